@@ -1,0 +1,292 @@
+"""The words that agent and service exchange: one JSON message each way per sync.
+
+Everything an agent sends is data from a stranger, so parsing here checks types and bounds and
+raises `ProtocolError` with what would be right. Standard library only, Python 3.9 and later:
+the agent runs on old machines, and the service imports this module too.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import asdict, dataclass, field
+from typing import Any, Mapping, Optional, Sequence
+
+VERSION = 1
+INLINE_RESULT_BYTES = 64 * 1024
+"""Larger results and parameters travel as blobs named by their SHA-256."""
+STDERR_TAIL_BYTES = 4096
+MAX_REPORTS_PER_SYNC = 1000
+MAX_SYNC_BYTES = 16 * 1024 * 1024
+
+
+class ProtocolError(ValueError):
+    """A message that does not follow the protocol; the text says what would be right."""
+
+
+class Outcome(str, enum.Enum):
+    """How an attempt ended, as its agent tells it."""
+
+    RETURNED = "RETURNED"  # the task's code ended well; `result` or `blob` holds its answer
+    FAILED = "FAILED"  # the task's own error: its retry policy decides
+    REFUSED = "REFUSED"  # this machine cannot run it (no sandbox, no such program): lend it elsewhere
+    HANDED_BACK = "HANDED_BACK"  # the agent is leaving: lend it elsewhere, no failure of anyone
+
+
+class Verdict(str, enum.Enum):
+    """What the service made of a report. After any verdict the agent forgets the report."""
+
+    ACCEPTED = "ACCEPTED"
+    STALE = "STALE"  # the lease was no longer this one; nothing changed
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a volunteer's machine offers. Sizes in bytes."""
+
+    os: str
+    arch: str
+    python: str
+    cpu: int
+    memory: int
+    storage: int
+    sandbox: str = "none"  # "bubblewrap" or "none"
+    missing: Sequence[str] = ()  # protections that this machine cannot give, in words
+
+
+@dataclass(frozen=True)
+class AttemptError:
+    """Why an attempt failed: `type` is a stable word (TimedOut, NonZeroExit, an exception's class name)."""
+
+    type: str
+    message: str
+    stderr: str = ""  # the last STDERR_TAIL_BYTES of it
+
+
+@dataclass(frozen=True)
+class Held:
+    """A lease under way; naming it in a sync extends its deadline. `progress` is 0..1."""
+
+    subtask_id: str
+    token: str
+    progress: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one attempt came to. Exactly one of `result` (JSON text) and `blob` (hex SHA-256) when RETURNED."""
+
+    subtask_id: str
+    token: str
+    outcome: Outcome
+    result: Optional[str] = None
+    blob: Optional[str] = None
+    size: int = 0  # bytes of the result
+    error: Optional[AttemptError] = None
+    seconds: float = 0.0  # wall time of the attempt
+    cpu_seconds: float = 0.0
+    memory: int = 0  # peak bytes
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """One turn of an agent: its reports, its heartbeats and its wish for work.
+
+    `wish` counts idle slots (0: wants nothing). `wait` is the longest time in seconds that the
+    agent will wait for the answer; the service may answer at any earlier moment.
+    """
+
+    slots: int
+    wish: int = 0
+    wait: float = 0.0
+    held: Sequence[Held] = ()
+    reports: Sequence[Report] = ()
+
+
+@dataclass(frozen=True)
+class File:
+    """An input file that a task finds in its folder under `name`."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class TaskDefinition:
+    """What all subtasks of one task share. Sent once per sync answer, however many leases it serves.
+
+    A command task has `command`, an argument vector whose placeholders `{name}` fill whole
+    arguments: from the subtask's parameters (a list fills one argument per item) or from `paths`
+    (the name of a file in the task's folder). A python task has `source` and `function`, called
+    with the parameters as keyword arguments; its JSON-able return value is the result.
+    `parse` says what a command's standard output means: text, json, lines or csv.
+    """
+
+    task_id: str
+    name: str
+    command: Optional[Sequence[str]] = None
+    source: Optional[str] = None
+    function: Optional[str] = None
+    files: Sequence[File] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
+    parse: str = "text"
+    cpu: float = 1.0
+    memory: int = 256 * 1024 * 1024
+    storage: int = 64 * 1024 * 1024
+    start_to_close: float = 600.0  # seconds an attempt may take
+    heartbeat: float = 30.0  # seconds without a sync after which the lease is lost
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One attempt at one subtask, lent until `seconds` from now; each heartbeat renews that."""
+
+    subtask_id: str
+    task_id: str
+    token: str
+    attempt: int
+    seconds: float
+    parameters: Optional[Mapping[str, Any]] = None
+    parameters_blob: Optional[str] = None  # hex SHA-256 of the parameters as JSON, when they are large
+
+
+@dataclass(frozen=True)
+class SyncAnswer:
+    """The service's turn: `verdicts` in the order of the reports; `cancelled` are subtask ids to stop."""
+
+    verdicts: Sequence[Verdict] = ()
+    cancelled: Sequence[str] = ()
+    tasks: Sequence[TaskDefinition] = ()
+    leases: Sequence[Lease] = ()
+    wait: float = 0.0  # seconds the agent should let pass before the next sync if nothing happens
+
+
+def to_json(message: Any) -> dict[str, Any]:
+    """Return a message as a JSON-able dict."""
+    return asdict(message)
+
+
+def sync_request(body: Any) -> SyncRequest:
+    """Read an agent's turn. Raises ProtocolError, naming the field, when it is not one."""
+    fields = _object(body, "the body")
+    reports = _list(fields, "reports", MAX_REPORTS_PER_SYNC)
+    return SyncRequest(
+        slots=_count(fields, "slots"),
+        wish=_count(fields, "wish"),
+        wait=_number(fields, "wait"),
+        held=tuple(_held(item) for item in _list(fields, "held", 10 * MAX_REPORTS_PER_SYNC)),
+        reports=tuple(_report(item) for item in reports),
+    )
+
+
+def sync_answer(body: Mapping[str, Any]) -> SyncAnswer:
+    """Read the service's turn. The service is trusted; a KeyError or TypeError means another version."""
+    return SyncAnswer(
+        verdicts=tuple(Verdict(verdict) for verdict in body.get("verdicts", ())),
+        cancelled=tuple(body.get("cancelled", ())),
+        tasks=tuple(
+            TaskDefinition(**{**task, "files": tuple(File(**file) for file in task.get("files", ()))})
+            for task in body.get("tasks", ())
+        ),
+        leases=tuple(Lease(**lease) for lease in body.get("leases", ())),
+        wait=float(body.get("wait", 0.0)),
+    )
+
+
+def machine(body: Any) -> Machine:
+    """Read what a machine says of itself. Raises ProtocolError, naming the field."""
+    fields = _object(body, "machine")
+    return Machine(
+        os=_text(fields, "os", 100),
+        arch=_text(fields, "arch", 100),
+        python=_text(fields, "python", 100),
+        cpu=_count(fields, "cpu"),
+        memory=_count(fields, "memory"),
+        storage=_count(fields, "storage"),
+        sandbox=_text(fields, "sandbox", 100),
+        missing=tuple(str(item)[:200] for item in _list(fields, "missing", 20)),
+    )
+
+
+def _held(item: Any) -> Held:
+    fields = _object(item, "held")
+    progress = fields.get("progress")
+    return Held(
+        subtask_id=_text(fields, "subtask_id", 500),
+        token=_text(fields, "token", 100),
+        progress=None if progress is None else min(1.0, _number(fields, "progress")),
+    )
+
+
+def _report(item: Any) -> Report:
+    fields = _object(item, "report")
+    try:
+        outcome = Outcome(fields.get("outcome"))
+    except ValueError:
+        raise ProtocolError(f"outcome must be one of {', '.join(Outcome)}") from None
+    result, blob, error = fields.get("result"), fields.get("blob"), fields.get("error")
+    if result is not None and not (isinstance(result, str) and len(result) <= INLINE_RESULT_BYTES):
+        raise ProtocolError(f"result must be JSON text of at most {INLINE_RESULT_BYTES} bytes; send more as a blob")
+    if blob is not None and not is_sha256(blob):
+        raise ProtocolError("blob must be the 64 hex digits of a SHA-256")
+    if outcome is Outcome.RETURNED and (result is None) == (blob is None):
+        raise ProtocolError("a RETURNED report has either result or blob")
+    return Report(
+        subtask_id=_text(fields, "subtask_id", 500),
+        token=_text(fields, "token", 100),
+        outcome=outcome,
+        result=result,
+        blob=blob,
+        size=_count(fields, "size"),
+        error=None if error is None else _error(error),
+        seconds=_number(fields, "seconds"),
+        cpu_seconds=_number(fields, "cpu_seconds"),
+        memory=_count(fields, "memory"),
+    )
+
+
+def _error(item: Any) -> AttemptError:
+    fields = _object(item, "error")
+    return AttemptError(
+        type=_text(fields, "type", 200),
+        message=_text(fields, "message", 4 * STDERR_TAIL_BYTES)[:STDERR_TAIL_BYTES],
+        stderr=_text(fields, "stderr", 4 * STDERR_TAIL_BYTES)[-STDERR_TAIL_BYTES:],
+    )
+
+
+def is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+def _object(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ProtocolError(f"{name} must be a JSON object")
+    return value
+
+
+def _list(fields: Mapping[str, Any], name: str, longest: int) -> list[Any]:
+    value = fields.get(name, [])
+    if not isinstance(value, list) or len(value) > longest:
+        raise ProtocolError(f"{name} must be a list of at most {longest} items")
+    return value
+
+
+def _text(fields: Mapping[str, Any], name: str, longest: int) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str) or len(value) > longest:
+        raise ProtocolError(f"{name} must be text of at most {longest} characters")
+    return value
+
+
+def _count(fields: Mapping[str, Any], name: str) -> int:
+    value = fields.get(name, 0)
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ProtocolError(f"{name} must be a whole number, 0 or more")
+    return value
+
+
+def _number(fields: Mapping[str, Any], name: str) -> float:
+    value = fields.get(name, 0)
+    if type(value) not in (int, float) or not 0 <= value < 2**63:
+        raise ProtocolError(f"{name} must be a number, 0 or more")
+    return float(value)

@@ -1,0 +1,41 @@
+"""Put the application together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from njangi_agent import __version__
+
+from api.dependencies import Callers, role, volunteer
+from api.errors import handle_errors
+from api.limits import LimitBodies
+from api.routers import agent, flow, health, runs, volunteers, workflows
+from api.routers.blobs import blob_routes
+from api.services import open_services
+from api.settings import Settings
+from storage.users import Role
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the service; it connects when it is started."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(title="Njangi", version=__version__, lifespan=lifespan, redoc_url=None)
+    app.state.users = Callers()
+    app.state.volunteers = Callers()
+    app.add_middleware(LimitBodies, limit=settings.largest_json)
+    handle_errors(app)
+    for router in (health.router, workflows.router, runs.router, volunteers.router, agent.router, flow.router):
+        app.include_router(router)
+    app.include_router(blob_routes("/v1", role(Role.ADMIN, Role.SUBMITTER)))
+    app.include_router(blob_routes("/v1/flow", role(Role.FLOW)))
+    app.include_router(blob_routes("/v1/agent", volunteer))
+    app.add_route("/v1/agent/sync", agent.sync, methods=["POST"])
+    return app

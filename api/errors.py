@@ -1,0 +1,109 @@
+"""The one table from our errors to problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from njangi_agent.protocol import ProtocolError
+from njangi_flows.spec import InvalidSpecError
+from starlette.exceptions import HTTPException
+
+from storage.errors import (
+    BlobMismatchError,
+    NjangiError,
+    NotFoundError,
+    RunEndedError,
+    RunHeldError,
+    RunLeaseLostError,
+    StorageUnavailableError,
+    TooLargeError,
+)
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER = {"Retry-After": "2"}
+_TABLE: dict[type[Exception], tuple[int, str]] = {
+    NotFoundError: (404, "not-found"),
+    RunLeaseLostError: (409, "run-lease-lost"),
+    RunHeldError: (409, "run-held"),
+    RunEndedError: (409, "run-ended"),
+    BlobMismatchError: (422, "blob-mismatch"),
+    TooLargeError: (413, "too-large"),
+    StorageUnavailableError: (503, "storage-unavailable"),
+    ProtocolError: (422, "protocol"),
+}
+
+
+class MissingFilesError(NjangiError):
+    """Files that a spec names were never sent."""
+
+    def __str__(self) -> str:
+        return f"these blobs are not stored yet: {', '.join(self.args[0])}; send them to /v1/blobs first"
+
+
+def problem(
+    status: int,
+    type_: str,
+    detail: str,
+    errors: Sequence[dict[str, str]] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """Return a problem+json answer; `type` is `urn:njangi:<type_>` and stable."""
+    body: dict[str, Any] = {
+        "type": f"urn:njangi:{type_}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Make every error leave as problem+json."""
+    app.add_exception_handler(NjangiError, _ours)
+    app.add_exception_handler(ProtocolError, _ours)
+    app.add_exception_handler(InvalidSpecError, _spec)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    status, type_ = next((row for class_, row in _TABLE.items() if isinstance(error, class_)), (422, "refused"))
+    return problem(status, type_, str(error), headers=RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else None)
+
+
+async def _spec(request: Request, error: Exception) -> JSONResponse:
+    problems = error.problems if isinstance(error, InvalidSpecError) else []
+    errors = [{"pointer": item.pointer, "detail": item.detail} for item in problems]
+    return problem(422, "invalid-spec", f"the workflow has {len(errors)} problem(s)", errors)
+
+
+async def _validation(request: Request, error: Exception) -> JSONResponse:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    errors = [
+        {"pointer": "".join(f"/{step}" for step in item["loc"][1:]), "detail": str(item["msg"])} for item in found
+    ]
+    return problem(422, "invalid-request", "the request is not of the form this call takes", errors)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        return await _unforeseen(request, error)
+    headers = dict(error.headers) if error.headers else None
+    return problem(
+        error.status_code, HTTPStatus(error.status_code).name.lower().replace("_", "-"), error.detail, (), headers
+    )
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    log.exception("a request failed unforeseen", extra={"path": request.url.path}, exc_info=error)
+    return problem(500, "internal", "something went wrong in the service; its log says what")

@@ -1,0 +1,89 @@
+"""Copy Prefect's state into MongoDB: runs by flow runs, batches by task runs.
+
+Events are followed as they come, from a little before the last one seen after every reconnect;
+they may be repeated, late or lost. Stores take a state only if it is later than the one they have,
+and a sweep of the runs that have not ended repairs what events missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from api.prefect import Prefect, PrefectUnavailableError
+from storage.errors import StorageUnavailableError
+from storage.runs import ENDED, FlowRunState, RunStatus
+from storage.stores import Stores
+from storage.tasks import TaskStatus
+
+log = logging.getLogger(__name__)
+
+OVERLAP = timedelta(seconds=60)
+RECONNECT_SECONDS = 2.0
+SWEEP_SECONDS = 10.0
+
+_RUN_STATUS = {
+    "SCHEDULED": RunStatus.SUBMITTED,
+    "PENDING": RunStatus.SUBMITTED,
+    "RUNNING": RunStatus.RUNNING,
+    "PAUSED": RunStatus.PAUSED,
+    "CANCELLING": RunStatus.RUNNING,
+    "CANCELLED": RunStatus.CANCELLED,
+    "COMPLETED": RunStatus.COMPLETED,
+    "FAILED": RunStatus.FAILED,
+}
+"""CRASHED is missing: the flow's process was lost, which does not end the run (see the reconciler)."""
+_LAST_OF_TASKS = {
+    RunStatus.COMPLETED: TaskStatus.COMPLETED,
+    RunStatus.FAILED: TaskStatus.SKIPPED,
+    RunStatus.CANCELLED: TaskStatus.CANCELLED,
+}
+
+
+class Mirror:
+    """Follows one Prefect server."""
+
+    def __init__(self, prefect: Prefect, stores: Stores, clock: Callable[[], datetime]) -> None:
+        self._prefect = prefect
+        self._stores = stores
+        self._clock = clock
+
+    async def follow(self) -> None:
+        """Copy states as Prefect tells of them, until cancelled."""
+        since = self._clock() - OVERLAP
+        while True:
+            try:
+                async for state in self._prefect.events(since):
+                    since = max(since, state.at - OVERLAP)
+                    if isinstance(state, FlowRunState):
+                        await self.take(state)
+                    else:
+                        await self._stores.subtasks.follow(state.dynamic_key, state.task_run_id, state.type, state.at)
+            except (PrefectUnavailableError, StorageUnavailableError) as error:
+                log.warning("following Prefect's events stopped: %s", error)
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def sweep(self) -> None:
+        """Read the states of all runs that have not ended, again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                runs = await self._stores.runs.unfinished(limit=200)
+                ids = [run.prefect_flow_run_id for run in runs if run.prefect_flow_run_id]
+                for state in await self._prefect.flow_run_states(ids) if ids else ():
+                    await self.take(state)
+            except (PrefectUnavailableError, StorageUnavailableError) as error:
+                log.warning("the sweep of runs failed: %s", error)
+
+    async def take(self, state: FlowRunState) -> None:
+        """Copy one state of a flow run. Repeating, or an older one after a newer, changes nothing."""
+        status = _RUN_STATUS.get(state.type)
+        if status is None:
+            return
+        now = self._clock()
+        run = await self._stores.runs.follow(state, status, now=now)
+        if run is not None and run.status in ENDED:
+            await self._stores.ledger.write(lambda turn: self._stores.subtasks.cancel(turn, run.id, now=now))
+            await self._stores.tasks.end(run.id, _LAST_OF_TASKS[run.status], now=now)

@@ -1,0 +1,168 @@
+"""The few calls to Prefect's REST API that the service makes.
+
+Over httpx rather than Prefect's own client: importing Prefect would cost every API replica two
+seconds and a hundred megabytes (docs/decisions/0004-api-without-prefect.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import websockets
+
+from storage.errors import NjangiError
+from storage.runs import FlowRunState
+
+RUN_WORKFLOW = "run-workflow/run-workflow"
+"""The generic flow and its deployment, as prefect.yaml names them."""
+
+
+class PrefectUnavailableError(NjangiError):
+    """The Prefect server does not answer now, or not as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRunState:
+    """A state of a Prefect task run; `name` is the task run's, `type` Prefect's."""
+
+    task_run_id: str
+    flow_run_id: str
+    dynamic_key: str
+    name: str
+    type: str
+    at: datetime
+
+
+class Prefect:
+    """A connection to one Prefect server; use as a context manager."""
+
+    def __init__(self, api_url: str) -> None:
+        self._url = api_url.rstrip("/")
+        self._http = httpx.AsyncClient(base_url=self._url, timeout=10.0)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    def ui_url(self, flow_run_id: str) -> str:
+        """Return where Prefect's own UI shows a flow run."""
+        return f"{self._url.removesuffix('/api')}/runs/flow-run/{flow_run_id}"
+
+    async def create_flow_run(self, run_id: str, name: str, tags: Sequence[str]) -> str:
+        """Create the flow run that carries a run and return its id; repeating returns the same."""
+        deployment = await self._call("GET", f"/deployments/name/{RUN_WORKFLOW}")
+        created = await self._call(
+            "POST",
+            f"/deployments/{deployment['id']}/create_flow_run",
+            {
+                "name": f"{name}-{run_id}",
+                "parameters": {"run_id": run_id},
+                "tags": list(tags),
+                "idempotency_key": run_id,
+                "state": {"type": "SCHEDULED", "message": "Submitted to Njangi"},
+            },
+        )
+        return str(created["id"])
+
+    async def reschedule(self, flow_run_id: str, reason: str) -> None:
+        """Ask Prefect to run a flow run again."""
+        state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": reason}
+        await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
+
+    async def cancel(self, flow_run_id: str) -> None:
+        """Mark a flow run as cancelled for good."""
+        state = {"type": "CANCELLED", "message": "Cancelled through Njangi"}
+        await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
+
+    async def flow_run_states(self, flow_run_ids: Sequence[str]) -> list[FlowRunState]:
+        """Return the present states of flow runs; unknown ids are left out."""
+        runs = await self._call(
+            "POST", "/flow_runs/filter", {"flow_runs": {"id": {"any_": list(flow_run_ids)}}, "limit": 200}
+        )
+        return [
+            FlowRunState(
+                flow_run_id=run["id"],
+                type=run["state"]["type"],
+                message=run["state"].get("message"),
+                at=datetime.fromisoformat(run["state"]["timestamp"]),
+            )
+            for run in runs
+            if run.get("state")
+        ]
+
+    async def events(self, since: datetime) -> AsyncIterator[FlowRunState | TaskRunState]:
+        """Yield states of flow and task runs as they come, those since `since` first. Ends with an error."""
+        address = f"{self._url.replace('http', 'ws', 1)}/events/out"
+        subprotocol = websockets.Subprotocol("prefect")
+        try:
+            async with websockets.connect(address, subprotocols=[subprotocol], max_size=2**24) as socket:
+                await socket.send(json.dumps({"type": "auth", "token": ""}))
+                await socket.recv()
+                wanted = {"event": {"prefix": ["prefect.flow-run.", "prefect.task-run."]}}
+                await socket.send(
+                    json.dumps({"type": "filter", "filter": wanted | {"occurred": {"since": since.isoformat()}}})
+                )
+                async for state in self._past(wanted, since):
+                    yield state
+                async for message in socket:
+                    state_ = _state(json.loads(message).get("event") or {})
+                    if state_ is not None:
+                        yield state_
+        except (OSError, websockets.WebSocketException) as error:
+            raise PrefectUnavailableError(f"Prefect's events: {error}") from error
+
+    async def _past(self, wanted: dict[str, Any], since: datetime) -> AsyncIterator[FlowRunState | TaskRunState]:
+        """Yield what happened from `since` until now, oldest first: the socket may have missed it."""
+        order = {"filter": wanted | {"occurred": {"since": since.isoformat()}, "order": "ASC"}, "limit": 50}
+        page = await self._call("POST", "/events/filter", order)
+        while True:
+            for event in page["events"]:
+                state = _state(event)
+                if state is not None:
+                    yield state
+            if not page.get("next_page"):
+                return
+            page = await self._call("GET", page["next_page"])
+
+    async def _call(self, method: str, path: str, body: Any = None) -> Any:
+        try:
+            answer = await self._http.request(method, path, json=body)
+            answer.raise_for_status()
+            return answer.json() if answer.content else None
+        except (httpx.HTTPError, ValueError) as error:
+            raise PrefectUnavailableError(f"Prefect's {method} {path.partition('?')[0]}: {error}") from error
+
+
+def _state(event: dict[str, Any]) -> FlowRunState | TaskRunState | None:
+    """Read the state that an event tells of, None when it tells of something else."""
+    resource = event.get("resource", {})
+    kind, _, id_ = resource.get("prefect.resource.id", "").rpartition(".")
+    type_ = resource.get("prefect.state-type")
+    if not type_:
+        return None
+    at = datetime.fromisoformat(resource.get("prefect.state-timestamp") or event["occurred"])
+    if kind == "prefect.flow-run":
+        return FlowRunState(id_, type_, resource.get("prefect.state-message") or None, at)
+    if kind == "prefect.task-run":
+        task_run = event.get("payload", {}).get("task_run", {})
+        flow_run_id = next(
+            (
+                item["prefect.resource.id"].rpartition(".")[2]
+                for item in event.get("related", ())
+                if item.get("prefect.resource.role") == "flow-run"
+            ),
+            "",
+        )
+        name = resource.get("prefect.resource.name", "")
+        return TaskRunState(id_, flow_run_id, str(task_run.get("dynamic_key", "")), name, type_, at)
+    return None

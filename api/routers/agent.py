@@ -1,0 +1,111 @@
+"""Volunteers' agents: enrol once, then sync."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body, Request, Response
+from njangi_agent import protocol
+from pydantic import BaseModel, Field
+
+from api.dependencies import App, Joiner, services_of, volunteer
+from api.services import Services, utc_now
+from coordinator.dispatcher import Answer
+
+router = APIRouter(prefix="/v1/agent", tags=["agent"])
+
+
+class Enrolment(BaseModel):
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    machine: dict[str, Any]
+
+
+class Enrolled(BaseModel):
+    volunteer_id: str
+    secret: str
+
+
+@router.post("/enrol", status_code=201)
+async def enrol(enrolment: Annotated[Enrolment, Body()], app: App, _: Joiner) -> Enrolled:
+    """Enrol a machine; its secret is shown this once."""
+    member, secret = await app.stores.volunteers.enrol(
+        enrolment.name, protocol.machine(enrolment.machine), now=utc_now()
+    )
+    return Enrolled(volunteer_id=member.id, secret=secret)
+
+
+async def sync(request: Request) -> Response:
+    """One turn of an agent: `SyncRequest` in, `SyncAnswer` out, waiting for work as long as it asks.
+
+    A plain route: agents call nothing else, by the thousand, and FastAPI's validation would double its cost.
+    """
+    member = await volunteer(request)
+    try:
+        turn = protocol.sync_request(orjson.loads(await request.body()))
+    except orjson.JSONDecodeError as error:
+        raise protocol.ProtocolError(f"the body is not JSON: {error}") from None
+    for report in turn.reports:
+        if report.result is not None and not _is_json(report.result):
+            raise protocol.ProtocolError(f"the result of {report.subtask_id} is not JSON text")
+    services = services_of(request)
+    answer = await _while_connected(request, services, member, turn)
+    return Response(_encoded(answer, services), media_type="application/json")
+
+
+async def _while_connected(request: Request, services: Services, member: Any, turn: protocol.SyncRequest) -> Answer:
+    """Sync, but stop waiting for work when the agent hangs up: nothing should be lent to nobody."""
+    work = asyncio.ensure_future(services.dispatcher.sync(member, turn))
+    done, _ = await asyncio.wait({work}, timeout=0.05)
+    if done:
+        return await work
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            return await work
+        return Answer()
+    finally:
+        gone.cancel()
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _encoded(answer: Answer, services: Services) -> bytes:
+    definitions = services.definitions
+    tasks = dict.fromkeys(lease.task_id for lease in answer.leases)
+    return orjson.dumps(
+        {
+            "verdicts": answer.verdicts,
+            "cancelled": answer.cancelled,
+            "tasks": [orjson.Fragment(definitions.text(task_id)) for task_id in tasks],
+            "leases": [
+                {
+                    "subtask_id": lease.subtask_id,
+                    "task_id": lease.task_id,
+                    "token": lease.token,
+                    "attempt": lease.attempt,
+                    "seconds": definitions.heartbeat(lease.task_id),
+                    "parameters": orjson.Fragment(lease.parameters) if lease.parameters is not None else None,
+                    "parameters_blob": lease.parameters_blob,
+                }
+                for lease in answer.leases
+            ],
+            "wait": 0.0,
+        }
+    )

@@ -1,0 +1,225 @@
+"""What runs inside Prefect: hold a run, put subtasks in the queue, wait for batches, hand in results."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, Field
+
+from api.dependencies import App, Flow
+from api.services import Services, utc_now
+from storage.errors import RunLeaseLostError
+from storage.runs import RUN_LEASE, NewRun, Run
+from storage.subtask_models import Batch, NewBatch, NewSubtask, TaskKey
+from storage.tasks import TaskChange, TaskStatus
+
+router = APIRouter(prefix="/v1/flow", tags=["flow"])
+RunToken = Annotated[str, Header(alias="Njangi-Run-Token")]
+LONGEST_WAIT = 50.0
+
+
+class Adoption(BaseModel):
+    prefect_flow_run_id: str
+    name: Annotated[str, Field(max_length=200)]
+
+
+class Hold(BaseModel):
+    holder: str
+
+
+class Release(BaseModel):
+    error: str | None = None
+
+
+class TaskBody(BaseModel):
+    status: TaskStatus
+    definition: dict[str, Any] | None = None
+    plan: Any = None
+    result: str | None = None
+    blob: str | None = None
+    error: str | None = None
+
+
+class SubtaskBody(BaseModel):
+    index: int
+    parameters: dict[str, Any] | None = None
+    parameters_blob: str | None = None
+
+
+class BatchBody(BaseModel):
+    index: int
+    subtasks: Annotated[list[SubtaskBody], Field(min_length=1, max_length=2000)]
+
+
+class Batches(BaseModel):
+    batches: Annotated[list[BatchBody], Field(min_length=1, max_length=2000)]
+
+
+class Waiting(BaseModel):
+    waiting: Annotated[list[str], Field(max_length=5000)]
+    seconds: Annotated[float, Field(ge=0)] = 20.0
+
+
+class Requeue(BaseModel):
+    batch: str
+    try_: Annotated[int, Field(alias="try", ge=2)]
+
+
+@router.post("/runs:adopt")
+async def adopt(body: Adoption, app: App, _: Flow) -> dict[str, Any]:
+    """Return the run of an engineer's flow run, made on first use."""
+    new = NewRun(
+        workflow_id=f"flow:{body.name}",
+        name=body.name,
+        version=1,
+        owner="flow",
+        priority=50,
+        spec={},
+        files={},
+        parameters={},
+        prefect_flow_run_id=body.prefect_flow_run_id,
+    )
+    run = await app.stores.runs.adopt(new, now=utc_now())
+    return {"id": run.id, "name": run.name, "status": run.status}
+
+
+@router.post("/runs/{run_id}:hold")
+async def hold(run_id: str, body: Hold, app: App, _: Flow) -> dict[str, Any]:
+    """Take the run lease; every later write carries its token."""
+    run, token = await app.stores.runs.hold(run_id, body.holder, now=utc_now())
+    return {
+        "token": token,
+        "attempt": run.attempt,
+        "seconds": RUN_LEASE.total_seconds(),
+        "slots": await app.stores.volunteers.online_slots(now=utc_now()),
+        "run": await _run_for_flow(app, run),
+    }
+
+
+async def _run_for_flow(app: Services, run: Run) -> dict[str, Any]:
+    sizes = await app.stores.blobs.sizes(set(run.files.values()))
+    tasks = await app.stores.tasks.of_run(run.id)
+    return {
+        "id": run.id,
+        "name": run.name,
+        "spec": run.spec,
+        "files": {name: {"sha256": sha256, "size": sizes.get(sha256, 0)} for name, sha256 in run.files.items()},
+        "parameters": run.parameters,
+        "tasks": [{"name": task.name, "status": task.status, "plan": task.plan} for task in tasks],
+    }
+
+
+@router.post("/runs/{run_id}:beat")
+async def beat(run_id: str, token: RunToken, app: App, _: Flow) -> dict[str, bool]:
+    return {"cancel": await app.stores.runs.beat(run_id, token, now=utc_now())}
+
+
+@router.post("/runs/{run_id}:release", status_code=204)
+async def release(run_id: str, body: Release, token: RunToken, app: App, _: Flow) -> None:
+    await app.stores.runs.release(run_id, token, body.error, now=utc_now())
+
+
+@router.put("/runs/{run_id}/tasks/{task}", status_code=204)
+async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, app: App, _: Flow) -> None:
+    """Record one task's change of state."""
+    change = TaskChange(body.status, body.definition, body.plan, body.result, body.blob, body.error)
+    await app.stores.tasks.change(run_id, token, task, change, now=utc_now())
+
+
+@router.post("/runs/{run_id}/tasks/{task}/batches", status_code=204)
+async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, app: App, _: Flow) -> None:
+    """Queue subtasks in batches; repeating is harmless."""
+    await app.stores.runs.check_hold(run_id, token)
+    run = await app.stores.runs.get(run_id)
+    definition = (await app.stores.tasks.get(f"{run_id}/{task}")).definition or {}
+    key = TaskKey(
+        run_id=run_id,
+        workflow_id=run.workflow_id,
+        name=task,
+        priority=run.priority,
+        cpu=float(definition.get("cpu", 1.0)),
+        memory=int(definition.get("memory", 0)),
+        storage=int(definition.get("storage", 0)),
+    )
+    batches = [
+        NewBatch(
+            batch.index,
+            [
+                NewSubtask(
+                    subtask.index,
+                    None if subtask.parameters_blob else json.dumps(subtask.parameters or {}, separators=(",", ":")),
+                    subtask.parameters_blob,
+                )
+                for subtask in batch.subtasks
+            ],
+        )
+        for batch in body.batches
+    ]
+    await app.stores.subtasks.put(key, batches, now=utc_now())
+    app.dispatcher.work_opened()
+
+
+@router.post("/runs/{run_id}/batches:settled")
+async def settled(run_id: str, body: Waiting, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
+    """Wait until some of the batches have settled."""
+    _of_run(run_id, body.waiting)
+    cancel = await app.stores.runs.check_hold(run_id, token)
+    found = [] if cancel else await app.settled(body.waiting, min(body.seconds, LONGEST_WAIT))
+    return {
+        "cancel": cancel or await app.stores.runs.check_hold(run_id, token),
+        "settled": [await _settled(app, batch) for batch in found],
+    }
+
+
+async def _settled(app: Services, batch: Batch) -> dict[str, Any]:
+    failed = batch.failed + batch.dead
+    failures = await app.stores.subtasks.failures(batch.id) if failed else []
+    return {
+        "id": batch.id,
+        "total": batch.total,
+        "completed": batch.completed,
+        "failed": failed,
+        "tries": batch.tries,
+        "errors": [{"subtask_id": item.id, **(item.error or {})} for item in failures],
+    }
+
+
+@router.post("/runs/{run_id}/batches:requeue", status_code=204)
+async def requeue(run_id: str, body: Requeue, token: RunToken, app: App, _: Flow) -> None:
+    """Put a batch's failed subtasks back in the queue for its next try."""
+    _of_run(run_id, [body.batch])
+    await app.stores.runs.check_hold(run_id, token)
+    await app.stores.subtasks.requeue(body.batch, try_=body.try_, now=utc_now())
+    app.dispatcher.work_opened()
+
+
+def _of_run(run_id: str, batch_ids: list[str]) -> None:
+    if not all(id_.startswith(f"{run_id}/") for id_ in batch_ids):
+        raise RunLeaseLostError(run_id)
+
+
+@router.get("/runs/{run_id}/tasks/{task}/results")
+async def results(
+    run_id: str,
+    task: str,
+    app: App,
+    _: Flow,
+    after: int = -1,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> dict[str, Any]:
+    """Return the subtasks' results in order, a page at a time."""
+    page = await app.stores.subtasks.page(f"{run_id}/{task}", after=after, limit=limit)
+    return {
+        "results": [
+            {"index": item.index, "status": item.status, "result": item.result, "blob": item.blob} for item in page
+        ],
+        "next": page[-1].index if len(page) == limit else None,
+    }
+
+
+@router.get("/runs/{run_id}/tasks/{task}/result")
+async def result(run_id: str, task: str, app: App, _: Flow) -> dict[str, Any]:
+    found = await app.stores.tasks.get(f"{run_id}/{task}")
+    return {"result": found.result, "blob": found.blob}

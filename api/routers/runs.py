@@ -1,0 +1,214 @@
+"""Runs: follow, read results, cancel. Answered from MongoDB alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from api.dependencies import App, Reader, Submitter
+from api.services import Services
+from storage.errors import NotFoundError
+from storage.ledger import Event
+from storage.runs import ENDED, Run, RunStatus
+from storage.subtask_models import SubtaskStatus
+from storage.tasks import TaskStatus
+
+router = APIRouter(prefix="/v1/runs", tags=["runs"])
+
+EVENTS_EVERY = 0.25
+"""Seconds between looks for new events of a run that somebody follows."""
+KEEP_ALIVE_SECONDS = 15.0
+
+
+class TaskView(BaseModel):
+    name: str
+    status: TaskStatus
+    total: int
+    queued: int
+    leased: int
+    completed: int
+    failed: int
+    progress: float
+    error: str | None
+
+
+class RunView(BaseModel):
+    id: str
+    workflow_id: str
+    name: str
+    version: int
+    owner: str
+    status: RunStatus
+    priority: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str | None
+    cancel_requested: bool
+    parameters: dict[str, Any]
+    prefect_flow_run_id: str | None
+    prefect_url: str | None
+    progress: float
+    tasks: list[TaskView]
+
+
+async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
+    """Return a run as callers see it; without its tasks it costs no further round trip."""
+    views = await _tasks(app, run) if tasks else []
+    progress = sum(task.progress for task in views) / len(views) if views else float(run.status in ENDED)
+    return RunView(
+        id=run.id,
+        workflow_id=run.workflow_id,
+        name=run.name,
+        version=run.version,
+        owner=run.owner,
+        status=run.status,
+        priority=run.priority,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        error=run.error,
+        cancel_requested=run.cancel_requested,
+        parameters=dict(run.parameters),
+        prefect_flow_run_id=run.prefect_flow_run_id,
+        prefect_url=app.prefect.ui_url(run.prefect_flow_run_id) if run.prefect_flow_run_id else None,
+        progress=progress,
+        tasks=views,
+    )
+
+
+async def _tasks(app: Services, run: Run) -> list[TaskView]:
+    tasks, counts = await asyncio.gather(app.stores.tasks.of_run(run.id), app.stores.subtasks.counts(run.id))
+    views = []
+    for task in tasks:
+        count = counts.get(task.name, Counter())
+        total, completed = count.get("total", 0), count.get("completed", 0)
+        done = 1.0 if task.status is TaskStatus.COMPLETED else 0.0
+        views.append(
+            TaskView(
+                name=task.name,
+                status=task.status,
+                total=total,
+                queued=count.get("queued", 0),
+                leased=count.get("leased", 0),
+                completed=completed,
+                failed=count.get("failed", 0) + count.get("dead", 0),
+                progress=completed / total if total else done,
+                error=task.error,
+            )
+        )
+    return views
+
+
+@router.get("")
+async def page(app: App, _: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, list[RunView]]:
+    """Return runs, the newest first, without their tasks."""
+    return {"runs": [await view(app, run, tasks=False) for run in await app.stores.runs.page(limit=limit)]}
+
+
+@router.get("/{run_id}")
+async def get(run_id: str, app: App, _: Reader) -> RunView:
+    return await view(app, await app.stores.runs.get(run_id))
+
+
+@router.post("/{run_id}:cancel", status_code=202)
+async def cancel(run_id: str, app: App, caller: Submitter) -> RunView:
+    """Stop lending the run's subtasks and end it; attempts under way are called back."""
+    return await view(app, await app.cancel_run(run_id, caller.name))
+
+
+@router.get("/{run_id}/subtasks")
+async def subtasks(
+    run_id: str,
+    task: str,
+    app: App,
+    _: Reader,
+    status: SubtaskStatus | None = None,
+    after: int = -1,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """Return a task's subtasks in order, with their attempts."""
+    found = await app.stores.subtasks.page(f"{run_id}/{task}", after=after, limit=limit, status=status)
+    return {
+        "subtasks": [asdict(item) for item in found],
+        "next": found[-1].index if len(found) == limit else None,
+    }
+
+
+@router.get("/{run_id}/results")
+async def results(run_id: str, app: App, _: Reader) -> dict[str, Any]:
+    """Return the results of all completed tasks that are small enough to be inline; others name their blob."""
+    await app.stores.runs.get(run_id)
+    found: dict[str, Any] = {}
+    for task in await app.stores.tasks.of_run(run_id):
+        if task.result is not None:
+            found[task.name] = json.loads(task.result)
+        elif task.blob is not None:
+            found[task.name] = {"blob": task.blob}
+    return found
+
+
+@router.get("/{run_id}/results/{task}")
+async def task_result(run_id: str, task: str, app: App, _: Reader) -> Response:
+    """Return one task's result as JSON, streamed when it is large."""
+    found = await app.stores.tasks.get(f"{run_id}/{task}")
+    if found.result is not None:
+        return Response(found.result, media_type="application/json")
+    if found.blob is None:
+        raise NotFoundError("result of task", f"{run_id}/{task}")
+    return StreamingResponse(app.stores.blobs.read(found.blob), media_type="application/json")
+
+
+@router.get("/{run_id}/events")
+async def events(
+    run_id: str,
+    request: Request,
+    app: App,
+    _: Reader,
+    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0)] = 0,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> Response:
+    """Return the run's events in order: a JSON page, or with Accept: text/event-stream as they happen."""
+    await app.stores.runs.get(run_id)
+    start = max(after, last_event_id)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return StreamingResponse(
+            _stream(app, run_id, start), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+    found = await app.stores.ledger.events(after=start, run_id=run_id, limit=limit)
+    return Response(
+        json.dumps({"events": [_event(item) for item in found]}, default=str), media_type="application/json"
+    )
+
+
+async def _stream(app: Services, run_id: str, after: int) -> AsyncIterator[str]:
+    """Yield events as SSE until the run has ended and all of them are told."""
+    quiet = 0.0
+    while True:
+        run = await app.stores.runs.get(run_id)
+        found = await app.stores.ledger.events(after=after, run_id=run_id)
+        for item in found:
+            after = item.seq
+            yield f"id: {item.seq}\nevent: {item.type}\ndata: {json.dumps(_event(item), default=str)}\n\n"
+        if not found:
+            if run.status in ENDED:
+                return
+            quiet += EVENTS_EVERY
+            if quiet >= KEEP_ALIVE_SECONDS:
+                quiet = 0.0
+                yield ": still here\n\n"
+            await asyncio.sleep(EVENTS_EVERY)
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {"seq": event.seq, "type": event.type, "at": event.at.isoformat(), "run_id": event.run_id, **event.data}

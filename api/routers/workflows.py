@@ -1,0 +1,137 @@
+"""Workflows: create, validate, edit, list, and start their runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from njangi_agent.protocol import is_sha256
+from njangi_flows import spec as specs
+from njangi_flows.spec import InvalidSpecError, Problem, WorkflowSpec
+from pydantic import BaseModel, Field
+
+from api.dependencies import App, Reader, Submitter
+from api.errors import MissingFilesError
+from api.routers.runs import RunView, view
+from api.services import Services, utc_now
+from storage.runs import NewRun
+from storage.tasks import NewTask
+from storage.workflows import NewWorkflow, Workflow
+
+router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
+
+
+class WorkflowBody(BaseModel):
+    """A spec, and the SHA-256 of each file that it names."""
+
+    spec: Any
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+class Start(BaseModel):
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Validated(BaseModel):
+    problems: list[dict[str, str]]
+
+
+@router.post("", status_code=201)
+async def create(body: Annotated[WorkflowBody, Body()], app: App, caller: Submitter) -> dict[str, Any]:
+    """Create a workflow. 422 tells every problem of its spec at once."""
+    return _view(await app.stores.workflows.add(await _new(app, body), owner=caller.name, now=utc_now()))
+
+
+@router.post(":validate")
+async def validate(body: Annotated[WorkflowBody, Body()], _: Submitter) -> Validated:
+    """Check a spec and store nothing."""
+    specs.parse(body.spec, files=body.files.keys())
+    return Validated(problems=[])
+
+
+@router.get("")
+async def page(app: App, _: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
+    """Return workflows, the newest first."""
+    return {"workflows": [_view(item) for item in await app.stores.workflows.page(limit=limit)]}
+
+
+@router.get("/{workflow_id}")
+async def get(workflow_id: str, app: App, _: Reader) -> dict[str, Any]:
+    return _view(await app.stores.workflows.get(workflow_id))
+
+
+@router.put("/{workflow_id}")
+async def edit(workflow_id: str, body: Annotated[WorkflowBody, Body()], app: App, _: Submitter) -> dict[str, Any]:
+    """Replace a workflow's content; runs under way keep the version they began with."""
+    return _view(await app.stores.workflows.edit(workflow_id, await _new(app, body), now=utc_now()))
+
+
+@router.post("/{workflow_id}/runs", status_code=201)
+async def start(workflow_id: str, body: Annotated[Start, Body()], app: App, caller: Submitter) -> RunView:
+    """Start a run of the workflow as it is now."""
+    workflow = await app.stores.workflows.get(workflow_id)
+    spec = specs.parse(workflow.spec, files=workflow.files.keys())
+    unknown = sorted(body.parameters.keys() - spec.parameters.keys())
+    if unknown:
+        known = ", ".join(sorted(spec.parameters)) or "none"
+        raise InvalidSpecError(
+            [Problem(f"/parameters/{name}", f"the workflow has no such parameter; it has: {known}") for name in unknown]
+        )
+    new = NewRun(
+        workflow_id=workflow.id,
+        name=workflow.name,
+        version=workflow.version,
+        owner=caller.name,
+        priority=workflow.priority,
+        spec=workflow.spec,
+        files=workflow.files,
+        parameters={**spec.parameters, **body.parameters},
+    )
+    tasks = [app.stores.tasks.pending(workflow.id, task, now=utc_now()) for task in _tasks(spec)]
+    run = await app.start_run(await app.stores.runs.add(new, tasks, now=utc_now()))
+    return await view(app, run)
+
+
+async def _new(app: Services, body: WorkflowBody) -> NewWorkflow:
+    spec = specs.parse(body.spec, files=body.files.keys())
+    hashes = {sha256 for sha256 in body.files.values() if is_sha256(sha256)}
+    missing = sorted(set(body.files.values()) - hashes) + sorted(await app.stores.blobs.missing(hashes))
+    if missing:
+        raise MissingFilesError(missing)
+    resources = [task.resources for task in spec.tasks]
+    return NewWorkflow(
+        name=spec.name,
+        description=spec.description,
+        priority=spec.priority,
+        tags=list(spec.tags),
+        metadata=spec.metadata,
+        spec=body.spec,
+        files=body.files,
+        estimated_resources={
+            "cpu": max(item.cpu for item in resources),
+            "memory": max(item.memory for item in resources),
+            "storage": max(item.storage for item in resources),
+        },
+    )
+
+
+def _tasks(spec: WorkflowSpec) -> list[NewTask]:
+    return [
+        NewTask(
+            name=task.name,
+            command=task.command,
+            parameters=task.parameters,
+            dependencies=list(task.dependencies),
+            required_resources={
+                "cpu": task.resources.cpu,
+                "memory": task.resources.memory,
+                "storage": task.resources.storage,
+            },
+        )
+        for task in spec.tasks
+    ]
+
+
+def _view(workflow: Workflow) -> dict[str, Any]:
+    return asdict(workflow)

@@ -1,0 +1,181 @@
+"""Everything that lives as long as the application, made once by its lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from api.mirror import Mirror
+from api.prefect import Prefect, PrefectUnavailableError
+from api.settings import Settings
+from coordinator.definitions import Definitions
+from coordinator.dispatcher import Dispatcher
+from storage.errors import NjangiError, StorageUnavailableError
+from storage.ledger import Turn
+from storage.runs import Run
+from storage.stores import Stores, open_stores
+from storage.subtask_models import Batch
+from storage.users import Role, new_token
+
+log = logging.getLogger(__name__)
+
+EXPIRY_SECONDS = 1.0
+BOOKS_SECONDS = 5.0
+REPAIR_SECONDS = 5.0
+
+
+def utc_now() -> datetime:
+    """The service's clock. Decisions never read it: they are told."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Settlements:
+    """Lets flows wait for batches to settle."""
+
+    waiting: defaultdict[str, set[asyncio.Event]] = field(default_factory=lambda: defaultdict(set))
+
+    def happened(self, batch_id: str) -> None:
+        for event in self.waiting.get(batch_id, ()):
+            event.set()
+
+    def everything_may_have(self) -> None:
+        """After a gap in the news: let all who wait look for themselves."""
+        for events in self.waiting.values():
+            for event in events:
+                event.set()
+
+    @contextlib.contextmanager
+    def of(self, batch_ids: Sequence[str]) -> Iterator[asyncio.Event]:
+        event = asyncio.Event()
+        for id_ in batch_ids:
+            self.waiting[id_].add(event)
+        try:
+            yield event
+        finally:
+            for id_ in batch_ids:
+                self.waiting[id_].discard(event)
+                if not self.waiting[id_]:
+                    del self.waiting[id_]
+
+
+class Services:
+    """Stores, dispatcher, mirror and their loops."""
+
+    def __init__(self, settings: Settings, stores: Stores, prefect: Prefect) -> None:
+        self.settings = settings
+        self.stores = stores
+        self.prefect = prefect
+        self.definitions = Definitions(stores.tasks)
+        self.dispatcher = Dispatcher(stores.ledger, stores.subtasks, stores.volunteers, self.definitions, utc_now)
+        self.mirror = Mirror(prefect, stores, utc_now)
+        self.settlements = Settlements()
+
+    async def start_run(self, run: Run) -> Run:
+        """Create the Prefect flow run of a run; if Prefect is away, the repair loop does it later."""
+        try:
+            flow_run_id = await self.prefect.create_flow_run(run.id, run.name, [f"workflow:{run.workflow_id}"])
+        except PrefectUnavailableError as error:
+            log.warning("run %s waits for Prefect: %s", run.id, error)
+            return run
+        await self.stores.runs.set_flow_run(run.id, flow_run_id, now=utc_now())
+        return await self.stores.runs.get(run.id)
+
+    async def cancel_run(self, run_id: str, by: str) -> Run:
+        """Ask for a run's end: nothing more is lent, attempts under way become stale, its flow hears of it."""
+        now = utc_now()
+
+        async def request(turn: Turn) -> None:
+            await self.stores.runs.request_cancel(turn, run_id, by=by, now=now)
+            await self.stores.subtasks.cancel(turn, run_id, now=now)
+
+        await self.stores.ledger.write(request)
+        self.dispatcher.run_cancelled(run_id)
+        return await self.stores.runs.get(run_id)
+
+    async def settled(self, batch_ids: Sequence[str], seconds: float) -> list[Batch]:
+        """Wait until some of the batches have settled, at most `seconds`, and return those."""
+        with self.settlements.of(batch_ids) as news:
+            found = await self.stores.subtasks.settled(batch_ids)
+            if not found:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), seconds)
+                found = await self.stores.subtasks.settled(batch_ids)
+        return found
+
+    async def watch_batches(self) -> None:
+        """Wake agents and flows as batches change, whichever replica changed them."""
+        async for change in self.stores.subtasks.watch_batches():
+            if change.settled:
+                self.settlements.happened(change.id)
+            else:
+                self.dispatcher.work_opened()
+
+    async def expire_leases(self) -> None:
+        """Put overdue subtasks back."""
+        if await self.stores.subtasks.expire(now=utc_now()):
+            self.dispatcher.work_opened()
+
+    async def repair(self) -> None:
+        """Finish half-done submissions and have lost flow runs run again."""
+        for run in await self.stores.runs.unfinished(limit=100):
+            if run.prefect_flow_run_id is None and not run.cancel_requested:
+                await self.start_run(run)
+
+
+async def _forever(work: Callable[[], Awaitable[None]], every: float, name: str) -> None:
+    """Do `work` again and again; what cannot be done now is logged once a failure and tried again."""
+    while True:
+        try:
+            await work()
+        except (NjangiError, OSError) as error:
+            log.warning("%s failed, to be tried again: %s", name, error)
+        await asyncio.sleep(every)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Connect, prepare and start the loops. Raises StorageUnavailableError when MongoDB does not answer."""
+    async with AsyncExitStack() as stack:
+        stores = await stack.enter_async_context(open_stores(settings.mongodb_uri, settings.database))
+        await _first_tokens(settings, stores)
+        prefect = await stack.enter_async_context(Prefect(settings.prefect_api_url))
+        services = Services(settings, stores, prefect)
+        loops = [
+            services.dispatcher.run(),
+            services.mirror.follow(),
+            services.mirror.sweep(),
+            _forever(services.watch_batches, 0.5, "watching batches"),
+            _forever(services.expire_leases, EXPIRY_SECONDS, "expiring leases"),
+            _forever(services.dispatcher.keep_books, BOOKS_SECONDS, "writing down who was seen"),
+            _forever(services.repair, REPAIR_SECONDS, "repairing runs"),
+        ]
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        try:
+            yield services
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(StorageUnavailableError):
+                await services.dispatcher.keep_books()
+
+
+async def _first_tokens(settings: Settings, stores: Stores) -> None:
+    """Make the tokens of the first day: files that only their owner can read, hashes in the database."""
+    directory = settings.home / "tokens"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for role in (Role.ADMIN, Role.FLOW, Role.JOIN):
+        file = directory / role.value
+        token = file.read_text().strip() if file.exists() else new_token(role.value)
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(token + "\n")
+        if await stores.users.by_token(token) is None:
+            await stores.users.add_token(role.value, role, token, now=utc_now())

@@ -1,0 +1,30 @@
+"""What the service is told by its environment, read once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every variable is NJANGI_<NAME>, but for MongoDB's and Prefect's own."""
+
+    model_config = SettingsConfigDict(env_prefix="NJANGI_", frozen=True, populate_by_name=True)
+
+    mongodb_uri: str = Field(
+        default="mongodb://127.0.0.1:27017/?replicaSet=rs0",
+        validation_alias=AliasChoices("mongodb_uri", "MONGODB_URI"),
+    )
+    database: str = "njangi"
+    prefect_api_url: str = Field(
+        default="http://127.0.0.1:4200/api",
+        validation_alias=AliasChoices("prefect_api_url", "PREFECT_API_URL"),
+    )
+    host: str = "127.0.0.1"
+    port: int = 8400
+    home: Path = Path(".njangi")
+    largest_json: int = 16 * 1024 * 1024
+    """Bytes; a larger body is refused with 413 before it is read."""
+    largest_blob: int = 2 * 1024**3

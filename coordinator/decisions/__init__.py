@@ -1,0 +1,1 @@
+"""Decisions: plain functions of plain values; no clock, no database, no event loop."""

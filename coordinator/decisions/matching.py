@@ -1,0 +1,97 @@
+"""Decide which idle volunteers get how many subtasks of which batches.
+
+Whole batches are matched, not single subtasks: the subtasks of a batch ask the same of a machine,
+so the work here grows with batches looked at and wishes, never with queued subtasks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+LEASE_SECONDS_OF_WORK = 1.0
+"""How much work a slot is lent at once when subtasks are short: enough to hide the round trip."""
+MOST_PER_SLOT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A volunteer with `slots` idle slots and what its machine offers. Sizes in bytes."""
+
+    volunteer_id: str
+    slots: int
+    cpu: float
+    memory: int
+    storage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A batch with `queued` subtasks to lend and what each demands. Sizes in bytes."""
+
+    batch_id: str
+    task_id: str
+    queued: int
+    cpu: float
+    memory: int
+    storage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    wish: int  # its place among the wishes
+    offer: Offer
+    count: int
+
+
+def fits(offer: Offer, wish: Wish) -> bool:
+    """Whether the machine can run one subtask of the batch in one of its slots."""
+    return offer.cpu <= max(wish.cpu, 1.0) and offer.memory <= wish.memory and offer.storage <= wish.storage
+
+
+def per_slot(seconds: float | None, queued: int, slots: int) -> int:
+    """Return how many subtasks to lend a slot at once.
+
+    `seconds` is what one takes (None: not known yet, so one), `queued` what waits of their kind and
+    `slots` how many slots compete for it. Never more than half an even share, so that the last
+    leases are small and volunteers finish together: factoring, ceil(R / 2P) (Hummel 1992, CACM 35).
+    """
+    if seconds is None:
+        return 1
+    enough = math.ceil(LEASE_SECONDS_OF_WORK / max(seconds, 1e-4))
+    share = math.ceil(queued / (2 * max(slots, 1)))
+    return max(1, min(enough, share, MOST_PER_SLOT))
+
+
+def match(
+    wishes: Sequence[Wish], offers: Sequence[Offer], seconds: Callable[[str], float | None], slots: int
+) -> list[Match]:
+    """Serve wishes in their order from offers in theirs (most urgent first).
+
+    `seconds` gives the mean time of a task's attempts by task id; `slots` counts the slots at work
+    in the whole service.
+    """
+    left = {offer.batch_id: offer.queued for offer in offers}
+    queued_of: dict[str, int] = {}
+    for offer in offers:
+        queued_of[offer.task_id] = queued_of.get(offer.task_id, 0) + offer.queued
+    matches: list[Match] = []
+    open_offers = list(offers)
+    for place, wish in enumerate(wishes):
+        idle = wish.slots
+        for offer in open_offers:
+            if idle <= 0:
+                break
+            if left[offer.batch_id] <= 0 or not fits(offer, wish):
+                continue
+            each = per_slot(seconds(offer.task_id), queued_of[offer.task_id], slots)
+            count = min(left[offer.batch_id], idle * each)
+            left[offer.batch_id] -= count
+            queued_of[offer.task_id] -= count
+            idle -= math.ceil(count / each)
+            matches.append(Match(place, offer, count))
+        open_offers = [offer for offer in open_offers if left[offer.batch_id] > 0]
+        if not open_offers:
+            break
+    return matches

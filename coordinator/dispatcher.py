@@ -1,0 +1,306 @@
+"""Answer agents' syncs: reports in, leases out, many agents in one transaction.
+
+While one transaction is under way the syncs that arrive gather for the next, so the cost of a
+round trip is shared by all who wait and writers of one process never conflict. An agent with a
+wish and no work for it is parked; parked agents cost nothing until a batch opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from njangi_agent.protocol import Outcome, SyncRequest, Verdict
+
+from coordinator.decisions.matching import Match, Offer, Wish, fits, match
+from coordinator.definitions import Definitions
+from storage.errors import StorageUnavailableError
+from storage.ledger import Ledger, Turn
+from storage.subtask_models import Assignment, Leased, VolunteerReport
+from storage.subtasks import SubtaskStore
+from storage.volunteers import Seen, Volunteer, VolunteerStore
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 55.0
+"""Seconds an idle agent's sync may be parked: below the idle timeouts of common proxies, above the
+59 s at which 5,000 idle agents would cost more than 90 syncs a second."""
+BATCHES_LOOKED_AT = 200
+MOST_WISHES_A_TURN = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a sync came to."""
+
+    verdicts: Sequence[Verdict] = ()
+    leases: Sequence[Leased] = ()
+    cancelled: Sequence[str] = ()
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """One agent's sync on its way through."""
+
+    volunteer: Volunteer
+    request: SyncRequest
+    done: asyncio.Future[Answer]
+    wish: Wish | None
+    until: float  # loop time at which it stops waiting for work
+    verdicts: list[Verdict] = field(default_factory=list)
+    leases: list[Leased] = field(default_factory=list)
+
+
+class Dispatcher:
+    """Serves the syncs of this process; `run` must be going on beside it."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        subtasks: SubtaskStore,
+        volunteers: VolunteerStore,
+        definitions: Definitions,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger = ledger
+        self._subtasks = subtasks
+        self._volunteers = volunteers
+        self._definitions = definitions
+        self._clock = clock
+        self._arrived: list[_Turn] = []
+        self._parked: OrderedDict[str, _Turn] = OrderedDict()
+        self._wake = asyncio.Event()
+        self._open: list[Offer] = []
+        self._stale = True  # whether `_open` must be read again
+        self._retry_parked = False
+        self._seconds: OrderedDict[str, float] = OrderedDict()  # mean attempt by task id
+        self._slots: dict[str, int] = {}  # by volunteer, of those heard of lately
+        self._seen: dict[str, Seen] = {}
+        self._extended: dict[str, datetime] = {}
+
+    def work_opened(self) -> None:
+        """Tell that some batch has subtasks to lend."""
+        self._stale = True
+        self._retry_parked = True
+        self._wake.set()
+
+    def run_cancelled(self, run_id: str) -> None:
+        """Let the parked agents who hold subtasks of the run hear of it now."""
+        for turn in list(self._parked.values()):
+            if any(item.subtask_id.startswith(f"{run_id}/") for item in turn.request.held):
+                self._unpark(turn)
+
+    async def sync(self, volunteer: Volunteer, request: SyncRequest) -> Answer:
+        """Take an agent's reports and heartbeats, and lend it work, waiting for some as long as it likes."""
+        now = self._clock()
+        self._note(volunteer, request, now)
+        cancelled = await self._beat(volunteer, request, now)
+        older = self._parked.get(volunteer.id)
+        if older is not None:
+            self._unpark(older)
+        loop = asyncio.get_running_loop()
+        may_wait = not request.reports and not cancelled
+        seconds = min(request.wait, LONGEST_WAIT) if may_wait else 0.0
+        turn = _Turn(volunteer, request, loop.create_future(), _wish(volunteer, request), loop.time() + seconds)
+        if request.reports or (turn.wish is not None and self._may_have_work(turn.wish)):
+            self._arrived.append(turn)
+            self._wake.set()
+        elif turn.wish is not None and seconds > 0:
+            self._parked[volunteer.id] = turn
+        else:
+            return Answer(cancelled=cancelled)
+        answer = await self._wait(turn, seconds)
+        return Answer(answer.verdicts, answer.leases, cancelled)
+
+    async def _wait(self, turn: _Turn, seconds: float) -> Answer:
+        """Wait for the turn to be done; when only parked, no longer than `seconds`, nor past a cancellation."""
+        try:
+            await asyncio.wait({turn.done}, timeout=seconds)
+            if not turn.done.done() and turn.volunteer.id in self._parked:
+                self._unpark(turn)
+            return await asyncio.shield(turn.done)
+        except asyncio.CancelledError:
+            self._unpark(turn)
+            raise
+
+    def _unpark(self, turn: _Turn) -> None:
+        if self._parked.get(turn.volunteer.id) is turn:
+            del self._parked[turn.volunteer.id]
+            turn.done.set_result(Answer(turn.verdicts, turn.leases))
+
+    def _may_have_work(self, wish: Wish) -> bool:
+        return self._stale or any(fits(offer, wish) for offer in self._open)
+
+    async def run(self) -> None:
+        """Serve turns until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            turns, self._arrived = self._arrived[:MOST_WISHES_A_TURN], self._arrived[MOST_WISHES_A_TURN:]
+            if self._retry_parked:
+                self._retry_parked = False
+                for id_ in list(self._parked)[: MOST_WISHES_A_TURN - len(turns)]:
+                    turns.append(self._parked.pop(id_))
+            if self._arrived:
+                self._wake.set()
+            if turns:
+                await self._serve(turns)
+
+    async def _serve(self, turns: Sequence[_Turn]) -> None:
+        try:
+            leased = await self._write(turns)
+        except Exception as error:
+            if not isinstance(error, StorageUnavailableError):
+                log.exception("a turn of the dispatcher failed")
+            self._stale = True
+            for turn in turns:
+                if not turn.done.done():
+                    turn.done.set_exception(error)
+            return
+        now = asyncio.get_running_loop().time()
+        for turn in turns:
+            if turn.done.done():
+                continue
+            nothing = turn.wish is not None and not turn.leases and not turn.request.reports
+            if nothing and turn.until > now and turn.volunteer.id not in self._parked:
+                self._parked[turn.volunteer.id] = turn
+            else:
+                turn.done.set_result(Answer(turn.verdicts, turn.leases))
+        if leased and self._parked and self._open:
+            self._retry_parked = True
+            self._wake.set()
+
+    async def _write(self, turns: Sequence[_Turn]) -> bool:
+        """Carry out the turns in one transaction, filling their verdicts and leases; tell if anything was lent."""
+        wishing = [turn for turn in turns if turn.wish is not None]
+        if wishing and self._stale:
+            self._stale = False
+            batches = await self._subtasks.open_batches(BATCHES_LOOKED_AT)
+            self._open = [
+                Offer(batch.id, batch.task_id, batch.queued, batch.cpu, batch.memory, batch.storage)
+                for batch in batches
+            ]
+            await self._definitions.load({offer.task_id for offer in self._open})
+        matches = self._match(wishing)
+        reports = [VolunteerReport(turn.volunteer.id, report) for turn in turns for report in turn.request.reports]
+        if not matches and not reports:
+            return False
+        now = self._clock()
+        assignments = [self._assignment(wishing[item.wish], item, now) for item in matches]
+
+        async def once(turn: Turn) -> tuple[list[Verdict], list[Leased]]:
+            verdicts = await self._subtasks.report(turn, reports, now=now) if reports else []
+            leases = await self._subtasks.lease(turn, assignments, now=now) if assignments else []
+            return verdicts, leases
+
+        verdicts, leases = await self._ledger.write(once)
+        self._hand_out(turns, verdicts, leases)
+        self._learn(reports, verdicts, now)
+        self._account(assignments, leases)
+        return bool(leases)
+
+    def _match(self, wishing: Sequence[_Turn]) -> list[Match]:
+        wishes = [turn.wish for turn in wishing if turn.wish is not None]
+        if not self._open or not wishes:
+            return []
+        return match(wishes, self._open, self._seconds.get, sum(self._slots.values()))
+
+    def _assignment(self, turn: _Turn, item: Match, now: datetime) -> Assignment:
+        heartbeat = timedelta(seconds=self._definitions.heartbeat(item.offer.task_id))
+        return Assignment(item.offer.batch_id, item.offer.task_id, turn.volunteer.id, item.count, now + heartbeat)
+
+    def _hand_out(self, turns: Sequence[_Turn], verdicts: Sequence[Verdict], leases: Sequence[Leased]) -> None:
+        said = iter(verdicts)
+        by_volunteer: dict[str, list[Leased]] = {}
+        for lease in leases:
+            by_volunteer.setdefault(lease.volunteer_id, []).append(lease)
+        for turn in turns:
+            turn.verdicts = [next(said) for _ in turn.request.reports]
+            if turn.wish is not None:
+                turn.leases = by_volunteer.pop(turn.volunteer.id, [])
+
+    def _account(self, assignments: Sequence[Assignment], leases: Sequence[Leased]) -> None:
+        """Take what was lent off the batches remembered; read them again when they ran out or others took some."""
+        lent: dict[str, int] = {}
+        for assignment in assignments:
+            lent[assignment.batch_id] = lent.get(assignment.batch_id, 0) + assignment.count
+        if sum(lent.values()) != len(leases):
+            self._stale = True
+        full = len(self._open) >= BATCHES_LOOKED_AT
+        left = [replace(offer, queued=offer.queued - lent.get(offer.batch_id, 0)) for offer in self._open]
+        self._open = [offer for offer in left if offer.queued > 0]
+        if full and len(self._open) < BATCHES_LOOKED_AT // 2:
+            self._stale = True
+
+    def _learn(self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], now: datetime) -> None:
+        """Remember how long attempts take by task, and what each volunteer did."""
+        for item, verdict in zip(reports, verdicts, strict=True):
+            report = item.report
+            if report.outcome in (Outcome.HANDED_BACK, Outcome.REFUSED):
+                self.work_opened()
+            if verdict is not Verdict.ACCEPTED or report.outcome not in (Outcome.RETURNED, Outcome.FAILED):
+                continue
+            task_id = report.subtask_id.rpartition("/")[0]
+            known = self._seconds.get(task_id, report.seconds)
+            self._seconds[task_id] = known + 0.1 * (report.seconds - known)
+            self._seconds.move_to_end(task_id)
+            returned = report.outcome is Outcome.RETURNED
+            seen = self._seen.get(item.volunteer_id, Seen(self._slots.get(item.volunteer_id, 0), now))
+            self._seen[item.volunteer_id] = Seen(
+                seen.slots, now, seen.completed + returned, seen.failed + (not returned)
+            )
+        while len(self._seconds) > 10_000:
+            self._seconds.popitem(last=False)
+
+    def _note(self, volunteer: Volunteer, request: SyncRequest, now: datetime) -> None:
+        self._slots[volunteer.id] = request.slots
+        seen = self._seen.get(volunteer.id)
+        self._seen[volunteer.id] = Seen(request.slots, now, seen.completed if seen else 0, seen.failed if seen else 0)
+
+    async def _beat(self, volunteer: Volunteer, request: SyncRequest, now: datetime) -> Sequence[str]:
+        """Extend the leases named; return the ids of those that are no longer the volunteer's.
+
+        Skipped when it was done a moment ago: a lease lasts several times longer.
+        """
+        if not request.held:
+            return ()
+        tasks = {item.subtask_id.rpartition("/")[0] for item in request.held}
+        await self._definitions.load(tasks)
+        heartbeat = min(self._definitions.heartbeat(id_) for id_ in tasks)
+        last = self._extended.get(volunteer.id)
+        if last is not None and now - last < timedelta(seconds=heartbeat / 6):
+            return ()
+        lost = await self._subtasks.extend(volunteer.id, request.held, until=now + timedelta(seconds=heartbeat))
+        self._extended[volunteer.id] = now
+        return sorted(lost)
+
+    async def keep_books(self) -> None:
+        """Once in a while: write down who was heard of, forget who was not, look again for work."""
+        now = self._clock()
+        seen, self._seen = self._seen, {}
+        quiet = [id_ for id_ in self._slots if id_ not in seen and id_ not in self._parked]
+        for id_ in quiet:
+            self._slots.pop(id_, None)
+            self._extended.pop(id_, None)
+        parked: Mapping[str, Seen] = {
+            id_: Seen(turn.request.slots, now) for id_, turn in self._parked.items() if id_ not in seen
+        }
+        await self._volunteers.seen({**seen, **parked})
+        if self._parked:
+            self.work_opened()
+
+    @property
+    def parked(self) -> int:
+        """How many agents wait for work."""
+        return len(self._parked)
+
+
+def _wish(volunteer: Volunteer, request: SyncRequest) -> Wish | None:
+    if request.wish <= 0:
+        return None
+    machine = volunteer.machine
+    return Wish(volunteer.id, request.wish, float(machine.cpu), machine.memory, machine.storage)

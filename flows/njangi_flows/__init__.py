@@ -1,0 +1,1 @@
+"""Workflows whose tasks run on volunteers' machines."""

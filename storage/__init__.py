@@ -1,0 +1,1 @@
+"""MongoDB, one class per collection. Nothing outside this package knows pymongo."""

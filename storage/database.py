@@ -1,0 +1,95 @@
+"""Open MongoDB once, for the life of the application.
+
+Everything acknowledged is on a majority of the replica set and in its journal: with w:1 a kill -9
+loses acknowledged writes (docs/decisions/0002-majority-writes.md).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from bson.codec_options import CodecOptions
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from storage.errors import StorageUnavailableError
+
+Document = dict[str, Any]
+Collection = AsyncCollection[Document]
+Session = AsyncClientSession
+T = TypeVar("T")
+
+SERVER_SELECTION_SECONDS = 5.0
+
+
+def new_id(prefix: str) -> str:
+    """Return a short id that sorts by the time of its making, e.g. `r0195f3a1c2e-9f04b1c2`."""
+    milliseconds = int(datetime.now(UTC).timestamp() * 1000)
+    return f"{prefix}{milliseconds:011x}-{secrets.token_hex(4)}"
+
+
+class Database:
+    """The collections of one database, and transactions over them."""
+
+    def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
+        self._client = client
+        self.mongo: AsyncDatabase[Document] = client.get_database(
+            name,
+            codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),
+            write_concern=WriteConcern("majority", j=True),
+            read_concern=ReadConcern("majority"),
+        )
+
+    def __getitem__(self, name: str) -> Collection:
+        return self.mongo[name]
+
+    async def transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Run `work` in one transaction, again from its start when another writer got in between."""
+        with unavailable_is_ours():
+            async with self._client.start_session() as session:
+                return await session.with_transaction(
+                    work,
+                    read_concern=ReadConcern("snapshot"),
+                    write_concern=WriteConcern("majority"),
+                )
+
+    async def ping(self) -> None:
+        """Raise StorageUnavailableError unless a primary answers."""
+        with unavailable_is_ours():
+            await self.mongo.command("ping")
+
+
+@asynccontextmanager
+async def open_database(uri: str, name: str = "njangi") -> AsyncIterator[Database]:
+    """Connect to `uri` for the length of the block; times out after SERVER_SELECTION_SECONDS a call."""
+    client: AsyncMongoClient[Mapping[str, Any]] = AsyncMongoClient(
+        uri,
+        appname="njangi",
+        serverSelectionTimeoutMS=int(SERVER_SELECTION_SECONDS * 1000),
+        retryWrites=True,
+    )
+    try:
+        yield Database(client, name)  # type: ignore[arg-type]
+    finally:
+        await client.close()
+
+
+@contextmanager
+def unavailable_is_ours() -> Iterator[None]:
+    """Turn pymongo's ways of saying "no server now" into StorageUnavailableError."""
+    try:
+        yield
+    except (ConnectionFailure, ExecutionTimeout) as error:
+        raise StorageUnavailableError(str(error)[:300]) from error
+    except PyMongoError as error:
+        if error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError"):
+            raise StorageUnavailableError(str(error)[:300]) from error
+        raise

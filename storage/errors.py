@@ -1,0 +1,62 @@
+"""What storage can say no with."""
+
+from __future__ import annotations
+
+
+class NjangiError(Exception):
+    """The root of our errors."""
+
+
+class StorageUnavailableError(NjangiError):
+    """MongoDB does not answer now; the same call may succeed later."""
+
+
+class NotFoundError(NjangiError):
+    """Nothing is stored under that id."""
+
+    def __init__(self, noun: str, id_: str) -> None:
+        super().__init__(noun, id_)
+        self.noun = noun
+        self.id = id_
+
+    def __str__(self) -> str:
+        return f"there is no {self.noun} {self.id!r}"
+
+
+class RunLeaseLostError(NjangiError):
+    """The caller no longer holds the run: its lease ended and another may have taken it."""
+
+    def __str__(self) -> str:
+        return f"the lease of run {self.args[0]} is no longer held under this token"
+
+
+class RunHeldError(NjangiError):
+    """Another flow holds the run at this moment."""
+
+    def __str__(self) -> str:
+        return f"run {self.args[0]} is held by another flow worker; try again when its lease has ended"
+
+
+class RunEndedError(NjangiError):
+    """The run has reached its last state; nothing more can be done in it."""
+
+    def __str__(self) -> str:
+        return f"run {self.args[0]} has ended"
+
+
+class BlobMismatchError(NjangiError):
+    """The bytes sent do not have the SHA-256 that they were announced under."""
+
+    def __str__(self) -> str:
+        return f"the bytes sent hash to {self.args[1]}, not to the announced {self.args[0]}"
+
+
+class TooLargeError(NjangiError):
+    """More bytes than allowed."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(what, limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} is larger than the {self.limit} bytes allowed"

@@ -1,0 +1,331 @@
+"""Runs: one execution of one version of a workflow, and the lease under which a flow carries it."""
+
+from __future__ import annotations
+
+import enum
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from storage.database import Database, Document, new_id, unavailable_is_ours
+from storage.errors import NotFoundError, RunEndedError, RunHeldError, RunLeaseLostError
+from storage.ledger import Ledger, Turn
+
+RUN_LEASE = timedelta(seconds=15)
+
+
+class RunStatus(enum.StrEnum):
+    """The states of runs, and of workflows by their latest run."""
+
+    CREATED = "CREATED"
+    VALIDATED = "VALIDATED"
+    SUBMITTED = "SUBMITTED"
+    SPLITTING = "SPLITTING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    AGGREGATING = "AGGREGATING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+GOING_ON = (RunStatus.SPLITTING, RunStatus.RUNNING, RunStatus.AGGREGATING)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to start. `spec` is that of the workflow's version now, so later edits do not reach it."""
+
+    workflow_id: str
+    name: str
+    version: int
+    owner: str
+    priority: int
+    spec: Mapping[str, Any]
+    files: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    prefect_flow_run_id: str | None = None  # set when an engineer's flow run is adopted
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    id: str
+    workflow_id: str
+    name: str
+    version: int
+    owner: str
+    status: RunStatus
+    priority: int
+    spec: Mapping[str, Any]
+    files: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    prefect_flow_run_id: str | None
+    cancel_requested: bool
+    attempt: int
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRunState:
+    """A state of a Prefect flow run, as an event or a read of it told. `type` is Prefect's, e.g. RUNNING."""
+
+    flow_run_id: str
+    type: str
+    message: str | None
+    at: datetime
+
+
+class RunStore:
+    """One document a run. Prefect decides a run's status (`follow`); a flow writes under the run lease (`hold`)."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._runs = database["runs"]
+        self._workflows = database["workflows"]
+        self._ledger = ledger
+
+    async def prepare(self) -> None:
+        await self._runs.create_index("prefect_flow_run_id", unique=True, sparse=True)
+        await self._runs.create_index([("created_at", -1)])
+        await self._runs.create_index([("status", 1), ("updated_at", 1)])
+
+    async def add(self, new: NewRun, tasks: Sequence[Document], *, now: datetime) -> Run:
+        """Write a run with its tasks (documents from `TaskStore.pending`), all or nothing."""
+        document: Document = {
+            "_id": new_id("r"),
+            "workflow_id": new.workflow_id,
+            "name": new.name,
+            "version": new.version,
+            "owner": new.owner,
+            "status": RunStatus.SUBMITTED,
+            "priority": new.priority,
+            "spec": json.dumps(new.spec),
+            "files": [{"name": name, "sha256": sha256} for name, sha256 in new.files.items()],
+            "parameters": json.dumps(new.parameters),
+            "cancel_requested": False,
+            "attempt": 0,
+            "error": None,
+            "created_at": now,
+            "updated_at": now,
+            "started_at": None,
+            "ended_at": None,
+        }
+        if new.prefect_flow_run_id is not None:
+            document["prefect_flow_run_id"] = new.prefect_flow_run_id
+        for task in tasks:
+            task["run_id"] = document["_id"]
+            task["_id"] = f"{document['_id']}/{task['name']}"
+
+        async def insert(turn: Turn) -> None:
+            await self._runs.insert_one(document, session=turn.session)
+            if tasks:
+                await self._workflows.database["tasks"].insert_many(tasks, session=turn.session)
+            await self._workflows.update_one(
+                {"_id": new.workflow_id},
+                {"$set": {"status": RunStatus.SUBMITTED, "current_run_id": document["_id"], "updated_at": now}},
+                session=turn.session,
+            )
+            turn.tell("run.submitted", now, run_id=document["_id"], workflow=new.workflow_id, owner=new.owner)
+
+        await self._ledger.write(insert)
+        return _run(document)
+
+    async def adopt(self, new: NewRun, *, now: datetime) -> Run:
+        """Return the run of an engineer's flow run, made on first use."""
+        try:
+            return await self.add(new, [], now=now)
+        except DuplicateKeyError:
+            return await self.by_flow_run(new.prefect_flow_run_id or "")
+
+    async def get(self, run_id: str) -> Run:
+        return await self._one({"_id": run_id}, run_id)
+
+    async def by_flow_run(self, flow_run_id: str) -> Run:
+        return await self._one({"prefect_flow_run_id": flow_run_id}, flow_run_id)
+
+    async def _one(self, query: Document, name: str) -> Run:
+        with unavailable_is_ours():
+            document = await self._runs.find_one(query)
+        if document is None:
+            raise NotFoundError("run", name)
+        return _run(document)
+
+    async def page(self, *, limit: int) -> list[Run]:
+        """Return the newest runs."""
+        with unavailable_is_ours():
+            return [_run(item) async for item in self._runs.find().sort("created_at", -1).limit(limit)]
+
+    async def unfinished(self, *, limit: int) -> list[Run]:
+        """Return runs that have not ended, those untouched for longest first."""
+        query = {"status": {"$nin": list(ENDED)}}
+        with unavailable_is_ours():
+            return [_run(item) async for item in self._runs.find(query).sort("updated_at", 1).limit(limit)]
+
+    async def set_flow_run(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
+        """Note which Prefect flow run carries the run."""
+        with unavailable_is_ours():
+            await self._runs.update_one(
+                {"_id": run_id}, {"$set": {"prefect_flow_run_id": flow_run_id, "updated_at": now}}
+            )
+
+    async def hold(self, run_id: str, holder: str, *, now: datetime) -> tuple[Run, str]:
+        """Lend the run to a flow for RUN_LEASE; return it and the token that its writes must carry.
+
+        The same holder may take it again at any time, another one after the lease has ended.
+        """
+        token = secrets.token_urlsafe(16)
+        free = {"_id": run_id, "$or": [{"hold": None}, {"hold.until": {"$lt": now}}, {"hold.holder": holder}]}
+        change = {
+            "$set": {"hold": {"token": token, "holder": holder, "until": now + RUN_LEASE}, "updated_at": now},
+            "$inc": {"attempt": 1},
+        }
+
+        async def take(turn: Turn) -> Document:
+            document = await self._runs.find_one_and_update(
+                {**free, "status": {"$nin": list(ENDED)}},
+                change,
+                return_document=ReturnDocument.AFTER,
+                session=turn.session,
+            )
+            if document is None:
+                current = await self._runs.find_one({"_id": run_id}, session=turn.session)
+                if current is None:
+                    raise NotFoundError("run", run_id)
+                raise RunEndedError(run_id) if current["status"] in ENDED else RunHeldError(run_id)
+            turn.tell("run.held", now, run_id=run_id, holder=holder, attempt=document["attempt"])
+            return document
+
+        return _run(await self._ledger.write(take)), token
+
+    async def beat(self, run_id: str, token: str, *, now: datetime) -> bool:
+        """Extend the run lease; return whether the run should be cancelled. Raises RunLeaseLostError."""
+        with unavailable_is_ours():
+            document = await self._runs.find_one_and_update(
+                {"_id": run_id, "hold.token": token},
+                {"$set": {"hold.until": now + RUN_LEASE}},
+                projection={"cancel_requested": 1},
+            )
+        if document is None:
+            raise RunLeaseLostError(run_id)
+        return bool(document["cancel_requested"])
+
+    async def check_hold(self, run_id: str, token: str) -> bool:
+        """Raise RunLeaseLostError unless `token` holds the run; return whether to cancel it."""
+        with unavailable_is_ours():
+            document = await self._runs.find_one({"_id": run_id, "hold.token": token}, {"cancel_requested": 1})
+        if document is None:
+            raise RunLeaseLostError(run_id)
+        return bool(document["cancel_requested"])
+
+    async def release(self, run_id: str, token: str, error: str | None, *, now: datetime) -> None:
+        """Give the run lease back, with the reason if the run fails."""
+        change: Document = {"hold": None, "updated_at": now}
+        if error is not None:
+            change["error"] = error
+
+        async def give_back(turn: Turn) -> None:
+            outcome = await self._runs.update_one(
+                {"_id": run_id, "hold.token": token}, {"$set": change}, session=turn.session
+            )
+            if outcome.matched_count == 0:
+                raise RunLeaseLostError(run_id)
+            turn.tell("run.released", now, run_id=run_id, error=error)
+
+        await self._ledger.write(give_back)
+
+    async def follow(self, state: FlowRunState, status: RunStatus, *, now: datetime) -> Run | None:
+        """Copy a state of Prefect's into the run, unless a later one is there; return the run if it changed."""
+
+        async def copy(turn: Turn) -> Document | None:
+            fresh = {
+                "prefect_flow_run_id": state.flow_run_id,
+                "status": {"$nin": list(ENDED)},
+                "$or": [{"prefect_state.at": None}, {"prefect_state.at": {"$lt": state.at}}],
+            }
+            change: Document = {"prefect_state": {"type": state.type, "at": state.at}, "updated_at": now}
+            before = await self._runs.find_one(fresh, session=turn.session)
+            if before is None:
+                return None
+            if not (status is RunStatus.RUNNING and before["status"] in GOING_ON):
+                change["status"] = status
+            if status in GOING_ON and before["started_at"] is None:
+                change["started_at"] = state.at
+            if status in ENDED:
+                change |= {"ended_at": state.at, "hold": None}
+            if status is RunStatus.FAILED and before["error"] is None:
+                change["error"] = state.message
+            document = await self._runs.find_one_and_update(
+                {"_id": before["_id"]}, {"$set": change}, return_document=ReturnDocument.AFTER, session=turn.session
+            )
+            if document is not None and document["status"] != before["status"]:
+                await self._workflows.update_one(
+                    {"_id": document["workflow_id"], "current_run_id": document["_id"]},
+                    {"$set": {"status": document["status"], "updated_at": now}},
+                    session=turn.session,
+                )
+                turn.tell(f"run.{document['status'].lower()}", now, run_id=document["_id"], error=document["error"])
+            return document
+
+        document = await self._ledger.write(copy)
+        return _run(document) if document else None
+
+    async def request_cancel(self, turn: Turn, run_id: str, *, by: str, now: datetime) -> None:
+        """Note that the run shall be cancelled. Raises RunEndedError when it has ended."""
+        outcome = await self._runs.update_one(
+            {"_id": run_id, "status": {"$nin": list(ENDED)}},
+            {"$set": {"cancel_requested": True, "updated_at": now}},
+            session=turn.session,
+        )
+        if outcome.matched_count == 0:
+            if await self._runs.find_one({"_id": run_id}, {"_id": 1}, session=turn.session) is None:
+                raise NotFoundError("run", run_id)
+            raise RunEndedError(run_id)
+        turn.tell("run.cancel_requested", now, run_id=run_id, by=by)
+
+    async def move(self, turn: Turn, run_id: str, status: RunStatus, *, now: datetime) -> None:
+        """Show what a run that goes on is busy with (SPLITTING, RUNNING, AGGREGATING)."""
+        document = await self._runs.find_one_and_update(
+            {"_id": run_id, "status": {"$in": [RunStatus.SUBMITTED, *GOING_ON], "$ne": status}},
+            {"$set": {"status": status, "updated_at": now}},
+            session=turn.session,
+        )
+        if document is not None:
+            if document["started_at"] is None:
+                await self._runs.update_one({"_id": run_id}, {"$set": {"started_at": now}}, session=turn.session)
+            await self._workflows.update_one(
+                {"_id": document["workflow_id"], "current_run_id": run_id},
+                {"$set": {"status": status, "updated_at": now}},
+                session=turn.session,
+            )
+            turn.tell(f"run.{status.lower()}", now, run_id=run_id)
+
+
+def _run(document: Document) -> Run:
+    return Run(
+        id=document["_id"],
+        workflow_id=document["workflow_id"],
+        name=document["name"],
+        version=document["version"],
+        owner=document["owner"],
+        status=RunStatus(document["status"]),
+        priority=document["priority"],
+        spec=json.loads(document["spec"]),
+        files={file["name"]: file["sha256"] for file in document["files"]},
+        parameters=json.loads(document["parameters"]),
+        prefect_flow_run_id=document.get("prefect_flow_run_id"),
+        cancel_requested=document["cancel_requested"],
+        attempt=document["attempt"],
+        error=document["error"],
+        created_at=document["created_at"],
+        started_at=document["started_at"],
+        ended_at=document["ended_at"],
+    )

@@ -1,0 +1,60 @@
+"""All stores over one database, made once by the application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from storage.blobs import BlobStore
+from storage.database import Database, open_database, unavailable_is_ours
+from storage.ledger import Ledger
+from storage.runs import RunStore
+from storage.subtasks import SubtaskStore
+from storage.tasks import TaskStore
+from storage.users import UserStore
+from storage.volunteers import VolunteerStore
+from storage.workflows import WorkflowStore
+
+
+class Stores:
+    """One attribute a collection."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.ledger = Ledger(database)
+        self.workflows = WorkflowStore(database, self.ledger)
+        self.runs = RunStore(database, self.ledger)
+        self.tasks = TaskStore(database, self.ledger, self.runs)
+        self.subtasks = SubtaskStore(database, self.ledger)
+        self.volunteers = VolunteerStore(database, self.ledger)
+        self.users = UserStore(database)
+        self.blobs = BlobStore(database)
+
+    async def prepare(self) -> None:
+        """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""
+        with unavailable_is_ours():
+            existing = set(await self.database.mongo.list_collection_names())
+            for name in ("events", "counters", "tasks", "batches", "runs", "workflows", "volunteers", "users"):
+                if name not in existing:
+                    await self.database.mongo.create_collection(name, check_exists=False)
+            for store in (
+                self.ledger,
+                self.workflows,
+                self.runs,
+                self.tasks,
+                self.subtasks,
+                self.volunteers,
+                self.users,
+                self.blobs,
+            ):
+                await store.prepare()
+
+
+@asynccontextmanager
+async def open_stores(uri: str, name: str = "njangi") -> AsyncIterator[Stores]:
+    """Connect, create what is missing and yield the stores. Raises StorageUnavailableError."""
+    async with open_database(uri, name) as database:
+        await database.ping()
+        stores = Stores(database)
+        await stores.prepare()
+        yield stores

@@ -1,0 +1,281 @@
+"""How subtasks and batches look in MongoDB: documents made and read, and the changes one makes to them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from njangi_agent.protocol import Outcome, Report
+
+from storage.database import Document
+from storage.subtask_models import (
+    BUCKETS,
+    MAX_LOSSES,
+    REMEMBERED_ATTEMPTS,
+    Assignment,
+    Attempt,
+    Batch,
+    Leased,
+    NewBatch,
+    NewSubtask,
+    Subtask,
+    SubtaskStatus,
+    TaskKey,
+    VolunteerReport,
+)
+
+FOR_LEASE = {"parent_task_id": 1, "index": 1, "attempt": 1, "parameters": 1, "parameters_blob": 1}
+FOR_REPORT = {
+    "parent_task_id": 1,
+    "run_id": 1,
+    "name": 1,
+    "index": 1,
+    "batch": 1,
+    "status": 1,
+    "lease": 1,
+    "losses": 1,
+}
+WATCHED: list[Document] = [
+    {
+        "$match": {
+            "$or": [
+                {"operationType": "insert"},
+                {"updateDescription.updatedFields.settled": True},
+                {"updateDescription.updatedFields.opened_at": {"$exists": True}},
+            ]
+        }
+    },
+    {"$project": {"documentKey": 1, "operationType": 1, "updateDescription.updatedFields.settled": 1}},
+]
+"""The change stream of batches: inserted, settled, or with subtasks back in the queue."""
+
+
+def subtask_id(task_id: str, index: int) -> str:
+    return f"{task_id}/{index}"
+
+
+def batch_id(task_id: str, index: int) -> str:
+    return f"{task_id}/b{index}"
+
+
+def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime) -> Document:
+    document: Document = {
+        "_id": subtask_id(task.task_id, new.index),
+        "run_id": task.run_id,
+        "workflow_id": task.workflow_id,
+        "parent_task_id": task.task_id,
+        "is_subtask": True,
+        "name": task.name,
+        "index": new.index,
+        "batch": batch_id(task.task_id, batch.index),
+        "bucket": random.randrange(BUCKETS),
+        "priority": task.priority,
+        "status": SubtaskStatus.QUEUED,
+        "attempt": 0,
+        "losses": 0,
+        "progress": 0.0,
+        "attempts": [],
+        "created_at": now,
+        "updated_at": now,
+    }
+    if new.parameters_blob is not None:
+        document["parameters_blob"] = new.parameters_blob
+    else:
+        document["parameters"] = new.parameters or "{}"
+    return document
+
+
+def opened(task: TaskKey, new: NewBatch, now: datetime) -> Document:
+    indexes = [subtask.index for subtask in new.subtasks]
+    return {
+        "_id": batch_id(task.task_id, new.index),
+        "run_id": task.run_id,
+        "task_id": task.task_id,
+        "task": task.name,
+        "index": new.index,
+        "first": min(indexes),
+        "last": max(indexes),
+        "total": len(indexes),
+        "queued": len(indexes),
+        "leased": 0,
+        "completed": 0,
+        "failed": 0,
+        "dead": 0,
+        "cancelled": 0,
+        "tries": 1,
+        "settled": False,
+        "v": 1,
+        "priority": task.priority,
+        "required_resources": {"cpu": task.cpu, "memory": task.memory, "storage": task.storage},
+        "created_at": now,
+        "opened_at": now,
+    }
+
+
+def holds(subtask: Document, volunteer_id: str, token: str) -> bool:
+    """Whether the report is of the attempt that holds, or that ended, this subtask."""
+    lease = subtask.get("lease") or {}
+    current = lease.get("token") == token and lease.get("by") == volunteer_id
+    return current and subtask["status"] in (SubtaskStatus.LEASED, SubtaskStatus.COMPLETED, SubtaskStatus.FAILED)
+
+
+def completed(returned: Sequence[Report], now: datetime) -> list[Document]:
+    """Return the one update for many accepted results: each subtask picks its own by its id."""
+    place = {"$indexOfArray": [{"$literal": [report.subtask_id for report in returned]}, "$_id"]}
+
+    def own(values: list[Any]) -> Document:
+        return {"$arrayElemAt": [{"$literal": values}, place]}
+
+    changed: Document = {
+        "status": SubtaskStatus.COMPLETED,
+        "results": own([report.result for report in returned]),
+        "progress": 1.0,
+        "updated_at": now,
+        "lease.until": None,
+        "attempts": _with_attempt(Outcome.RETURNED, own([report.seconds for report in returned]), now),
+    }
+    if any(report.blob for report in returned):
+        changed["blob"] = own([report.blob for report in returned])
+    return [{"$set": changed}]
+
+
+def _with_attempt(outcome: str, seconds: Any, now: datetime) -> Document:
+    ended = {
+        "volunteer": "$lease.by",
+        "token": "$lease.token",
+        "from": "$lease.from",
+        "to": now,
+        "outcome": outcome,
+        "seconds": seconds,
+    }
+    return {"$slice": [{"$concatArrays": ["$attempts", [ended]]}, -REMEMBERED_ATTEMPTS]}
+
+
+def not_returned(subtask: Document, item: VolunteerReport, now: datetime) -> tuple[SubtaskStatus, Document]:
+    """Return where a failed, refused or handed-back attempt leaves its subtask, and the change."""
+    report = item.report
+    error: Document | None = None
+    if report.error is not None:
+        error = {"type": report.error.type, "message": report.error.message, "stderr": report.error.stderr}
+    if report.outcome is Outcome.FAILED:
+        error = error or {"type": "Unknown", "message": "the agent gave no reason", "stderr": ""}
+        changed = {"status": SubtaskStatus.FAILED, "updated_at": now, "error": error, "lease.until": None}
+        return SubtaskStatus.FAILED, {"$set": changed, "$push": _ended(subtask, report.outcome, error, now)}
+    status, change = lost(subtask, report.outcome, error, now)
+    if report.outcome is Outcome.REFUSED:
+        change["$addToSet"] = {"refused_by": item.volunteer_id}
+    return status, change
+
+
+def lost(subtask: Document, outcome: str, error: Document | None, now: datetime) -> tuple[SubtaskStatus, Document]:
+    """Return where losing its attempt leaves a subtask (QUEUED, at last DEAD), and the change."""
+    losses = subtask.get("losses", 0) + (0 if outcome == Outcome.HANDED_BACK else 1)
+    status = SubtaskStatus.DEAD if losses >= MAX_LOSSES else SubtaskStatus.QUEUED
+    changed: Document = {"status": status, "updated_at": now, "losses": losses}
+    if status is SubtaskStatus.DEAD:
+        message = f"lost by {losses} volunteers; last: {error['message'] if error else outcome}"
+        changed["error"] = {"type": "Lost", "message": message, "stderr": ""}
+    change: Document = {
+        "$set": changed,
+        "$unset": {"lease": "", "assigned_to": ""},
+        "$push": _ended(subtask, outcome, error, now),
+    }
+    return status, change
+
+
+def _ended(subtask: Document, outcome: str, error: Document | None, now: datetime) -> Document:
+    lease = subtask["lease"]
+    attempt: Document = {
+        "volunteer": lease["by"],
+        "token": lease["token"],
+        "from": lease["from"],
+        "to": now,
+        "outcome": outcome,
+    }
+    if error is not None:
+        attempt["error"] = error
+    return {"attempts": {"$each": [attempt], "$slice": -REMEMBERED_ATTEMPTS}}
+
+
+def counted(change: Counter[str], now: datetime) -> list[Document]:
+    """Return the update that moves a batch's counters and says whether it is settled by that."""
+    moved: Document = {name: {"$add": [f"${name}", by]} for name, by in change.items() if by}
+    moved["v"] = {"$add": ["$v", 1]}
+    if change["queued"] > 0:
+        moved["opened_at"] = now
+    ended = {"$add": ["$completed", "$failed", "$dead", "$cancelled"]}
+    return [{"$set": moved}, {"$set": {"settled": {"$eq": [ended, "$total"]}}}]
+
+
+Group = tuple[str, str, str, SubtaskStatus]
+
+
+def grouped(moves: Mapping[str, SubtaskStatus], found: Mapping[str, Document]) -> Mapping[Group, list[int]]:
+    """Gather moved subtasks' indexes by run, task, volunteer and new status: one event a group."""
+    groups: defaultdict[Group, list[int]] = defaultdict(list)
+    for id_, status in moves.items():
+        subtask = found[id_]
+        groups[subtask["run_id"], subtask["name"], subtask["lease"]["by"], status].append(subtask["index"])
+    return groups
+
+
+def leased(document: Document, assignment: Assignment, token: str) -> Leased:
+    return Leased(
+        subtask_id=document["_id"],
+        task_id=document["parent_task_id"],
+        volunteer_id=assignment.volunteer_id,
+        token=token,
+        attempt=document["attempt"] + 1,
+        parameters=document.get("parameters"),
+        parameters_blob=document.get("parameters_blob"),
+    )
+
+
+def batch(document: Document) -> Batch:
+    return Batch(
+        id=document["_id"],
+        run_id=document["run_id"],
+        task=document["task"],
+        index=document["index"],
+        total=document["total"],
+        queued=document["queued"],
+        leased=document["leased"],
+        completed=document["completed"],
+        failed=document["failed"],
+        dead=document["dead"],
+        cancelled=document["cancelled"],
+        tries=document["tries"],
+        settled=document["settled"],
+    )
+
+
+def subtask(document: Document) -> Subtask:
+    return Subtask(
+        id=document["_id"],
+        run_id=document["run_id"],
+        task=document["name"],
+        index=document["index"],
+        batch=document["batch"],
+        status=SubtaskStatus(document["status"]),
+        attempt=document["attempt"],
+        assigned_to=document.get("assigned_to"),
+        attempts=[_attempt(item) for item in document["attempts"]],
+        error=document.get("error") if document["status"] != SubtaskStatus.COMPLETED else None,
+        result=document.get("results"),
+        blob=document.get("blob"),
+        updated_at=document["updated_at"],
+    )
+
+
+def _attempt(item: Document) -> Attempt:
+    return Attempt(
+        volunteer_id=item["volunteer"],
+        token=item["token"],
+        started_at=item["from"],
+        ended_at=item["to"],
+        outcome=item["outcome"],
+        error=item.get("error"),
+    )

@@ -1,0 +1,154 @@
+"""What callers of the subtask store meet: plain values, no documents."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from njangi_agent.protocol import Report
+
+BUCKETS = 64
+MAX_LOSSES = 10
+"""How many volunteers may lose a subtask (vanish, refuse) before it is DEAD."""
+REMEMBERED_ATTEMPTS = 20
+
+
+class SubtaskStatus(enum.StrEnum):
+    QUEUED = "QUEUED"
+    LEASED = "LEASED"
+    REPORTED = "REPORTED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    DEAD = "DEAD"
+
+
+ENDED = (SubtaskStatus.COMPLETED, SubtaskStatus.FAILED, SubtaskStatus.CANCELLED, SubtaskStatus.DEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubtask:
+    """A subtask to queue: its parameters inline or, when large, as a blob."""
+
+    index: int
+    parameters: str | None = None  # JSON text
+    parameters_blob: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    index: int
+    subtasks: Sequence[NewSubtask]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """Where subtasks belong, and what leasing them demands of a machine."""
+
+    run_id: str
+    workflow_id: str
+    name: str
+    priority: int
+    cpu: float
+    memory: int
+    storage: int
+
+    @property
+    def task_id(self) -> str:
+        return f"{self.run_id}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch with queued subtasks, as matching sees it. Memory and storage in bytes."""
+
+    id: str
+    task_id: str
+    run_id: str
+    priority: int
+    queued: int
+    cpu: float
+    memory: int
+    storage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Lend up to `count` subtasks of a batch to a volunteer until `until`."""
+
+    batch_id: str
+    task_id: str
+    volunteer_id: str
+    count: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    subtask_id: str
+    task_id: str
+    volunteer_id: str
+    token: str
+    attempt: int
+    parameters: str | None  # JSON text
+    parameters_blob: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    volunteer_id: str
+    token: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    error: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subtask:
+    id: str
+    run_id: str
+    task: str
+    index: int
+    batch: str
+    status: SubtaskStatus
+    attempt: int
+    assigned_to: str | None
+    attempts: Sequence[Attempt]
+    error: Mapping[str, str] | None
+    result: str | None  # JSON text
+    blob: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    id: str
+    run_id: str
+    task: str
+    index: int
+    total: int
+    queued: int
+    leased: int
+    completed: int
+    failed: int
+    dead: int
+    cancelled: int
+    tries: int
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VolunteerReport:
+    volunteer_id: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChange:
+    """A batch got work to lend, or settled."""
+
+    id: str
+    settled: bool

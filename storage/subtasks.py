@@ -1,0 +1,411 @@
+"""Subtasks and their batches: QUEUED -> LEASED -> COMPLETED, FAILED or DEAD; lost leases go back to QUEUED.
+
+A batch holds the counters of its subtasks, so that nobody counts by scanning; both change in the
+same transaction. A lease is a token written by one conditional update; a report under any other
+token changes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+
+from njangi_agent.protocol import Held, Outcome, Report, Verdict
+from pymongo import UpdateMany, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from storage import subtask_documents as documents
+from storage.database import Database, Document, unavailable_is_ours
+from storage.ledger import Ledger, Turn
+from storage.subtask_models import (
+    BUCKETS,
+    Assignment,
+    Batch,
+    BatchChange,
+    Leased,
+    NewBatch,
+    OpenBatch,
+    Subtask,
+    SubtaskStatus,
+    TaskKey,
+    VolunteerReport,
+)
+
+_DUPLICATE = 11000
+_ENDED_BADLY = {"$in": [SubtaskStatus.FAILED, SubtaskStatus.DEAD]}
+
+
+class SubtaskStore:
+    """Subtasks in `tasks` (is_subtask: true), their counters in `batches`."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._tasks = database["tasks"]
+        self._batches = database["batches"]
+        self._ledger = ledger
+
+    async def prepare(self) -> None:
+        """Create the indexes that the queries below use."""
+        await self._tasks.create_index([("batch", 1), ("bucket", 1)], partialFilterExpression={"status": "QUEUED"})
+        await self._tasks.create_index([("lease.until", 1)], partialFilterExpression={"status": "LEASED"})
+        await self._tasks.create_index([("parent_task_id", 1), ("index", 1)])
+        await self._batches.create_index([("priority", -1), ("_id", 1)], partialFilterExpression={"queued": {"$gt": 0}})
+        await self._batches.create_index([("run_id", 1), ("task", 1), ("index", 1)])
+
+    async def put(self, task: TaskKey, batches: Sequence[NewBatch], *, now: datetime) -> None:
+        """Queue subtasks. A batch that is there already stays as it is, so repeating is harmless.
+
+        Subtasks are written first and become leasable with their batch, which is the last write.
+        """
+        with unavailable_is_ours():
+            known = {
+                batch["_id"]
+                async for batch in self._batches.find(
+                    {"_id": {"$in": [documents.batch_id(task.task_id, batch.index) for batch in batches]}}, {"_id": 1}
+                )
+            }
+            fresh = [batch for batch in batches if documents.batch_id(task.task_id, batch.index) not in known]
+            if not fresh:
+                return
+            rows = [documents.queued(task, batch, subtask, now) for batch in fresh for subtask in batch.subtasks]
+            try:
+                await self._tasks.insert_many(rows, ordered=False)
+            except BulkWriteError as error:
+                if any(problem["code"] != _DUPLICATE for problem in error.details["writeErrors"]):
+                    raise
+
+        async def publish(turn: Turn) -> None:
+            opened = [documents.opened(task, batch, now) for batch in fresh]
+            await self._batches.insert_many(opened, session=turn.session)
+            turn.tell(
+                "subtasks.queued",
+                now,
+                run_id=task.run_id,
+                task=task.name,
+                batches=[[batch.index, len(batch.subtasks)] for batch in fresh],
+            )
+
+        try:
+            await self._ledger.write(publish)
+        except (BulkWriteError, DuplicateKeyError):
+            # Somebody published one of them in between: what is left is found by looking again.
+            await self.put(task, batches, now=now)
+
+    async def open_batches(self, limit: int) -> list[OpenBatch]:
+        """Return batches with queued subtasks, highest priority first, then oldest."""
+        with unavailable_is_ours():
+            found = self._batches.find({"queued": {"$gt": 0}}).sort([("priority", -1), ("_id", 1)]).limit(limit)
+            return [
+                OpenBatch(
+                    id=batch["_id"],
+                    task_id=batch["task_id"],
+                    run_id=batch["run_id"],
+                    priority=batch["priority"],
+                    queued=batch["queued"],
+                    cpu=batch["required_resources"]["cpu"],
+                    memory=batch["required_resources"]["memory"],
+                    storage=batch["required_resources"]["storage"],
+                )
+                async for batch in found
+            ]
+
+    async def report(self, turn: Turn, reports: Sequence[VolunteerReport], *, now: datetime) -> list[Verdict]:
+        """Record what attempts came to, in the order of `reports`. Repeating after a lost reply is harmless."""
+        ids = list({item.report.subtask_id for item in reports})
+        found = {
+            subtask["_id"]: subtask
+            async for subtask in self._tasks.find({"_id": {"$in": ids}}, documents.FOR_REPORT, session=turn.session)
+        }
+        verdicts: list[Verdict] = []
+        accepted: dict[str, VolunteerReport] = {}
+        for item in reports:
+            subtask = found.get(item.report.subtask_id)
+            holds = subtask is not None and documents.holds(subtask, item.volunteer_id, item.report.token)
+            verdicts.append(Verdict.ACCEPTED if holds else Verdict.STALE)
+            if subtask is not None and holds and subtask["status"] == SubtaskStatus.LEASED:
+                accepted.setdefault(item.report.subtask_id, item)
+        if accepted:
+            await self._settle_reports(turn, accepted, found, now)
+        return verdicts
+
+    async def _settle_reports(
+        self, turn: Turn, accepted: Mapping[str, VolunteerReport], found: Mapping[str, Document], now: datetime
+    ) -> None:
+        moves: dict[str, SubtaskStatus] = {}
+        returned: list[Report] = []
+        others: list[UpdateOne] = []
+        for subtask_id, item in accepted.items():
+            subtask = found[subtask_id]
+            if item.report.outcome is Outcome.RETURNED:
+                moves[subtask_id] = SubtaskStatus.COMPLETED
+                returned.append(item.report)
+            else:
+                status, change = documents.not_returned(subtask, item, now)
+                moves[subtask_id] = status
+                others.append(UpdateOne({"_id": subtask_id}, change))
+        if returned:
+            await self._tasks.update_many(
+                {"_id": {"$in": [report.subtask_id for report in returned]}, "status": SubtaskStatus.LEASED},
+                documents.completed(returned, now),
+                session=turn.session,
+            )
+        if others:
+            await self._tasks.bulk_write(others, ordered=False, session=turn.session)
+        await self._count(turn, found, moves, now)
+        for (run_id, task, volunteer_id, status), indexes in documents.grouped(moves, found).items():
+            turn.tell(
+                f"subtasks.{status.lower()}",
+                now,
+                run_id=run_id,
+                task=task,
+                volunteer=volunteer_id,
+                indexes=indexes,
+            )
+
+    async def _count(
+        self,
+        turn: Turn,
+        found: Mapping[str, Document],
+        moves: Mapping[str, SubtaskStatus],
+        now: datetime,
+    ) -> None:
+        """Move the batches' counters as their subtasks moved from `found[id]["status"]` to `moves[id]`."""
+        changes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for subtask_id, status in moves.items():
+            change = changes[found[subtask_id]["batch"]]
+            change[found[subtask_id]["status"].lower()] -= 1
+            change[status.lower()] += 1
+        await self._batches.bulk_write(
+            [UpdateOne({"_id": batch}, documents.counted(change, now)) for batch, change in changes.items()],
+            ordered=False,
+            session=turn.session,
+        )
+
+    async def lease(self, turn: Turn, assignments: Sequence[Assignment], *, now: datetime) -> list[Leased]:
+        """Lend queued subtasks as assigned; fewer where others were quicker. One token an assignment."""
+        leased: list[Leased] = []
+        updates: list[UpdateMany] = []
+        counts: Counter[str] = Counter()
+        taken: set[str] = set()
+        for assignment in assignments:
+            picked = await self._pick(turn, assignment, taken)
+            if not picked:
+                continue
+            token = secrets.token_urlsafe(12)
+            ids = [document["_id"] for document in picked]
+            taken.update(ids)
+            lease = {"token": token, "by": assignment.volunteer_id, "from": now, "until": assignment.until}
+            queued = {"_id": {"$in": ids}, "status": SubtaskStatus.QUEUED}
+            changed = {
+                "status": SubtaskStatus.LEASED,
+                "lease": lease,
+                "assigned_to": assignment.volunteer_id,
+                "updated_at": now,
+            }
+            updates.append(UpdateMany(queued, {"$set": changed, "$inc": {"attempt": 1}}))
+            counts[assignment.batch_id] += len(ids)
+            leased += [documents.leased(document, assignment, token) for document in picked]
+            run_id, task = assignment.task_id.split("/", 1)
+            turn.tell(
+                "subtasks.leased",
+                now,
+                run_id=run_id,
+                task=task,
+                volunteer=assignment.volunteer_id,
+                indexes=[document["index"] for document in picked],
+            )
+        if updates:
+            await self._tasks.bulk_write(updates, ordered=False, session=turn.session)
+            await self._batches.bulk_write(
+                [
+                    UpdateOne({"_id": batch}, {"$inc": {"queued": -count, "leased": count, "v": 1}})
+                    for batch, count in counts.items()
+                ],
+                ordered=False,
+                session=turn.session,
+            )
+        return leased
+
+    async def _pick(self, turn: Turn, assignment: Assignment, taken: set[str]) -> list[Document]:
+        """Find queued subtasks from a random bucket on, round to the first: two replicas seldom meet."""
+        start = random.randrange(BUCKETS)
+        queued = {
+            "batch": assignment.batch_id,
+            "status": SubtaskStatus.QUEUED,
+            "refused_by": {"$ne": assignment.volunteer_id},
+        }
+        picked: list[Document] = []
+        for bucket in ({"$gte": start}, {"$lt": start}):
+            wanted = assignment.count - len(picked)
+            if wanted > 0:
+                found = self._tasks.find({**queued, "bucket": bucket}, documents.FOR_LEASE, session=turn.session)
+                found = found.sort("bucket", 1).limit(wanted + len(taken))
+                picked += [item for item in await found.to_list() if item["_id"] not in taken][:wanted]
+        return picked
+
+    async def extend(self, volunteer_id: str, held: Sequence[Held], *, until: datetime) -> set[str]:
+        """Extend the leases that `volunteer_id` still holds; return the ids of those it does not."""
+        ids = [item.subtask_id for item in held]
+        tokens = list({item.token for item in held})
+        mine = {
+            "_id": {"$in": ids},
+            "status": SubtaskStatus.LEASED,
+            "lease.by": volunteer_id,
+            "lease.token": {"$in": tokens},
+        }
+        with unavailable_is_ours():
+            outcome = await self._tasks.update_many(mine, {"$max": {"lease.until": until}})
+            if outcome.matched_count == len(set(ids)):
+                return set()
+            kept = {subtask["_id"] async for subtask in self._tasks.find(mine, {"_id": 1})}
+        return set(ids) - kept
+
+    async def expire(self, *, now: datetime, limit: int = 500) -> int:
+        """Put subtasks back whose lease has run out (DEAD after MAX_LOSSES); return how many."""
+        overdue = {"status": SubtaskStatus.LEASED, "lease.until": {"$lt": now}}
+        with unavailable_is_ours():
+            if await self._tasks.find_one(overdue, {"_id": 1}) is None:
+                return 0
+
+        async def give_back(turn: Turn) -> int:
+            rows = self._tasks.find(overdue, documents.FOR_REPORT, session=turn.session).limit(limit)
+            found = {row["_id"]: row async for row in rows}
+            if not found:
+                return 0
+            moves: dict[str, SubtaskStatus] = {}
+            updates: list[UpdateOne] = []
+            for subtask_id, subtask in found.items():
+                moves[subtask_id], change = documents.lost(subtask, "EXPIRED", None, now)
+                updates.append(UpdateOne({"_id": subtask_id}, change))
+            await self._tasks.bulk_write(updates, ordered=False, session=turn.session)
+            await self._count(turn, found, moves, now)
+            for (run_id, task, volunteer_id, status), indexes in documents.grouped(moves, found).items():
+                turn.tell(
+                    "subtasks.expired",
+                    now,
+                    run_id=run_id,
+                    task=task,
+                    volunteer=volunteer_id,
+                    indexes=indexes,
+                    status=status,
+                )
+            return len(moves)
+
+        return await self._ledger.write(give_back)
+
+    async def requeue(self, batch_id: str, *, try_: int, now: datetime) -> None:
+        """Put a batch's FAILED subtasks back for its try number `try_`; repeating the same one is harmless."""
+
+        async def once(turn: Turn) -> None:
+            batch = await self._batches.find_one({"_id": batch_id, "tries": try_ - 1}, session=turn.session)
+            if batch is None:
+                return
+            failed = {
+                "parent_task_id": batch["task_id"],
+                "index": {"$gte": batch["first"], "$lte": batch["last"]},
+                "batch": batch_id,
+                "status": _ENDED_BADLY,
+            }
+            outcome = await self._tasks.update_many(
+                failed,
+                {
+                    "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []},
+                    "$unset": {"assigned_to": ""},
+                },
+                session=turn.session,
+            )
+            await self._batches.update_one(
+                {"_id": batch_id},
+                {
+                    "$set": {"tries": try_, "settled": False, "failed": 0, "dead": 0, "opened_at": now},
+                    "$inc": {"queued": outcome.modified_count, "v": 1},
+                },
+                session=turn.session,
+            )
+            turn.tell(
+                "subtasks.requeued", now, run_id=batch["run_id"], task=batch["task"], batch=batch["index"], try_=try_
+            )
+
+        await self._ledger.write(once)
+
+    async def cancel(self, turn: Turn, run_id: str, *, now: datetime) -> int:
+        """Cancel whatever of the run has not ended. Attempts under way become stale."""
+        batches = self._batches.find({"run_id": run_id, "settled": False}, session=turn.session)
+        cancelled = 0
+        async for batch in batches:
+            outcome = await self._tasks.update_many(
+                {
+                    "parent_task_id": batch["task_id"],
+                    "index": {"$gte": batch["first"], "$lte": batch["last"]},
+                    "batch": batch["_id"],
+                    "status": {"$in": [SubtaskStatus.QUEUED, SubtaskStatus.LEASED]},
+                },
+                {"$set": {"status": SubtaskStatus.CANCELLED, "updated_at": now}},
+                session=turn.session,
+            )
+            cancelled += outcome.modified_count
+            await self._batches.update_one(
+                {"_id": batch["_id"]},
+                {
+                    "$set": {"queued": 0, "leased": 0, "settled": True, "settled_at": now},
+                    "$inc": {"cancelled": outcome.modified_count, "v": 1},
+                },
+                session=turn.session,
+            )
+        return cancelled
+
+    async def follow(self, batch_id: str, task_run_id: str, state: str, at: datetime) -> None:
+        """Copy the state of the Prefect task run that carries a batch, unless a later one is there."""
+        fresh = {"_id": batch_id, "$or": [{"prefect_state.at": None}, {"prefect_state.at": {"$lt": at}}]}
+        with unavailable_is_ours():
+            await self._batches.update_one(
+                fresh, {"$set": {"prefect_state": {"task_run_id": task_run_id, "type": state, "at": at}}}
+            )
+
+    async def settled(self, batch_ids: Sequence[str]) -> list[Batch]:
+        """Return those of `batch_ids` of which every subtask has ended."""
+        with unavailable_is_ours():
+            found = self._batches.find({"_id": {"$in": list(batch_ids)}, "settled": True})
+            return [documents.batch(document) async for document in found]
+
+    async def failures(self, batch_id: str, limit: int = 3) -> list[Subtask]:
+        """Return the first failed or dead subtasks of a batch."""
+        with unavailable_is_ours():
+            batch = await self._batches.find_one({"_id": batch_id})
+            if batch is None:
+                return []
+            found = self._tasks.find(
+                {
+                    "parent_task_id": batch["task_id"],
+                    "index": {"$gte": batch["first"], "$lte": batch["last"]},
+                    "batch": batch_id,
+                    "status": _ENDED_BADLY,
+                }
+            )
+            return [documents.subtask(document) async for document in found.sort("index", 1).limit(limit)]
+
+    async def counts(self, run_id: str) -> dict[str, Counter[str]]:
+        """Return the sums of the batches' counters by task name."""
+        names = ("total", "queued", "leased", "completed", "failed", "dead", "cancelled")
+        group = {"_id": "$task", **{name: {"$sum": f"${name}"} for name in names}}
+        with unavailable_is_ours():
+            cursor = await self._batches.aggregate([{"$match": {"run_id": run_id}}, {"$group": group}])
+            return {row["_id"]: Counter({name: row[name] for name in names}) async for row in cursor}
+
+    async def page(self, task_id: str, *, after: int, limit: int, status: SubtaskStatus | None = None) -> list[Subtask]:
+        """Return subtasks of a task with an index above `after`, in order."""
+        query: Document = {"parent_task_id": task_id, "index": {"$gt": after}}
+        if status is not None:
+            query["status"] = status
+        with unavailable_is_ours():
+            return [documents.subtask(item) async for item in self._tasks.find(query).sort("index", 1).limit(limit)]
+
+    async def watch_batches(self) -> AsyncIterator[BatchChange]:
+        """Yield batches as they get work to lend or settle. Ends with StorageUnavailableError; start it again then."""
+        with unavailable_is_ours():
+            async with await self._batches.watch(documents.WATCHED, max_await_time_ms=1000) as stream:
+                async for change in stream:
+                    fields = change.get("updateDescription", {}).get("updatedFields", {})
+                    yield BatchChange(id=change["documentKey"]["_id"], settled=bool(fields.get("settled")))

@@ -1,0 +1,197 @@
+"""Tasks: the nodes of a run's DAG, in the same collection as their subtasks (is_subtask: false)."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from storage.database import Database, Document, unavailable_is_ours
+from storage.errors import NotFoundError, RunLeaseLostError
+from storage.ledger import Ledger, Turn
+from storage.runs import RunStatus, RunStore
+
+
+class TaskStatus(enum.StrEnum):
+    PENDING = "PENDING"
+    SPLITTING = "SPLITTING"
+    RUNNING = "RUNNING"
+    AGGREGATING = "AGGREGATING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    SKIPPED = "SKIPPED"
+
+
+ENDED = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.SKIPPED)
+_BUSY = {
+    TaskStatus.SPLITTING: RunStatus.SPLITTING,
+    TaskStatus.RUNNING: RunStatus.RUNNING,
+    TaskStatus.AGGREGATING: RunStatus.AGGREGATING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task of a workflow as its run begins. Resources in cores and bytes."""
+
+    name: str
+    command: Sequence[str] | None
+    parameters: Mapping[str, Any]
+    dependencies: Sequence[str]
+    required_resources: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    id: str
+    run_id: str
+    workflow_id: str
+    name: str
+    status: TaskStatus
+    dependencies: Sequence[str]
+    definition: Mapping[str, Any] | None
+    plan: Any
+    result: str | None  # JSON text
+    blob: str | None
+    error: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """What a flow says of its task; None leaves a field as it is. `result` is JSON text."""
+
+    status: TaskStatus
+    definition: Mapping[str, Any] | None = None
+    plan: Any = None
+    result: str | None = None
+    blob: str | None = None
+    error: str | None = None
+
+
+class TaskStore:
+    """One document a task: `{run}/{task}`."""
+
+    def __init__(self, database: Database, ledger: Ledger, runs: RunStore) -> None:
+        self._tasks = database["tasks"]
+        self._runs_collection = database["runs"]
+        self._ledger = ledger
+        self._runs = runs
+
+    async def prepare(self) -> None:
+        await self._tasks.create_index([("run_id", 1), ("name", 1)], partialFilterExpression={"is_subtask": False})
+
+    def pending(self, workflow_id: str, new: NewTask, *, now: datetime) -> Document:
+        """Return the document of a task that has not begun, for `RunStore.add`."""
+        return {
+            "workflow_id": workflow_id,
+            "name": new.name,
+            "command": list(new.command) if new.command else None,
+            "parameters": json.dumps(new.parameters),
+            "dependencies": list(new.dependencies),
+            "status": TaskStatus.PENDING,
+            "parent_task_id": None,
+            "is_subtask": False,
+            "progress": 0.0,
+            "required_resources": dict(new.required_resources),
+            "assigned_to": None,
+            "results": None,
+            "created_at": now,
+            "updated_at": now,
+        }
+
+    async def change(self, run_id: str, token: str, name: str, change: TaskChange, *, now: datetime) -> Task:
+        """Apply a change under the run lease `token`. Raises RunLeaseLostError when it is another's."""
+        fields: Document = {"status": change.status, "updated_at": now}
+        if change.definition is not None:
+            fields["definition"] = json.dumps(change.definition)
+        if change.plan is not None:
+            fields["plan"] = json.dumps(change.plan)
+        if change.result is not None or change.blob is not None:
+            fields |= {"results": change.result, "blob": change.blob}
+        if change.error is not None:
+            fields["error"] = change.error
+        if change.status is TaskStatus.COMPLETED:
+            fields["progress"] = 1.0
+
+        async def write(turn: Turn) -> Document:
+            run = await self._runs_collection.find_one(
+                {"_id": run_id, "hold.token": token}, {"workflow_id": 1}, session=turn.session
+            )
+            if run is None:
+                raise RunLeaseLostError(run_id)
+            document = await self._tasks.find_one_and_update(
+                {"_id": f"{run_id}/{name}"},
+                {
+                    "$set": fields,
+                    "$setOnInsert": {
+                        "run_id": run_id,
+                        "workflow_id": run["workflow_id"],
+                        "name": name,
+                        "parent_task_id": None,
+                        "is_subtask": False,
+                        "dependencies": [],
+                        "created_at": now,
+                    },
+                },
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+                session=turn.session,
+            )
+            turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, task=name, error=change.error)
+            if change.status in _BUSY:
+                await self._runs.move(turn, run_id, _BUSY[change.status], now=now)
+            return document or {}
+
+        return _task(await self._ledger.write(write))
+
+    async def get(self, task_id: str) -> Task:
+        with unavailable_is_ours():
+            document = await self._tasks.find_one({"_id": task_id, "is_subtask": False})
+        if document is None:
+            raise NotFoundError("task", task_id)
+        return _task(document)
+
+    async def of_run(self, run_id: str) -> list[Task]:
+        """Return the tasks of a run in the order they were written."""
+        with unavailable_is_ours():
+            found = self._tasks.find({"run_id": run_id, "is_subtask": False})
+            return [_task(item) async for item in found.sort([("created_at", 1), ("_id", 1)])]
+
+    async def end(self, run_id: str, status: TaskStatus, *, now: datetime) -> None:
+        """Give every task of an ended run that is still open its last status."""
+
+        async def close(turn: Turn) -> None:
+            open_ = {"run_id": run_id, "is_subtask": False, "status": {"$nin": list(ENDED)}}
+            names = [item["name"] async for item in self._tasks.find(open_, {"name": 1}, session=turn.session)]
+            if names:
+                await self._tasks.update_many(
+                    open_, {"$set": {"status": status, "updated_at": now}}, session=turn.session
+                )
+                turn.tell(f"task.{status.lower()}", now, run_id=run_id, tasks=names)
+
+        await self._ledger.write(close)
+
+
+def _task(document: Document) -> Task:
+    definition, plan = document.get("definition"), document.get("plan")
+    return Task(
+        id=document["_id"],
+        run_id=document["run_id"],
+        workflow_id=document["workflow_id"],
+        name=document["name"],
+        status=TaskStatus(document["status"]),
+        dependencies=document["dependencies"],
+        definition=json.loads(definition) if definition else None,
+        plan=json.loads(plan) if plan else None,
+        result=document.get("results"),
+        blob=document.get("blob"),
+        error=document.get("error"),
+        updated_at=document["updated_at"],
+    )

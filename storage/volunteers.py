@@ -1,0 +1,149 @@
+"""Volunteers: enrolled machines, what they offer and when they were last heard of."""
+
+from __future__ import annotations
+
+import enum
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from njangi_agent.protocol import Machine
+from pymongo import UpdateOne
+
+from storage.database import Database, Document, new_id, unavailable_is_ours
+from storage.ledger import Ledger, Turn
+from storage.users import new_token, token_hash
+
+OFFLINE_AFTER = timedelta(seconds=90)
+"""Silence after which a volunteer counts as OFFLINE; agents come back within the longest poll, 60 s."""
+
+
+class VolunteerStatus(enum.StrEnum):
+    ONLINE = "ONLINE"
+    OFFLINE = "OFFLINE"
+    SUSPENDED = "SUSPENDED"
+    RETIRED = "RETIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class Volunteer:
+    id: str
+    name: str
+    status: VolunteerStatus
+    machine: Machine
+    slots: int
+    enrolled_at: datetime
+    last_seen: datetime
+    completed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the service noticed of a volunteer since it last wrote it down."""
+
+    slots: int
+    at: datetime
+    completed: int = 0
+    failed: int = 0
+
+
+class VolunteerStore:
+    """One document a machine; its secret is stored hashed."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._volunteers = database["volunteers"]
+        self._ledger = ledger
+
+    async def prepare(self) -> None:
+        await self._volunteers.create_index([("last_seen", -1)])
+
+    async def enrol(self, name: str, machine: Machine, *, now: datetime) -> tuple[Volunteer, str]:
+        """Enrol a machine; return it and its secret, which is not stored and cannot be shown again."""
+        id_ = new_id("v")
+        secret = f"{id_}.{new_token('volunteer')}"
+        document: Document = {
+            "_id": id_,
+            "name": name,
+            "secret_hash": token_hash(secret),
+            "status": VolunteerStatus.ONLINE,
+            "machine": {**asdict(machine), "missing": list(machine.missing)},
+            "slots": 0,
+            "enrolled_at": now,
+            "last_seen": now,
+            "completed": 0,
+            "failed": 0,
+        }
+
+        async def insert(turn: Turn) -> None:
+            await self._volunteers.insert_one(dict(document), session=turn.session)
+            turn.tell("volunteer.enrolled", now, volunteer=id_, name=name)
+
+        await self._ledger.write(insert)
+        return _volunteer(document, now), secret
+
+    async def by_secret(self, secret: str, *, now: datetime) -> Volunteer | None:
+        """Return the volunteer whose secret this is, unless suspended or retired."""
+        id_ = secret.partition(".")[0]
+        with unavailable_is_ours():
+            document = await self._volunteers.find_one({"_id": id_})
+        if document is None or not hmac.compare_digest(document["secret_hash"], token_hash(secret)):
+            return None
+        volunteer = _volunteer(document, now)
+        return None if volunteer.status in (VolunteerStatus.SUSPENDED, VolunteerStatus.RETIRED) else volunteer
+
+    async def seen(self, volunteers: Mapping[str, Seen]) -> None:
+        """Write down who was heard of since the last call, in one round trip."""
+        if not volunteers:
+            return
+        with unavailable_is_ours():
+            await self._volunteers.bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": id_},
+                        {
+                            "$max": {"last_seen": seen.at},
+                            "$set": {"slots": seen.slots},
+                            "$inc": {"completed": seen.completed, "failed": seen.failed},
+                        },
+                    )
+                    for id_, seen in volunteers.items()
+                ],
+                ordered=False,
+            )
+
+    async def page(self, *, now: datetime, limit: int) -> Sequence[Volunteer]:
+        """Return volunteers, those last heard of first."""
+        with unavailable_is_ours():
+            found = self._volunteers.find().sort("last_seen", -1).limit(limit)
+            return [_volunteer(document, now) async for document in found]
+
+    async def online_slots(self, *, now: datetime) -> int:
+        """Return how many slots the volunteers offer who are ONLINE."""
+        with unavailable_is_ours():
+            cursor = await self._volunteers.aggregate(
+                [
+                    {"$match": {"last_seen": {"$gt": now - OFFLINE_AFTER}}},
+                    {"$group": {"_id": None, "slots": {"$sum": "$slots"}}},
+                ]
+            )
+            rows = await cursor.to_list()
+        return int(rows[0]["slots"]) if rows else 0
+
+
+def _volunteer(document: Document, now: datetime) -> Volunteer:
+    status = VolunteerStatus(document["status"])
+    if status is VolunteerStatus.ONLINE and now - document["last_seen"] > OFFLINE_AFTER:
+        status = VolunteerStatus.OFFLINE
+    return Volunteer(
+        id=document["_id"],
+        name=document["name"],
+        status=status,
+        machine=Machine(**document["machine"]),
+        slots=document["slots"],
+        enrolled_at=document["enrolled_at"],
+        last_seen=document["last_seen"],
+        completed=document["completed"],
+        failed=document["failed"],
+    )

@@ -1,0 +1,142 @@
+"""Workflows: named specs with an owner and a version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from storage.database import Database, Document, new_id, unavailable_is_ours
+from storage.errors import NotFoundError
+from storage.ledger import Ledger, Turn
+from storage.runs import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NewWorkflow:
+    """What a submitter brings. `files` maps a file's name to its SHA-256; resources in cores and bytes."""
+
+    name: str
+    description: str
+    priority: int
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    files: Mapping[str, str]
+    estimated_resources: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    id: str
+    name: str
+    description: str
+    owner: str
+    status: RunStatus
+    version: int
+    priority: int
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    files: Mapping[str, str]
+    estimated_resources: Mapping[str, float]
+    current_run_id: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class WorkflowStore:
+    """One document a workflow; an edit raises its version and never touches runs under way."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._workflows = database["workflows"]
+        self._ledger = ledger
+
+    async def prepare(self) -> None:
+        await self._workflows.create_index([("created_at", -1)])
+
+    async def add(self, new: NewWorkflow, *, owner: str, now: datetime) -> Workflow:
+        document: Document = {
+            "_id": new_id("w"),
+            "owner": owner,
+            "status": RunStatus.VALIDATED,
+            "version": 1,
+            "current_run_id": None,
+            "created_at": now,
+            "updated_at": now,
+            **_content(new),
+        }
+
+        async def insert(turn: Turn) -> None:
+            await self._workflows.insert_one(document, session=turn.session)
+            turn.tell("workflow.created", now, workflow=document["_id"], name=new.name, owner=owner)
+
+        await self._ledger.write(insert)
+        return _workflow(document)
+
+    async def edit(self, workflow_id: str, new: NewWorkflow, *, now: datetime) -> Workflow:
+        """Replace the content; the version rises by one."""
+
+        async def replace(turn: Turn) -> Document:
+            document = await self._workflows.find_one_and_update(
+                {"_id": workflow_id},
+                {"$set": {**_content(new), "updated_at": now}, "$inc": {"version": 1}},
+                return_document=ReturnDocument.AFTER,
+                session=turn.session,
+            )
+            if document is None:
+                raise NotFoundError("workflow", workflow_id)
+            turn.tell("workflow.edited", now, workflow=workflow_id, version=document["version"])
+            return document
+
+        return _workflow(await self._ledger.write(replace))
+
+    async def get(self, workflow_id: str) -> Workflow:
+        with unavailable_is_ours():
+            document = await self._workflows.find_one({"_id": workflow_id})
+        if document is None:
+            raise NotFoundError("workflow", workflow_id)
+        return _workflow(document)
+
+    async def page(self, *, limit: int) -> list[Workflow]:
+        """Return the newest workflows."""
+        with unavailable_is_ours():
+            found = self._workflows.find().sort("created_at", -1).limit(limit)
+            return [_workflow(document) async for document in found]
+
+
+def _content(new: NewWorkflow) -> Document:
+    return {
+        "name": new.name,
+        "description": new.description,
+        "priority": new.priority,
+        "tags": list(new.tags),
+        "metadata": dict(new.metadata),
+        "spec": json.dumps(new.spec),  # JSON text: BSON knows no integers above 64 bits
+        "files": [{"name": name, "sha256": sha256} for name, sha256 in new.files.items()],
+        "estimated_resources": dict(new.estimated_resources),
+    }
+
+
+def _workflow(document: Document) -> Workflow:
+    return Workflow(
+        id=document["_id"],
+        name=document["name"],
+        description=document["description"],
+        owner=document["owner"],
+        status=RunStatus(document["status"]),
+        version=document["version"],
+        priority=document["priority"],
+        tags=document["tags"],
+        metadata=document["metadata"],
+        spec=json.loads(document["spec"]),
+        files={file["name"]: file["sha256"] for file in document["files"]},
+        estimated_resources=document["estimated_resources"],
+        current_run_id=document["current_run_id"],
+        created_at=document["created_at"],
+        updated_at=document["updated_at"],
+    )
