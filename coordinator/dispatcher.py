@@ -81,6 +81,8 @@ class Dispatcher:
         self._slots: dict[str, int] = {}  # by volunteer, of those heard of lately
         self._seen: dict[str, Seen] = {}
         self._extended: dict[str, datetime] = {}
+        self.leases = 0
+        self.reports = 0
 
     def work_opened(self) -> None:
         """Tell that some batch has subtasks to lend."""
@@ -198,6 +200,8 @@ class Dispatcher:
             return verdicts, leases
 
         verdicts, leases = await self._ledger.write(once)
+        self.leases += len(leases)
+        self.reports += len(reports)
         self._hand_out(turns, verdicts, leases)
         self._learn(reports, verdicts, now)
         self._account(assignments, leases)

