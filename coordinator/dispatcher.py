@@ -31,6 +31,7 @@ LONGEST_WAIT = 55.0
 59 s at which 5,000 idle agents would cost more than 90 syncs a second."""
 BATCHES_LOOKED_AT = 200
 MOST_WISHES_A_TURN = 256
+REMEMBERED_TASKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,9 @@ class Dispatcher:
                 for batch in batches
             ]
             await self._definitions.load({offer.task_id for offer in self._open})
-        matches = self._match(wishing)
         reports = [VolunteerReport(turn.volunteer.id, report) for turn in turns for report in turn.request.reports]
+        self._learn_durations(reports)
+        matches = self._match(wishing)
         if not matches and not reports:
             return False
         now = self._clock()
@@ -203,7 +205,7 @@ class Dispatcher:
         self.leases += len(leases)
         self.reports += len(reports)
         self._hand_out(turns, verdicts, leases)
-        self._learn(reports, verdicts, now)
+        self._credit(reports, verdicts, now)
         self._account(assignments, leases)
         return bool(leases)
 
@@ -240,25 +242,31 @@ class Dispatcher:
         if full and len(self._open) < BATCHES_LOOKED_AT // 2:
             self._stale = True
 
-    def _learn(self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], now: datetime) -> None:
-        """Remember how long attempts take by task, and what each volunteer did."""
+    def _learn_durations(self, reports: Sequence[VolunteerReport]) -> None:
+        """Remember how long attempts take, as a moving mean by task."""
+        for item in reports:
+            if item.report.outcome is Outcome.RETURNED:
+                task_id = item.report.subtask_id.rpartition("/")[0]
+                known = self._seconds.get(task_id, item.report.seconds)
+                self._seconds[task_id] = known + 0.1 * (item.report.seconds - known)
+                self._seconds.move_to_end(task_id)
+        while len(self._seconds) > REMEMBERED_TASKS:
+            self._seconds.popitem(last=False)
+
+    def _credit(self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], now: datetime) -> None:
+        """Count what each volunteer did, and look again for work when some was given back."""
         for item, verdict in zip(reports, verdicts, strict=True):
-            report = item.report
-            if report.outcome in (Outcome.HANDED_BACK, Outcome.REFUSED):
-                self.work_opened()
-            if verdict is not Verdict.ACCEPTED or report.outcome not in (Outcome.RETURNED, Outcome.FAILED):
+            outcome = item.report.outcome
+            if verdict is not Verdict.ACCEPTED:
                 continue
-            task_id = report.subtask_id.rpartition("/")[0]
-            known = self._seconds.get(task_id, report.seconds)
-            self._seconds[task_id] = known + 0.1 * (report.seconds - known)
-            self._seconds.move_to_end(task_id)
-            returned = report.outcome is Outcome.RETURNED
+            if outcome in (Outcome.HANDED_BACK, Outcome.REFUSED):
+                self.work_opened()
+                continue
+            returned = outcome is Outcome.RETURNED
             seen = self._seen.get(item.volunteer_id, Seen(self._slots.get(item.volunteer_id, 0), now))
             self._seen[item.volunteer_id] = Seen(
                 seen.slots, now, seen.completed + returned, seen.failed + (not returned)
             )
-        while len(self._seconds) > 10_000:
-            self._seconds.popitem(last=False)
 
     def _note(self, volunteer: Volunteer, request: SyncRequest, now: datetime) -> None:
         self._slots[volunteer.id] = request.slots

@@ -1,0 +1,35 @@
+"""What tests share: a real mongod for the session, and a database of its own for every test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from storage.database import open_database
+from storage.mongod import mongodb
+from storage.stores import Stores
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The address of a real MongoDB, started for this session unless MONGODB_URI names one."""
+    directory: Path = tmp_path_factory.mktemp("mongod")
+    async with mongodb(directory) as uri:
+        yield uri
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stores(mongodb_uri: str) -> AsyncIterator[Stores]:
+    """Stores over an empty database, dropped at the end."""
+    async with open_database(mongodb_uri, f"test_{secrets.token_hex(6)}") as database:
+        made = Stores(database)
+        await made.prepare()
+        yield made
+        await database.mongo.client.drop_database(database.mongo.name)

@@ -1,0 +1,43 @@
+"""Short ways to say what storage tests do: queue, lease, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from njangi_agent.protocol import AttemptError, Outcome, Report, Verdict
+
+from storage.stores import Stores
+from storage.subtask_models import Assignment, Leased, NewBatch, NewSubtask, TaskKey, VolunteerReport
+
+MINUTE = timedelta(minutes=1)
+TASK = TaskKey(run_id="r1", workflow_id="w1", name="factor", priority=50, cpu=1.0, memory=1, storage=1)
+
+
+async def queue(stores: Stores, count: int, now: datetime, *, batch_size: int = 100, task: TaskKey = TASK) -> None:
+    batches = [
+        NewBatch(at // batch_size, [NewSubtask(i, f'{{"x":{i}}}') for i in range(at, min(count, at + batch_size))])
+        for at in range(0, count, batch_size)
+    ]
+    await stores.subtasks.put(task, batches, now=now)
+
+
+async def lease(
+    stores: Stores, volunteer: str, count: int, now: datetime, *, batch: int = 0, task: TaskKey = TASK
+) -> list[Leased]:
+    wanted = Assignment(f"{task.task_id}/b{batch}", task.task_id, volunteer, count, now + MINUTE)
+    return await stores.ledger.write(lambda turn: stores.subtasks.lease(turn, [wanted], now=now))
+
+
+def returned(item: Leased, result: str = "1") -> VolunteerReport:
+    report = Report(item.subtask_id, item.token, Outcome.RETURNED, result=result, seconds=0.5)
+    return VolunteerReport(item.volunteer_id, report)
+
+
+def ended(item: Leased, outcome: Outcome, message: str = "boom") -> VolunteerReport:
+    error = AttemptError("NonZeroExit", message, "stderr")
+    return VolunteerReport(item.volunteer_id, Report(item.subtask_id, item.token, outcome, error=error))
+
+
+async def report(stores: Stores, reports: Sequence[VolunteerReport], now: datetime) -> list[Verdict]:
+    return await stores.ledger.write(lambda turn: stores.subtasks.report(turn, reports, now=now))
