@@ -1,0 +1,122 @@
+"""The lease cycle as a state machine: nothing is held twice, nothing forgotten, counters never drift."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from njangi_agent.protocol import Outcome, Verdict
+
+from storage.database import open_database
+from storage.mongod import mongodb
+from storage.stores import Stores
+from storage.subtask_models import Leased, SubtaskStatus
+from tests.conftest import NOON
+from tests.integration.storage.leasing import MINUTE, TASK, ended, lease, queue, report, returned
+
+VOLUNTEERS = st.sampled_from(["ada", "bih", "che"])
+
+
+class LeaseCycle(RuleBasedStateMachine):
+    """Volunteers lease, report, overstay and repeat themselves; a model keeps who holds what."""
+
+    loop: asyncio.AbstractEventLoop
+    stores: Stores
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOON
+        self.holders: dict[str, tuple[Leased, Any]] = {}
+        self.completed: dict[str, str] = {}
+        self.old: list[Leased] = []
+        self.tries = 1
+        for name in ("tasks", "batches"):
+            self.wait(self.stores.database[name].delete_many({}))
+        self.wait(queue(self.stores, 12, self.now, batch_size=12))
+
+    def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    @rule(volunteer=VOLUNTEERS, count=st.integers(1, 5))
+    def leases(self, volunteer: str, count: int) -> None:
+        for item in self.wait(lease(self.stores, volunteer, count, self.now)):
+            assert item.subtask_id not in self.holders, "held twice"
+            assert item.subtask_id not in self.completed, "lent again after it was accepted"
+            self.holders[item.subtask_id] = (item, self.now + MINUTE)
+
+    @rule(data=st.data())
+    def reports(self, data: st.DataObject) -> None:
+        if self.holders:
+            item, _ = self.holders.pop(data.draw(st.sampled_from(sorted(self.holders))))
+            answer = f'"{item.token}"'
+            assert self.wait(report(self.stores, [returned(item, answer)], self.now)) == [Verdict.ACCEPTED]
+            self.completed[item.subtask_id] = answer
+            self.old.append(item)
+
+    @rule(data=st.data(), outcome=st.sampled_from([Outcome.FAILED, Outcome.HANDED_BACK]))
+    def ends_otherwise(self, data: st.DataObject, outcome: Outcome) -> None:
+        if self.holders:
+            item, _ = self.holders.pop(data.draw(st.sampled_from(sorted(self.holders))))
+            assert self.wait(report(self.stores, [ended(item, outcome)], self.now)) == [Verdict.ACCEPTED]
+
+    @rule(data=st.data())
+    def says_it_again_with_another_answer(self, data: st.DataObject) -> None:
+        if self.old:
+            item = data.draw(st.sampled_from(self.old))
+            self.wait(report(self.stores, [returned(item, '"changed"')], self.now))
+
+    @rule(seconds=st.integers(1, 50))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.wait(self.stores.subtasks.expire(now=self.now))
+        for id_, (item, until) in list(self.holders.items()):
+            if until < self.now:
+                del self.holders[id_]
+                assert self.wait(report(self.stores, [returned(item)], self.now)) == [Verdict.STALE]
+
+    @rule()
+    def tries_again(self) -> None:
+        self.tries += 1
+        self.wait(self.stores.subtasks.requeue(f"{TASK.task_id}/b0", try_=self.tries, now=self.now))
+
+    @invariant()
+    def what_is_stored_is_what_happened(self) -> None:
+        subtasks = self.wait(self.stores.subtasks.page(TASK.task_id, after=-1, limit=100))
+        assert len(subtasks) == 12
+        status = Counter(item.status.lower() for item in subtasks)
+        counts = self.wait(self.stores.subtasks.counts("r1"))["factor"]
+        assert {name: count for name, count in counts.items() if count and name != "total"} == dict(status)
+        leased = {item.id for item in subtasks if item.status is SubtaskStatus.LEASED}
+        assert leased == set(self.holders)
+        accepted = {item.id: item.result for item in subtasks if item.status is SubtaskStatus.COMPLETED}
+        assert accepted == self.completed
+        settled = bool(self.wait(self.stores.subtasks.settled([f"{TASK.task_id}/b0"])))
+        assert settled == all(item.status not in (SubtaskStatus.QUEUED, SubtaskStatus.LEASED) for item in subtasks)
+
+
+def test_the_lease_cycle_keeps_its_promises(tmp_path_factory: pytest.TempPathFactory) -> None:
+    loop = asyncio.new_event_loop()
+
+    async def opened() -> tuple[Any, Any, Stores]:
+        mongo = mongodb(tmp_path_factory.mktemp("cycle"))
+        database = open_database(await mongo.__aenter__(), "lease_cycle")
+        stores = Stores(await database.__aenter__())
+        await stores.prepare()
+        return mongo, database, stores
+
+    mongo, database, stores = loop.run_until_complete(opened())
+    try:
+        machine = type("Machine", (LeaseCycle,), {"loop": loop, "stores": stores})
+        few = settings(max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+        run_state_machine_as_test(machine, settings=few)
+    finally:
+        loop.run_until_complete(database.__aexit__(None, None, None))
+        loop.run_until_complete(mongo.__aexit__(None, None, None))
+        loop.close()
