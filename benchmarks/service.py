@@ -89,6 +89,14 @@ class Flow:
             )
             answer.raise_for_status()
 
+    async def settled(self, batch_id: str) -> None:
+        """Wait until a batch has settled."""
+        waiting = {"waiting": [batch_id], "seconds": 20}
+        while True:
+            answer = await self._http.post(f"/v1/flow/runs/{self.run_id}/batches:settled", json=waiting)
+            if answer.raise_for_status().json()["settled"]:
+                return
+
     async def close(self) -> None:
         await self._http.aclose()
 
