@@ -74,14 +74,9 @@ class Prefect:
         )
         return str(created["id"])
 
-    async def reschedule(self, flow_run_id: str, reason: str) -> None:
-        """Ask Prefect to run a flow run again."""
-        state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": reason}
-        await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
-
-    async def cancel(self, flow_run_id: str) -> None:
-        """Mark a flow run as cancelled for good."""
-        state = {"type": "CANCELLED", "message": "Cancelled through Njangi"}
+    async def set_state(self, flow_run_id: str, type_: str, message: str, *, name: str | None = None) -> None:
+        """Force a flow run into a state."""
+        state = {"type": type_, "message": message} | ({"name": name} if name else {})
         await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
 
     async def flow_run_states(self, flow_run_ids: Sequence[str]) -> list[FlowRunState]:

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from api.mirror import Mirror
 from api.prefect import Prefect, PrefectUnavailableError
 from api.settings import Settings
+from coordinator.decisions.recovery import Recovery, recovery
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
 from storage.errors import NjangiError, StorageUnavailableError
 from storage.ledger import Turn
-from storage.runs import Run
+from storage.runs import FlowRunState, Run
 from storage.stores import Stores, open_stores
 from storage.subtask_models import Batch
 from storage.users import Role, new_token
@@ -123,10 +124,33 @@ class Services:
             self.dispatcher.work_opened()
 
     async def repair(self) -> None:
-        """Finish half-done submissions and have lost flow runs run again."""
-        for run in await self.stores.runs.unfinished(limit=100):
+        """Finish half-done submissions and have runs that nobody carries run again."""
+        now = utc_now()
+        unfinished = await self.stores.runs.unfinished(limit=100)
+        for run in unfinished:
             if run.prefect_flow_run_id is None and not run.cancel_requested:
                 await self.start_run(run)
+        orphans = {
+            run.prefect_flow_run_id: run
+            for run in unfinished
+            if run.prefect_flow_run_id and await self.stores.runs.claim_orphan(run, now=now)
+        }
+        for state in await self.prefect.flow_run_states(list(orphans)) if orphans else ():
+            await self._recover(orphans[state.flow_run_id], state, now)
+
+    async def _recover(self, run: Run, state: FlowRunState, now: datetime) -> None:
+        if run.cancel_requested:
+            await self.prefect.set_state(state.flow_run_id, "CANCELLED", "Cancelled through Njangi")
+            return
+        decision = recovery(state.type, (now - state.at).total_seconds(), run.attempt)
+        if decision is Recovery.RESCHEDULE:
+            log.warning("run %s has lost its flow worker and is scheduled again", run.id)
+            await self.prefect.set_state(
+                state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry"
+            )
+        elif decision is Recovery.GIVE_UP:
+            reason = f"the run was given up: its flow worker was lost {run.attempt} times"
+            await self.prefect.set_state(state.flow_run_id, "FAILED", reason)
 
 
 async def _forever(work: Callable[[], Awaitable[None]], every: float, name: str) -> None:

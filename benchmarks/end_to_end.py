@@ -17,12 +17,12 @@ from typing import Any
 
 import httpx
 import psutil
-from stack.settings import Settings
-from stack.supervisor import Stack
 
 from benchmarks.report import arguments, show
 from benchmarks.service import Flow, Service
 from benchmarks.synthetic_agent import SyntheticAgent
+from stack.settings import Settings
+from stack.supervisor import Stack
 
 SYNTHETIC_AGENTS = 4
 SYNTHETIC_SLOTS = 64

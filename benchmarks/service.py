@@ -15,9 +15,9 @@ from pathlib import Path
 
 import httpx
 import psutil
-from storage.mongod import Mongod
 
 from benchmarks.synthetic_agent import SyntheticAgent
+from storage.mongod import Mongod
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,7 +80,9 @@ class Flow:
             batches = [
                 {
                     "index": at // batch_size,
-                    "subtasks": [{"index": i, "parameters": {"x": i}} for i in range(at, min(at + batch_size, indexes.stop))],
+                    "subtasks": [
+                        {"index": i, "parameters": {"x": i}} for i in range(at, min(at + batch_size, indexes.stop))
+                    ],
                 }
                 for at in range(indexes.start, indexes.stop, batch_size)
             ]

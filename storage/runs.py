@@ -170,6 +170,18 @@ class RunStore:
         with unavailable_is_ours():
             return [_run(item) async for item in self._runs.find(query).sort("updated_at", 1).limit(limit)]
 
+    async def claim_orphan(self, run: Run, *, now: datetime) -> bool:
+        """Whether nobody has held or touched the run for RUN_LEASE; then it counts as touched, so one caller wins."""
+        idle = {
+            "_id": run.id,
+            "status": {"$nin": list(ENDED)},
+            "updated_at": {"$lt": now - RUN_LEASE},
+            "$or": [{"hold": None}, {"hold.until": {"$lt": now}}],
+        }
+        with unavailable_is_ours():
+            outcome = await self._runs.update_one(idle, {"$set": {"updated_at": now}})
+        return outcome.modified_count == 1
+
     async def set_flow_run(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
         """Note which Prefect flow run carries the run."""
         with unavailable_is_ours():

@@ -1,0 +1,27 @@
+"""Decide what to do with a run that nobody carries: its flow's process is gone, or never took it up."""
+
+from __future__ import annotations
+
+import enum
+
+MOST_ATTEMPTS = 10
+"""How many times a run is taken up before it FAILS with the reason."""
+PENDING_SECONDS = 30.0
+"""How long a flow run may be PENDING: a worker takes seconds, so after that it has lost it."""
+
+
+class Recovery(enum.Enum):
+    WAIT = "WAIT"  # Prefect will have it run, or has ended it
+    RESCHEDULE = "RESCHEDULE"
+    GIVE_UP = "GIVE_UP"
+
+
+def recovery(state: str, seconds: float, attempt: int) -> Recovery:
+    """Return what to do with a run without a holder whose flow run has been in `state` for `seconds`.
+
+    `state` is Prefect's state type; `attempt` counts how often the run was taken up.
+    """
+    stuck = state in ("RUNNING", "CRASHED") or (state == "PENDING" and seconds > PENDING_SECONDS)
+    if not stuck:
+        return Recovery.WAIT
+    return Recovery.GIVE_UP if attempt >= MOST_ATTEMPTS else Recovery.RESCHEDULE
