@@ -65,7 +65,7 @@ class Submitter:
 
     async def ended(self, run_id: str) -> dict[str, Any]:
         """Wait until the run has ended and return it. Raises RuntimeError unless it COMPLETED."""
-        while (run := await self.run(run_id))["status"] not in ("COMPLETED", "FAILED", "CANCELLED"):
+        while (run := await self.run(run_id))["status"] not in ("COMPLETED", "FAILED", "CANCELLED"):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         if run["status"] != "COMPLETED":
             raise RuntimeError(f"the run ended {run['status']}: {run['error']}")

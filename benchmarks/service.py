@@ -147,7 +147,7 @@ async def _ready(port: int, api: asyncio.subprocess.Process, log: Path) -> None:
     async with httpx.AsyncClient() as http:
         for _ in range(300):
             if api.returncode is not None:
-                raise RuntimeError(f"the API ended with {api.returncode}:\n{log.read_text()[-2000:]}")
+                raise RuntimeError(f"the API ended with {api.returncode}; see {log}")
             with contextlib.suppress(httpx.HTTPError):
                 if (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
                     return
