@@ -1,0 +1,102 @@
+"""A submitter for tests: start workflows, wait for what they come to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from stack.supervisor import Stack
+
+ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+class Submitter:
+    """Calls the service as a submitter does, patiently: the service may be restarted meanwhile."""
+
+    def __init__(self, stack: Stack) -> None:
+        token = (stack.settings.home / "tokens" / "admin").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = httpx.AsyncClient(base_url=stack.settings.url, headers=headers, timeout=30)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def start(
+        self,
+        *tasks: Mapping[str, Any],
+        files: Mapping[str, bytes] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> str:
+        """Create a workflow of these tasks, start it and return the run's id."""
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in (files or {}).items()}
+        for name, content in (files or {}).items():
+            (await self._http.put(f"/v1/blobs/{hashes[name]}", content=content)).raise_for_status()
+        spec = {"name": "test", "tasks": list(tasks), **fields}
+        created = await self._http.post("/v1/workflows", json={"spec": spec, "files": hashes})
+        assert created.status_code == 201, created.text
+        body = {"parameters": dict(parameters or {})}
+        started = await self._http.post(f"/v1/workflows/{created.json()['id']}/runs", json=body)
+        assert started.status_code == 201, started.text
+        return str(started.json()["id"])
+
+    async def get(self, path: str, **parameters: Any) -> Any:
+        """GET, again while the service is away."""
+        while True:
+            try:
+                answer = await self._http.get(path, params=parameters)
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+                continue
+            assert answer.status_code in (200, 503), answer.text
+            if answer.status_code == httpx.codes.OK:
+                return answer.json()
+            await asyncio.sleep(0.1)
+
+    async def post(self, path: str) -> httpx.Response:
+        return await self._http.post(path)
+
+    async def run(self, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = await self.get(f"/v1/runs/{run_id}")
+        return found
+
+    async def until(self, run_id: str, true: Any, seconds: float = 90.0) -> dict[str, Any]:
+        """Wait until `true(run)`, and return the run. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not true(run := await self.run(run_id)):
+                await asyncio.sleep(0.1)
+        return run
+
+    async def ended(self, run_id: str, seconds: float = 90.0) -> dict[str, Any]:
+        return await self.until(run_id, lambda run: run["status"] in ENDED, seconds)
+
+    async def completed(self, run_id: str, seconds: float = 90.0) -> dict[str, Any]:
+        run = await self.ended(run_id, seconds)
+        assert run["status"] == "COMPLETED", run["error"]
+        return run
+
+    async def result(self, run_id: str, task: str) -> Any:
+        return await self.get(f"/v1/runs/{run_id}/results/{task}")
+
+    async def subtasks(self, run_id: str, task: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.get(f"/v1/runs/{run_id}/subtasks", task=task, limit=1000))["subtasks"]
+        return found
+
+    async def events(self, run_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.get(f"/v1/runs/{run_id}/events"))["events"]
+        return found
+
+
+def python(name: str, source: str, **fields: Any) -> dict[str, Any]:
+    """Return a task that calls the function `f` of `source`."""
+    return {"name": name, "python": {"source": source, "function": "f"}, **fields}
