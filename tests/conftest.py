@@ -1,4 +1,4 @@
-"""What tests share: a real mongod for the session, and a database of its own for every test."""
+"""What tests share: a real mongod and a whole stack for the session, a database of its own for every test."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from stack.settings import Settings
+from stack.supervisor import Stack
 from storage.database import open_database
 from storage.mongod import mongodb
 from storage.stores import Stores
+from tests.end_to_end.submitting import Submitter
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -33,3 +36,17 @@ async def stores(mongodb_uri: str) -> AsyncIterator[Stores]:
         await made.prepare()
         yield made
         await database.mongo.client.drop_database(database.mongo.name)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """The embedded stack with three agents: real processes, real Prefect, real sandbox."""
+    settings = Settings(home=tmp_path_factory.mktemp("stack"), port=0, prefect_port=0, agents=3)
+    async with Stack(settings) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def submitter(stack: Stack) -> AsyncIterator[Submitter]:
+    async with Submitter(stack) as made:
+        yield made

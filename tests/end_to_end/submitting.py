@@ -35,7 +35,7 @@ class Submitter:
         self,
         *tasks: Mapping[str, Any],
         files: Mapping[str, bytes] | None = None,
-        parameters: Mapping[str, Any] | None = None,
+        run_parameters: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> str:
         """Create a workflow of these tasks, start it and return the run's id."""
@@ -45,7 +45,7 @@ class Submitter:
         spec = {"name": "test", "tasks": list(tasks), **fields}
         created = await self._http.post("/v1/workflows", json={"spec": spec, "files": hashes})
         assert created.status_code == 201, created.text
-        body = {"parameters": dict(parameters or {})}
+        body = {"parameters": dict(run_parameters or {})}
         started = await self._http.post(f"/v1/workflows/{created.json()['id']}/runs", json=body)
         assert started.status_code == 201, started.text
         return str(started.json()["id"])

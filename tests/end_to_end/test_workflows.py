@@ -21,7 +21,9 @@ async def test_the_mersenne_workflow_finds_the_published_factors(submitter: Subm
     document = {key: value for key, value in submission.document.items() if key != "tasks"}
     document["name"] = "mersenne"
     bound = 20_000
-    run_id = await submitter.start(*submission.document["tasks"], files=files, parameters={"bound": bound}, **document)
+    run_id = await submitter.start(
+        *submission.document["tasks"], files=files, run_parameters={"bound": bound}, **document
+    )
     run = await submitter.completed(run_id, 120)
     table = await submitter.result(run_id, "factor")
     assert check.problems(table, bound) == []
@@ -34,12 +36,8 @@ async def test_a_diamond_hands_results_from_task_to_task(submitter: Submitter) -
     of_numbers = {"parameters": {"x": "{numbers.result}"}, "dependencies": ["numbers"]}
     run_id = await submitter.start(
         python("numbers", "def f():\n    return [3, 4]\n"),
-        python(
-            "left", "def f(x):\n    return x[0] ** 2\n", parameters={"x": "{numbers.result}"}, dependencies=["numbers"]
-        ),
-        python(
-            "right", "def f(x):\n    return x[1] ** 2\n", parameters={"x": "{numbers.result}"}, dependencies=["numbers"]
-        ),
+        python("left", "def f(x):\n    return x[0] ** 2\n", **of_numbers),
+        python("right", "def f(x):\n    return x[1] ** 2\n", **of_numbers),
         {"name": "both", "command": ["cat", "{left.result}", "{right.result}"], "dependencies": ["left", "right"]},
     )
     await submitter.completed(run_id)

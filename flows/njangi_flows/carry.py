@@ -1,0 +1,341 @@
+"""Carry one task of a run: split it, queue its subtasks, wait for its batches, aggregate, tell the service.
+
+Every step is safe to repeat: a second start finds the plan of the first, and puts the same subtasks
+under the same ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import enum
+import json
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.exceptions import Pause
+from prefect.states import Cancelled, Completed
+from pydantic import JsonValue
+
+from njangi_flows import compile as compiler
+from njangi_flows.aggregate import aggregate
+from njangi_flows.client import (
+    MAX_BODY_BYTES,
+    MAX_SUBTASKS_PER_CALL,
+    BatchInput,
+    ResultRow,
+    RunEndedError,
+    RunLeaseLostError,
+    SettledBatch,
+    SubtaskInput,
+    TaskChange,
+)
+from njangi_flows.compile import Plan
+from njangi_flows.hold import HeldRun, Stop, StoppedError
+from njangi_flows.inputs import ResultRef, TaskInputs, gather_inputs, result_value, stored_result, subtask_input
+from njangi_flows.nodes import node, node_id, run_node
+from njangi_flows.progress import shown_progress
+from njangi_flows.spec import TaskSpec, WorkflowSpec
+from njangi_flows.waiting import Waiting
+
+_MOST_RETRY_DELAYS = 50  # of Prefect, which repeats the last one after that
+_STDERR_CHARACTERS = 1000
+_SMALL_PARAMETERS = 4096
+
+
+class Ending(enum.Enum):
+    """How a task ended for those that depend on it."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task ended; `node` is the Prefect task run that stands for it, `error` says why it failed."""
+
+    ending: Ending
+    node: UUID | None = None
+    result: ResultRef | None = None
+    error: str | None = None
+
+
+class SubtasksFailedError(Exception):
+    """Subtasks of a batch failed. `final` says that another try is not allowed or would not help."""
+
+    def __init__(self, task: str, batch: SettledBatch, final: bool) -> None:
+        super().__init__(task, batch, final)
+        self.task = task
+        self.batch = batch
+        self.final = final
+
+    def __str__(self) -> str:
+        told = f"task '{self.task}': {self.batch.failed} of {self.batch.total} subtasks failed"
+        if not self.batch.errors:
+            return told
+        first = self.batch.errors[0]
+        stderr = f"\n{first.stderr[-_STDERR_CHARACTERS:].rstrip()}" if first.stderr else ""
+        return f"{told}; the first is {first.subtask_id}: {first.type}: {first.message}{stderr}"
+
+
+class Batch:
+    """A batch on its way. A plain object, which Prefect passes on without looking inside."""
+
+    def __init__(self, index: int, batch_id: str) -> None:
+        self.index = index
+        self.id = batch_id
+        self.last: SettledBatch | None = None
+        self.error: Exception | None = None
+
+
+def worth_another_try(task: object, run: TaskRun, state: State[object]) -> bool:
+    """Tell Prefect whether a failed batch should be tried again."""
+    return isinstance(state.data, SubtasksFailedError) and not state.data.final
+
+
+class TaskCarrier:
+    """One task of one run."""
+
+    def __init__(
+        self,
+        held: HeldRun,
+        waiting: Waiting,
+        spec: WorkflowSpec,
+        task: TaskSpec,
+        given: Mapping[str, JsonValue],
+        flow_run_id: UUID,
+    ) -> None:
+        self._held = held
+        self._waiting = waiting
+        self._spec = spec
+        self._task = task
+        self._given = given
+        self._flow_run_id = flow_run_id
+        self._key = f"{held.id}/{task.name}"
+        self._known = next((known for known in held.run.tasks if known.name == task.name), None)
+        self._failed = 0
+
+    async def carry(self, upstream: Mapping[str, Outcome]) -> Outcome:
+        """Bring the task to its end once all of `upstream` have ended. Raises StoppedError."""
+        if any(outcome.ending is not Ending.COMPLETED for outcome in upstream.values()):
+            await self._tell(TaskChange("SKIPPED"))
+            return Outcome(Ending.SKIPPED)
+        if self._known is not None and self._known.status == Ending.COMPLETED.value:
+            kept = await self._held.service.task_result(self._held.lease, self._task.name)
+            return Outcome(Ending.COMPLETED, self._last_node(), ResultRef(kept.result, kept.blob))
+        try:
+            result = await self._work(upstream)
+        except StoppedError:
+            raise
+        except Exception as error:
+            self._stop_if_lost(error)
+            if self._held.stop.reason is not None:
+                raise StoppedError(self._held.stop.reason) from error
+            message = str(error) if isinstance(error, SubtasksFailedError) else f"task '{self._task.name}': {error!r}"
+            await self._tell(TaskChange("FAILED", error=message))
+            return Outcome(Ending.FAILED, self._last_node(), error=message)
+        await self._tell(TaskChange("COMPLETED", result=result.text, blob=result.blob))
+        return Outcome(Ending.COMPLETED, self._last_node(), result)
+
+    def _stop_if_lost(self, error: Exception) -> None:
+        if isinstance(error, (RunLeaseLostError, RunEndedError)):
+            self._held.stop.set(Stop.LEASE_LOST)
+
+    def _last_node(self) -> UUID:
+        return node_id(self._flow_run_id, self._key) if self._task.split is not None else self._node(0)
+
+    def _node(self, batch: int) -> UUID:
+        return node_id(self._flow_run_id, f"{self._key}/b{batch}")
+
+    async def _work(self, upstream: Mapping[str, Outcome]) -> ResultRef:
+        results = {name: outcome.result or ResultRef() for name, outcome in upstream.items()}
+        inputs = await gather_inputs(self._held, self._spec, self._task, self._given, results)
+        plan = self._plan(len(inputs.items))
+        definition = compiler.definition(self._spec, self._task, self._held.run.files, inputs.results, inputs.source)
+        await self._tell(TaskChange("SPLITTING", definition=definition, plan=plan.to_json()))
+        await self._settle_all(plan, inputs, [outcome.node for outcome in upstream.values() if outcome.node])
+        if self._task.split is None:
+            return await self._only_result()
+        return await self._aggregated(plan)
+
+    def _plan(self, items: int) -> Plan:
+        if self._known is not None and self._known.plan is not None:
+            return Plan.from_json(self._known.plan)
+        return compiler.plan(self._task, items, self._held.slots)
+
+    async def _tell(self, change: TaskChange) -> None:
+        await self._held.service.put_task(self._held.lease, self._task.name, change)
+
+    # Batches
+
+    async def _settle_all(self, plan: Plan, inputs: TaskInputs, upstream: list[UUID]) -> None:
+        """Queue every batch and wait for all of them, each as one Prefect task run."""
+        batches: list[Batch] = []
+        settle = self._prefect_task(plan)
+        async with (
+            shown_progress(self._flow_run_id, self._task.name, plan.subtasks) as progress,
+            asyncio.TaskGroup() as group,
+        ):
+
+            async def run(batch: Batch) -> None:
+                name = compiler.node_name(self._task.name, plan, batch.index)
+                run = node(settle, self._flow_run_id, self._node(batch.index), batch.id, name, upstream)
+                await run_node(settle, run, {"batch": batch})
+                if batch.last is not None:
+                    progress.advance(batch.last.total)
+
+            async with aclosing(self._queued(plan, inputs)) as queued:
+                async for indexes in queued:
+                    for index in indexes:
+                        batch = Batch(index, f"{self._key}/b{index}")
+                        batches.append(batch)
+                        group.create_task(run(batch), name=batch.id)
+            await self._tell(TaskChange("RUNNING"))
+        if self._held.stop.reason is not None:
+            raise StoppedError(self._held.stop.reason)
+        for batch in batches:
+            if batch.error is not None:
+                raise batch.error
+
+    async def _queued(self, plan: Plan, inputs: TaskInputs) -> AsyncGenerator[list[int], None]:
+        """Put batches in the queue, call by call, and yield the indexes of those that are there."""
+        if self._known is not None and self._known.status in ("RUNNING", "AGGREGATING", "FAILED"):
+            yield list(range(plan.batches))  # an earlier start put them all
+            return
+        call: list[BatchInput] = []
+        subtasks = size = 0
+        for index, parameters in enumerate(
+            compiler.batch_parameters(self._task, plan, inputs.items, inputs.parameters)
+        ):
+            batch, length = await self._batch_input(plan, index, parameters)
+            if call and (subtasks + len(parameters) > MAX_SUBTASKS_PER_CALL or size + length > MAX_BODY_BYTES):
+                yield await self._put(call)
+                call, subtasks, size = [], 0, 0
+            call.append(batch)
+            subtasks += len(parameters)
+            size += length
+        if call:
+            yield await self._put(call)
+
+    async def _batch_input(
+        self, plan: Plan, index: int, parameters: list[dict[str, JsonValue]]
+    ) -> tuple[BatchInput, int]:
+        made = [
+            await subtask_input(self._held.service, subtask, values)
+            for subtask, values in zip(plan.indexes(index), parameters, strict=True)
+        ]
+        if sum(length for _, length in made) > MAX_BODY_BYTES:
+            made = [
+                await subtask_input(self._held.service, subtask, values, _SMALL_PARAMETERS)
+                for subtask, values in zip(plan.indexes(index), parameters, strict=True)
+            ]
+        subtasks: list[SubtaskInput] = [subtask for subtask, _ in made]
+        return BatchInput(index, subtasks), sum(length for _, length in made)
+
+    async def _put(self, call: list[BatchInput]) -> list[int]:
+        await self._held.service.put_batches(self._held.lease, self._task.name, call)
+        return [batch.index for batch in call]
+
+    def _prefect_task(self, plan: Plan) -> Task[[Batch], Any]:
+        """Return the Prefect task whose runs are the task's batches."""
+        retry = self._task.retry
+        allowed = self._task.tolerated_failure.allowed(plan.subtasks)
+        retries = retry.maximum_attempts - 1
+
+        async def settle(batch: Batch) -> Any:
+            try:
+                return await self._settle(batch, allowed)
+            except StoppedError as stopped:
+                if stopped.reason is Stop.CANCELLED:
+                    return Cancelled(message=str(stopped))
+                raise Pause(str(stopped)) from stopped
+            except Exception as error:
+                self._stop_if_lost(error)
+                if self._held.stop.reason is Stop.LEASE_LOST:
+                    raise Pause(str(error)) from error
+                batch.error = error
+                raise
+
+        return Task(
+            settle,
+            name=self._task.name,
+            retries=retries,
+            retry_delay_seconds=[retry.interval(n) for n in range(1, min(retries, _MOST_RETRY_DELAYS) + 1)] or None,
+            retry_condition_fn=worth_another_try,
+            persist_result=False,
+            cache_policy=NO_CACHE,
+            log_prints=False,
+        )
+
+    async def _settle(self, batch: Batch, allowed: int) -> State[None]:
+        if batch.last is not None:
+            await self._held.service.requeue(self._held.lease, batch.id, batch.last.tries + 1)
+        batch.error = None
+        settled = batch.last = await self._waiting.settled(batch.id)
+        if settled.failed == 0:
+            return Completed(message=f"{settled.total} subtasks")
+        final = settled.tries >= self._task.retry.maximum_attempts or self._hopeless(settled, allowed)
+        if not final:
+            raise SubtasksFailedError(self._task.name, settled, final=False)
+        self._failed += settled.failed
+        if self._failed > allowed:
+            raise SubtasksFailedError(self._task.name, settled, final=True)
+        return Completed(message=f"{settled.failed} of {settled.total} subtasks failed, which the task tolerates")
+
+    def _hopeless(self, settled: SettledBatch, allowed: int) -> bool:
+        """Whether another try cannot help: errors that the task names, on all subtasks or on more than it tolerates."""
+        named = [error.type in self._task.retry.non_retryable for error in settled.errors]
+        return bool(named) and (all(named) if allowed else any(named))
+
+    # Results
+
+    async def _only_result(self) -> ResultRef:
+        async for page in self._held.service.results(self._held.lease, self._task.name):
+            for row in page:
+                if row.status == Ending.COMPLETED.value:
+                    return ResultRef(row.result, row.blob)
+        return ResultRef(text="null")  # it failed, and the task tolerates that
+
+    async def _aggregated(self, plan: Plan) -> ResultRef:
+        """Aggregate the subtasks' results as one Prefect task run downstream of every batch."""
+        await self._tell(TaskChange("AGGREGATING"))
+        kept: list[ResultRef] = []
+
+        async def gather() -> None:
+            kept.append(await self._aggregate())
+
+        task = Task(gather, name=f"{self._task.name} aggregate", persist_result=False, cache_policy=NO_CACHE)
+        batches = [self._node(index) for index in range(plan.batches)]
+        run = node(task, self._flow_run_id, self._last_node(), self._key, f"{self._task.name} aggregate", batches)
+        state = await run_node(task, run, {})
+        if kept:
+            return kept[0]
+        if state is not None and isinstance(state.data, Exception):
+            raise state.data
+        raise RuntimeError("the aggregate ended without a result")
+
+    async def _aggregate(self) -> ResultRef:
+        """Return the aggregate; what is held at one time is the results as text, or the aggregate, never both whole."""
+        service, spec = self._held.service, self._task.aggregate
+        if spec is None:
+            raise RuntimeError(f"task '{self._task.name}' has a split but no aggregate")
+        rows: collections.deque[ResultRow] = collections.deque()
+        async for page in service.results(self._held.lease, self._task.name):
+            for row in page:
+                if row.status == Ending.COMPLETED.value:
+                    rows.append(row)
+        blobs = {row.blob: await result_value(service, ResultRef(blob=row.blob)) for row in rows if row.blob}
+
+        def values() -> Iterator[JsonValue]:
+            while rows:
+                row = rows.popleft()
+                yield blobs[row.blob] if row.blob else json.loads(row.result or "null")
+
+        return await stored_result(service, await asyncio.to_thread(aggregate, spec, values()))

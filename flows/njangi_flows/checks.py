@@ -1,0 +1,197 @@
+"""Find what is wrong with a workflow across its tasks and files: names that name nothing, and circles.
+
+The checks run on an outline of the document rather than on a finished spec, so that one task's
+mistake does not hide another's. What depends on a part that could not be read is left unchecked.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import graphlib
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from njangi_flows import placeholders
+from njangi_flows.model import TaskSpec
+from njangi_flows.problems import Problem, listed, nearest, pointer
+
+_MOST_CYCLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutline:
+    """What could be read of one task. `task` lacks its `broken` fields; None when too little is left."""
+
+    index: int
+    name: str | None
+    dependencies: list[tuple[int, str]]
+    task: TaskSpec | None
+    broken: set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What could be read of a workflow; `broken` are its own fields that could not."""
+
+    inputs: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tasks: list[TaskOutline] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+
+
+def problems(outline: Outline, files: Collection[str]) -> Iterator[Problem]:
+    """Yield what is wrong across the workflow; `files` are the names of the files that accompany it."""
+    yield from _ambiguous_names(outline)
+    yield from _missing_files(outline, files)
+    yield from _names_given_twice(outline)
+    yield from _unknown_dependencies(outline)
+    yield from _cycles(outline)
+    for part in outline.tasks:
+        if part.task is not None:
+            yield from _split(outline, part.index, part.task, files)
+            yield from _nameless_placeholders(outline, part, part.task)
+
+
+def _ambiguous_names(outline: Outline) -> Iterator[Problem]:
+    detail = "'{}' is also the name of an input, so {{{}}} would be ambiguous; rename one of them"
+    for name in outline.parameters:
+        if name in outline.inputs:
+            yield Problem(pointer("parameters", name), detail.format(name, name))
+    for part in outline.tasks:
+        if part.task is None:
+            continue
+        for name in part.task.parameters:
+            if name in outline.inputs:
+                yield Problem(pointer("tasks", part.index, "parameters", name), detail.format(name, name))
+        if part.task.split is None:
+            continue
+        for name in part.task.split.parameters:
+            place = ("grid", name) if part.task.split.grid and name in part.task.split.grid else ("as",)
+            if name in outline.inputs:
+                yield Problem(pointer("tasks", part.index, "split", *place), detail.format(name, name))
+            if name in part.task.parameters:
+                yield Problem(
+                    pointer("tasks", part.index, "split", *place),
+                    f"'{name}' is also a parameter of this task; rename one of them",
+                )
+
+
+def _missing_files(outline: Outline, files: Collection[str]) -> Iterator[Problem]:
+    def missing(name: str, *place: str | int) -> Iterator[Problem]:
+        if name not in files:
+            yield Problem(pointer(*place), f"the file '{name}' does not accompany the workflow{nearest(name, files)}")
+
+    for name, file in outline.inputs.items():
+        yield from missing(file, "inputs", name)
+    for index, file in enumerate(outline.files):
+        yield from missing(file, "files", index)
+    for part in outline.tasks:
+        if part.task is None:
+            continue
+        for index, file in enumerate(part.task.files):
+            yield from missing(file, "tasks", part.index, "files", index)
+        if part.task.python is not None and part.task.python.file is not None:
+            yield from missing(part.task.python.file, "tasks", part.index, "python", "file")
+        if part.task.split is not None and isinstance(part.task.split.files, list):
+            for index, file in enumerate(part.task.split.files):
+                yield from missing(file, "tasks", part.index, "split", "files", index)
+
+
+def _names_given_twice(outline: Outline) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for part in outline.tasks:
+        if part.name is not None and part.name in first:
+            yield Problem(
+                pointer("tasks", part.index, "name"),
+                f"'{part.name}' is already the name of {pointer('tasks', first[part.name])}; each task needs its own",
+            )
+        elif part.name is not None:
+            first[part.name] = part.index
+
+
+def _unknown_dependencies(outline: Outline) -> Iterator[Problem]:
+    names = {part.name for part in outline.tasks if part.name is not None}
+    nameless = any(part.name is None for part in outline.tasks)
+    for part in outline.tasks:
+        for index, name in part.dependencies:
+            if name not in names and not nameless:
+                yield Problem(
+                    pointer("tasks", part.index, "dependencies", index),
+                    f"there is no task '{name}'{nearest(name, names) or f'; tasks here: {listed(sorted(names))}'}",
+                )
+
+
+def _cycles(outline: Outline) -> Iterator[Problem]:
+    index_of = {part.name: part.index for part in outline.tasks if part.name is not None}
+    graph: defaultdict[str, set[str]] = defaultdict(set)
+    for part in outline.tasks:
+        if part.name is not None:
+            graph[part.name] |= {name for _, name in part.dependencies}
+    for name in [name for name, upstream in graph.items() if name in upstream]:
+        yield Problem(pointer("tasks", index_of[name], "dependencies"), f"'{name}' depends on itself")
+        graph[name].discard(name)
+    for _ in range(_MOST_CYCLES):
+        try:
+            graphlib.TopologicalSorter(graph).prepare()
+        except graphlib.CycleError as error:
+            # graphlib lists each node before those that depend on it; people read it the other way round.
+            cycle = list(reversed(error.args[1]))[:-1]
+            start = cycle.index(min(cycle, key=lambda name: index_of[name]))
+            cycle = cycle[start:] + cycle[:start]
+            yield Problem(
+                pointer("tasks", index_of[cycle[0]], "dependencies"),
+                f"circular dependency: {' -> '.join([*cycle, cycle[0]])} (each depends on the next)",
+            )
+            for name in cycle:
+                graph.pop(name, None)
+        else:
+            return
+
+
+def _split(outline: Outline, index: int, task: TaskSpec, files: Collection[str]) -> Iterator[Problem]:
+    if task.split is None or outline.broken & {"inputs", "files"}:
+        return
+    lines, pattern = task.split.lines, task.split.files
+    if lines is not None and lines not in outline.inputs and lines not in files:
+        known = sorted({*outline.inputs, *files})
+        yield Problem(
+            pointer("tasks", index, "split", "lines"),
+            f"'{lines}' is neither an input nor a file{nearest(lines, known) or f'; there are: {listed(known)}'}",
+        )
+    if isinstance(pattern, str):
+        data = sorted({*outline.files, *outline.inputs.values()})
+        if not fnmatch.filter(data, pattern):
+            yield Problem(
+                pointer("tasks", index, "split", "files"),
+                f"'{pattern}' matches none of the workflow's files and inputs: {listed(data)}",
+            )
+
+
+def _nameless_placeholders(outline: Outline, part: TaskOutline, task: TaskSpec) -> Iterator[Problem]:
+    if outline.broken & {"inputs", "parameters"}:
+        return
+    shared = {*outline.inputs, *outline.parameters}
+    own = {*task.parameters, *(task.split.parameters if task.split else ())}
+    tasks = {other.name for other in outline.tasks if other.name is not None}
+    if not part.broken & {"parameters", "split"}:
+        for place, name in placeholders.in_command(task):
+            yield from _nameless(pointer("tasks", part.index, *place), name, shared | own, part, tasks)
+    for place, name in placeholders.in_parameters(task):
+        yield from _nameless(pointer("tasks", part.index, *place), name, shared, part, tasks)
+
+
+def _nameless(
+    place: str, name: str, values: Collection[str], part: TaskOutline, tasks: Collection[str]
+) -> Iterator[Problem]:
+    dependencies = [dependency for _, dependency in part.dependencies]
+    upstream = placeholders.upstream(name)
+    if name in values or upstream in dependencies or (upstream and "dependencies" in part.broken):
+        return
+    if upstream in tasks:
+        yield Problem(place, f"{{{name}}} needs '{upstream}' among this task's dependencies")
+        return
+    known = [*sorted(values), *(f"{dependency}.result" for dependency in dependencies)]
+    yield Problem(place, f"{{{name}}} names nothing; here it could name: {listed(known)}{nearest(name, known)}")

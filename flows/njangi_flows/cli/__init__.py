@@ -1,0 +1,1 @@
+"""The `njangi` command: a submitter's hands on the service."""

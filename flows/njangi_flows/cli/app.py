@@ -1,0 +1,228 @@
+"""The commands themselves: read what was asked, ask the service, show the answer."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from njangi_flows.cli import folder, following, showing
+from njangi_flows.cli.failures import CommandError, UsageError
+from njangi_flows.cli.service import Service, connect
+
+HELP = """Run workflows on volunteers' machines.
+
+Exit codes: 0 done (with --watch: the run is COMPLETED), 1 the run FAILED, 2 wrong usage or
+workflow, 3 the run was CANCELLED, 4 the service does not answer.
+"""
+
+
+class ReadableGroup(TyperGroup):
+    """Turns what stops a command into lines on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            typer.echo(showing.printable(f"njangi: {error}"), err=True)
+            raise typer.Exit(error.exit_code) from error
+
+
+class Output(enum.StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+app = typer.Typer(
+    cls=ReadableGroup, help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+Url = Annotated[str | None, typer.Option("--url", help="The service. [env: NJANGI_URL; else http://127.0.0.1:8400]")]
+Token = Annotated[
+    str | None, typer.Option("--token", help="Your token. [env: NJANGI_TOKEN; else ./.njangi/tokens/admin]")
+]
+As = Annotated[Output, typer.Option("--output", "-o", help="How to show the answer.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `njangi runs` shows it.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Show at most so many.")]
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def up(context: typer.Context) -> None:
+    """Start the whole service here, for a trial or a small group; further options go to it.
+
+    Example: njangi up
+    """
+    for place in (Path.cwd(), Path(__file__).resolve().parents[3]):
+        if (place / "stack" / "__main__.py").is_file():
+            paths = [str(place), *filter(None, [os.environ.get("PYTHONPATH")])]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+            command = [sys.executable, "-m", "stack", "up", *context.args]
+            os.execve(sys.executable, command, environment)  # our own interpreter, no shell
+    raise UsageError(
+        "the service is not part of this installation; run `njangi up` in a checkout of Njangi, "
+        "or give the address of a service that runs elsewhere by --url or NJANGI_URL"
+    )
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The workflow, YAML or JSON.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of the run.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the run to its end.")] = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Send a workflow and the files it names, which lie beside it, and start a run.
+
+    Example: njangi submit workflow.yaml -p bound=1000 --watch
+    """
+    submission = folder.read(file)
+    parameters = folder.parameters(submission.spec, parameter or ())
+    with connect(url, token) as service:
+        files = {name: _upload(service, path) for name, path in submission.files.items()}
+        workflow = service.create_workflow(submission.document, files)
+        run = service.start_run(str(workflow["id"]), parameters)
+        if not watch:
+            _show(output, run, lambda: typer.echo(f"run {showing.printable(run['id'])}"))
+            return
+        # With -o json standard output is the finished run alone, so what happens meanwhile is told on the other one.
+        console = Console(stderr=output is Output.JSON)
+        console.print(f"run {showing.printable(run['id'])}", markup=False, highlight=False)
+        ended = _follow(service, str(run["id"]), console)
+        _show(output, ended, lambda: _say_end(console, ended))
+    raise typer.Exit(following.EXIT_CODES[ended["status"]])
+
+
+@app.command()
+def runs(limit: Limit = 20, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """List runs, the newest first.
+
+    Example: njangi runs -o json
+    """
+    with connect(url, token) as service:
+        found = service.runs(limit)
+    _show(output, found, lambda: showing.show_runs(showing.output(), found))
+
+
+@app.command()
+def show(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Show a run and how far its tasks are.
+
+    Example: njangi show 0192f0c1
+    """
+    with connect(url, token) as service:
+        found = service.run(run)
+    _show(output, found, lambda: showing.show_run(showing.output(), found))
+
+
+@app.command()
+def results(
+    run: RunId,
+    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Only this task's, however large.")] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Write there; `json` or `-`: standard output.")
+    ] = "-",
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Fetch the results of a run's tasks, or of one task, as JSON.
+
+    Example: njangi results 0192f0c1 report -o report.json
+    """
+    with connect(url, token) as service:
+        if task is None:
+            _write(output, [_json(service.results(run)).encode() + b"\n"])
+        else:
+            _write(output, service.task_result(run, task))
+
+
+@app.command()
+def cancel(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Cancel a run; what volunteers are working on is called back.
+
+    Example: njangi cancel 0192f0c1
+    """
+    with connect(url, token) as service:
+        found = service.cancel(run)
+    _show(output, found, lambda: typer.echo(f"run {showing.printable(found['id'])} is being cancelled"))
+
+
+@app.command()
+def volunteers(limit: Limit = 200, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """List the machines that take part, those last heard of first.
+
+    Example: njangi volunteers
+    """
+    with connect(url, token) as service:
+        found = service.volunteers(limit)
+    _show(output, found, lambda: showing.show_volunteers(showing.output(), found))
+
+
+def _upload(service: Service, path: Path) -> str:
+    try:
+        return service.upload(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _follow(service: Service, run_id: str, console: Console) -> dict[str, Any]:
+    """Show the run until it ends and return it as it ended. The run outlives an interrupted command."""
+    run: dict[str, Any] = {}
+    try:
+        with following.display(console) as display:
+            for run in following.states(service, run_id, time.sleep, lambda line: typer.echo(line, err=True)):
+                display.show(run)
+    except KeyboardInterrupt:
+        typer.echo(f"the run goes on; `njangi show {run_id}` shows it, `njangi cancel {run_id}` ends it", err=True)
+        raise typer.Exit(130) from None
+    return run
+
+
+def _say_end(console: Console, run: dict[str, Any]) -> None:
+    why = f": {showing.printable(run['error'])}" if run.get("error") else ""
+    text = f"{showing.printable(run['status'])}{why}"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if run["status"] == "COMPLETED":
+        console.print(f"results: njangi results {run['id']}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show(output: Output, value: object, as_table: Any) -> None:
+    if output is Output.JSON:
+        typer.echo(_json(value))
+    else:
+        as_table()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _write(place: str, pieces: Iterable[bytes]) -> None:
+    """Write to standard output or a file; the file appears under its name only when it is whole."""
+    if place in ("-", "json"):
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        return
+    path = Path(place)
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        with unfinished.open("wb") as file:
+            file.writelines(pieces)
+        unfinished.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,163 @@
+"""Talk to the service: one small blocking client, whose errors are sentences."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from njangi_flows.cli.failures import RefusedError, UnreachableError, UsageError
+from njangi_flows.problems import Problem
+
+DEFAULT_URL = "http://127.0.0.1:8400"
+TOKEN_FILE = Path(".njangi") / "tokens" / "admin"
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+
+
+class Service:
+    """The service's routes for submitters. Documents are as `docs/architecture.md` describes them."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    def upload(self, path: Path) -> str:
+        """Store a file as a blob unless the service has it, and return its SHA-256."""
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            if not self._has_blob(sha256):
+                file.seek(0)
+                self._send("PUT", f"/v1/blobs/{sha256}", content=file)
+        return sha256
+
+    def create_workflow(self, document: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+        return self._object("POST", "/v1/workflows", json={"spec": document, "files": files})
+
+    def start_run(self, workflow_id: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return self._object("POST", f"/v1/workflows/{workflow_id}/runs", json={"parameters": parameters})
+
+    def runs(self, limit: int) -> list[dict[str, Any]]:
+        return self._list("runs", "/v1/runs", limit)
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        return self._object("GET", f"/v1/runs/{_segment(run_id)}")
+
+    def cancel(self, run_id: str) -> dict[str, Any]:
+        return self._object("POST", f"/v1/runs/{_segment(run_id)}:cancel")
+
+    def volunteers(self, limit: int) -> list[dict[str, Any]]:
+        return self._list("volunteers", "/v1/volunteers", limit)
+
+    def results(self, run_id: str) -> dict[str, Any]:
+        return self._object("GET", f"/v1/runs/{_segment(run_id)}/results")
+
+    def task_result(self, run_id: str, task: str) -> Iterator[bytes]:
+        """Yield a task's result, JSON, piece by piece: it may be large."""
+        url = f"/v1/runs/{_segment(run_id)}/results/{_segment(task)}"
+        with self._readable_failures(), self._http.stream("GET", url) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _failure(answer)
+            yield from answer.iter_bytes()
+
+    def _has_blob(self, sha256: str) -> bool:
+        with self._readable_failures():
+            answer = self._http.head(f"/v1/blobs/{sha256}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return False
+        if not answer.is_success:
+            raise _failure(answer)
+        return True
+
+    def _list(self, name: str, url: str, limit: int) -> list[dict[str, Any]]:
+        items = self._object("GET", url, params={"limit": limit}).get(name)
+        if not isinstance(items, list):
+            raise _no_njangi(self._http.base_url)
+        return items
+
+    def _object(self, method: str, url: str, **content: Any) -> dict[str, Any]:
+        answer = self._send(method, url, **content)
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise _no_njangi(self._http.base_url)
+        return body
+
+    def _send(self, method: str, url: str, **content: Any) -> httpx.Response:
+        with self._readable_failures():
+            answer = self._http.request(method, url, **content)
+        if not answer.is_success:
+            raise _failure(answer)
+        return answer
+
+    @contextmanager
+    def _readable_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            why = str(error) or type(error).__name__
+            raise UnreachableError(
+                f"the service at {self._http.base_url} does not answer ({why}); is it up? `njangi up` starts one"
+            ) from error
+
+
+@contextmanager
+def connect(url: str | None, token: str | None) -> Iterator[Service]:
+    """Open the service at `url` with `token`, each by default from the environment, else from the folder's own."""
+    url = url or os.environ.get("NJANGI_URL") or DEFAULT_URL
+    token = token or os.environ.get("NJANGI_TOKEN") or _token_of_this_folder()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        address = httpx.URL(url)
+        if address.scheme not in ("http", "https") or not address.host:
+            raise UsageError(f"the service's address must be like {DEFAULT_URL}, not {url}")
+        client = httpx.Client(base_url=address, headers=headers, timeout=_TIMEOUT)
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise UsageError(f"the address {url} or the token cannot be sent: {error}") from error
+    with client:
+        yield Service(client)
+
+
+def _token_of_this_folder() -> str | None:
+    try:
+        return TOKEN_FILE.read_text().strip()
+    except OSError:
+        return None
+
+
+def _segment(text: str) -> str:
+    """Return an id as one segment of a path. An id that is none could reach another route."""
+    if not text or not all(character.isalnum() or character in "-_" for character in text):
+        raise UsageError(f"'{text}' is not the id of a run or the name of a task")
+    return text
+
+
+def _no_njangi(url: httpx.URL) -> RefusedError:
+    return RefusedError(f"what answers at {url} is not a Njangi service, or one of another version")
+
+
+def _failure(answer: httpx.Response) -> RefusedError | UnreachableError:
+    """Return the error that a problem+json answer, or any other refusal, stands for."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    fields = body if isinstance(body, dict) else {}
+    message = str(fields.get("detail") or fields.get("title") or f"{answer.status_code} {answer.reason_phrase}")
+    errors = fields.get("errors")
+    problems = [
+        Problem(str(item.get("pointer", "")), str(item.get("detail", "")))
+        for item in (errors if isinstance(errors, list) else [])
+        if isinstance(item, dict)
+    ]
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        message += f"; give a token by --token, NJANGI_TOKEN or {TOKEN_FILE}"
+    if answer.is_server_error:
+        return UnreachableError(f"the service cannot do this now: {message}", problems)
+    return RefusedError(f"the service refused: {message}", problems)

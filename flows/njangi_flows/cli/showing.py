@@ -1,0 +1,118 @@
+"""Show runs, tasks and volunteers as tables.
+
+Names and errors come from strangers: they are shown as text, without control characters or markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_WIDE = 1000
+_COLOURS = {
+    "COMPLETED": "green",
+    "ONLINE": "green",
+    "RUNNING": "cyan",
+    "SPLITTING": "cyan",
+    "AGGREGATING": "cyan",
+    "FAILED": "red",
+    "SUSPENDED": "red",
+    "CANCELLED": "yellow",
+    "PAUSED": "yellow",
+}
+
+
+def printable(value: object) -> str:
+    """Return a value as text for a terminal: nothing in it can move the cursor or change colours."""
+    text = "" if value is None else str(value)
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+
+
+def output() -> Console:
+    """Return standard output to show tables on. A pipe or a log has no width to fit, so there nothing is folded."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
+
+
+def show_runs(console: Console, runs: Iterable[Mapping[str, Any]]) -> None:
+    rows = [
+        [run.get("id"), run.get("name"), run.get("version"), run.get("status"), _moment(run.get("created_at"))]
+        for run in runs
+    ]
+    _table(
+        console, ["run", "workflow", "version", "status", "created"], rows, "no runs yet; `njangi submit` starts one"
+    )
+
+
+def show_run(console: Console, run: Mapping[str, Any]) -> None:
+    for label, value in (
+        ("run", run.get("id")),
+        ("workflow", f"{run.get('name')} version {run.get('version')}"),
+        ("status", run.get("status")),
+        ("owner", run.get("owner")),
+        ("created", _moment(run.get("created_at"))),
+        ("started", _moment(run.get("started_at"))),
+        ("ended", _moment(run.get("ended_at"))),
+        ("parameters", ", ".join(f"{name}={value}" for name, value in (run.get("parameters") or {}).items())),
+        ("Prefect", run.get("prefect_url")),
+        ("error", run.get("error")),
+    ):
+        if value:
+            console.print(Text.assemble((f"{label:<11}", "bold"), _styled(value)), soft_wrap=True)
+    columns = ["task", "status", "total", "queued", "leased", "completed", "failed", "error"]
+    names = ["name", *columns[1:]]
+    _table(console, columns, [[task.get(name) for name in names] for task in run.get("tasks", ())], "no tasks")
+
+
+def show_volunteers(console: Console, volunteers: Iterable[Mapping[str, Any]]) -> None:
+    rows = []
+    for volunteer in volunteers:
+        machine = volunteer.get("machine") or {}
+        rows.append(
+            [
+                volunteer.get("id"),
+                volunteer.get("name"),
+                volunteer.get("status"),
+                volunteer.get("slots"),
+                f"{machine.get('os', '')} {machine.get('arch', '')}".strip(),
+                machine.get("sandbox"),
+                volunteer.get("completed"),
+                volunteer.get("failed"),
+                _moment(volunteer.get("last_seen")),
+            ]
+        )
+    columns = ["volunteer", "name", "status", "slots", "machine", "sandbox", "completed", "failed", "last seen"]
+    _table(console, columns, rows, "no volunteers yet")
+
+
+def _table(console: Console, columns: list[str], rows: list[list[Any]], nothing: str) -> None:
+    if not rows:
+        console.print(nothing)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("run", "volunteer"))
+    for row in rows:
+        table.add_row(*map(_styled, row))
+    console.print(table)
+
+
+def _styled(value: object) -> Text:
+    text = printable(value)
+    return Text(text, style=_COLOURS.get(text, ""))
+
+
+def _moment(text: object) -> str:
+    """Return a time as the reader's clock shows it."""
+    if not isinstance(text, str):
+        return ""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return printable(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,387 @@
+"""Speak to the service's /v1/flow: what flows do to runs, tasks, batches and blobs.
+
+Every call may be repeated without harm, so all of them are, patiently: while the service is away a call
+waits for it. What ends the waiting of a flow is the loss of its run lease, never the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import random
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
+
+from njangi_flows.settings import FlowSettings
+
+log = logging.getLogger(__name__)
+
+MAX_SUBTASKS_PER_CALL = 2000
+MAX_BODY_BYTES = 12 * 1024 * 1024
+INLINE_BYTES = 64 * 1024
+RESULTS_PER_PAGE = 1000
+LONGEST_RETRY_SECONDS = 5.0
+_BLOB_CHUNK = 1024 * 1024
+_TRY_AGAIN = (429, 502, 503, 504)
+
+
+class ServiceError(Exception):
+    """The service refused a call; `kind` is the last part of the problem's type, e.g. "not-found"."""
+
+    def __init__(self, status: int, kind: str, detail: str) -> None:
+        super().__init__(status, kind, detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"the service refused: {self.status} {self.kind}: {self.detail}"
+
+
+class RunLeaseLostError(ServiceError):
+    """The run lease went to another holder, or the run ended: whatever we were about to write is not ours."""
+
+
+class RunHeldError(ServiceError):
+    """Another holder carries the run at this moment."""
+
+
+class RunEndedError(ServiceError):
+    """The run has ended; there is nothing to carry."""
+
+
+class WrongBlobError(Exception):
+    """A blob's content is not what its name says."""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(sha256)
+        self.sha256 = sha256
+
+    def __str__(self) -> str:
+        return f"the content of blob {self.sha256} has another SHA-256"
+
+
+_ERRORS = {"run-lease-lost": RunLeaseLostError, "run-held": RunHeldError, "run-ended": RunEndedError}
+
+
+class FileRef(BaseModel):
+    sha256: str
+    size: int
+
+
+class TaskState(BaseModel):
+    """A task as the service has it; `plan` is what an earlier start put there."""
+
+    name: str
+    status: str
+    plan: JsonValue = None
+
+
+class CarriedRun(BaseModel):
+    """The run that a flow carries."""
+
+    id: str
+    name: str
+    spec: dict[str, Any]
+    files: dict[str, FileRef] = Field(default_factory=dict)
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    tasks: list[TaskState] = Field(default_factory=list)
+
+
+class Hold(BaseModel):
+    """The run lease: `token` goes with every write; `slots` are the subtasks volunteers can run at once now."""
+
+    token: str
+    attempt: int
+    seconds: float
+    slots: int = 0
+    run: CarriedRun
+
+
+class SubtaskFailure(BaseModel):
+    subtask_id: str
+    type: str
+    message: str = ""
+    stderr: str = ""
+
+
+class SettledBatch(BaseModel):
+    """A batch of which every subtask has ended, after `tries` rounds; `errors` are the first few failures."""
+
+    id: str
+    total: int
+    completed: int
+    failed: int = 0
+    tries: int = 1
+    errors: list[SubtaskFailure] = Field(default_factory=list)
+
+
+class Settled(BaseModel):
+    cancel: bool = False
+    settled: list[SettledBatch] = Field(default_factory=list)
+
+
+class ResultRow(BaseModel):
+    """A subtask's accepted result: JSON text, or the blob that holds it."""
+
+    index: int
+    status: str
+    result: str | None = None
+    blob: str | None = None
+
+
+class ResultPage(BaseModel):
+    results: list[ResultRow]
+    next: int | None = None
+
+
+class TaskResult(BaseModel):
+    result: str | None = None
+    blob: str | None = None
+
+
+class _Adopted(BaseModel):
+    id: str
+
+
+class _Beat(BaseModel):
+    cancel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunLease:
+    """What a flow's writes carry: which run, and the token that proves it is still ours."""
+
+    run_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubtaskInput:
+    """A subtask to queue: its parameters as a JSON object, or the blob that holds them."""
+
+    index: int
+    parameters: dict[str, JsonValue] | None = None
+    parameters_blob: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchInput:
+    index: int
+    subtasks: Sequence[SubtaskInput]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """What a flow says of a task; None leaves a field as it is. `result` is JSON text."""
+
+    status: str
+    definition: Mapping[str, Any] | None = None
+    plan: JsonValue = None
+    result: str | None = None
+    blob: str | None = None
+    error: str | None = None
+
+
+class FlowService:
+    """The client of /v1/flow. One per event loop; runs share it."""
+
+    def __init__(self, settings: FlowSettings) -> None:
+        self.holder = settings.holder
+        self._http = httpx.AsyncClient(
+            base_url=settings.url,
+            headers={"Authorization": f"Bearer {settings.token}"},
+            verify=_tls() if settings.url.startswith("https:") else False,
+            timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50, keepalive_expiry=20.0),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def adopt(self, prefect_flow_run_id: str, name: str) -> str:
+        """Return the id of the run of an engineer's own flow run, made on first use."""
+        body = {"prefect_flow_run_id": prefect_flow_run_id, "name": name}
+        return _Adopted.model_validate_json(await self._call("POST", "/v1/flow/runs:adopt", body)).id
+
+    async def hold(self, run_id: str) -> Hold:
+        """Take the run lease. Raises RunHeldError while another holder has it, RunEndedError."""
+        answer = await self._call("POST", f"/v1/flow/runs/{run_id}:hold", {"holder": self.holder})
+        return Hold.model_validate_json(answer)
+
+    async def beat(self, lease: RunLease) -> bool:
+        """Extend the run lease; return whether the run should be cancelled. Raises RunLeaseLostError."""
+        return _Beat.model_validate_json(await self._call("POST", f"{_run(lease)}:beat", {}, lease)).cancel
+
+    async def release(self, lease: RunLease, error: str | None) -> None:
+        """Give the run lease back; `error` says why the run fails, if it does."""
+        await self._call("POST", f"{_run(lease)}:release", {"error": error}, lease)
+
+    async def put_task(self, lease: RunLease, task: str, change: TaskChange) -> None:
+        """Tell of a task's change of state."""
+        body = {name: value for name, value in asdict(change).items() if value is not None}
+        await self._call("PUT", f"{_run(lease)}/tasks/{task}", body, lease)
+
+    async def put_batches(self, lease: RunLease, task: str, batches: Sequence[BatchInput]) -> None:
+        """Queue subtasks, at most MAX_SUBTASKS_PER_CALL; batches that are there already stay as they are."""
+        body = {
+            "batches": [
+                {"index": batch.index, "subtasks": [_subtask(subtask) for subtask in batch.subtasks]}
+                for batch in batches
+            ]
+        }
+        await self._call("POST", f"{_run(lease)}/tasks/{task}/batches", body, lease)
+
+    async def settled(self, lease: RunLease, waiting: Sequence[str], seconds: float) -> Settled:
+        """Wait up to `seconds` for batches to settle; return those that have."""
+        body = {"waiting": list(waiting), "seconds": seconds}
+        answer = await self._call("POST", f"{_run(lease)}/batches:settled", body, lease, seconds=seconds + 20)
+        return Settled.model_validate_json(answer)
+
+    async def requeue(self, lease: RunLease, batch_id: str, try_: int) -> None:
+        """Put a batch's failed subtasks back in the queue for try number `try_` (2, 3, ...)."""
+        await self._call("POST", f"{_run(lease)}/batches:requeue", {"batch": batch_id, "try": try_}, lease)
+
+    async def results(self, lease: RunLease, task: str) -> AsyncIterator[list[ResultRow]]:
+        """Yield the results of a task's subtasks in their order, a page at a time."""
+        after: int | None = -1
+        while after is not None:
+            path = f"{_run(lease)}/tasks/{task}/results?after={after}&limit={RESULTS_PER_PAGE}"
+            page = ResultPage.model_validate_json(await self._call("GET", path, lease=lease))
+            yield page.results
+            after = page.next
+
+    async def result_rows(self, lease: RunLease, task: str, first: int, last: int) -> list[ResultRow]:
+        """Return the results of the subtasks `first` to `last`, at most RESULTS_PER_PAGE of them."""
+        path = f"{_run(lease)}/tasks/{task}/results?after={first - 1}&limit={last - first + 1}"
+        return ResultPage.model_validate_json(await self._call("GET", path, lease=lease)).results
+
+    async def task_result(self, lease: RunLease, task: str) -> TaskResult:
+        """Return where the task's own result is."""
+        return TaskResult.model_validate_json(
+            await self._call("GET", f"{_run(lease)}/tasks/{task}/result", lease=lease)
+        )
+
+    async def put_blob(self, content: bytes) -> FileRef:
+        """Store content under its SHA-256."""
+        ref = FileRef(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        path = f"/v1/flow/blobs/{ref.sha256}"
+        if len(content) > _BLOB_CHUNK and await self._known(path):
+            return ref
+        await self._call("PUT", path, content)
+        return ref
+
+    async def get_blob(self, sha256: str) -> bytes:
+        """Return the content named `sha256`. Raises WrongBlobError if it is another."""
+        content = await self._call("GET", f"/v1/flow/blobs/{sha256}", seconds=300)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise WrongBlobError(sha256)
+        return content
+
+    async def _known(self, path: str) -> bool:
+        try:
+            await self._call("HEAD", path)
+        except ServiceError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        lease: RunLease | None = None,
+        seconds: float = 60.0,
+    ) -> bytes:
+        headers = {"Njangi-Run-Token": lease.token} if lease else {}
+        content: bytes | None = None
+        if isinstance(body, bytes):
+            content = body
+            headers["Content-Type"] = "application/octet-stream"
+        elif body is not None:
+            content = _JSON.dump_json(body)
+            headers["Content-Type"] = "application/json"
+        tries = 0
+        while True:
+            stream = _chunks(content) if content is not None and len(content) > _BLOB_CHUNK else content
+            if content is not None:
+                headers["Content-Length"] = str(len(content))
+            try:
+                answer = await self._http.request(method, path, content=stream, headers=headers, timeout=seconds)
+            except httpx.TransportError as error:
+                reason, wait = repr(error), 0.0
+            else:
+                if answer.status_code < 400:
+                    return answer.content
+                if answer.status_code not in _TRY_AGAIN:
+                    raise _refusal(answer)
+                reason, wait = f"HTTP {answer.status_code}", _retry_after(answer)
+            tries += 1
+            if tries in (3, 30):
+                log.warning(
+                    "the service is away; waiting for it",
+                    extra={"url": str(self._http.base_url), "reason": reason, "tries": tries},
+                )
+            await asyncio.sleep(max(wait, random.uniform(0.05, min(LONGEST_RETRY_SECONDS, 0.1 * 2 ** min(tries, 10)))))
+
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
+
+
+class _Problem(BaseModel):
+    type: str = "about:blank"
+    title: str = ""
+    detail: str = ""
+    errors: list[dict[str, Any]] = Field(default_factory=list)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _run(lease: RunLease) -> str:
+    return f"/v1/flow/runs/{lease.run_id}"
+
+
+def _subtask(subtask: SubtaskInput) -> dict[str, Any]:
+    if subtask.parameters_blob is not None:
+        return {"index": subtask.index, "parameters_blob": subtask.parameters_blob}
+    return {"index": subtask.index, "parameters": subtask.parameters or {}}
+
+
+async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), _BLOB_CHUNK):
+        yield content[start : start + _BLOB_CHUNK]
+
+
+def _retry_after(answer: httpx.Response) -> float:
+    value = answer.headers.get("Retry-After", "")
+    return min(float(value), 30.0) if value.isdecimal() else 0.0
+
+
+def _refusal(answer: httpx.Response) -> ServiceError:
+    try:
+        problem = _Problem.model_validate_json(answer.content)
+    except ValidationError:
+        problem = _Problem(title=answer.reason_phrase, detail=answer.text[:500])
+    kind = problem.type.replace(":", "/").replace("#", "/").rstrip("/").rpartition("/")[2]
+    detail = problem.detail or problem.title
+    if problem.errors:
+        detail = "; ".join([detail, *(f"{item.get('pointer')}: {item.get('detail')}" for item in problem.errors[:5])])
+    return _ERRORS.get(kind, ServiceError)(answer.status_code, kind, detail)

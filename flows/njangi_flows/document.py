@@ -1,0 +1,156 @@
+"""Read the text of a workflow, YAML 1.2 or JSON, into plain JSON values.
+
+The text comes from strangers: its size and depth are bounded, aliases (which can grow a kilobyte into
+gigabytes) and tags are refused, and a key given twice is an error rather than a silent choice.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from njangi_flows.problems import InvalidSpecError, Problem, pointer
+
+MAX_BYTES = 1024 * 1024
+MAX_YAML_BYTES = 256 * 1024
+"""YAML takes some 15 us a byte to read; JSON, almost nothing."""
+MAX_DEPTH = 50
+MAX_WHOLE_NUMBER = 2**63 - 1
+
+
+class _Constructor(SafeConstructor):
+    """Reads dates as the text they are written as: JSON has none, and `2026-01-01` is more often a name."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
+def load(text: str) -> dict[str, Any]:
+    """Return the object that a YAML or JSON text describes. Raises InvalidSpecError, naming the line."""
+    if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        _refuse(f"the document must be at most {MAX_BYTES} bytes; large inputs belong in files")
+    document = _from_json(text) if text.lstrip()[:1] == "{" else None
+    if document is None:
+        if len(text) > MAX_YAML_BYTES:
+            _refuse(f"YAML must be at most {MAX_YAML_BYTES} bytes; write it as JSON, or put large inputs in files")
+        document = _from_yaml(text)
+    problems = list(unfit(document))
+    if not isinstance(document, dict):
+        problems.append(Problem("", "a workflow is an object with the fields name and tasks"))
+    if problems or not isinstance(document, dict):
+        raise InvalidSpecError(problems)
+    return document
+
+
+def load_value(text: str) -> Any:
+    """Return a single value as a command line gives it: JSON where the text is JSON, else the text itself."""
+    value = _from_json(text)
+    return text if value is None and text != "null" else value
+
+
+def unfit(value: object, *place: str | int) -> Iterator[Problem]:
+    """Yield what in `value` JSON cannot carry: other types, keys that are no text, not-a-number, broken text."""
+    if len(place) > MAX_DEPTH:
+        yield Problem(pointer(*place), f"must not be nested deeper than {MAX_DEPTH}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(key, str) and _encodable(key):
+                yield from unfit(item, *place, key)
+            else:
+                yield Problem(pointer(*place), f"every key must be text, not {str(key)[:60]!a}; put it in quotes")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from unfit(item, *place, index)
+    elif isinstance(value, str):
+        if not _encodable(value):
+            yield Problem(pointer(*place), "must be text that UTF-8 can carry")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            yield Problem(pointer(*place), f"must be a finite number, not {value}")
+    elif isinstance(value, int):
+        if abs(value) > MAX_WHOLE_NUMBER:
+            yield Problem(pointer(*place), f"must be at most {MAX_WHOLE_NUMBER}; write longer numbers as text")
+    elif value is not None:
+        yield Problem(pointer(*place), f"must be text, a number, true, false, null, a list or an object, not {value!a}")
+
+
+def _from_json(text: str) -> Any:
+    """Return the value of a JSON text, or None where it is none (YAML may still read it)."""
+    try:
+        return json.loads(text, object_pairs_hook=_each_key_once)
+    except InvalidSpecError:
+        raise
+    except (ValueError, RecursionError):
+        return None
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        keys = [key for key, _ in pairs]
+        _refuse(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is given twice in one object")
+    return fields
+
+
+def _from_yaml(text: str) -> Any:
+    try:
+        _look_over(text)
+        reader = YAML(typ="safe", pure=True)
+        reader.Constructor = _Constructor
+        return reader.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        _refuse(f"{where}{_first_line(error.problem or error.context or 'this is no YAML')}")
+    except (YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, InvalidSpecError):
+            raise
+        _refuse(f"this is neither YAML nor JSON: {_first_line(str(error))}")
+
+
+def _look_over(text: str) -> None:
+    """Refuse, before anything is built, what no workflow needs: aliases, tags, depth, several documents."""
+    depth = documents = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        where = f"line {event.start_mark.line + 1}: "
+        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
+            _refuse(f"{where}anchors and aliases (& and *) are not allowed; write the value out, or quote the text")
+        if getattr(event, "tag", None) and str(event.tag) != "!":
+            _refuse(f"{where}tags ({event.tag}) are not allowed; use plain values")
+        if isinstance(event, DocumentStartEvent):
+            documents += 1
+            if event.version not in (None, (1, 2)):
+                _refuse(f"{where}only YAML 1.2 is read; leave the %YAML line out")
+        depth += isinstance(event, (MappingStartEvent, SequenceStartEvent))
+        depth -= isinstance(event, (MappingEndEvent, SequenceEndEvent))
+        if documents > 1:
+            _refuse(f"{where}a file holds one workflow; '---' starts a second document")
+        if depth > MAX_DEPTH:
+            _refuse(f"{where}must not be nested deeper than {MAX_DEPTH}")
+
+
+def _first_line(message: str) -> str:
+    return message.strip().partition("\n")[0]
+
+
+def _encodable(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else True
+
+
+def _refuse(detail: str) -> NoReturn:
+    raise InvalidSpecError([Problem("", detail)])

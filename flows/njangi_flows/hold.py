@@ -1,0 +1,132 @@
+"""Hold a run: keep its lease alive, and tell the flow when to stop and why.
+
+Four things end a flow early: the run is cancelled, the lease went to another holder, this process is asked
+to leave, or the flow itself fails. They must not be mixed up, since only some of them are the run's end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+
+from njangi_flows.client import CarriedRun, FlowService, Hold, RunEndedError, RunHeldError, RunLease, RunLeaseLostError
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 5.0
+LONGEST_LEASE_SECONDS = 25.0
+"""How long to wait for a lease that a dead holder may have left behind."""
+
+
+class Stop(enum.Enum):
+    """Why a flow should stop before its work is done."""
+
+    CANCELLED = "the run was cancelled"
+    LEASE_LOST = "another holder carries the run"
+    LEAVING = "this process was asked to leave"
+
+
+class StoppedError(Exception):
+    """A flow stops before its work is done; `reason` says why."""
+
+    def __init__(self, reason: Stop) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason.value
+
+
+class StopSignal:
+    """Says once that a flow should stop; the first reason stays."""
+
+    def __init__(self) -> None:
+        self.reason: Stop | None = None
+        self._event = asyncio.Event()
+
+    def set(self, reason: Stop) -> None:
+        if self.reason is None:
+            self.reason = reason
+            self._event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
+stop_signal: ContextVar[StopSignal | None] = ContextVar("njangi_stop_signal", default=None)
+"""Set by whoever starts a flow and may want to stop it; the flow's own hold adds to it."""
+
+
+class HeldRun:
+    """A run under our lease."""
+
+    def __init__(self, service: FlowService, hold: Hold, stop: StopSignal) -> None:
+        self.service = service
+        self.lease = RunLease(hold.run.id, hold.token)
+        self.slots = hold.slots
+        self.run: CarriedRun = hold.run
+        self.stop = stop
+
+    @property
+    def id(self) -> str:
+        return self.lease.run_id
+
+
+@asynccontextmanager
+async def hold_run(
+    service: FlowService, run_id: str, why_failed: Callable[[], str | None] = lambda: None
+) -> AsyncIterator[HeldRun]:
+    """Hold the run while the block runs, and give it back with `why_failed()` or the block's own error.
+
+    Waits for the lease of a holder that died. Raises RunHeldError if the holder is alive, RunEndedError.
+    A lost lease is not given back: it is another's.
+    """
+    held = HeldRun(service, await _take(service, run_id), stop_signal.get() or StopSignal())
+    beats = asyncio.create_task(_beat(held), name=f"beats of {run_id}")
+    error: str | None = None
+    try:
+        yield held
+        error = why_failed()
+    except StoppedError:
+        raise
+    except Exception as failure:
+        error = f"{type(failure).__name__}: {failure}"
+        raise
+    finally:
+        beats.cancel()
+        await asyncio.gather(beats, return_exceptions=True)
+        if held.stop.reason is not Stop.LEASE_LOST:
+            await _give_back(held, error)
+
+
+async def _take(service: FlowService, run_id: str) -> Hold:
+    deadline = asyncio.get_running_loop().time() + LONGEST_LEASE_SECONDS
+    while True:
+        try:
+            return await service.hold(run_id)
+        except RunHeldError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.5)
+
+
+async def _beat(held: HeldRun) -> None:
+    while True:
+        try:
+            if await held.service.beat(held.lease):
+                held.stop.set(Stop.CANCELLED)
+        except (RunLeaseLostError, RunEndedError):
+            held.stop.set(Stop.LEASE_LOST)
+            return
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+async def _give_back(held: HeldRun, error: str | None) -> None:
+    try:
+        await held.service.release(held.lease, error)
+    except (RunLeaseLostError, RunEndedError):
+        log.info("the run lease was gone before it was given back", extra={"run_id": held.id})

@@ -1,0 +1,105 @@
+"""Bring a task's inputs together: the files of the workflow, the results of the tasks before it.
+
+Small results travel as JSON text, large ones as blobs named by their SHA-256; here both become what a
+task needs, a value or a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import JsonValue
+
+from njangi_flows import placeholders, split
+from njangi_flows.client import INLINE_BYTES, FileRef, FlowService, SubtaskInput
+from njangi_flows.compile import compact
+from njangi_flows.hold import HeldRun
+from njangi_flows.spec import TaskSpec, WorkflowSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRef:
+    """Where a result is: in `text` as JSON, or in the blob called `blob`."""
+
+    text: str | None = None
+    blob: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInputs:
+    """What a task needs before it can be split. `parameters` are those that all subtasks share."""
+
+    parameters: Mapping[str, JsonValue]
+    items: Any  # a sequence of JSON values; empty without a split
+    source: str | None
+    results: Mapping[str, FileRef]
+
+
+async def gather_inputs(
+    held: HeldRun, spec: WorkflowSpec, task: TaskSpec, given: Mapping[str, JsonValue], results: Mapping[str, ResultRef]
+) -> TaskInputs:
+    """Return a task's inputs; `given` are the run's parameters, `results` those of the tasks it depends on."""
+    service = held.service
+    values = {name: await result_value(service, results[name]) for name in placeholders.result_values(task)}
+    files = {name: await _result_file(service, results[name]) for name in placeholders.result_paths(task)}
+    return TaskInputs(
+        parameters=placeholders.parameters(spec, task, given, values),
+        items=await _items(held, spec, task),
+        source=await _source(held, task),
+        results=files,
+    )
+
+
+async def result_value(service: FlowService, ref: ResultRef) -> JsonValue:
+    """Return a result as a value."""
+    text = ref.text if ref.blob is None else await service.get_blob(ref.blob)
+    return cast(JsonValue, json.loads(text or "null"))
+
+
+async def stored_result(service: FlowService, value: JsonValue) -> ResultRef:
+    """Return where `value` is kept: inline, or as a blob that is stored by this call."""
+    content = compact(value)
+    if len(content) <= INLINE_BYTES:
+        return ResultRef(text=content.decode())
+    return ResultRef(blob=(await service.put_blob(content)).sha256)
+
+
+async def subtask_input(
+    service: FlowService, index: int, parameters: dict[str, JsonValue], most_bytes: int = INLINE_BYTES
+) -> tuple[SubtaskInput, int]:
+    """Return a subtask to queue and the bytes it takes in a request; large parameters are stored as a blob."""
+    content = compact(parameters)
+    if len(content) <= most_bytes:
+        return SubtaskInput(index, parameters), len(content)
+    ref = await service.put_blob(content)
+    return SubtaskInput(index, parameters_blob=ref.sha256), len(ref.sha256)
+
+
+async def _result_file(service: FlowService, ref: ResultRef) -> FileRef:
+    if ref.blob is None:
+        return await service.put_blob((ref.text or "null").encode())
+    return FileRef(sha256=ref.blob, size=len(await service.get_blob(ref.blob)))
+
+
+async def _items(held: HeldRun, spec: WorkflowSpec, task: TaskSpec) -> Any:
+    if task.split is None:
+        return []
+    texts: dict[str, str] = {}
+    if task.split.lines is not None:
+        texts[task.split.lines] = await _text(held, spec.file(task.split.lines))
+    return split.items(task.split, texts.__getitem__, placeholders.split_files(spec, task))
+
+
+async def _source(held: HeldRun, task: TaskSpec) -> str | None:
+    if task.python is None:
+        return None
+    if task.python.file is not None:
+        return await _text(held, task.python.file)
+    return task.python.source
+
+
+async def _text(held: HeldRun, file: str) -> str:
+    return (await held.service.get_blob(held.run.files[file].sha256)).decode()

@@ -1,0 +1,378 @@
+"""The workflow as a submitter writes it: which fields there are, what they may hold, what they default to.
+
+Each model decides what one object alone can tell; what needs a look across tasks and files is `checks`.
+A model written out with `model_dump(mode="json")` reads back as the same model.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from njangi_flows.problems import nearest, of_parent
+from njangi_flows.quantities import Duration, Size, Tolerance, ToleratedFailure
+
+MAX_TASKS = 1000
+MAX_ITEMS = 1_000_000
+DAY = 86400.0
+_MEBIBYTE = 1024 * 1024
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
+_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_FILE_PART = re.compile(r"[^/\\\x00-\x1f\x7f]+")
+
+
+def is_slug(name: object) -> bool:
+    return isinstance(name, str) and len(name) <= 64 and _SLUG.fullmatch(name) is not None
+
+
+def _slug(name: str) -> str:
+    if not is_slug(name):
+        raise ValueError("must be 1 to 64 of a-z, 0-9, _ and -, starting with a letter or digit")
+    return name
+
+
+def _parameter(name: str) -> str:
+    if len(name) > 64 or not _PARAMETER.fullmatch(name):
+        raise ValueError("must be 1 to 64 letters, digits and _, not starting with a digit")
+    return name
+
+
+def _file(name: str) -> str:
+    parts = name.split("/")
+    if len(name) > 200 or any(part in ("", ".", "..") or not _FILE_PART.fullmatch(part) for part in parts):
+        raise ValueError('must be the name of a file beside the workflow, such as "factor.py" or "data/a.csv"')
+    return name
+
+
+def _title(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("must be one line of printable text")
+    return text
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"'{name}' is given twice")
+        seen.add(name)
+    return names
+
+
+def _argument_vector(command: object) -> object:
+    """Split a command given as one text as a shell would; no shell ever sees it."""
+    if isinstance(command, str):
+        try:
+            return shlex.split(command)
+        except ValueError as error:
+            raise ValueError(f"cannot be split into arguments: {str(error).lower()}; give a list instead") from None
+    if not isinstance(command, list):
+        raise ValueError('must be a command: text such as "python3 run.py {part}", or a list of arguments')
+    return command
+
+
+def _argument(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("an argument cannot hold the character NUL")
+    return text
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
+Parameter = Annotated[str, AfterValidator(_parameter)]
+FileName = Annotated[str, AfterValidator(_file)]
+Title = Annotated[str, Field(max_length=100), AfterValidator(_title)]
+Tag = Annotated[str, Field(max_length=64), AfterValidator(_title)]
+Tags = Annotated[list[Tag], Field(max_length=50)]
+Priority = Annotated[int, Field(ge=0, le=100)]
+Command = Annotated[
+    list[Annotated[str, AfterValidator(_argument)]],
+    BeforeValidator(_argument_vector),
+    Field(min_length=1, max_length=10_000),
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, serialize_by_alias=True)
+
+
+class PythonSpec(_Model):
+    """A function to call: from a file that accompanies the workflow, or from source written in place."""
+
+    function: str
+    file: FileName | None = None
+    source: str | None = Field(default=None, max_length=256 * 1024)
+
+    @field_validator("function")
+    @classmethod
+    def _is_a_name(cls, function: str) -> str:
+        if len(function) > 200 or not function.isidentifier():
+            raise ValueError("must be the name of a function, such as run")
+        return function
+
+    @field_validator("source")
+    @classmethod
+    def _is_one_source(cls, source: str | None, info: ValidationInfo) -> str | None:
+        if source is not None and info.data.get("file") is not None:
+            raise of_parent("give either file or source, not both")
+        return source
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Self:
+        if self.file is None and self.source is None:
+            raise ValueError("give either file (the name of a Python file) or source (Python text)")
+        return self
+
+
+class Resources(_Model):
+    """What one subtask needs while it runs: cores, and bytes of memory and of storage."""
+
+    cpu: float = Field(default=1.0, gt=0, le=1024)
+    memory: Size = Field(default=256 * _MEBIBYTE, gt=0, lt=2**50)
+    storage: Size = Field(default=64 * _MEBIBYTE, ge=0, lt=2**50)
+
+
+class Timeouts(_Model):
+    """Seconds: how long one attempt may take, and how long its agent may be silent."""
+
+    start_to_close: Duration = Field(default=600.0, gt=0, le=30 * DAY)
+    heartbeat: Duration = Field(default=30.0, ge=1, le=DAY)
+
+
+class Retry(_Model):
+    """What follows a task's own error; the words and defaults are Temporal's. Intervals in seconds."""
+
+    maximum_attempts: int = Field(default=3, ge=1, le=100)
+    initial_interval: Duration = Field(default=1.0, ge=0, le=DAY)
+    backoff_coefficient: float = Field(default=2.0, ge=1, le=100)
+    maximum_interval: Duration = Field(default=60.0, ge=0, le=DAY)
+    non_retryable: list[Title] = Field(default_factory=list, max_length=100)
+
+    def interval(self, attempt: int) -> float:
+        """Return the seconds to wait after attempt number `attempt` (1, 2, ...) failed."""
+        try:
+            interval = self.initial_interval * self.backoff_coefficient ** (attempt - 1)
+        except OverflowError:
+            return self.maximum_interval
+        return min(interval, self.maximum_interval)
+
+
+class RangeSpec(_Model):
+    """Whole numbers from `start` up to but not including `stop`, `step` apart, as in Python."""
+
+    start: int = 0
+    stop: int
+    step: int = 1
+
+    @model_validator(mode="after")
+    def _is_neither_empty_nor_endless(self) -> Self:
+        if self.step == 0:
+            raise ValueError("step must not be 0")
+        count = len(range(self.start, self.stop, self.step))
+        if not 1 <= count <= MAX_ITEMS:
+            raise ValueError(f"must hold 1 to {MAX_ITEMS:,} numbers, not {count:,}; a wider step makes fewer")
+        return self
+
+
+def _range(value: object) -> object:
+    return {"stop": value} if type(value) is int else value
+
+
+def _per_subtask(value: object) -> object:
+    if value is None or value == "auto" or (type(value) is int and 1 <= value <= MAX_ITEMS):
+        return value
+    raise ValueError('must be "auto" or a whole number, 1 or more')
+
+
+def _files(value: object) -> object:
+    if value is None or (isinstance(value, str) and 0 < len(value) <= 200):
+        return value
+    if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+        return _unique([_file(name) for name in value])
+    raise ValueError('must be a list of file names, or a pattern such as "data/*.csv"')
+
+
+SPLIT_KINDS = ("range", "items", "grid", "lines", "files")
+
+
+class SplitSpec(_Model):
+    """What a task is split over (exactly one of the first five), and how much of it one subtask gets.
+
+    Without `items_per_subtask` each subtask gets one item, and its parameter is that item. With a number
+    or "auto" the parameter is a list of items, even where that is a list of one.
+    """
+
+    range: Annotated[RangeSpec | None, BeforeValidator(_range)] = None
+    items: list[JsonValue] | None = Field(default=None, min_length=1, max_length=MAX_ITEMS)
+    grid: dict[Parameter, Annotated[list[JsonValue], Field(min_length=1)]] | None = Field(default=None, min_length=1)
+    lines: str | None = Field(default=None, max_length=200)
+    files: Annotated[list[str] | str | None, BeforeValidator(_files)] = None
+    items_per_subtask: Annotated[int | Literal["auto"] | None, BeforeValidator(_per_subtask)] = None
+    as_: Parameter = Field(default="part", alias="as")
+
+    @field_validator("grid")
+    @classmethod
+    def _is_no_endless_grid(cls, grid: dict[str, list[JsonValue]] | None) -> dict[str, list[JsonValue]] | None:
+        cells = math.prod(len(axis) for axis in (grid or {}).values())
+        if cells > MAX_ITEMS:
+            raise ValueError(f"must have at most {MAX_ITEMS:,} combinations, not {cells:,}")
+        return grid
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        given = [kind for kind in SPLIT_KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(SPLIT_KINDS)}, not {' and '.join(given) or 'none'}")
+        return self
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the parameters that the split gives to each subtask."""
+        if self.grid is not None and self.items_per_subtask is None:
+            return list(self.grid)
+        return [self.as_]
+
+
+AggregateKind = Literal["list", "concat", "lines", "sum", "count", "table"]
+_AGGREGATES = ("list", "concat", "sum", "count", "table")
+
+
+class AggregateSpec(_Model):
+    """How the results of a task's subtasks become the task's result; `aggregate` says what each kind does.
+
+    Written as a word ("sum"), or where there is more to say as {concat: lines} or {table: {columns: [...]}}.
+    """
+
+    kind: AggregateKind = "list"
+    columns: list[str] | None = None
+
+    @model_serializer
+    def _written(self) -> JsonValue:
+        if self.kind == "lines":
+            return {"concat": "lines"}
+        if self.columns is not None:
+            return {"table": {"columns": [*self.columns]}}
+        return self.kind
+
+
+def _aggregate(value: object) -> object:
+    if isinstance(value, AggregateSpec):
+        return value
+    match value:
+        case {"concat": "lines", **others} if not others:
+            return {"kind": "lines"}
+        case {"table": {"columns": columns, **others}, **more} if not others and not more:
+            if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns) or not columns:
+                raise ValueError("the columns of a table must be a list of names")
+            return {"kind": "table", "columns": _unique(columns)}
+        case str() if value in _AGGREGATES:
+            return {"kind": value}
+    suggestion = nearest(value, _AGGREGATES) if isinstance(value, str) else ""
+    raise ValueError(
+        f"must be one of {', '.join(_AGGREGATES)}, or {{concat: lines}}, or {{table: {{columns: [...]}}}}{suggestion}"
+    )
+
+
+class TaskSpec(_Model):
+    """A node of the workflow: one command or Python function, once or once for every part of a split."""
+
+    name: Slug
+    command: Command | None = None
+    python: PythonSpec | None = Field(default=None, validate_default=True)
+    parameters: dict[Parameter, JsonValue] = Field(default_factory=dict)
+    files: Annotated[list[FileName], AfterValidator(_unique)] = Field(default_factory=list, max_length=1000)
+    dependencies: Annotated[list[str], AfterValidator(_unique)] = Field(default_factory=list, max_length=MAX_TASKS)
+    resources: Resources = Field(default_factory=Resources)
+    timeouts: Timeouts = Field(default_factory=Timeouts)
+    retry: Retry = Field(default_factory=Retry)
+    split: SplitSpec | None = None
+    aggregate: Annotated[AggregateSpec | None, Field(validate_default=True)] = None
+    parse: Literal["text", "json", "lines", "csv"] = "text"
+    tolerated_failure: ToleratedFailure = Tolerance()
+    priority: Priority = 50
+    tags: Tags = Field(default_factory=list)
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("python")
+    @classmethod
+    def _runs_one_thing(cls, python: PythonSpec | None, info: ValidationInfo) -> PythonSpec | None:
+        if "command" in info.data and (python is None) == (info.data["command"] is None):
+            both = "command and python" if python else "none"
+            raise of_parent(f"give exactly one of command and python, not {both}")
+        return python
+
+    @field_validator("aggregate", mode="wrap")
+    @classmethod
+    def _gathers_a_split(
+        cls, value: object, read: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> AggregateSpec | None:
+        aggregate: AggregateSpec | None = None if value is None else read(_aggregate(value))
+        if "split" in info.data and info.data["split"] is None and aggregate is not None:
+            raise ValueError("only a task with a split has results to aggregate; add split or leave this out")
+        if info.data.get("split") is not None and aggregate is None:
+            return AggregateSpec()
+        return aggregate
+
+    @field_validator("parse")
+    @classmethod
+    def _reads_a_command(cls, parse: str, info: ValidationInfo) -> str:
+        if parse != "text" and info.data.get("python") is not None:
+            raise ValueError(
+                "only a command's output is parsed; a Python function's return value is the result as it is"
+            )
+        return parse
+
+
+class WorkflowSpec(_Model):
+    """A named graph of tasks with the files and parameters they use."""
+
+    name: Title
+    description: str = Field(default="", max_length=10_000)
+    priority: Priority = 50
+    tags: Tags = Field(default_factory=list)
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    inputs: dict[Parameter, FileName] = Field(default_factory=dict, max_length=1000)
+    files: Annotated[list[FileName], AfterValidator(_unique)] = Field(default_factory=list, max_length=10_000)
+    parameters: dict[Parameter, JsonValue] = Field(default_factory=dict, max_length=1000)
+    tolerated_failure: ToleratedFailure = Tolerance()
+    tasks: list[TaskSpec] = Field(min_length=1, max_length=MAX_TASKS)
+
+    @field_validator("tasks")
+    @classmethod
+    def _inherit(cls, tasks: list[TaskSpec], info: ValidationInfo) -> list[TaskSpec]:
+        """Give each task the workflow's priority and tolerance where it names none of its own."""
+        common = {name: info.data[name] for name in ("priority", "tolerated_failure") if name in info.data}
+        return [
+            task.model_copy(update={name: value for name, value in common.items() if name not in task.model_fields_set})
+            for task in tasks
+        ]
+
+    def task(self, name: str) -> TaskSpec:
+        """Return the task of that name. Raises KeyError if there is none."""
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise KeyError(name)
+
+    def file(self, name: str) -> str:
+        """Return the file that `name` stands for: an input's file, or the file of that very name."""
+        return self.inputs.get(name, name)
+
+    def data_files(self) -> list[str]:
+        """Return the files that `split: {files: pattern}` picks from: `files` and those of `inputs`, sorted."""
+        return sorted({*self.files, *self.inputs.values()})

@@ -1,0 +1,104 @@
+"""The one generic Prefect flow: carry a run from its spec to its results."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import Pause
+from prefect.states import Cancelled, Completed, Failed
+
+from njangi_flows import compile as compiler
+from njangi_flows.carry import Ending, Outcome, TaskCarrier
+from njangi_flows.client import FlowService, RunEndedError, RunHeldError, RunLeaseLostError
+from njangi_flows.hold import HeldRun, Stop, StoppedError, hold_run
+from njangi_flows.settings import FlowSettings
+from njangi_flows.spec import parse, run_parameters
+from njangi_flows.waiting import Waiting
+
+SECONDS_TO_STOP = 1.0
+"""How long nodes have to end by themselves when the run stops."""
+
+
+class RunLeftError(Pause):
+    """This process no longer carries the run, which has not ended. Prefect's engine leaves the flow run's state alone.
+
+    `reason` is Stop.LEASE_LOST when another holder carries it, Stop.LEAVING when somebody has to take it up.
+    """
+
+    def __init__(self, reason: Stop) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+@flow(name="run-workflow", persist_result=False, validate_parameters=False)
+async def run_workflow(run_id: str) -> State[Any]:
+    """Carry one run from its spec to its results.
+
+    Safe to start again at any point: subtasks are keyed by run, task and index, so a second start adopts what the
+    first one queued, and a stale holder of the run lease is refused.
+    """
+    failure: str | None = None
+    try:
+        async with (
+            FlowService(FlowSettings.from_environment()) as service,
+            hold_run(service, run_id, why_failed=lambda: failure) as held,
+        ):
+            outcomes = await carry_run(held, _flow_run_id())
+            failure = next((outcome.error for outcome in outcomes.values() if outcome.ending is Ending.FAILED), None)
+    except StoppedError as stopped:
+        if stopped.reason is Stop.CANCELLED:
+            return Cancelled(message=str(stopped))
+        raise RunLeftError(stopped.reason) from stopped
+    except (RunHeldError, RunLeaseLostError) as error:
+        raise RunLeftError(Stop.LEASE_LOST) from error
+    except RunEndedError:
+        return Cancelled(message="the run had ended before this flow run began")
+    if failure is not None:
+        return Failed(message=failure)
+    return Completed(message=f"{len(outcomes)} tasks")
+
+
+async def carry_run(held: HeldRun, flow_run_id: UUID) -> Mapping[str, Outcome]:
+    """Carry every task of the run, each as soon as those it depends on have ended. Raises StoppedError."""
+    spec = parse(held.run.spec, files=held.run.files)
+    given = run_parameters(spec, held.run.parameters)
+    waiting = Waiting(held)
+    tasks: dict[str, asyncio.Task[Outcome]] = {}
+
+    async def carry(carrier: TaskCarrier, dependencies: list[str]) -> Outcome:
+        return await carrier.carry({name: await tasks[name] for name in dependencies})
+
+    polling = asyncio.create_task(waiting.poll(), name=f"poll of {held.id}")
+    stopping = asyncio.create_task(held.stop.wait(), name=f"stop of {held.id}")
+    try:
+        for task in compiler.order(spec):
+            carrier = TaskCarrier(held, waiting, spec, task, given, flow_run_id)
+            tasks[task.name] = asyncio.create_task(carry(carrier, task.dependencies), name=f"{held.id}/{task.name}")
+        everything = asyncio.gather(*tasks.values(), return_exceptions=True)
+        ends: set[asyncio.Future[Any]] = {everything, stopping, polling}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not everything.done():
+            await asyncio.wait({everything}, timeout=SECONDS_TO_STOP)
+        if polling.done() and held.stop.reason is None:
+            polling.result()
+        if held.stop.reason is not None:
+            raise StoppedError(held.stop.reason)
+        return {name: task.result() for name, task in tasks.items()}
+    finally:
+        owned = [polling, stopping, *tasks.values()]
+        for task_ in owned:
+            task_.cancel()
+        await asyncio.gather(*owned, return_exceptions=True)
+
+
+def _flow_run_id() -> UUID:
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("run_workflow runs as a Prefect flow")
+    return context.flow_run.id

@@ -1,0 +1,209 @@
+"""The Prefect worker that carries compiled workflows: many runs at once in its own process.
+
+They hold no foreign code (that runs on volunteers' machines), so none needs a process of its own, and
+a run starts in about a second. Run as `python -m njangi_flows.worker`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import random
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+import httpx
+from anyio.abc import TaskStatus
+from prefect import Flow
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateName
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import AsyncClientContext
+from prefect.exceptions import Abort, Pause, PrefectException
+from prefect.flow_engine import run_flow_async
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.states import AwaitingRetry
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from njangi_flows.hold import Stop, StopSignal, stop_signal
+from njangi_flows.run_workflow import RunLeftError, run_workflow
+
+log = logging.getLogger(__name__)
+
+POOL = "njangi"
+QUERY_SECONDS = 0.5
+SYNC_SECONDS = 30.0
+CANCELLING_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 5.0
+"""Between tries while the Prefect server is away."""
+ENTRYPOINT = f"{run_workflow.fn.__module__}.{run_workflow.fn.__qualname__}"
+
+
+class ForeignFlowError(Exception):
+    """A deployment on this pool names a flow other than ours."""
+
+    def __init__(self, entrypoint: str | None) -> None:
+        super().__init__(entrypoint)
+        self.entrypoint = entrypoint
+
+    def __str__(self) -> str:
+        return (
+            f"this worker runs {ENTRYPOINT} only, not {self.entrypoint}; deploy other flows to a pool of type process"
+        )
+
+
+class NjangiWorkerResult(BaseWorkerResult):
+    """What a run left behind: nothing but its id."""
+
+
+class NjangiWorker(BaseWorker[BaseJobConfiguration, BaseVariables, NjangiWorkerResult]):
+    type = "njangi"
+    job_configuration = BaseJobConfiguration
+    _description = "Carries Njangi's compiled workflows in the worker's own process."
+    _display_name = "Njangi"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._carried: dict[UUID, StopSignal] = {}
+
+    async def run(
+        self, flow_run: FlowRun, configuration: BaseJobConfiguration, task_status: TaskStatus[Any] | None = None
+    ) -> NjangiWorkerResult:
+        """Carry one flow run to its end, or until this worker leaves."""
+        _refuse_foreign_flow(configuration)
+        stop = self._carried[flow_run.id] = StopSignal()
+        stop_signal.set(stop)
+        if task_status is not None:
+            task_status.started(str(flow_run.id))
+        try:
+            flow: Flow[Any, Any] = run_workflow
+            await run_flow_async(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+        except RunLeftError as left:
+            if left.reason is Stop.LEAVING:
+                await self._hand_on(flow_run)
+        except (Abort, Pause) as signal_:
+            log.info("Prefect ended a flow run", extra={"flow_run_id": str(flow_run.id), "reason": str(signal_)})
+        finally:
+            del self._carried[flow_run.id]
+        return NjangiWorkerResult(status_code=0, identifier=str(flow_run.id))
+
+    async def _hand_on(self, flow_run: FlowRun) -> None:
+        """Let another worker take the flow run up at once."""
+        state: State[Any] = AwaitingRetry(message="its worker left; another one goes on")
+        await self.client.set_flow_run_state(flow_run.id, state, force=True)
+
+    async def serve(self, leave: asyncio.Event) -> None:
+        """Take up flow runs until `leave` is set, then stop those under way so that another worker can go on.
+
+        The Prefect server may be away for any time at any moment.
+        """
+        async with self:
+            loops = [
+                asyncio.create_task(_patiently(loop, seconds))
+                for loop, seconds in (
+                    (self.get_and_submit_flow_runs, QUERY_SECONDS),
+                    (self._sync_and_initialize, SYNC_SECONDS),
+                    (self._stop_cancelling, CANCELLING_SECONDS),
+                )
+            ]
+            await leave.wait()
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            for stop in self._carried.values():
+                stop.set(Stop.LEAVING)
+
+    async def _stop_cancelling(self) -> None:
+        """Stop the flow runs that were cancelled in Prefect itself."""
+        if not self._carried:
+            return
+        cancelling = await self.client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                id=FlowRunFilterId(any_=list(self._carried)),
+                state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Cancelling"])),
+            )
+        )
+        for flow_run in cancelling:
+            if stop := self._carried.get(flow_run.id):
+                stop.set(Stop.CANCELLED)
+
+
+def _refuse_foreign_flow(configuration: BaseJobConfiguration) -> None:
+    deployment: Any = configuration._related_objects.get("deployment")
+    entrypoint = deployment.entrypoint if deployment is not None else None
+    if entrypoint != ENTRYPOINT:
+        raise ForeignFlowError(entrypoint)
+
+
+async def _patiently(step: Callable[[], Awaitable[object]], seconds: float) -> None:
+    """Do `step` every `seconds`, less often while it fails."""
+    failures = 0
+    while True:
+        try:
+            await step()
+            failures = 0
+        except (httpx.HTTPError, PrefectException, OSError) as error:
+            failures += 1
+            if failures == 3:
+                log.warning("the Prefect server is away; waiting for it", extra={"reason": repr(error)})
+        pause = seconds if failures == 0 else min(LONGEST_PAUSE_SECONDS, seconds * 2**failures)
+        await asyncio.sleep(pause * random.uniform(0.9, 1.1))
+
+
+async def serve(name: str, pool: str, leave: asyncio.Event) -> None:
+    """Run a worker until `leave` is set; all its flow runs share one connection to Prefect."""
+    # The run lease says whether a run is carried; Prefect's heartbeats would cost a thread a run to say it again.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        async with AsyncClientContext():
+            await NjangiWorker(work_pool_name=pool, name=name).serve(leave)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m njangi_flows.worker", description=__doc__)
+    parser.add_argument("--pool", default=POOL, help="the work pool to serve; made if it is not there")
+    parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="this worker's own name")
+    options = parser.parse_args()
+    os.environ.setdefault("NJANGI_HOLDER", options.name)
+    # Prefect logs two lines for every task run and sends them to its server; failures are enough.
+    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
+    _until_signalled(lambda leave: serve(options.name, options.pool, leave))
+
+
+def _until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run `work(leave)` on an event loop of its own thread and set `leave` on SIGTERM or SIGINT.
+
+    Prefect's engine turns SIGTERM into a crash of the flow run when it runs in the main thread.
+    """
+    loop = asyncio.new_event_loop()
+    leave = asyncio.Event()
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(work(leave))
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            loop.close()
+
+    def stop(number: int, frame: object) -> None:
+        loop.call_soon_threadsafe(leave.set)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    thread = threading.Thread(target=run, name="worker")
+    thread.start()
+    while thread.is_alive():
+        thread.join(timeout=1.0)
+    if failures:
+        raise failures[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Engineers' flows whose tasks volunteers run."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from typing import Any
+
+import pytest
+from njangi_flows import VolunteerTaskError, volunteer_task
+from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.flow_engine import run_flow_async
+from prefect.futures import PrefectFutureList
+from prefect.states import Pending
+
+from flows.library.stdlib_census.census import count, files, groups, read, table
+from tests.integration.flows.stack_under_test import Stack, Volunteer
+
+pytestmark = pytest.mark.usefixtures("volunteer")
+
+
+@volunteer_task
+def double(x: int) -> int:
+    return 2 * x
+
+
+@volunteer_task(retries=2, retry_delay_seconds=0.05)
+def root(x: int) -> int:
+    return math.isqrt(x)
+
+
+@volunteer_task(retries=1, retry_delay_seconds=0)
+def divide(x: int, by: int) -> float:
+    return x / by
+
+
+@volunteer_task
+def measure(text: str) -> list[str]:
+    return [text, str(len(text))]
+
+
+@task
+def one() -> int:
+    return 1
+
+
+async def in_a_thread(made: Any, *arguments: Any) -> Any:
+    """Run an ordinary flow away from the loop on which the volunteer works."""
+    return await asyncio.to_thread(made, *arguments)
+
+
+async def test_a_direct_call_returns_the_result(stack: Stack) -> None:
+    @flow
+    def direct() -> int:
+        return double(double(4)) + root(17)
+
+    assert await in_a_thread(direct) == 20
+
+
+async def test_a_submitted_call_takes_futures_and_gives_one(stack: Stack) -> None:
+    @flow
+    def submitted() -> int:
+        first = one.submit()
+        second = double.submit(first)
+        third = double.submit(second, wait_for=[first])
+        return int(third.result())
+
+    assert await in_a_thread(submitted) == 4
+
+
+async def test_an_async_flow_may_submit_too(stack: Stack) -> None:
+    @flow
+    async def submitted() -> int:
+        future = double.submit(21)
+        return int(await asyncio.to_thread(future.result))
+
+    assert await submitted() == 42
+
+
+async def test_a_thousand_mapped_calls_take_no_thousand_threads(stack: Stack) -> None:
+    most = 0
+
+    @flow
+    def mapped() -> list[int]:
+        nonlocal most
+        futures: PrefectFutureList[int] = double.map(list(range(1000)))
+        most = threading.active_count()
+        return list(futures.result())
+
+    assert await in_a_thread(mapped) == [2 * x for x in range(1000)]
+    assert most < 40
+
+
+async def test_a_failing_call_is_tried_again_and_then_raises(stack: Stack, volunteer: Volunteer) -> None:
+    @flow
+    def failing() -> Any:
+        state = divide(1, 0, return_state=True)
+        return state.message
+
+    @flow
+    def raising() -> float:
+        return divide(1, 0)
+
+    before = dict(volunteer.attempts)
+    assert "division by zero" in await in_a_thread(failing)
+    [subtask] = [id_ for id_ in volunteer.attempts if id_ not in before]
+    assert volunteer.attempts[subtask] == 2
+    with pytest.raises(VolunteerTaskError, match="ZeroDivisionError: division by zero"):
+        await in_a_thread(raising)
+
+
+async def test_large_parameters_and_results_travel_as_blobs(stack: Stack) -> None:
+    @flow
+    def large() -> list[str]:
+        return measure("é" * 200_000)
+
+    assert await in_a_thread(large) == ["é" * 200_000, "200000"]
+
+
+async def test_a_second_start_of_a_flow_run_adopts_what_the_first_one_did(stack: Stack, volunteer: Volunteer) -> None:
+    @flow(persist_result=False)
+    async def twice() -> int:
+        return sum(await asyncio.to_thread(lambda: double.map([1, 2, 3]).result()))
+
+    async with get_client() as prefect:
+        flow_run: FlowRun = await prefect.create_flow_run(twice, state=Pending())
+        before = dict(volunteer.attempts)
+        assert await run_flow_async(twice, flow_run=flow_run) == 12
+        made = [id_ for id_ in volunteer.attempts if id_ not in before]
+        await prefect.set_flow_run_state(flow_run.id, Pending(), force=True)
+        try:
+            again = await run_flow_async(twice, flow_run=await prefect.read_flow_run(flow_run.id))
+        except Exception as error:  # the service may have heard of the first start's end by now
+            assert "ended" in str(error)
+        else:
+            assert again == 12
+    assert len(made) == 3
+    assert [volunteer.attempts[id_] for id_ in made] == [1, 1, 1]
+
+
+async def test_the_census_counts_as_one_process_does(stack: Stack) -> None:
+    import sysconfig
+    from pathlib import Path
+
+    library = Path(sysconfig.get_path("stdlib"))
+    some = [path for path in files(library) if path.parent == library][:40]
+    census_of = volunteer_task(count)
+
+    @flow
+    def census() -> dict[str, Any]:
+        sources = [[read(path, library) for path in group] for group in groups(some, 7)]
+        return table(census_of.map(sources).result())
+
+    assert await in_a_thread(census) == table([count([read(path, library) for path in some])])

@@ -1,0 +1,229 @@
+"""Commands for real: in bubblewrap, and where it matters without any sandbox."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from njangi_agent.commands import render
+from njangi_agent.errors import AttemptFailed
+from njangi_agent.output import answer_of
+from njangi_agent.protocol import INLINE_RESULT_BYTES, File, Outcome
+
+from .conftest import Bench
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("command", "argv"),
+    [
+        (["run", "{n}"], ["run", "3"]),
+        (["run", "{text}"], ["run", "; rm -rf {n} $HOME"]),
+        (["run", "{list}", "end"], ["run", "a b", "2", "null", "end"]),
+        (["run", "{empty}"], ["run"]),
+        (["run", "{flag}", "{object}"], ["run", "true", '{"k":[1]}']),
+        (["run", "{part}"], ["run", "part.txt"]),
+        (["run", "--n={n}", "x{n}"], ["run", "--n={n}", "x{n}"]),
+        (["awk", "{print}", "{}"], ["awk", "{print}", "{}"]),
+    ],
+    ids=["number", "text", "list", "empty list", "JSON", "path", "inside other text", "no such name"],
+)
+def test_placeholders_fill_whole_arguments(command: list[str], argv: list[str]) -> None:
+    values = {"n": 3, "text": "; rm -rf {n} $HOME", "list": ["a b", 2, None], "empty": []}
+    values |= {"flag": True, "object": {"k": [1]}}
+    assert render(command, values, {"part": "part.txt", "n": "shadowed"}) == argv
+
+
+@pytest.mark.parametrize(
+    ("parse", "output", "result"),
+    [
+        ("text", b"caf\xc3\xa9 \xff\n", "caf\u00e9 \ufffd\n"),
+        ("json", b' {"a": [1, 2.5]}\n', {"a": [1, 2.5]}),
+        ("lines", b"one\ntwo\n\nlast", ["one", "two", "", "last"]),
+        ("lines", b"", []),
+        ("csv", b'a,"b, c"\r\n1,2\r\n', [["a", "b, c"], ["1", "2"]]),
+    ],
+    ids=["text", "json", "lines", "no lines", "csv"],
+)
+def test_standard_output_becomes_the_result(tmp_path: Path, parse: str, output: bytes, result: object) -> None:
+    (tmp_path / "stdout").write_bytes(output)
+    answer = answer_of(parse, tmp_path / "stdout", tmp_path / "spill")
+    assert answer.text is not None
+    assert json.loads(answer.text) == result
+
+
+@pytest.mark.parametrize("output", [b"{", b"NaN", b"1e999", b"\xff", b"", b"[" * 200_000])
+def test_what_is_not_json_is_bad_output(tmp_path: Path, output: bytes) -> None:
+    (tmp_path / "stdout").write_bytes(output)
+    with pytest.raises(AttemptFailed, match="BadOutput"):
+        answer_of("json", tmp_path / "stdout", tmp_path / "spill")
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_an_output_that_is_no_plain_file_is_not_opened(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "stdout"
+    if kind == "link":
+        (tmp_path / "secret").write_text("secret")
+        path.symlink_to(tmp_path / "secret")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(AttemptFailed, match="not a plain file"):
+        answer_of("text", path, tmp_path / "spill")
+
+
+async def test_a_command_finds_its_files_and_its_parameters(boxed: Bench) -> None:
+    sha256 = hashlib.sha256(b"from afar").hexdigest()
+    boxed.blobs.content[sha256] = b"from afar"
+    file = File("data/in.txt", sha256, 9)
+    task = {"files": [file], "paths": {"part": file.name}, "parse": "lines"}
+    report = await boxed.command("tail", "-c", "{n}", "{part}", parameters={"n": 4}, **task)
+    assert report.result == '["afar"]'
+    assert report.outcome is Outcome.RETURNED
+
+
+async def test_a_file_cannot_be_changed_by_the_task_that_reads_it(boxed: Bench) -> None:
+    sha256 = hashlib.sha256(b"original").hexdigest()
+    boxed.blobs.content[sha256] = b"original"
+    files = [File("in.txt", sha256, 8)]
+    report = await boxed.command("sh", "-c", "echo changed > in.txt", files=files)
+    assert report.error is not None
+    again = await boxed.command("cat", "in.txt", files=files)
+    assert again.result == '"original"'
+
+
+@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/../../up", ""])
+async def test_a_file_name_that_leaves_the_folder_is_refused(boxed: Bench, name: str) -> None:
+    report = await boxed.command("true", files=[File(name, "0" * 64, 1)])
+    assert report.outcome is Outcome.REFUSED
+
+
+async def test_a_large_result_is_stored_as_a_blob(boxed: Bench) -> None:
+    report = await boxed.command("head", "-c", str(INLINE_RESULT_BYTES), "/dev/zero")
+    assert report.result is None
+    assert report.blob is not None
+    assert json.loads(boxed.blobs.content[report.blob]) == "\0" * INLINE_RESULT_BYTES
+    assert report.size == len(boxed.blobs.content[report.blob])
+
+
+@pytest.mark.parametrize(
+    ("command", "limits", "type", "message"),
+    [
+        ("exit 3", {}, "NonZeroExit", "exit code 3"),
+        ("kill -SEGV $$", {}, "NonZeroExit", "killed by SIGSEGV"),
+        ("exec sleep 60", {"start_to_close": 0.2}, "TimedOut", "0.2 seconds"),
+        ("yes", {"storage": MIB}, "OutputTooLarge", "1048576 bytes"),
+        ("trap '' XFSZ; yes", {"storage": MIB}, "OutputTooLarge", "1048576 bytes"),
+        ("yes >&2", {"start_to_close": 0.3}, "TimedOut", "0.3 seconds"),
+        ("python3 -c 'x = b\"a\" * (1 << 30)'", {"memory": 64 * MIB}, "MemoryExceeded", "67108864 bytes"),
+        ("python3 -c 'import mmap; m = mmap.mmap(-1, 1 << 28); m.write(b\"a\" * (1 << 28)); input() or 1'"
+         " < /dev/zero", {"memory": 512 * MIB}, "MemoryExceeded", ""),
+        ("i=0; while :; do i=$((i+1)); head -c 400000 /dev/zero > f$i; done", {"storage": MIB}, "StorageExceeded", ""),
+        ("while :; do sleep 60 & done", {}, "TooManyProcesses", "256"),
+    ],
+    ids=["exit", "signal", "wall time", "stdout", "stdout, deaf", "stderr", "memory", "shared", "storage", "processes"],
+)  # fmt: skip
+async def test_what_goes_beyond_its_limits_ends_with_a_reason(
+    bench: Bench, command: str, limits: dict[str, float], type: str, message: str
+) -> None:
+    report = await bench.command("sh", "-c", command, **{"start_to_close": 30, **limits})
+    assert report.outcome is Outcome.FAILED
+    assert report.error is not None
+    assert report.error.type == type, report.error
+    assert message in report.error.message
+    assert len(report.error.stderr) <= 4096
+    assert not list((bench.home / "work").iterdir())
+
+
+async def test_a_program_that_is_not_there_cannot_start(boxed: Bench) -> None:
+    report = await boxed.command("no-such-program")
+    assert report.error is not None
+    assert (report.outcome, report.error.type) == (Outcome.FAILED, "CannotStart")
+    assert "no-such-program" in report.error.message
+
+
+async def test_a_null_character_in_an_argument_cannot_start(boxed: Bench) -> None:
+    report = await boxed.command("echo", "{x}", parameters={"x": "a\0b"})
+    assert report.error is not None
+    assert report.error.type == "CannotStart"
+
+
+async def test_a_fork_bomb_ends_and_leaves_nothing(boxed: Bench) -> None:
+    report = await boxed.command("sh", "-c", "b() { b | b & }; b; sleep 30", start_to_close=20)
+    assert report.error is not None
+    assert report.error.type in ("TooManyProcesses", "NonZeroExit")
+    assert (await boxed.command("echo", "alive")).result == '"alive\\n"'
+
+
+async def test_a_daemon_dies_with_its_task_and_holds_nothing_up(boxed: Bench) -> None:
+    mark = f"sleep 5{os.getpid()}"
+    report = await boxed.command("sh", "-c", f"setsid {mark} & setsid {mark} & echo done")
+    assert report.result == '"done\\n"'
+    assert mark not in running()
+
+
+async def test_without_a_sandbox_what_stays_in_the_session_dies_with_the_task(bare: Bench) -> None:
+    mark = f"sleep 6{os.getpid()}"
+    report = await bare.command("sh", "-c", f"{mark} & echo done")
+    assert report.result == '"done\\n"'
+    assert mark not in running()
+
+
+async def test_a_boxed_task_cannot_read_the_agents_identity_nor_the_home_of_its_owner(boxed: Bench) -> None:
+    (boxed.home / "identity.json").write_text("secret")
+    for path in (boxed.home / "identity.json", Path.home(), "/etc/passwd", "/proc/1/root/etc/shadow"):
+        report = await boxed.command("sh", "-c", f"ls -d {path}/. || cat {path}")
+        shown = report.result or ""
+        assert "secret" not in shown
+        assert report.error is not None or str(path) == str(Path.home()), path
+    empty = await boxed.command("sh", "-c", f"ls -A {Path.home()} || true")
+    assert "ssh" not in (empty.result or "")
+
+
+async def test_a_boxed_task_cannot_write_outside_its_folder(boxed: Bench) -> None:
+    for place in ("/", "/usr", "/dev", "/proc/sys/kernel", "/etc", "/lib/", "/home"):
+        report = await boxed.command("sh", "-c", f"echo x > {place}/njangi-was-here")
+        assert report.error is not None, place
+        assert report.error.type == "NonZeroExit"
+    assert (await boxed.command("sh", "-c", "echo x > here && echo y > /tmp/there")).error is None
+
+
+async def test_a_boxed_task_has_no_network(boxed: Bench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        script = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
+        report = await boxed.command("python3", "-c", script)
+    assert report.error is not None
+    assert "refused" in report.error.stderr
+
+
+async def test_a_boxed_task_sees_no_other_processes_and_no_environment_of_ours(
+    boxed: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NJANGI_TEST_TOKEN", "secret")
+    report = await boxed.command("sh", "-c", "env; cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    assert report.result is not None
+    assert "secret" not in report.result
+    assert "pytest" not in report.result
+
+
+async def test_cpu_time_is_accounted(boxed: Bench) -> None:
+    report = await boxed.command("python3", "-c", "sum(range(5_000_000))")
+    assert report.cpu_seconds > 0.02
+    assert report.seconds > 0.02
+
+
+def running() -> str:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(lines)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from njangi_agent.decisions import Snapshot, Turn, backoff, bundle_size, fitting, next_turn, wish
+from njangi_agent.protocol import MAX_REPORTS_PER_SYNC, Outcome, Report
+
+
+def now(**changes: object) -> Snapshot:
+    return Snapshot(**{"now": 100.0, "slots": 4, "idle": 0, "queued": 0, "held": 4, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "wanted"),
+    [
+        (now(idle=4, held=0), 4),
+        (now(idle=3, queued=1), 2),
+        (now(idle=2, queued=5), 0),
+        (now(attempt_seconds=None), 0),
+        (now(attempt_seconds=600.0), 0),
+        (now(attempt_seconds=0.001, queued=10), 4),
+        (now(attempt_seconds=0.001, queued=300), 0),
+        (now(attempt_seconds=0.2, queued=8), 0),
+    ],
+    ids=[
+        "all idle",
+        "queued work counts for idle slots",
+        "enough queued",
+        "unknown work is not fetched ahead",
+        "long work is not fetched ahead",
+        "short work is",
+        "but not without bound",
+        "a quarter second of it is enough",
+    ],
+)
+def test_the_wish(snapshot: Snapshot, wanted: int) -> None:
+    assert wish(snapshot) == wanted
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "turn", "look_again"),
+    [
+        (now(idle=4, held=0), Turn.POLL, math.inf),
+        (now(idle=4, held=0, poll_under_way=True), Turn.NONE, math.inf),
+        (now(idle=4, held=0, poll_after=101.0), Turn.NONE, 101.0),
+        (now(idle=1, news=True, poll_under_way=True), Turn.NEWS, math.inf),
+        (now(idle=1, news=True, news_under_way=True), Turn.NONE, math.inf),
+        (now(news=True, quiet_until=103.0), Turn.NONE, 103.0),
+        (now(beat_due=99.0), Turn.NEWS, math.inf),
+        (now(beat_due=104.0), Turn.NONE, 104.0),
+        (now(beat_due=99.0, held=0, idle=4), Turn.POLL, math.inf),
+    ],
+    ids=[
+        "idle",
+        "one poll at a time",
+        "patience asked for",
+        "news overtakes a poll",
+        "one report sync at a time",
+        "service unavailable",
+        "beat due",
+        "beat later",
+        "nothing held, nothing to beat for",
+    ],
+)
+def test_the_next_turn(snapshot: Snapshot, turn: Turn, look_again: float) -> None:
+    decision = next_turn(snapshot)
+    assert (decision.turn, decision.look_again) == (turn, look_again)
+
+
+def test_a_poll_ends_in_time_for_the_next_beat() -> None:
+    assert next_turn(now(idle=1, beat_due=107.0)).wait == 7.0
+    assert next_turn(now(idle=4, held=0)).wait == 25.0
+
+
+@pytest.mark.parametrize(
+    ("queued", "slots", "seconds", "size"),
+    [(1, 4, None, 1), (40, 2, None, 20), (10, 4, 0.001, 3), (100, 2, 0.25, 4), (100, 2, 60.0, 1), (100, 1, 0.0, 20)],
+)
+def test_a_bundle_is_a_fair_share_and_short(queued: int, slots: int, seconds: float | None, size: int) -> None:
+    assert bundle_size(queued, slots, seconds) == size
+
+
+@pytest.mark.parametrize("failures", [0, 1, 5, 50, 5000])
+def test_the_backoff_is_between_nothing_and_a_minute(failures: int) -> None:
+    assert backoff(failures, 0.0) == 0.0
+    assert backoff(failures, 0.999) <= 60.0
+    assert backoff(failures, 0.5, retry_after=90.0) == 90.0
+
+
+def test_the_backoff_doubles_up_to_a_minute() -> None:
+    assert [backoff(failures, 1.0) for failures in range(9)] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_what_fits_into_a_sync_is_bounded_by_count_and_by_size() -> None:
+    small = Report("s", "t", Outcome.RETURNED, result="1")
+    large = Report("s", "t", Outcome.RETURNED, result="x" * 60_000)
+    assert fitting([small] * 3000) == MAX_REPORTS_PER_SYNC
+    assert 1 < fitting([large] * 1000) < 100
+    assert fitting([large], most=1) == 1
+    assert fitting([]) == 0

@@ -1,0 +1,42 @@
+"""What the processes of the stack are told."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from stack.settings import CHECKOUT, Settings, environment, port_is_free
+
+
+def test_where_things_are_is_not_overridden_from_outside() -> None:
+    told = environment(
+        Settings(home=Path("/data"), port=1, prefect_port=2),
+        "mongodb://here",
+        {"PREFECT_API_URL": "http://elsewhere/api", "MONGODB_URI": "mongodb://elsewhere", "NJANGI_PORT": "99"},
+    )
+    assert told["PREFECT_API_URL"] == "http://127.0.0.1:2/api"
+    assert told["MONGODB_URI"] == "mongodb://here"
+    assert told["NJANGI_PORT"] == "1"
+
+
+def test_prefects_tuning_may_be_overridden_from_outside() -> None:
+    told = environment(Settings(), "mongodb://here", {"PREFECT_LOGGING_LEVEL": "DEBUG"})
+    assert told["PREFECT_LOGGING_LEVEL"] == "DEBUG"
+
+
+def test_the_checkout_comes_first_on_pythons_path() -> None:
+    told = environment(Settings(), "mongodb://here", {"PYTHONPATH": "/more"})
+    assert told["PYTHONPATH"].split(os.pathsep) == [str(CHECKOUT), "/more"]
+
+
+def test_port_0_becomes_a_free_one() -> None:
+    resolved = Settings(port=0, prefect_port=0).resolved()
+    assert resolved.port != 0
+    assert resolved.prefect_port not in (0, resolved.port)
+    assert resolved.home.is_absolute()
+
+
+def test_a_port_that_something_listens_on_is_not_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert not port_is_free(server.getsockname()[1])
