@@ -104,9 +104,8 @@ class Prefect:
                 await socket.send(json.dumps({"type": "auth", "token": ""}))
                 await socket.recv()
                 wanted = {"event": {"prefix": ["prefect.flow-run.", "prefect.task-run."]}}
-                await socket.send(
-                    json.dumps({"type": "filter", "filter": wanted | {"occurred": {"since": since.isoformat()}}})
-                )
+                ever = {"since": since.isoformat(), "until": "2100-01-01T00:00:00Z"}  # else until now
+                await socket.send(json.dumps({"type": "filter", "filter": wanted | {"occurred": ever}}))
                 async for state in self._past(wanted, since):
                     yield state
                 async for message in socket:

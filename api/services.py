@@ -77,6 +77,13 @@ class Services:
         self.dispatcher = Dispatcher(stores.ledger, stores.subtasks, stores.volunteers, self.definitions, utc_now)
         self.mirror = Mirror(prefect, stores, utc_now)
         self.settlements = Settlements()
+        self.leaving = False
+
+    def leave(self) -> None:
+        """Answer all who wait with what there is: this process ends."""
+        self.leaving = True
+        self.dispatcher.leave()
+        self.settlements.everything_may_have()
 
     async def start_run(self, run: Run) -> Run:
         """Create the Prefect flow run of a run; if Prefect is away, the repair loop does it later."""
@@ -104,7 +111,7 @@ class Services:
         """Wait until some of the batches have settled, at most `seconds`, and return those."""
         with self.settlements.of(batch_ids) as news:
             found = await self.stores.subtasks.settled(batch_ids)
-            if not found:
+            if not found and not self.leaving:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), seconds)
                 found = await self.stores.subtasks.settled(batch_ids)
@@ -112,6 +119,7 @@ class Services:
 
     async def watch_batches(self) -> None:
         """Wake agents and flows as batches change, whichever replica changed them."""
+        self.settlements.everything_may_have()
         async for change in self.stores.subtasks.watch_batches():
             if change.settled:
                 self.settlements.happened(change.id)

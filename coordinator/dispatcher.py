@@ -82,6 +82,7 @@ class Dispatcher:
         self._slots: dict[str, int] = {}  # by volunteer, of those heard of lately
         self._seen: dict[str, Seen] = {}
         self._extended: dict[str, datetime] = {}
+        self._leaving = False
         self.leases = 0
         self.reports = 0
 
@@ -90,6 +91,12 @@ class Dispatcher:
         self._stale = True
         self._retry_parked = True
         self._wake.set()
+
+    def leave(self) -> None:
+        """Answer all who wait for work, now and from now on."""
+        self._leaving = True
+        for turn in list(self._parked.values()):
+            self._unpark(turn)
 
     def run_cancelled(self, run_id: str) -> None:
         """Let the parked agents who hold subtasks of the run hear of it now."""
@@ -106,7 +113,7 @@ class Dispatcher:
         if older is not None:
             self._unpark(older)
         loop = asyncio.get_running_loop()
-        may_wait = not request.reports and not cancelled
+        may_wait = not request.reports and not cancelled and not self._leaving
         seconds = min(request.wait, LONGEST_WAIT) if may_wait else 0.0
         turn = _Turn(volunteer, request, loop.create_future(), _wish(volunteer, request), loop.time() + seconds)
         if request.reports or (turn.wish is not None and self._may_have_work(turn.wish)):
@@ -169,7 +176,7 @@ class Dispatcher:
             if turn.done.done():
                 continue
             nothing = turn.wish is not None and not turn.leases and not turn.request.reports
-            if nothing and turn.until > now and turn.volunteer.id not in self._parked:
+            if nothing and turn.until > now and not self._leaving and turn.volunteer.id not in self._parked:
                 self._parked[turn.volunteer.id] = turn
             else:
                 turn.done.set_result(Answer(turn.verdicts, turn.leases))

@@ -194,7 +194,7 @@ async def events(
 async def _stream(app: Services, run_id: str, after: int) -> AsyncIterator[str]:
     """Yield events as SSE until the run has ended and all of them are told."""
     quiet = 0.0
-    while True:
+    while not app.leaving:
         run = await app.stores.runs.get(run_id)
         found = await app.stores.ledger.events(after=after, run_id=run_id)
         for item in found:

@@ -83,7 +83,7 @@ async def test_both_work_pools_are_there(prefect: httpx.AsyncClient) -> None:
 async def test_what_was_deployed_is_known_until_its_sources_change(
     servers: Stack, prefect: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    url = servers.settings.prefect_url
+    url = f"{servers.settings.prefect_url}/api"
     (tmp_path / "flows").mkdir()
     (tmp_path / "prefect.yaml").write_text("deployments: [{name: sums}]")
     await deploy.remember_deployed(url, tmp_path)

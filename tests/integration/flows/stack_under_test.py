@@ -1,4 +1,4 @@
-"""The real processes that the flows need: a Prefect server, the service, a flow worker; and a volunteer made of code."""
+"""The real processes that the flows need: Prefect, the service, a flow worker; and a volunteer made of code."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def answers(url: str, child: Any, log: Path) -> None:
     async with httpx.AsyncClient(timeout=5) as http, asyncio.timeout(120):
         while True:
             if child.returncode is not None:
-                raise RuntimeError(f"the process ended:\n{log.read_text()[-3000:]}")
+                raise RuntimeError(f"the process ended; see {log}")
             try:
                 if (await http.get(url)).status_code == 200:
                     return

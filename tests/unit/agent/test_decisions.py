@@ -70,7 +70,7 @@ def test_the_next_turn(snapshot: Snapshot, turn: Turn, look_again: float) -> Non
 
 def test_a_poll_ends_in_time_for_the_next_beat() -> None:
     assert next_turn(now(idle=1, beat_due=107.0)).wait == 7.0
-    assert next_turn(now(idle=4, held=0)).wait == 25.0
+    assert next_turn(now(idle=4, held=0)).wait == 55.0
 
 
 @pytest.mark.parametrize(
