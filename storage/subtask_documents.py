@@ -222,12 +222,30 @@ def grouped(moves: Mapping[str, SubtaskStatus], found: Mapping[str, Document]) -
     return groups
 
 
+def lent(assignment: Assignment, token: str, now: datetime) -> list[Document]:
+    """Return the one update that lends many subtasks: each under a token of its own, `{token}-{index}`."""
+    lease = {
+        "token": {"$concat": [token, "-", {"$toString": "$index"}]},
+        "by": assignment.volunteer_id,
+        "from": now,
+        "until": assignment.until,
+    }
+    changed = {
+        "status": SubtaskStatus.LEASED,
+        "lease": lease,
+        "assigned_to": assignment.volunteer_id,
+        "updated_at": now,
+        "attempt": {"$add": ["$attempt", 1]},
+    }
+    return [{"$set": changed}]
+
+
 def leased(document: Document, assignment: Assignment, token: str) -> Leased:
     return Leased(
         subtask_id=document["_id"],
         task_id=document["parent_task_id"],
         volunteer_id=assignment.volunteer_id,
-        token=token,
+        token=f"{token}-{document['index']}",
         attempt=document["attempt"] + 1,
         parameters=document.get("parameters"),
         parameters_blob=document.get("parameters_blob"),

@@ -184,7 +184,7 @@ class SubtaskStore:
         )
 
     async def lease(self, turn: Turn, assignments: Sequence[Assignment], *, now: datetime) -> list[Leased]:
-        """Lend queued subtasks as assigned; fewer where others were quicker. One token an assignment."""
+        """Lend queued subtasks as assigned; fewer where others were quicker."""
         leased: list[Leased] = []
         updates: list[UpdateMany] = []
         counts: Counter[str] = Counter()
@@ -196,15 +196,8 @@ class SubtaskStore:
             token = secrets.token_urlsafe(12)
             ids = [document["_id"] for document in picked]
             taken.update(ids)
-            lease = {"token": token, "by": assignment.volunteer_id, "from": now, "until": assignment.until}
             queued = {"_id": {"$in": ids}, "status": SubtaskStatus.QUEUED}
-            changed = {
-                "status": SubtaskStatus.LEASED,
-                "lease": lease,
-                "assigned_to": assignment.volunteer_id,
-                "updated_at": now,
-            }
-            updates.append(UpdateMany(queued, {"$set": changed, "$inc": {"attempt": 1}}))
+            updates.append(UpdateMany(queued, documents.lent(assignment, token, now)))
             counts[assignment.batch_id] += len(ids)
             leased += [documents.leased(document, assignment, token) for document in picked]
             run_id, task = assignment.task_id.split("/", 1)

@@ -139,7 +139,7 @@ class TaskDefinition:
 
 @dataclass(frozen=True)
 class Lease:
-    """One attempt at one subtask, lent until `seconds` from now; each heartbeat renews that."""
+    """One attempt at one subtask, lent under a token of its own until `seconds` from now; heartbeats renew that."""
 
     subtask_id: str
     task_id: str

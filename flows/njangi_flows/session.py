@@ -183,6 +183,8 @@ class Session:
             self._loop.run_until_complete(self._carry())
         finally:
             _forget(self)
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
 
     async def _carry(self) -> None:

@@ -19,9 +19,12 @@ from typing import Any
 
 from njangi_flows import volunteer_task
 from prefect import flow
+from prefect.artifacts import create_table_artifact
 
 GROUPS = 120
 MOST_FREQUENT = 20
+ARTIFACTS = {"rows": "stdlib-census-modules", "identifiers": "stdlib-census-identifiers"}
+"""Where Prefect's UI shows the tables of a finished run."""
 _LEFT_OUT = {"site-packages", "dist-packages", "__pycache__"}
 
 Source = list[str]
@@ -117,7 +120,21 @@ def stdlib_census(groups_wanted: int = GROUPS) -> dict[str, Any]:
     """Count the standard library of this interpreter on volunteers' machines."""
     library = Path(sysconfig.get_path("stdlib"))
     sources = [[read(path, library) for path in group] for group in groups(files(library), groups_wanted)]
-    return table(count_group.map(sources).result())
+    census = table(count_group.map(sources).result())
+    for key in ARTIFACTS:
+        heads = census["columns"] if key == "rows" else ["identifier", "times"]
+        create_table_artifact([dict(zip(heads, row, strict=True)) for row in census[key]], key=ARTIFACTS[key])
+    return census
+
+
+def from_artifacts(tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return the census that a flow run left in its artifacts, by their keys."""
+    rows, identifiers = (tables[key] for key in ARTIFACTS.values())
+    return {
+        "columns": list(rows[0]),
+        "rows": [list(row.values()) for row in rows],
+        "identifiers": [list(row.values()) for row in identifiers],
+    }
 
 
 def single_process() -> dict[str, Any]:

@@ -134,5 +134,5 @@ def _subtask(index: int) -> dict[str, Any]:
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait for a condition that something else brings about. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - nothing tells of it
+        while not condition():
             await asyncio.sleep(0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -84,4 +85,5 @@ async def volunteer(stack: Stack) -> AsyncIterator[Volunteer]:
         working = asyncio.create_task(made.work())
         yield made
         working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await working

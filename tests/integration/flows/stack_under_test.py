@@ -202,7 +202,7 @@ class Volunteer:
         return {**common, "outcome": "RETURNED", "blob": digest, "size": len(text)}
 
     def _execute(self, task: dict[str, Any], parameters: dict[str, Any], attempt: int) -> Any:
-        if task["command"]:
+        if task.get("command"):
             return self._stack.behaviours[task["command"][0]](parameters, attempt)
         scope: dict[str, Any] = {}
         exec(compile(task["source"], task["name"], "exec"), scope)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from njangi_agent.cache import Cache
+from njangi_agent.limits import processes_are_counted_per_sandbox
 from njangi_agent.protocol import Lease, Report, TaskDefinition
 from njangi_agent.reports import Results
 from njangi_agent.sandbox import Bubblewrap, NoSandbox, Sandbox, base_python, detect
@@ -54,6 +55,12 @@ def a_lease(
     subtask_id: str, parameters: dict[str, Any] | None = None, task_id: str = "t", seconds: float = 30
 ) -> Lease:
     return Lease(subtask_id, task_id, f"token-of-{subtask_id}", 1, seconds, parameters or {})
+
+
+capped = pytest.mark.skipif(
+    not processes_are_counted_per_sandbox(),
+    reason="the kernel does not cap root's processes: a bomb would hit the host",
+)
 
 
 @pytest.fixture

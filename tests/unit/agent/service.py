@@ -34,6 +34,8 @@ class FakeService:
         self.secret = "s3cret"
         self.most_leases = 64
         self.parked = 0
+        self.deaf = threading.Event()
+        self.deaf_turns = 0
         self._turns = 0
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -73,6 +75,9 @@ class FakeService:
 
     def sync(self, body: Any) -> SyncAnswer:
         request = sync_request(body)
+        if self.deaf.is_set():
+            self.deaf_turns += 1
+            threading.Event().wait(PATIENCE / 4)
         with self._changed:
             self._turns += 1
             turn = self._turns

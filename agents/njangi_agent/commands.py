@@ -1,0 +1,130 @@
+"""Run command tasks: one attempt, one fresh folder, one process tree, one exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any, List, Mapping, Optional, Sequence
+
+from njangi_agent.cache import Cache
+from njangi_agent.errors import AttemptFailed
+from njangi_agent.folder import Folder
+from njangi_agent.inputs import files_of, parameters_of
+from njangi_agent.limits import LAUNCHER, Limits, launcher, limits_of
+from njangi_agent.output import answer_of
+from njangi_agent.process import Exit, Process, Tail, exit_message, start, tail_of
+from njangi_agent.protocol import Lease, Outcome, Report, TaskDefinition
+from njangi_agent.reports import Results, failed
+from njangi_agent.sandbox import Sandbox
+from njangi_agent.watch import watch
+
+_SETTLE_SECONDS = 1.0
+_OUT_OF_MEMORY = ("MemoryError", "Cannot allocate memory", "out of memory", "std::bad_alloc", "OutOfMemoryError")
+
+
+def render(command: Sequence[str], parameters: Mapping[str, Any], paths: Mapping[str, str]) -> List[str]:
+    """Fill the placeholders `{name}` that are whole arguments; all other text stays as it is.
+
+    A list fills one argument per item. Text is taken as it is, any other value as its JSON.
+    """
+    argv: List[str] = []
+    for argument in command:
+        name = argument[1:-1] if argument.startswith("{") and argument.endswith("}") else None
+        if name is not None and name in parameters:
+            value = parameters[name]
+            argv.extend(map(_argument, value) if isinstance(value, list) else [_argument(value)])
+        else:
+            argv.append(paths.get(name, argument) if name is not None else argument)
+    return argv
+
+
+def _argument(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+class Commands:
+    """Runs one command attempt at a time."""
+
+    def __init__(self, sandbox: Sandbox, cache: Cache, results: Results, work: Path) -> None:
+        self._sandbox = sandbox
+        self._cache = cache
+        self._results = results
+        self._work = work
+
+    async def run(self, task: TaskDefinition, lease: Lease) -> Report:
+        """Carry out the attempt. Cancelling it kills everything it started."""
+        began = time.monotonic()
+        try:
+            async with self._cache.holding(files_of(task)) as files:
+                parameters = await parameters_of(lease, self._cache)
+                argv = render(task.command or (), parameters, task.paths)
+                with Folder(self._work) as folder:
+                    used = await self._execute(task, argv, folder, files)
+                    seconds = time.monotonic() - began
+                    loop = asyncio.get_running_loop()
+                    answer = await loop.run_in_executor(None, answer_of, task.parse, folder.stdout, folder.result)
+                    return await self._results.returned(lease, answer, seconds, used.cpu_seconds, used.memory)
+        except AttemptFailed as error:
+            return failed(lease, error, time.monotonic() - began)
+
+    async def _execute(
+        self, task: TaskDefinition, argv: Sequence[str], folder: Folder, files: Mapping[str, Path]
+    ) -> Exit:
+        limits = limits_of(task)
+        shell = launcher(limits, count_processes=self._sandbox.counts_processes)
+        # Process 1 is the launching shell, not the task's program.
+        launch = self._sandbox.launch(folder, files, [*shell, *argv])
+        with folder.stdout.open("xb") as stdout:
+            try:
+                process = start(launch.argv, cwd=launch.cwd, env=launch.env, stdout=stdout)
+            except (OSError, ValueError) as error:
+                raise AttemptFailed("CannotStart", f"{error}") from error
+        try:
+            async with tail_of(process.stderr) as stderr:
+                stopped = await _supervise(process, folder, limits)
+                process.kill()
+                used = await process.wait()
+                await stderr.settle(_SETTLE_SECONDS)
+                _judge(used, stopped, stderr, folder, limits)
+                return used
+        finally:
+            process.kill()
+
+
+async def _supervise(process: Process, folder: Folder, limits: Limits) -> Optional[AttemptFailed]:
+    """Return None when the process has ended by itself, or why it has to be stopped."""
+    ended = asyncio.ensure_future(process.wait())
+    watcher = asyncio.ensure_future(watch(process.pid, folder, limits))
+    try:
+        await asyncio.wait({ended, watcher}, timeout=limits.wall, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            return None
+        if watcher.done():
+            return watcher.result()
+        return AttemptFailed("TimedOut", f"it took longer than {limits.wall:g} seconds")
+    finally:
+        ended.cancel()
+        watcher.cancel()
+
+
+def _judge(used: Exit, stopped: Optional[AttemptFailed], stderr: Tail, folder: Folder, limits: Limits) -> None:
+    """Raise AttemptFailed unless the process ended well and within its limits."""
+    written, tail, code = folder.stdout.stat().st_size, stderr.text(), used.code
+    if written >= limits.storage:
+        raise AttemptFailed("OutputTooLarge", f"it wrote {limits.storage} bytes or more to standard output", tail)
+    if stopped is not None:
+        raise AttemptFailed(stopped.type, stopped.message, tail)
+    if code == 0:
+        return
+    if code in (126, 127) and tail.startswith(f"{LAUNCHER}:"):
+        raise AttemptFailed("CannotStart", tail.strip().partition(": ")[2], tail)
+    if code == 1 and tail.startswith("bwrap: "):
+        raise AttemptFailed("CannotStart", tail.strip(), tail, Outcome.REFUSED)
+    if code == 128 + signal.SIGXCPU:
+        raise AttemptFailed("TimedOut", f"it used more than {limits.cpu} seconds of CPU time", tail)
+    if any(sign in tail for sign in _OUT_OF_MEMORY):
+        raise AttemptFailed("MemoryExceeded", f"it ran out of its {limits.memory} bytes of memory", tail)
+    raise AttemptFailed("NonZeroExit", exit_message(code), tail)

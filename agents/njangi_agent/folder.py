@@ -1,0 +1,73 @@
+"""The folder of one attempt: what the task sees as /box and /tmp, and beside them what it must not see."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Collection, Optional, Type
+
+_MOST_ENTRIES = 100_000
+
+
+class Folder:
+    """Made on entry, removed with everything in it on exit."""
+
+    def __init__(self, parent: Path) -> None:
+        self._parent = parent
+
+    def __enter__(self) -> Folder:
+        self._parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = Path(tempfile.mkdtemp(dir=self._parent))
+        self.box = self.path / "box"
+        self.tmp = self.path / "tmp"
+        self.stdout = self.path / "stdout"
+        self.result = self.path / "result"
+        self.box.mkdir()
+        self.tmp.mkdir()
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        remove(self.path)
+
+    def size(self, most: int) -> int:
+        """Return the bytes that the attempt's files take; stops counting beyond `most`."""
+        total = entries = 0
+        waiting = [str(self.path)]
+        while waiting and total <= most:
+            try:
+                with os.scandir(waiting.pop()) as listing:
+                    for entry in listing:
+                        entries += 1
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(entry.path)
+                        total += entry.stat(follow_symlinks=False).st_blocks * 512
+                        if total > most or entries > _MOST_ENTRIES:
+                            return most + 1
+            except OSError:
+                continue  # removed meanwhile, or made unreadable by the task
+        return total
+
+    def clear(self, keep: Collection[str]) -> None:
+        """Remove what a task left behind; `keep` names the top-level entries that belong there."""
+        for place in (self.box, self.tmp):
+            with os.scandir(place) as listing:
+                left = [entry for entry in listing if place is self.tmp or entry.name not in keep]
+            for entry in left:
+                remove(Path(entry.path))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; follows no link. Nothing there is fine."""
+    if not path.is_dir() or path.is_symlink():
+        path.unlink(missing_ok=True)
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():  # the task took away its own permissions
+        for place, _, _ in os.walk(path):
+            os.chmod(place, 0o700)  # noqa: PTH101 - os.walk does not follow links
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,210 @@
+"""One warm interpreter, from the agent's side: start it, send it bundles, read its answers with suspicion."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, AsyncGenerator, Mapping, Optional, Sequence, Tuple
+
+from njangi_agent.errors import AttemptFailed
+from njangi_agent.folder import Folder
+from njangi_agent.limits import limits_of
+from njangi_agent.output import JSON_BYTES
+from njangi_agent.process import Process, Tail, exit_message, start
+from njangi_agent.protocol import STDERR_TAIL_BYTES, Outcome, TaskDefinition
+from njangi_agent.sandbox import Sandbox
+from njangi_agent.watch import watch
+
+_HEADER_BYTES = 64 * 1024
+_SETTLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the interpreter says. Made by the task's own process, so every field is only a claim."""
+
+    kind: str
+    number: int
+    cpu_seconds: float
+    memory: int
+    payload: bytes
+
+
+class Interpreter:
+    """Holds one task's code. After any AttemptFailed it is dead, whatever raised it: close it."""
+
+    def __init__(
+        self, task: TaskDefinition, process: Process, folder: Folder, stack: contextlib.AsyncExitStack
+    ) -> None:
+        self.task = task
+        self._process = process
+        self._folder = folder
+        self._stack = stack
+        self._limits = limits_of(task)
+        self._most = min(task.storage, JSON_BYTES)
+        self._inputs = {Path(file.name).parts[0] for file in task.files}
+        self._late: Optional[AttemptFailed] = None
+
+    @classmethod
+    async def start(cls, task: TaskDefinition, sandbox: Sandbox, work: Path, files: Mapping[str, Path]) -> Interpreter:
+        """Raises AttemptFailed when the task's source does not run, or the sandbox does not start."""
+        async with contextlib.AsyncExitStack() as stack:
+            folder = stack.enter_context(Folder(work))
+            argv = [sandbox.python, "-IS", "-c", _source()]
+            launch = sandbox.launch(folder, files, argv)
+            try:
+                process = start(launch.argv, cwd=launch.cwd, env=launch.env, stdin=subprocess.PIPE)
+            except (OSError, ValueError) as error:
+                raise AttemptFailed("CannotStart", str(error), outcome=Outcome.REFUSED) from error
+            stack.push_async_callback(_end, process)
+            interpreter = cls(task, process, folder, stack)
+            await interpreter._connect(sandbox)
+            interpreter._stack = stack.pop_all()
+        return interpreter
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    async def answers(self, calls: Sequence[Mapping[str, Any]]) -> AsyncGenerator[Frame, None]:
+        """Yield a frame for each call in order. Raises AttemptFailed for the call that was running."""
+        self._requests.write(json.dumps(calls, separators=(",", ":")).encode("ascii") + b"\n")
+        watcher = asyncio.ensure_future(watch(self._process.pid, self._folder, self._limits))
+        watcher.add_done_callback(self._stop)
+        try:
+            for number in range(len(calls)):
+                frame = await self._read()
+                if frame.kind == "ended":
+                    raise self._crashed(frame.number)
+                if frame.kind not in ("ok", "error") or frame.number != number:
+                    raise self._garbled()
+                yield frame
+            if (await self._read()).kind != "ended":
+                raise self._garbled()
+        finally:
+            watcher.cancel()
+        self._folder.clear(keep=self._inputs)
+
+    async def _connect(self, sandbox: Sandbox) -> None:
+        loop = asyncio.get_running_loop()
+        self._answers = asyncio.StreamReader(limit=_HEADER_BYTES)
+        reading, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(self._answers), self._process.stdout
+        )
+        self._stack.callback(reading.close)
+        # A stray process may hold the pipe open for ever: its end is not what tells of the interpreter's.
+        self._process.when_ended(lambda: loop.call_later(_SETTLE_SECONDS, reading.close))
+        tail, self._stderr = await loop.connect_read_pipe(Tail, self._process.stderr)
+        self._stack.callback(tail.close)
+        writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._process.stdin)
+        self._requests: asyncio.WriteTransport = writing
+        self._stack.callback(_abandon, writing)
+        first = {
+            "source": self.task.source,
+            "function": self.task.function,
+            "boxed": sandbox.boxed,
+            "memory": self._limits.memory,
+            "storage": self._limits.storage,
+            "cpu": self._limits.cpu,
+            "processes": self._limits.processes if sandbox.counts_processes else 0,
+            "result": self._most,
+        }
+        self._requests.write(json.dumps(first).encode("ascii") + b"\n")
+        frame = await self._read()
+        if frame.kind == "broken":
+            raise failure_of(frame)
+        if frame.kind != "ready":
+            raise self._garbled()
+
+    async def _read(self) -> Frame:
+        timer = asyncio.get_running_loop().call_later(self._limits.wall, self._overdue)
+        try:
+            header = await self._answers.readline()
+            if not header.endswith(b"\n"):
+                raise await self._died()
+            kind, number, cpu_seconds, memory, length = _header(header)
+            if length > self._most + 4 * STDERR_TAIL_BYTES:
+                raise ValueError("too long")
+            payload = await self._answers.readexactly(length) if length else b""
+            return Frame(kind, number, cpu_seconds, memory, payload)
+        except asyncio.IncompleteReadError as error:
+            raise await self._died() from error
+        except (ValueError, RecursionError) as error:
+            raise self._garbled() from error
+        finally:
+            timer.cancel()
+
+    def _overdue(self) -> None:
+        self._late = AttemptFailed("TimedOut", f"it took longer than {self._limits.wall:g} seconds")
+        self._process.kill()
+
+    def _stop(self, watcher: asyncio.Task[AttemptFailed]) -> None:
+        if not watcher.cancelled() and watcher.exception() is None:
+            self._late = watcher.result()
+            self._process.kill()
+
+    def _garbled(self) -> AttemptFailed:
+        return AttemptFailed("Crashed", "its interpreter wrote something else than answers", self._stderr.text())
+
+    def _crashed(self, status: int) -> AttemptFailed:
+        tail = self._stderr.text()
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number == signal.SIGXCPU:
+                return AttemptFailed("TimedOut", f"it used more than {self._limits.cpu} seconds of CPU time", tail)
+            return AttemptFailed("Crashed", exit_message(-number), tail)
+        return AttemptFailed("Crashed", f"it left with {exit_message(os.WEXITSTATUS(status))}", tail)
+
+    async def _died(self) -> AttemptFailed:
+        used = await self._process.wait()
+        await self._stderr.settle(_SETTLE_SECONDS)
+        tail = self._stderr.text()
+        if self._late is not None:
+            return AttemptFailed(self._late.type, self._late.message, tail)
+        if used.code == 1 and tail.startswith("bwrap: "):
+            return AttemptFailed("CannotStart", tail.strip(), tail, Outcome.REFUSED)
+        return AttemptFailed("Crashed", f"its interpreter ended: {exit_message(used.code)}", tail)
+
+
+def failure_of(frame: Frame) -> AttemptFailed:
+    """Read the error that a payload claims."""
+    try:
+        fields = json.loads(frame.payload)
+        return AttemptFailed(str(fields["type"]), str(fields["message"]), str(fields["stderr"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return AttemptFailed("Crashed", "its interpreter described an error in no known form")
+
+
+def _header(line: bytes) -> Tuple[str, int, float, int, int]:
+    fields = json.loads(line)
+    if not isinstance(fields, list) or list(map(type, fields)) != [str, int, float, int, int] or min(fields[1:]) < 0:
+        raise ValueError("no header")
+    kind, number, cpu_seconds, memory, length = fields
+    return kind, number, min(cpu_seconds, 1e9), min(memory, 2**62), length
+
+
+def _abandon(requests: asyncio.WriteTransport) -> None:
+    if not requests.is_closing():
+        requests.abort()
+
+
+async def _end(process: Process) -> None:
+    process.kill()
+    await process.wait()
+
+
+@lru_cache(maxsize=1)
+def _source() -> str:
+    """Return the source of `zygote`, also out of a zip archive."""
+    found = importlib.util.find_spec("njangi_agent.zygote")
+    source = found.loader.get_source("njangi_agent.zygote") if found and found.loader else None  # type: ignore[attr-defined]
+    if not isinstance(source, str):
+        raise FileNotFoundError("the source of njangi_agent.zygote")
+    return source

@@ -1,0 +1,107 @@
+"""Start the whole service on this machine: `python -m stack up`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stack.errors import StackError
+from stack.settings import Settings
+from stack.supervisor import Stack
+from storage.errors import NjangiError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m stack", description="the whole service on this machine")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start everything and keep it running until Ctrl-C")
+    add_settings(up)
+    options = parser.parse_args(arguments)
+    try:
+        return asyncio.run(run_up(settings_from(options)))
+    except (StackError, NjangiError) as error:
+        say(str(error), to_errors=True)
+        return 1
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options of one stack to a command."""
+    known = Settings()
+    parser.add_argument("--agents", type=int, default=known.agents, help="volunteers' agents to run on this machine")
+    parser.add_argument("--home", type=Path, default=known.home, help="where all data is kept (%(default)s)")
+    parser.add_argument("--port", type=int, default=known.port, help="of the API and console (%(default)s)")
+    parser.add_argument(
+        "--prefect-port", type=int, default=known.prefect_port, help="of the Prefect server and its UI (%(default)s)"
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="a process not to start, e.g. python-worker"
+    )
+
+
+def settings_from(options: argparse.Namespace) -> Settings:
+    """Return what the command line and MONGODB_URI ask for."""
+    return Settings(
+        home=options.home,
+        port=options.port,
+        prefect_port=options.prefect_port,
+        agents=options.agents,
+        without=frozenset(options.without),
+        mongodb_uri=os.environ.get("MONGODB_URI") or None,
+    )
+
+
+async def run_up(settings: Settings) -> int:
+    """Run the stack until SIGINT or SIGTERM, which are heard from the first moment on."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stack = Stack(settings, say)
+    say(f"starting on {stack.settings.home}")
+    starting = asyncio.create_task(stack.start())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if starting.done():
+            starting.result()
+            say(where(stack.settings))
+            await stopped
+        say("stopping")
+    finally:
+        stopped.cancel()
+        starting.cancel()
+        await asyncio.gather(starting, stopped, return_exceptions=True)
+        await stack.stop()
+    say("stopped; the data is kept")
+    return 0
+
+
+def where(settings: Settings) -> str:
+    """Return where to look now, for people."""
+    return "\n".join(
+        [
+            "",
+            f"  console and API  {settings.url}",
+            f"  API reference    {settings.url}/docs",
+            f"  Prefect          {settings.prefect_url}",
+            f"  tokens           {settings.home / 'tokens'}",
+            f"  logs             {settings.home / 'logs'}",
+            "",
+            "Ctrl-C stops everything.",
+        ]
+    )
+
+
+def say(line: str, *, to_errors: bool = False) -> None:
+    (sys.stderr if to_errors else sys.stdout).write(line + "\n")
+    (sys.stderr if to_errors else sys.stdout).flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

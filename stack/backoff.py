@@ -1,0 +1,22 @@
+"""Decide how long to wait before a service that died is started again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Doubling waits, in seconds; a service that ran for `well_after` seconds starts over with the first."""
+
+    first: float = 0.5
+    longest: float = 30.0
+    well_after: float = 60.0
+
+    def failures(self, before: int, ran_for: float) -> int:
+        """Return the count of failures in a row, given the count before this one and how long the service ran."""
+        return 1 if ran_for >= self.well_after else before + 1
+
+    def wait(self, failures: int) -> float:
+        """Return the seconds to wait after the `failures`-th failure in a row, counted from 1."""
+        return min(self.longest, self.first * 2.0 ** min(failures - 1, 60))

@@ -1,0 +1,136 @@
+"""The demonstration: the whole stack on this machine, two library workflows on real input, answers checked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from njangi_flows.cli import folder, following
+from njangi_flows.cli.service import Service, connect
+from rich.console import Console
+from rich.table import Table
+
+from flows.library.mersenne_factors import check as mersenne
+from flows.library.stdlib_census import census
+from stack.settings import CHECKOUT, Settings
+from stack.supervisor import Stack
+
+AGENTS = 3
+MERSENNE = CHECKOUT / "flows" / "library" / "mersenne_factors" / "workflow.yaml"
+CENSUS = "stdlib-census/stdlib-census"
+FLOW_START_SECONDS = 120.0
+"""How long Prefect's process worker may take to start the census' flow."""
+
+
+class DemoFailedError(Exception):
+    """A run did not complete, or its answer is wrong; the text says which and how."""
+
+
+async def demo(settings: Settings, console: Console) -> None:
+    """Start the stack, run both workflows, check and show their answers, stop the stack.
+
+    Prints one last line of figures. Raises DemoFailedError or what `Stack` raises.
+    """
+    start = time.monotonic()
+    async with Stack(settings) as stack:
+        token = (settings.home / "tokens" / "admin").read_text().strip()
+        subtasks, volunteers = await asyncio.to_thread(_both, settings, token, console)
+        console.print("stopping", highlight=False)
+        await stack.stop()
+    seconds = time.monotonic() - start
+    console.print(f"demo: COMPLETED {subtasks} subtasks by {volunteers} volunteers in {seconds:.0f} s", highlight=False)
+
+
+def _both(settings: Settings, token: str, console: Console) -> tuple[int, int]:
+    """Run and check both workflows; return how many subtasks were completed, and by how many volunteers."""
+    with connect(settings.url, token) as service:
+        first = _follow(service, _submit(service, MERSENNE), console)
+        table = json.loads(b"".join(service.task_result(first["id"], "factor")))
+        _show_factors(console, table, service.results(first["id"])["report"])
+        _check("mersenne-factors", mersenne.problems(table))
+
+        second = _follow(service, _run_flow(service, settings, CENSUS), console)
+        counted = _census_of(settings, second["prefect_flow_run_id"])
+        _show_census(console, counted)
+        _check("stdlib-census", census.problems(counted))
+
+        console.print(f"API: {settings.url}/docs", highlight=False)
+        for run in (first, second):
+            console.print(f"{run['name']} in the Prefect UI: {run['prefect_url']}", highlight=False)
+        done = sum(task["completed"] for run in (first, second) for task in run["tasks"])
+        active = [item for item in service.volunteers(1000) if item["completed"]]
+    return done, len(active)
+
+
+def _submit(service: Service, file: Path) -> str:
+    submission = folder.read(file)
+    files = {name: service.upload(path) for name, path in submission.files.items()}
+    workflow = service.create_workflow(submission.document, files)
+    return str(service.start_run(workflow["id"], {})["id"])
+
+
+def _run_flow(service: Service, settings: Settings, deployment: str) -> str:
+    """Start an engineer's flow through its Prefect deployment and return the id of its run here."""
+    with httpx.Client(base_url=f"{settings.prefect_url}/api", timeout=30) as prefect:
+        found = prefect.get(f"/deployments/name/{deployment}").raise_for_status().json()
+        made = prefect.post(f"/deployments/{found['id']}/create_flow_run", json={}).raise_for_status().json()
+    return _until(lambda: _run_of(service, made["id"]), f"the flow run of {deployment} did not start")
+
+
+def _census_of(settings: Settings, flow_run_id: str) -> dict[str, Any]:
+    """Return the tables that the census' flow run left in Prefect."""
+    wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
+    with httpx.Client(base_url=f"{settings.prefect_url}/api", timeout=30) as prefect:
+        found = prefect.post("/artifacts/filter", json=wanted).raise_for_status().json()
+    return census.from_artifacts({item["key"]: json.loads(item["data"]) for item in found if item["type"] == "table"})
+
+
+def _run_of(service: Service, flow_run_id: str) -> str | None:
+    runs = service.runs(50)
+    return next((run["id"] for run in runs if run["prefect_flow_run_id"] == flow_run_id), None)
+
+
+def _until(look: Callable[[], str | None], failure: str) -> str:
+    end = time.monotonic() + FLOW_START_SECONDS
+    while time.monotonic() < end:
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(0.5)
+    raise DemoFailedError(f"{failure} in {FLOW_START_SECONDS:.0f} s; see .njangi/logs")
+
+
+def _follow(service: Service, run_id: str, console: Console) -> dict[str, Any]:
+    """Show a run until it has ended and return it. Raises DemoFailedError unless it COMPLETED."""
+    run: dict[str, Any] = {}
+    with following.display(console) as display:
+        for run in following.states(service, run_id, time.sleep, console.print):
+            display.show(run)
+    if run["status"] != "COMPLETED":
+        raise DemoFailedError(f"{run['name']} ended {run['status']}: {run['error']}")
+    return run
+
+
+def _check(name: str, problems: list[str]) -> None:
+    if problems:
+        raise DemoFailedError(f"the answer of {name} is wrong:\n  " + "\n  ".join(problems[:10]))
+
+
+def _show_factors(console: Console, table: dict[str, Any], report: dict[str, Any]) -> None:
+    shown = Table("p", "smallest factor of 2^p - 1", title="Mersenne numbers, the first of them")
+    for p, factor in table["rows"][:12]:
+        shown.add_row(str(p), str(factor) if factor else "none found")
+    console.print(shown)
+    console.print(f"{report['factored']} of {report['exponents']} factored", highlight=False)
+
+
+def _show_census(console: Console, counted: dict[str, Any]) -> None:
+    shown = Table("identifier", "times", title="The standard library's most frequent identifiers")
+    for name, count in counted["identifiers"][:10]:
+        shown.add_row(name, f"{count:,}")
+    console.print(shown)

@@ -1,0 +1,308 @@
+"""Run the whole service on one machine: start its processes in order, keep them running, stop them in reverse.
+
+Each dies with this process, so a killed supervisor leaves nothing that the next one would trip over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from stack import deploy
+from stack.backoff import Backoff
+from stack.errors import AlreadyRunningError, PortTakenError, ServiceFailedError, StackError
+from stack.order import levels
+from stack.process import LOG_BYTES, Process, answers, rotate
+from stack.settings import CHECKOUT, Settings, environment, port_is_free
+from storage.errors import NjangiError
+from storage.mongod import Mongod
+
+log = logging.getLogger(__name__)
+
+PORT_SECONDS = 3.0  # a stack that was killed a moment ago may still hold its ports
+POLL_SECONDS = 0.05
+DEPLOYMENTS = "deployments"  # a step between services, which some of them need as if it were one
+
+
+class Child(Protocol):
+    """What the supervisor needs of a process."""
+
+    @property
+    def pid(self) -> int | None: ...
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def wait(self) -> int: ...
+
+
+@dataclass(slots=True)
+class Service:
+    """One process that is kept running, and the names of those that must be ready before it starts."""
+
+    name: str
+    child: Child
+    needs: Sequence[str] = ()
+    keeper: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """Which names are ready, for those that wait for them."""
+
+    ready: set[str] = field(default_factory=set)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def reached(self, name: str) -> None:
+        async with self.changed:
+            self.ready.add(name)
+            self.changed.notify_all()
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with self.changed:
+            await self.changed.wait_for(true)
+
+
+class Stack:
+    """The embedded stack of one home directory. `async with Stack(settings) as stack` starts and stops it."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] = lambda line: None) -> None:
+        """`say` is told in a few words what became ready, for the person who waits."""
+        self.settings = settings.resolved()
+        self._say = say
+        self._backoff = Backoff()
+        self._progress = Progress()
+        self._mongod = Mongod(self.settings.home / "mongod", log=self._log("mongod"))
+        self._services = {
+            service.name: service for service in self._all_services() if service.name not in self.settings.without
+        }
+        self._lock: int | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The services, in the order in which they may start."""
+        return list(self._services)
+
+    @property
+    def mongodb_uri(self) -> str:
+        return self.settings.mongodb_uri or self._mongod.uri
+
+    def environment(self) -> dict[str, str]:
+        """Return what each process finds in its environment, also for programs run beside the stack."""
+        return environment(self.settings, self.mongodb_uri, os.environ)
+
+    def pid(self, name: str) -> int | None:
+        """Return the process id of a service, or None while it does not run."""
+        return self._services[name].child.pid
+
+    async def start(self) -> None:
+        """Return when everything is ready. Raises StackError or NjangiError, and then nothing is left running."""
+        _make_home(self.settings.home)
+        self._lock = _hold(self.settings.home)
+        try:
+            for port, option in ((self.settings.port, "--port"), (self.settings.prefect_port, "--prefect-port")):
+                await _until_free(port, option)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._prepare())
+                    for service in self._services.values():
+                        group.create_task(self._launch(service))
+            except* (StackError, NjangiError) as failures:
+                raise _first(failures) from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop every service, those that need others first. Harmless when nothing runs."""
+        needs = {name: service.needs for name, service in self._services.items()}
+        for level in reversed(levels(needs)):
+            await asyncio.gather(*(self._halt(self._services[name]) for name in level))
+        self._progress.ready.clear()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    async def restart(self, name: str) -> None:
+        """Stop one service in its orderly way and return when it is ready again."""
+        service = self._services[name]
+        await self._halt(service)
+        await self._start(service)
+
+    async def replaced(self, name: str, pid: int | None) -> int:
+        """Wait until a process other than `pid` is ready as the service `name`; return its process id."""
+
+        def other() -> bool:
+            return name in self._progress.ready and self.pid(name) not in (None, pid)
+
+        await self._progress.until(other)
+        found = self.pid(name)
+        return found if found is not None else await self.replaced(name, pid)
+
+    async def __aenter__(self) -> Stack:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stop()
+
+    async def _prepare(self) -> None:
+        """Put work pools and deployments into Prefect, once it is there."""
+        if "prefect" in self._services:
+            await self._until_ready(["prefect"])
+            began = time.monotonic()
+            await self._deploy()
+            self._say(f"{DEPLOYMENTS} ready ({time.monotonic() - began:.1f} s)")
+        await self._progress.reached(DEPLOYMENTS)
+
+    async def _until_ready(self, names: Sequence[str]) -> None:
+        wanted = {name for name in names if name in self._services or name == DEPLOYMENTS}
+        await self._progress.until(lambda: self._progress.ready >= wanted)
+
+    async def _launch(self, service: Service) -> None:
+        await self._until_ready(service.needs)
+        began = time.monotonic()
+        await self._start(service)
+        self._say(f"{service.name} ready ({time.monotonic() - began:.1f} s)")
+
+    async def _start(self, service: Service) -> None:
+        rotate(self._log(service.name), LOG_BYTES)
+        await service.child.start()
+        service.keeper = asyncio.create_task(self._keep(service), name=f"keep {service.name}")
+        await self._progress.reached(service.name)
+
+    async def _halt(self, service: Service) -> None:
+        keeper, service.keeper = service.keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeper
+        self._progress.ready.discard(service.name)
+        await service.child.stop()
+
+    async def _keep(self, service: Service) -> None:
+        """Start the service again whenever it ends, more patiently the more often it does."""
+        failures = 0
+        began = time.monotonic()
+        while True:
+            code = await service.child.wait()
+            self._progress.ready.discard(service.name)
+            failures = self._backoff.failures(failures, time.monotonic() - began)
+            pause = self._backoff.wait(failures)
+            self._say(f"{service.name} ended with code {code}; it is started again in {pause:g} s")
+            await asyncio.sleep(pause)
+            rotate(self._log(service.name), LOG_BYTES)
+            began = time.monotonic()
+            try:
+                await service.child.start()
+            except (StackError, NjangiError) as error:
+                log.warning("service did not start again", extra={"service": service.name, "error": str(error)})
+                continue
+            self._say(f"{service.name} runs again")
+            await self._progress.reached(service.name)
+
+    async def _deploy(self) -> None:
+        """A flow that cannot be deployed is told, but must not keep the service down: the others are there."""
+        try:
+            await deploy.bring_up_to_date(
+                f"{self.settings.prefect_url}/api", CHECKOUT, self._program("deploy", deploy.COMMAND[1:]).run
+            )
+        except httpx.HTTPError as error:
+            raise ServiceFailedError(DEPLOYMENTS, f"Prefect answered {error}", self._log("prefect"), "") from error
+        except ServiceFailedError as error:
+            self._say(f"not everything in prefect.yaml is deployed, the rest goes on. {error}")
+
+    def _all_services(self) -> Iterator[Service]:
+        if self.settings.mongodb_uri is None:
+            yield Service("mongod", self._mongod)
+        prefect = ["-m", "stack.prefect_server"]
+        health = answers(f"{self.settings.prefect_url}/api/health")
+        yield Service("prefect", self._program("prefect", prefect, ready=health))
+        api = self._program("api", ["-m", "api"], ready=answers(f"{self.settings.url}/readyz"))
+        yield Service("api", api, needs=["mongod"])
+        flow_worker = self._program("flow-worker", ["-m", "njangi_flows.worker"], token="flow")
+        yield Service("flow-worker", flow_worker, needs=["api", DEPLOYMENTS])
+        worker = ["-m", "prefect", "worker", "start", "--pool", "python", "--type", "process", "--name", "python"]
+        yield Service("python-worker", self._program("python-worker", worker, token="flow"), needs=["api", DEPLOYMENTS])
+        for number in range(1, self.settings.agents + 1):
+            name = f"agent-{number}"
+            agent_home = self.settings.home / "agents" / str(number)
+            join = ["join", self.settings.url, "--token-file", str(self._token("join")), "--home", str(agent_home)]
+            yield Service(name, self._program(name, ["-m", "njangi_agent", *join, "--slots", "1"]), needs=["api"])
+
+    def _program(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        ready: Callable[[], Awaitable[bool]] | None = None,
+        token: str | None = None,
+    ) -> Process:
+        def child_environment() -> Mapping[str, str]:
+            if token is None:
+                return self.environment()
+            return {**self.environment(), f"NJANGI_{token.upper()}_TOKEN": self._token(token).read_text().strip()}
+
+        return Process(
+            name,
+            [sys.executable, *arguments],
+            child_environment,
+            self._log(name),
+            directory=CHECKOUT,
+            ready=ready,
+        )
+
+    def _log(self, name: str) -> Path:
+        return self.settings.home / "logs" / f"{name}.log"
+
+    def _token(self, name: str) -> Path:
+        return self.settings.home / "tokens" / name
+
+
+def _first(failures: BaseExceptionGroup[StackError | NjangiError]) -> StackError | NjangiError:
+    error: BaseException = failures
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if not isinstance(error, StackError | NjangiError):
+        raise TypeError(f"unexpected {error!r}")
+    return error
+
+
+def _make_home(home: Path) -> None:
+    try:
+        for directory in (home, *(home / name for name in ("logs", "prefect", "tokens", "agents"))):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            directory.chmod(0o700)
+    except OSError as error:
+        raise StackError(f"{home} cannot be used: {error}") from error
+
+
+def _hold(home: Path) -> int:
+    """Return a descriptor whose lock says that this process runs the stack of `home`."""
+    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(descriptor, 32).decode(errors="replace").strip()
+        os.close(descriptor)
+        raise AlreadyRunningError(home, pid or "unknown") from None
+    os.truncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+async def _until_free(port: int, option: str) -> None:
+    deadline = time.monotonic() + PORT_SECONDS
+    while not port_is_free(port):
+        if time.monotonic() > deadline:
+            raise PortTakenError(port, option)
+        await asyncio.sleep(POLL_SECONDS)
