@@ -1,4 +1,4 @@
-"""Start the whole service on this machine: `python -m stack up`."""
+"""Start the whole service on this machine: `python -m stack up`, or show what it does: `python -m stack demo`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from stack import demo
 from stack.errors import StackError
 from stack.settings import Settings
 from stack.supervisor import Stack
@@ -23,12 +24,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start everything and keep it running until Ctrl-C")
     add_settings(up)
+    show = commands.add_parser("demo", help="start everything, run two workflows on local agents, check their answers")
+    add_settings(show)
+    show.set_defaults(home=Path(".njangi") / "demo", port=0, prefect_port=0, agents=demo.AGENTS)
     options = parser.parse_args(arguments)
     try:
-        return asyncio.run(run_up(settings_from(options)))
-    except (StackError, NjangiError) as error:
+        settings = settings_from(options)
+        if options.command == "demo":
+            asyncio.run(demo.demo(settings.resolved(), say))
+            return 0
+        return asyncio.run(run_up(settings))
+    except (StackError, NjangiError, demo.DemoFailedError) as error:
         say(str(error), to_errors=True)
         return 1
+    except KeyboardInterrupt:
+        say("stopped before the end", to_errors=True)
+        return 130
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

@@ -31,19 +31,20 @@ class DemoFailedError(Exception):
     """A run did not complete, or its answer is wrong; the text says which and how."""
 
 
-async def demo(settings: Settings, console: Console) -> None:
+async def demo(settings: Settings, say: Callable[[str], None]) -> None:
     """Start the stack, run both workflows, check and show their answers, stop the stack.
 
     Prints one last line of figures. Raises DemoFailedError or what `Stack` raises.
     """
     start = time.monotonic()
-    async with Stack(settings) as stack:
+    console = Console()
+    async with Stack(settings, say) as stack:
         token = (settings.home / "tokens" / "admin").read_text().strip()
         subtasks, volunteers = await asyncio.to_thread(_both, settings, token, console)
-        console.print("stopping", highlight=False)
+        say("stopping")
         await stack.stop()
     seconds = time.monotonic() - start
-    console.print(f"demo: COMPLETED {subtasks} subtasks by {volunteers} volunteers in {seconds:.0f} s", highlight=False)
+    say(f"demo: COMPLETED {subtasks} subtasks by {volunteers} volunteers in {seconds:.0f} s")
 
 
 def _both(settings: Settings, token: str, console: Console) -> tuple[int, int]:
@@ -59,9 +60,9 @@ def _both(settings: Settings, token: str, console: Console) -> tuple[int, int]:
         _show_census(console, counted)
         _check("stdlib-census", census.problems(counted))
 
-        console.print(f"API: {settings.url}/docs", highlight=False)
+        console.print(f"API: {settings.url}/docs", highlight=False, soft_wrap=True)
         for run in (first, second):
-            console.print(f"{run['name']} in the Prefect UI: {run['prefect_url']}", highlight=False)
+            console.print(f"{run['name']} in the Prefect UI: {run['prefect_url']}", highlight=False, soft_wrap=True)
         done = sum(task["completed"] for run in (first, second) for task in run["tasks"])
         active = [item for item in service.volunteers(1000) if item["completed"]]
     return done, len(active)

@@ -34,19 +34,14 @@ class Process:
         *,
         directory: Path,
         ready: Ready | None = None,
-        orphaned_by: signal.Signals = signal.SIGKILL,
     ) -> None:
-        """`environment` is asked at each start; `ready` is asked until it says yes before `start` returns.
-
-        `orphaned_by` is what the program gets when this process dies: SIGTERM, if it has children to end first.
-        """
+        """`environment` is asked at each start; `ready` is asked until it says yes before `start` returns."""
         self.name = name
         self.log = log
         self._argv = list(argv)
         self._environment = environment
         self._directory = directory
         self._ready = ready
-        self._orphaned_by = orphaned_by
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -69,7 +64,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the supervisor, which stops its children in order
-                preexec_fn=die_with_parent(self._orphaned_by),
+                preexec_fn=die_with_parent(),
             )
         try:
             async with asyncio.timeout(READY_SECONDS):

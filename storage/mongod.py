@@ -130,8 +130,8 @@ def _is_the_pinned_binary(binary: Path) -> bool:
     return True
 
 
-def die_with_parent(by: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
-    """Return a `preexec_fn` that has the kernel signal the child when its parent ends; None where there is none.
+def die_with_parent() -> Callable[[], None] | None:
+    """Return a `preexec_fn` that has the kernel kill the child when its parent ends; None where there is none.
 
     The signal fires when the *thread* that started the child ends: start children from the main thread.
     """
@@ -142,7 +142,7 @@ def die_with_parent(by: signal.Signals = signal.SIGKILL) -> Callable[[], None] |
 
     def ask_the_kernel() -> None:
         set_parent_death_signal = 1
-        prctl(set_parent_death_signal, by)
+        prctl(set_parent_death_signal, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before the kernel was asked
             os._exit(1)
 

@@ -148,7 +148,9 @@ async def _work(who: Identity, home: Path, sandbox: Sandbox, slots: int) -> None
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leave)
-    log.info("working", extra=fields(url=who.url, slots=slots, sandbox=sandbox.name, missing=sandbox.missing))
+    log.info("working", extra=fields(url=who.url, slots=slots, sandbox=sandbox.name))
+    for protection in sandbox.missing:
+        log.warning("a protection is missing on this machine", extra=fields(missing=protection))
     try:
         await agent.run()
     finally:

@@ -3,7 +3,8 @@
 Memory is RLIMIT_DATA (private writable memory), not RLIMIT_AS: runtimes such as Go, Java and Node
 reserve far more address space than they use and die under RLIMIT_AS. Shared memory and the sum over
 several processes are left to `watch`. RLIMIT_NPROC counts processes per sandbox only since Linux
-5.14, and never for root; elsewhere it would count the owner's other processes, so `watch` counts.
+5.14, and never for root; elsewhere it would count the owner's other processes. There `watch` counts, which
+stops a task that starts many processes but not a fork bomb: that starves the watcher, too.
 """
 
 from __future__ import annotations

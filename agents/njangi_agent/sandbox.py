@@ -19,11 +19,13 @@ from njangi_agent.limits import processes_are_counted_per_sandbox
 
 _PROBE_SECONDS = 20
 _TMPFS_BYTES = str(16 * 1024 * 1024)
+_UNCAPPED = "a task can start processes without bound and exhaust this machine; do not run the agent as root"
 _UNSAFE = (
     "tasks can read this account's files, the agent's secret among them",
     "tasks can use the network",
     "tasks can write wherever this account can",
     "a task's background processes may outlive it",
+    _UNCAPPED,
 )
 
 
@@ -91,7 +93,7 @@ class Bubblewrap:
         self.counts_processes = processes_are_counted_per_sandbox()
         self.missing: Tuple[str, ...] = ("system calls are not filtered",)
         if not self.counts_processes:
-            self.missing += ("the number of a task's processes is watched, not capped",)
+            self.missing += (_UNCAPPED,)
 
     @property
     def python(self) -> str:

@@ -1,6 +1,7 @@
 """Notice what no rlimit stops: many processes, their memory together, a folder that fills up.
 
-Samples a few times a second, so it bounds harm rather than preventing it to the byte.
+Samples a few times a second, so it bounds the harm of accidents. A fork bomb that no rlimit caps outruns
+it: only RLIMIT_NPROC (see `limits`) holds that.
 """
 
 from __future__ import annotations

@@ -54,8 +54,9 @@ class _Put:
 class Session:
     """One flow run's calls. Methods that are coroutines run on its own loop."""
 
-    def __init__(self, flow_run: FlowRun, flow_name: str) -> None:
-        self._flow_run = flow_run
+    def __init__(self, flow_run: FlowRun, flow_name: str, after: Session | None = None) -> None:
+        self.flow_run = flow_run
+        self._after = after
         self._flow_name = flow_name
         self._loop = asyncio.new_event_loop()
         self._indexes: Counter[str] = Counter()
@@ -73,7 +74,7 @@ class Session:
 
     @property
     def flow_run_id(self) -> UUID:
-        return self._flow_run.id
+        return self.flow_run.id
 
     def next_index(self, task: str) -> int:
         """Return the next index of a task's calls; their order is what a second start of the flow repeats."""
@@ -190,9 +191,12 @@ class Session:
     async def _carry(self) -> None:
         """Hold the run until the flow run ends."""
         try:
+            if self._after is not None:
+                await asyncio.to_thread(self._after.close)
+                self._after = None
             async with AsyncClientContext() as client_context, FlowService(FlowSettings.from_environment()) as service:
                 self._client_context = client_context
-                run_id = await service.adopt(str(self._flow_run.id), self._flow_name)
+                run_id = await service.adopt(str(self.flow_run.id), self._flow_name)
                 async with hold_run(service, run_id, why_failed=self._why_failed) as held:
                     self._waiting = Waiting(held)
                     self._held.set_result(held)
@@ -212,15 +216,19 @@ class Session:
 
     async def _until_the_end(self) -> None:
         """Wait until the flow run has ended: the engine, in another thread, changes the state of the same object."""
-        while not (self._end.is_set() or (self._flow_run.state is not None and self._flow_run.state.is_final())):
+        while not (self._end.is_set() or _is_final(self.flow_run)):
             try:
                 await asyncio.wait_for(self._end.wait(), WATCH_SECONDS)
             except TimeoutError:
                 continue
 
     def _why_failed(self) -> str | None:
-        state = self._flow_run.state
+        state = self.flow_run.state
         return state.message if state is not None and (state.is_failed() or state.is_crashed()) else None
+
+
+def _is_final(flow_run: FlowRun) -> bool:
+    return flow_run.state is not None and flow_run.state.is_final()
 
 
 _sessions: dict[UUID, Session] = {}
@@ -228,12 +236,16 @@ _sessions_lock = threading.Lock()
 
 
 def session_of(flow_run: FlowRun, flow_name: str) -> Session:
-    """Return the session of a flow run, begun on first use."""
+    """Return the session of a flow run, begun on first use.
+
+    Prefect's engine reads the flow run anew for every start and retry of it, which counts its calls from 0 again.
+    """
     with _sessions_lock:
         session = _sessions.get(flow_run.id)
-        if session is None:
-            session = _sessions[flow_run.id] = Session(flow_run, flow_name)
-        return session
+        if session is not None and session.flow_run is flow_run:
+            return session
+        _sessions[flow_run.id] = begun = Session(flow_run, flow_name, after=session)
+        return begun
 
 
 def _forget(session: Session) -> None:

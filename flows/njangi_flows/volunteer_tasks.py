@@ -77,10 +77,14 @@ class NoFlowError(RuntimeError):
 
 
 class Call:
-    """One call on its way. A plain object, which Prefect passes on without looking inside."""
+    """One call on its way. A plain object, which Prefect passes on without looking inside.
 
-    def __init__(self, session: Session, task: str, index: int) -> None:
+    `earlier_tries` are those that earlier starts of the flow run had: a failure among them is tried again.
+    """
+
+    def __init__(self, session: Session, task: str, index: int, earlier_tries: int) -> None:
         self.session = session
+        self.earlier_tries = earlier_tries
         self.task = task
         self.index = index
         self.last: SettledBatch | None = None
@@ -93,6 +97,8 @@ async def settle(call: Call) -> Any:
         raise call.refused
     try:
         call.last = await call.session.settled(call.task, call.index, call.last.tries if call.last else None)
+        if call.last.completed == 0 and call.last.tries <= call.earlier_tries:
+            call.last = await call.session.settled(call.task, call.index, call.last.tries)
     except StoppedError as stopped:
         if stopped.reason is Stop.CANCELLED:
             return Cancelled(message=str(stopped))
@@ -177,7 +183,8 @@ class VolunteerTask(Task[P, R]):
             raise NoFlowError(self.name)
         definition = self.definition
         session = session_of(context.flow_run, context.flow.name)
-        call = Call(session, self.name, session.next_index(self.name))
+        earlier = max(0, context.flow_run.run_count - 1) * (self.retries + 1)
+        call = Call(session, self.name, session.next_index(self.name), earlier)
         upstream = _futures_in([parameters, wait_for])
         edges = {
             edge.id for value in (parameters, list(wait_for or ())) for edge in collect_task_run_inputs_sync(value)

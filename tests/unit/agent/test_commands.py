@@ -155,6 +155,13 @@ async def test_a_null_character_in_an_argument_cannot_start(boxed: Bench) -> Non
 
 
 @capped
+async def test_a_fork_bomb_ends_and_leaves_nothing(boxed: Bench) -> None:
+    report = await boxed.command("sh", "-c", "b() { b | b & }; b; sleep 30", start_to_close=20)
+    assert report.error is not None
+    assert report.error.type in ("TooManyProcesses", "NonZeroExit", "TimedOut")
+    assert (await boxed.command("echo", "alive")).result == '"alive\\n"'
+
+
 async def test_a_daemon_dies_with_its_task_and_holds_nothing_up(boxed: Bench) -> None:
     mark = f"sleep 5{os.getpid()}"
     report = await boxed.command("sh", "-c", f"setsid {mark} & setsid {mark} & echo done")

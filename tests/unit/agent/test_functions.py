@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Outcome, Report
 
-from .conftest import Bench, capped
+from .conftest import Bench
 
 MIB = 1024 * 1024
 
@@ -165,7 +165,6 @@ async def test_a_function_in_a_box_sees_neither_network_nor_other_files(boxed: B
     assert report.result == "[false,1]"
 
 
-@capped
 async def test_a_function_that_starts_many_processes_fails_alone(boxed: Bench) -> None:
     source = """
 import os, time
@@ -177,7 +176,7 @@ def f(x):
     time.sleep(0 if x else 60)
     return x
 """
-    reports = await boxed.function(source, *calls(2), start_to_close=20)
+    reports = await boxed.function(source, *calls(2), start_to_close=20, memory=4096 * MIB)
     assert reports[0].error is not None
     assert reports[0].error.type in ("TooManyProcesses", "BlockingIOError")
     assert reports[1].result == "1"
