@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query
 from njangi_agent.protocol import is_sha256
 from njangi_flows import spec as specs
-from njangi_flows.spec import InvalidSpecError, Problem, WorkflowSpec
+from njangi_flows.spec import WorkflowSpec
 from pydantic import BaseModel, Field
 
 from api.dependencies import App, Reader, Submitter
@@ -72,12 +72,7 @@ async def start(workflow_id: str, body: Annotated[Start, Body()], app: App, call
     """Start a run of the workflow as it is now."""
     workflow = await app.stores.workflows.get(workflow_id)
     spec = specs.parse(workflow.spec, files=workflow.files.keys())
-    unknown = sorted(body.parameters.keys() - spec.parameters.keys())
-    if unknown:
-        known = ", ".join(sorted(spec.parameters)) or "none"
-        raise InvalidSpecError(
-            [Problem(f"/parameters/{name}", f"the workflow has no such parameter; it has: {known}") for name in unknown]
-        )
+    parameters = specs.run_parameters(spec, body.parameters)
     new = NewRun(
         workflow_id=workflow.id,
         name=workflow.name,
@@ -86,7 +81,7 @@ async def start(workflow_id: str, body: Annotated[Start, Body()], app: App, call
         priority=workflow.priority,
         spec=workflow.spec,
         files=workflow.files,
-        parameters={**spec.parameters, **body.parameters},
+        parameters=parameters,
     )
     tasks = [app.stores.tasks.pending(workflow.id, task, now=utc_now()) for task in _tasks(spec)]
     run = await app.start_run(await app.stores.runs.add(new, tasks, now=utc_now()))
