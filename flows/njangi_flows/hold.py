@@ -18,6 +18,8 @@ from njangi_flows.client import CarriedRun, FlowService, Hold, RunEndedError, Ru
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
+SECONDS_TO_LEAVE = 3.0
+"""How long a process that was asked to leave tries to give a run lease back."""
 LONGEST_LEASE_SECONDS = 25.0
 """How long to wait for a lease that a dead holder may have left behind."""
 
@@ -126,7 +128,11 @@ async def _beat(held: HeldRun) -> None:
 
 
 async def _give_back(held: HeldRun, error: str | None) -> None:
+    patience = SECONDS_TO_LEAVE if held.stop.reason is Stop.LEAVING else None
     try:
-        await held.service.release(held.lease, error)
+        async with asyncio.timeout(patience):
+            await held.service.release(held.lease, error)
+    except TimeoutError:
+        log.warning("the service is away; the run lease will run out instead", extra={"run_id": held.id})
     except (RunLeaseLostError, RunEndedError):
         log.info("the run lease was gone before it was given back", extra={"run_id": held.id})

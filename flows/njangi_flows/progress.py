@@ -14,6 +14,8 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
 log = logging.getLogger(__name__)
 
+SECONDS_WITHOUT = 1.0
+"""What takes less needs no progress bar: making one costs Prefect's server as much as the work itself."""
 SECONDS_BETWEEN_UPDATES = 2.0
 LAST_UPDATE_SECONDS = 2.0
 
@@ -55,6 +57,7 @@ async def shown_progress(flow_run_id: UUID, task: str, total: int) -> AsyncItera
 
 
 async def _show(flow_run_id: UUID, task: str, progress: Progress) -> None:
+    await asyncio.sleep(SECONDS_WITHOUT)
     shown = 0.0
     try:
         async with get_client() as prefect:

@@ -19,7 +19,7 @@ import concurrent.futures
 import functools
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
-from typing import Any, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 from uuid import UUID
 
 from prefect import Task
@@ -27,7 +27,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import RunInput, State
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
-from prefect.futures import PrefectConcurrentFuture, PrefectFuture, PrefectFutureList
+from prefect.futures import PrefectConcurrentFuture, PrefectFuture
 from prefect.states import Cancelled
 from prefect.task_engine import run_task_async
 from prefect.task_runners import TaskRunner
@@ -147,30 +147,24 @@ class VolunteerTask(Task[P, R]):
         """Return the same task with some options changed."""
         return type(self)(self.fn, **{**self._options, **options})
 
-    # Prefect's overloads tell states from results by a literal; one signature serves both here.
-    def __call__(  # type: ignore[override]
-        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
-    ) -> Any:
-        """Have a volunteer run the function, and wait for it."""
-        future = self._submit(get_call_parameters(self.fn, args, kwargs), wait_for)
-        return _state_of(future) if return_state else future.result()
+    if not TYPE_CHECKING:  # For type checkers, calls look as those of any Prefect task.
 
-    def submit(  # type: ignore[override]
-        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
-    ) -> Any:
-        """Have a volunteer run the function; return a Prefect future at once."""
-        future = self._submit(get_call_parameters(self.fn, args, kwargs), wait_for)
-        return _state_of(future) if return_state else future
+        def __call__(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
+            """Have a volunteer run the function, and wait for it."""
+            future = self._submit(get_call_parameters(self.fn, args, kwargs), wait_for)
+            return _state_of(future) if return_state else future.result()
 
-    def map(
-        self, *args: Any, return_state: bool = False, wait_for: Any = None, deferred: bool = False, **kwargs: Any
-    ) -> Any:
-        """Have volunteers run the function for each item of the iterables, as Prefect's `Task.map`."""
-        parameters = get_call_parameters(self.fn, args, kwargs, apply_defaults=False)
-        this: Task[Any, Any] = self
-        with _Runner() as runner:
-            futures: PrefectFutureList[Any] = runner.map(this, parameters, wait_for)
-        return [_state_of(future) for future in futures] if return_state else futures
+        def submit(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
+            """Have a volunteer run the function; return a Prefect future at once."""
+            future = self._submit(get_call_parameters(self.fn, args, kwargs), wait_for)
+            return _state_of(future) if return_state else future
+
+        def map(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
+            """Have volunteers run the function for each item of the iterables, as Prefect's `Task.map`."""
+            parameters = get_call_parameters(self.fn, args, kwargs, apply_defaults=False)
+            with _Runner() as runner:
+                futures = runner.map(self, parameters, wait_for)
+            return [_state_of(future) for future in futures] if return_state else futures
 
     def _submit(
         self,

@@ -26,11 +26,15 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import AsyncClientContext
 from prefect.exceptions import Abort, Pause, PrefectException
 from prefect.flow_engine import run_flow_async
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import (
+    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
 from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from njangi_flows.hold import Stop, StopSignal, stop_signal
+from njangi_flows.hold import SECONDS_TO_LEAVE, Stop, StopSignal, stop_signal
 from njangi_flows.run_workflow import RunLeftError, run_workflow
 
 log = logging.getLogger(__name__)
@@ -41,6 +45,8 @@ SYNC_SECONDS = 30.0
 CANCELLING_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 5.0
 """Between tries while the Prefect server is away."""
+LONGEST_LEAVING_SECONDS = 10.0
+"""After that a worker that was asked to leave just ends: runs survive that too."""
 ENTRYPOINT = f"{run_workflow.fn.__module__}.{run_workflow.fn.__qualname__}"
 
 
@@ -61,9 +67,31 @@ class NjangiWorkerResult(BaseWorkerResult):
     """What a run left behind: nothing but its id."""
 
 
-class NjangiWorker(BaseWorker[BaseJobConfiguration, BaseVariables, NjangiWorkerResult]):
+class NjangiJobConfiguration(BaseJobConfiguration):
+    """What belongs to a flow run. No process starts, so none of the environment that Prefect prepares is needed;
+    putting it together would be most of a run's CPU time here."""
+
+    def prepare_for_flow_run(
+        self,
+        flow_run: FlowRun,
+        deployment: Any = None,
+        flow: Any = None,
+        work_pool: Any = None,
+        worker_name: str | None = None,
+        worker_id: UUID | None = None,
+    ) -> None:
+        self._related_objects = {"deployment": deployment, "flow": flow, "flow-run": flow_run}
+
+    @property
+    def entrypoint(self) -> str | None:
+        """The flow that the deployment names."""
+        deployment: Any = self._related_objects.get("deployment")
+        return None if deployment is None else deployment.entrypoint
+
+
+class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorkerResult]):
     type = "njangi"
-    job_configuration = BaseJobConfiguration
+    job_configuration = NjangiJobConfiguration
     _description = "Carries Njangi's compiled workflows in the worker's own process."
     _display_name = "Njangi"
 
@@ -72,10 +100,11 @@ class NjangiWorker(BaseWorker[BaseJobConfiguration, BaseVariables, NjangiWorkerR
         self._carried: dict[UUID, StopSignal] = {}
 
     async def run(
-        self, flow_run: FlowRun, configuration: BaseJobConfiguration, task_status: TaskStatus[Any] | None = None
+        self, flow_run: FlowRun, configuration: NjangiJobConfiguration, task_status: TaskStatus[Any] | None = None
     ) -> NjangiWorkerResult:
         """Carry one flow run to its end, or until this worker leaves."""
-        _refuse_foreign_flow(configuration)
+        if configuration.entrypoint != ENTRYPOINT:
+            raise ForeignFlowError(configuration.entrypoint)
         stop = self._carried[flow_run.id] = StopSignal()
         stop_signal.set(stop)
         if task_status is not None:
@@ -92,10 +121,17 @@ class NjangiWorker(BaseWorker[BaseJobConfiguration, BaseVariables, NjangiWorkerR
             del self._carried[flow_run.id]
         return NjangiWorkerResult(status_code=0, identifier=str(flow_run.id))
 
+    async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
+        """Leave out Prefect's state between Pending and Running, a write and an event a run: nothing is submitted."""
+
     async def _hand_on(self, flow_run: FlowRun) -> None:
         """Let another worker take the flow run up at once."""
         state: State[Any] = AwaitingRetry(message="its worker left; another one goes on")
-        await self.client.set_flow_run_state(flow_run.id, state, force=True)
+        try:
+            async with asyncio.timeout(SECONDS_TO_LEAVE):
+                await self.client.set_flow_run_state(flow_run.id, state, force=True)
+        except (TimeoutError, httpx.HTTPError) as error:
+            log.warning("a flow run was left", extra={"flow_run_id": str(flow_run.id), "reason": repr(error)})
 
     async def serve(self, leave: asyncio.Event) -> None:
         """Take up flow runs until `leave` is set, then stop those under way so that another worker can go on.
@@ -133,13 +169,6 @@ class NjangiWorker(BaseWorker[BaseJobConfiguration, BaseVariables, NjangiWorkerR
                 stop.set(Stop.CANCELLED)
 
 
-def _refuse_foreign_flow(configuration: BaseJobConfiguration) -> None:
-    deployment: Any = configuration._related_objects.get("deployment")
-    entrypoint = deployment.entrypoint if deployment is not None else None
-    if entrypoint != ENTRYPOINT:
-        raise ForeignFlowError(entrypoint)
-
-
 async def _patiently(step: Callable[[], Awaitable[object]], seconds: float) -> None:
     """Do `step` every `seconds`, less often while it fails."""
     failures = 0
@@ -158,7 +187,10 @@ async def _patiently(step: Callable[[], Awaitable[object]], seconds: float) -> N
 async def serve(name: str, pool: str, leave: asyncio.Event) -> None:
     """Run a worker until `leave` is set; all its flow runs share one connection to Prefect."""
     # The run lease says whether a run is carried; Prefect's heartbeats would cost a thread a run to say it again.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    # The server may be away when a worker starts, so its version is not asked for.
+    with temporary_settings(
+        {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False}
+    ):
         async with AsyncClientContext():
             await NjangiWorker(work_pool_name=pool, name=name).serve(leave)
 
@@ -181,6 +213,7 @@ def _until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]])
     """
     loop = asyncio.new_event_loop()
     leave = asyncio.Event()
+    asked = threading.Event()
     failures: list[BaseException] = []
 
     def run() -> None:
@@ -193,14 +226,19 @@ def _until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]])
             loop.close()
 
     def stop(number: int, frame: object) -> None:
+        asked.set()
         loop.call_soon_threadsafe(leave.set)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    thread = threading.Thread(target=run, name="worker")
+    thread = threading.Thread(target=run, name="worker", daemon=True)
     thread.start()
-    while thread.is_alive():
-        thread.join(timeout=1.0)
+    while thread.is_alive() and not asked.is_set():
+        thread.join(timeout=0.2)
+    thread.join(LONGEST_LEAVING_SECONDS)
+    if thread.is_alive():
+        log.warning("left without a word: what was asked to answer does not")
+        os._exit(1)
     if failures:
         raise failures[0]
 

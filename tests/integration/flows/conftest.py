@@ -67,9 +67,9 @@ async def _deploy() -> None:
         )
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def worker(stack: Stack) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A flow worker for the session."""
+    """A flow worker for the tests of a module."""
     async with stack.worker("worker") as child:
         yield child
 

@@ -1,0 +1,107 @@
+"""What becomes of runs when their worker leaves, dies or loses the run lease."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.flows.stack_under_test import Stack, SubtaskError, Volunteer, process
+
+pytestmark = pytest.mark.usefixtures("volunteer")
+
+
+def fails_once(parameters: dict[str, Any], attempt: int) -> Any:
+    if attempt == 1:
+        raise SubtaskError("NonZeroExit", "exit status 1")
+    return "late"
+
+
+async def submit_a_run_that_takes_a_while(stack: Stack, volunteer: Volunteer) -> str:
+    """Return a run whose first task is done and whose second one waits three seconds for its next try."""
+    stack.behaviours["gate"] = fails_once
+    stack.behaviours["first"] = lambda parameters, attempt: parameters["part"]
+    run_id = await stack.submit(
+        {"name": "first", "command": ["first", "{part}"], "split": {"range": 3}},
+        {"name": "gate", "command": ["gate"], "dependencies": ["first"], "retry": {"initial_interval": 3}},
+    )
+    async with asyncio.timeout(30):
+        while f"{run_id}/gate/0" not in volunteer.attempts:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+    return run_id
+
+
+async def assert_it_was_finished_without_doing_anything_twice(stack: Stack, volunteer: Volunteer, run_id: str) -> None:
+    run = await stack.ended(run_id)
+    assert (run["status"], run["error"]) == ("COMPLETED", None)
+    assert await stack.results(run_id) == {"first": [0, 1, 2], "gate": "late"}
+    assert [volunteer.attempts[f"{run_id}/first/{index}"] for index in range(3)] == [1, 1, 1]
+    assert volunteer.attempts[f"{run_id}/gate/0"] == 2
+    rows = await stack.task_runs(run_id, 5)
+    assert sorted(row["name"] for row in rows) == ["first [0]", "first [1]", "first [2]", "first aggregate", "gate"]
+    assert {row["state_type"] for row in rows} == {"COMPLETED"}
+
+
+async def test_a_worker_that_is_told_to_leave_hands_its_runs_on(stack: Stack, volunteer: Volunteer) -> None:
+    async with stack.worker("leaving") as worker:
+        run_id = await submit_a_run_that_takes_a_while(stack, volunteer)
+        worker.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(worker.wait(), 10) == 0
+        assert (await stack.flow_run(run_id))["state_name"] == "AwaitingRetry"
+    async with stack.worker("next"):
+        await assert_it_was_finished_without_doing_anything_twice(stack, volunteer, run_id)
+
+
+async def test_a_run_goes_on_after_its_worker_was_killed(stack: Stack, volunteer: Volunteer) -> None:
+    async with stack.worker("killed") as worker:
+        run_id = await submit_a_run_that_takes_a_while(stack, volunteer)
+        worker.kill()
+        await worker.wait()
+    await reschedule(stack, run_id)
+    async with stack.worker("killed"):
+        await assert_it_was_finished_without_doing_anything_twice(stack, volunteer, run_id)
+
+
+async def test_a_worker_that_lost_the_run_lease_stops_and_leaves_the_run_alone(
+    stack: Stack, volunteer: Volunteer
+) -> None:
+    async with stack.worker("fenced"):
+        stack.behaviours["first"] = lambda parameters, attempt: 1
+        run_id = await stack.submit(
+            {"name": "first", "command": ["first"]},
+            {"name": "never", "command": ["x"], "dependencies": ["first"], "resources": {"cpu": 1000}},
+        )
+        await stack.when(run_id, lambda run: run["tasks"][1]["status"] == "RUNNING")
+        async with stack.http("flow") as http:
+            taken = (await http.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "fenced"})).raise_for_status()
+            token = {"Njangi-Run-Token": taken.json()["token"]}
+            await asyncio.sleep(7)
+            (await http.post(f"/v1/flow/runs/{run_id}:beat", json={}, headers=token)).raise_for_status()
+        assert (await stack.flow_run(run_id))["state_type"] == "RUNNING"
+    assert (await stack.flow_run(run_id))["state_type"] == "RUNNING"
+    async with stack.http("admin") as admin:
+        (await admin.post(f"/v1/runs/{run_id}:cancel")).raise_for_status()
+
+
+async def test_a_worker_leaves_though_nobody_answers_it(stack: Stack, tmp_path: Path) -> None:
+    nobody = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "NJANGI_URL": "http://127.0.0.1:9"}
+    log = tmp_path / "worker.log"
+    async with process("njangi_flows.worker", {**stack.environment, **nobody}, log=log) as worker:
+        await asyncio.sleep(6)
+        assert worker.returncode is None
+        worker.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(worker.wait(), 15)
+
+
+async def reschedule(stack: Stack, run_id: str) -> None:
+    """Ask Prefect to run the flow run again, as the service does for a run that nobody carries."""
+    flow_run = await stack.flow_run(run_id)
+    async with httpx.AsyncClient(base_url=stack.prefect_api) as http:
+        state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
+        body = {"state": state, "force": True}
+        (await http.post(f"/flow_runs/{flow_run['id']}/set_state", json=body)).raise_for_status()
