@@ -63,9 +63,14 @@ def _both(settings: Settings, token: str, console: Console) -> tuple[int, int]:
         console.print(f"API: {settings.url}/docs", highlight=False, soft_wrap=True)
         for run in (first, second):
             console.print(f"{run['name']} in the Prefect UI: {run['prefect_url']}", highlight=False, soft_wrap=True)
-        done = sum(task["completed"] for run in (first, second) for task in run["tasks"])
-        active = [item for item in service.volunteers(1000) if item["completed"]]
-    return done, len(active)
+        done = [
+            subtask
+            for run in (first, second)
+            for task in run["tasks"]
+            for subtask in service.subtasks(run["id"], task["name"])
+            if subtask["status"] == "COMPLETED"
+        ]
+    return len(done), len({subtask["assigned_to"] for subtask in done})
 
 
 def _submit(service: Service, file: Path) -> str:

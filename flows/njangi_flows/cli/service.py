@@ -52,6 +52,17 @@ class Service:
     def volunteers(self, limit: int) -> list[dict[str, Any]]:
         return self._list("volunteers", "/v1/volunteers", limit)
 
+    def subtasks(self, run_id: str, task: str) -> Iterator[dict[str, Any]]:
+        """Yield a task's subtasks in order, asking for them page by page."""
+        after = -1
+        while True:
+            parameters: dict[str, Any] = {"task": task, "after": after, "limit": 1000}
+            page = self._object("GET", f"/v1/runs/{_segment(run_id)}/subtasks", params=parameters)
+            yield from page["subtasks"]
+            if page["next"] is None:
+                return
+            after = page["next"]
+
     def results(self, run_id: str) -> dict[str, Any]:
         return self._object("GET", f"/v1/runs/{_segment(run_id)}/results")
 
