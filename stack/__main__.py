@@ -98,7 +98,7 @@ def where(settings: Settings) -> str:
     return "\n".join(
         [
             "",
-            f"  console and API  {settings.url}",
+            f"  API              {settings.url}",
             f"  API reference    {settings.url}/docs",
             f"  Prefect          {settings.prefect_url}",
             f"  tokens           {settings.home / 'tokens'}",
