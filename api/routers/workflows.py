@@ -8,15 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query
 from njangi_agent.protocol import is_sha256
 from njangi_flows import spec as specs
-from njangi_flows.spec import WorkflowSpec
 from pydantic import BaseModel, Field
 
 from api.dependencies import App, Reader, Submitter
 from api.errors import MissingFilesError
 from api.routers.runs import RunView, view
 from api.services import Services, utc_now
-from storage.runs import NewRun
-from storage.tasks import NewTask
+from api.submission import submit_run
 from storage.workflows import NewWorkflow, Workflow
 
 router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
@@ -71,21 +69,7 @@ async def edit(workflow_id: str, body: Annotated[WorkflowBody, Body()], app: App
 async def start(workflow_id: str, body: Annotated[Start, Body()], app: App, caller: Submitter) -> RunView:
     """Start a run of the workflow as it is now."""
     workflow = await app.stores.workflows.get(workflow_id)
-    spec = specs.parse(workflow.spec, files=workflow.files.keys())
-    parameters = specs.run_parameters(spec, body.parameters)
-    new = NewRun(
-        workflow_id=workflow.id,
-        name=workflow.name,
-        version=workflow.version,
-        owner=caller.name,
-        priority=workflow.priority,
-        spec=workflow.spec,
-        files=workflow.files,
-        parameters=parameters,
-    )
-    tasks = [app.stores.tasks.pending(workflow.id, task, now=utc_now()) for task in _tasks(spec)]
-    run = await app.start_run(await app.stores.runs.add(new, tasks, now=utc_now()))
-    return await view(app, run)
+    return await view(app, await submit_run(app, workflow, body.parameters, owner=caller.name))
 
 
 async def _new(app: Services, body: WorkflowBody) -> NewWorkflow:
@@ -109,23 +93,6 @@ async def _new(app: Services, body: WorkflowBody) -> NewWorkflow:
             "storage": max(item.storage for item in resources),
         },
     )
-
-
-def _tasks(spec: WorkflowSpec) -> list[NewTask]:
-    return [
-        NewTask(
-            name=task.name,
-            command=task.command,
-            parameters=task.parameters,
-            dependencies=list(task.dependencies),
-            required_resources={
-                "cpu": task.resources.cpu,
-                "memory": task.resources.memory,
-                "storage": task.resources.storage,
-            },
-        )
-        for task in spec.tasks
-    ]
 
 
 def _view(workflow: Workflow) -> dict[str, Any]:
