@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 OVERLAP = timedelta(seconds=60)
 RECONNECT_SECONDS = 2.0
 SWEEP_SECONDS = 10.0
+SWEPT_AT_ONCE = 200
 
 _RUN_STATUS = {
     "SCHEDULED": RunStatus.SUBMITTED,
@@ -34,7 +35,7 @@ _RUN_STATUS = {
     "COMPLETED": RunStatus.COMPLETED,
     "FAILED": RunStatus.FAILED,
 }
-"""CRASHED is missing: the flow's process was lost, which does not end the run (see the reconciler)."""
+"""CRASHED is missing: it does not end the run (see coordinator.reconciler)."""
 _LAST_OF_TASKS = {
     RunStatus.COMPLETED: TaskStatus.COMPLETED,
     RunStatus.FAILED: TaskStatus.SKIPPED,
@@ -70,20 +71,35 @@ class Mirror:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                runs = await self._stores.runs.unfinished(limit=200)
-                ids = [run.prefect_flow_run_id for run in runs if run.prefect_flow_run_id]
-                for state in await self._prefect.flow_run_states(ids) if ids else ():
-                    await self.take(state)
+                await self._sweep()
             except (PrefectUnavailableError, StorageUnavailableError) as error:
                 log.warning("the sweep of runs failed: %s", error)
 
+    async def _sweep(self) -> None:
+        runs = await self._stores.runs.unfinished(limit=SWEPT_AT_ONCE)
+        while runs:
+            ids = [run.prefect_flow_run_id for run in runs if run.prefect_flow_run_id]
+            for state in await self._prefect.flow_run_states(ids) if ids else ():
+                await self.take(state)
+            runs = await self._stores.runs.unfinished(after=runs[-1].id, limit=SWEPT_AT_ONCE)
+
     async def take(self, state: FlowRunState) -> None:
         """Copy one state of a flow run. Repeating, or an older one after a newer, changes nothing."""
+        now = self._clock()
+        if state.type == "CRASHED":
+            await self._contradict(state, now)
         status = _RUN_STATUS.get(state.type)
         if status is None:
             return
-        now = self._clock()
         run = await self._stores.runs.follow(state, status, now=now)
         if run is not None and run.status in ENDED:
             await self._stores.ledger.write(lambda turn: self._stores.subtasks.cancel(turn, run.id, now=now))
             await self._stores.tasks.end(run.id, _LAST_OF_TASKS[run.status], now=now)
+
+    async def _contradict(self, state: FlowRunState, now: datetime) -> None:
+        """Tell Prefect that a flow runs which it took for crashed: after an outage it misses heartbeats that were sent.
+
+        Where the flow's process is gone after all, its run lease ends soon, and the reconciler goes on from there.
+        """
+        if await self._stores.runs.is_held(state.flow_run_id, now=now):
+            await self._prefect.set_state(state.flow_run_id, "RUNNING", "its flow worker is at work")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,12 +15,12 @@ from datetime import UTC, datetime
 from api.mirror import Mirror
 from api.prefect import Prefect, PrefectUnavailableError
 from api.settings import Settings
-from coordinator.decisions.recovery import Recovery, recovery
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
+from coordinator.reconciler import Reconciler
 from storage.errors import NjangiError, StorageUnavailableError
 from storage.ledger import Turn
-from storage.runs import FlowRunState, Run
+from storage.runs import Run
 from storage.stores import Stores, open_stores
 from storage.subtask_models import Batch
 from storage.users import Role, new_token
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 EXPIRY_SECONDS = 1.0
 BOOKS_SECONDS = 5.0
-REPAIR_SECONDS = 5.0
+REPAIR_SECONDS = 1.0
 
 
 def utc_now() -> datetime:
@@ -66,6 +67,26 @@ class Settlements:
                     del self.waiting[id_]
 
 
+class Bell:
+    """Lets callers wait for the next ring, and tells those that come late that it rang meanwhile."""
+
+    def __init__(self) -> None:
+        self.rings = 0
+        self._next = asyncio.Event()
+
+    def ring(self) -> None:
+        self.rings += 1
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait(self, heard: int, seconds: float) -> int:
+        """Return how often it has rung: at once if that is not `heard`, else after a ring or `seconds`."""
+        if heard == self.rings:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._next.wait(), seconds)
+        return self.rings
+
+
 class Services:
     """Stores, dispatcher, mirror and their loops."""
 
@@ -77,6 +98,8 @@ class Services:
         self.dispatcher = Dispatcher(stores.ledger, stores.subtasks, stores.volunteers, self.definitions, utc_now)
         self.mirror = Mirror(prefect, stores, utc_now)
         self.settlements = Settlements()
+        self.flow_runs = Bell()
+        self.reconciler = Reconciler(stores, prefect, utc_now, secrets.token_hex(8), self.flow_runs.ring)
         self.leaving = False
 
     def leave(self) -> None:
@@ -84,15 +107,15 @@ class Services:
         self.leaving = True
         self.dispatcher.leave()
         self.settlements.everything_may_have()
+        self.flow_runs.ring()
 
     async def start_run(self, run: Run) -> Run:
-        """Create the Prefect flow run of a run; if Prefect is away, the repair loop does it later."""
+        """Create the Prefect flow run of a run; if Prefect is away, the reconciler does it later."""
         try:
-            flow_run_id = await self.prefect.create_flow_run(run.id, run.name, [f"workflow:{run.workflow_id}"])
+            await self.reconciler.submit(run)
         except PrefectUnavailableError as error:
-            log.warning("run %s waits for Prefect: %s", run.id, error)
+            log.warning("a run waits for Prefect", extra={"run_id": run.id, "reason": str(error)})
             return run
-        await self.stores.runs.set_flow_run(run.id, flow_run_id, now=utc_now())
         return await self.stores.runs.get(run.id)
 
     async def cancel_run(self, run_id: str, by: str) -> Run:
@@ -131,35 +154,6 @@ class Services:
         if await self.stores.subtasks.expire(now=utc_now()):
             self.dispatcher.work_opened()
 
-    async def repair(self) -> None:
-        """Finish half-done submissions and have runs that nobody carries run again."""
-        now = utc_now()
-        unfinished = await self.stores.runs.unfinished(limit=100)
-        for run in unfinished:
-            if run.prefect_flow_run_id is None and not run.cancel_requested:
-                await self.start_run(run)
-        orphans = {
-            run.prefect_flow_run_id: run
-            for run in unfinished
-            if run.prefect_flow_run_id and await self.stores.runs.claim_orphan(run, now=now)
-        }
-        for state in await self.prefect.flow_run_states(list(orphans)) if orphans else ():
-            await self._recover(orphans[state.flow_run_id], state, now)
-
-    async def _recover(self, run: Run, state: FlowRunState, now: datetime) -> None:
-        if run.cancel_requested:
-            await self.prefect.set_state(state.flow_run_id, "CANCELLED", "Cancelled through Njangi")
-            return
-        decision = recovery(state.type, (now - state.at).total_seconds(), run.attempt)
-        if decision is Recovery.RESCHEDULE:
-            log.warning("run %s has lost its flow worker and is scheduled again", run.id)
-            await self.prefect.set_state(
-                state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry"
-            )
-        elif decision is Recovery.GIVE_UP:
-            reason = f"the run was given up: its flow worker was lost {run.attempt} times"
-            await self.prefect.set_state(state.flow_run_id, "FAILED", reason)
-
 
 async def _forever(work: Callable[[], Awaitable[None]], every: float, name: str) -> None:
     """Do `work` again and again; what cannot be done now is logged once a failure and tried again."""
@@ -186,7 +180,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             _forever(services.watch_batches, 0.5, "watching batches"),
             _forever(services.expire_leases, EXPIRY_SECONDS, "expiring leases"),
             _forever(services.dispatcher.keep_books, BOOKS_SECONDS, "writing down who was seen"),
-            _forever(services.repair, REPAIR_SECONDS, "repairing runs"),
+            _forever(services.reconciler.tick, REPAIR_SECONDS, "repairing runs"),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:

@@ -17,7 +17,8 @@ from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import NotFoundError, RunEndedError, RunHeldError, RunLeaseLostError
 from storage.ledger import Ledger, Turn
 
-RUN_LEASE = timedelta(seconds=15)
+RUN_LEASE = timedelta(seconds=10)
+"""How long a flow may be silent before another may carry its run: three of its beats."""
 
 
 class RunStatus(enum.StrEnum):
@@ -69,6 +70,7 @@ class Run:
     prefect_flow_run_id: str | None
     cancel_requested: bool
     attempt: int
+    recoveries: int
     error: str | None
     created_at: datetime
     started_at: datetime | None
@@ -113,6 +115,7 @@ class RunStore:
             "parameters": json.dumps(new.parameters),
             "cancel_requested": False,
             "attempt": 0,
+            "recoveries": 0,
             "error": None,
             "created_at": now,
             "updated_at": now,
@@ -164,23 +167,70 @@ class RunStore:
         with unavailable_is_ours():
             return [_run(item) async for item in self._runs.find().sort("created_at", -1).limit(limit)]
 
-    async def unfinished(self, *, limit: int) -> list[Run]:
-        """Return runs that have not ended, those untouched for longest first."""
-        query = {"status": {"$nin": list(ENDED)}}
+    async def unfinished(self, *, after: str = "", limit: int) -> list[Run]:
+        """Return runs that have not ended, in the order of their ids, from `after` on."""
+        query = {"_id": {"$gt": after}, "status": {"$nin": list(ENDED)}}
         with unavailable_is_ours():
-            return [_run(item) async for item in self._runs.find(query).sort("updated_at", 1).limit(limit)]
+            return [_run(item) async for item in self._runs.find(query).sort("_id", 1).limit(limit)]
 
-    async def claim_orphan(self, run: Run, *, now: datetime) -> bool:
-        """Whether nobody has held or touched the run for RUN_LEASE; then it counts as touched, so one caller wins."""
+    async def unsubmitted(self, *, before: datetime, limit: int) -> list[Run]:
+        """Return runs written before that time for which Prefect has no flow run yet."""
+        query = {
+            "status": {"$in": [RunStatus.SUBMITTED]},
+            "updated_at": {"$lt": before},
+            "prefect_flow_run_id": None,
+            "cancel_requested": False,
+        }
+        with unavailable_is_ours():
+            return [_run(item) async for item in self._runs.find(query).limit(limit)]
+
+    async def claim_orphans(self, *, now: datetime, limit: int) -> list[Run]:
+        """Return runs that nobody has held or touched for RUN_LEASE; they count as touched then, so one caller wins."""
         idle = {
-            "_id": run.id,
             "status": {"$nin": list(ENDED)},
             "updated_at": {"$lt": now - RUN_LEASE},
             "$or": [{"hold": None}, {"hold.until": {"$lt": now}}],
         }
+        claimed: list[Run] = []
         with unavailable_is_ours():
-            outcome = await self._runs.update_one(idle, {"$set": {"updated_at": now}})
-        return outcome.modified_count == 1
+            async for document in self._runs.find(idle).sort("updated_at", 1).limit(limit):
+                mine = {**idle, "_id": document["_id"]}
+                outcome = await self._runs.update_one(mine, {"$set": {"updated_at": now}})
+                if outcome.modified_count:
+                    claimed.append(_run(document))
+        return claimed
+
+    async def is_held(self, flow_run_id: str, *, now: datetime) -> bool:
+        """Whether the run of a flow run has not ended and its run lease lasts."""
+        held = {"prefect_flow_run_id": flow_run_id, "status": {"$nin": list(ENDED)}, "hold.until": {"$gte": now}}
+        with unavailable_is_ours():
+            return await self._runs.find_one(held, {"_id": 1}) is not None
+
+    async def count_recovery(self, run_id: str, state: str, *, now: datetime) -> None:
+        """Log that a run is scheduled again after its flow, in Prefect's `state`, lost its worker."""
+
+        async def count(turn: Turn) -> None:
+            document = await self._runs.find_one_and_update(
+                {"_id": run_id},
+                {"$inc": {"recoveries": 1}, "$set": {"updated_at": now}},
+                return_document=ReturnDocument.AFTER,
+                session=turn.session,
+            )
+            if document is not None:
+                turn.tell("run.recovered", now, run_id=run_id, state=state, recoveries=document["recoveries"])
+
+        await self._ledger.write(count)
+
+    async def forget_flow_run(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
+        """Let a run have a new flow run in place of one that Prefect does not know any more."""
+        lost = {"_id": run_id, "prefect_flow_run_id": flow_run_id}
+        change = {"$set": {"status": RunStatus.SUBMITTED, "updated_at": now}, "$unset": {"prefect_flow_run_id": ""}}
+
+        async def forget(turn: Turn) -> None:
+            if (await self._runs.update_one(lost, change, session=turn.session)).modified_count:
+                turn.tell("run.submitted", now, run_id=run_id, lost_flow_run=flow_run_id)
+
+        await self._ledger.write(forget)
 
     async def set_flow_run(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
         """Note which Prefect flow run carries the run."""
@@ -336,6 +386,7 @@ def _run(document: Document) -> Run:
         prefect_flow_run_id=document.get("prefect_flow_run_id"),
         cancel_requested=document["cancel_requested"],
         attempt=document["attempt"],
+        recoveries=document["recoveries"],
         error=document["error"],
         created_at=document["created_at"],
         started_at=document["started_at"],

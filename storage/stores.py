@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from storage.blobs import BlobStore
 from storage.database import Database, open_database, unavailable_is_ours
+from storage.leaders import LeaderStore
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from storage.subtasks import SubtaskStore
@@ -29,6 +30,7 @@ class Stores:
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database)
         self.blobs = BlobStore(database)
+        self.leaders = LeaderStore(database)
 
     async def prepare(self) -> None:
         """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""

@@ -62,9 +62,20 @@ class Waiting(BaseModel):
     seconds: Annotated[float, Field(ge=0)] = 20.0
 
 
+class Listening(BaseModel):
+    heard: int = -1
+    seconds: Annotated[float, Field(ge=0)] = 20.0
+
+
 class Requeue(BaseModel):
     batch: str
     try_: Annotated[int, Field(alias="try", ge=2)]
+
+
+@router.post("/flow-runs:wait")
+async def wait_for_flow_runs(body: Listening, app: App, _: Flow) -> dict[str, int]:
+    """Wait until Prefect has new flow runs for the flow workers; `heard` is what the last answer said."""
+    return {"heard": await app.flow_runs.wait(body.heard, min(body.seconds, LONGEST_WAIT))}
 
 
 @router.post("/runs:adopt")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 
-MOST_ATTEMPTS = 10
-"""How many times a run is taken up before it FAILS with the reason."""
+MOST_RECOVERIES = 10
+"""How many times a run's flow worker may be lost before the run FAILS with the reason."""
 PENDING_SECONDS = 30.0
 """How long a flow run may be PENDING: a worker takes seconds, so after that it has lost it."""
 
@@ -16,12 +16,12 @@ class Recovery(enum.Enum):
     GIVE_UP = "GIVE_UP"
 
 
-def recovery(state: str, seconds: float, attempt: int) -> Recovery:
+def recovery(state: str, seconds: float, recoveries: int) -> Recovery:
     """Return what to do with a run without a holder whose flow run has been in `state` for `seconds`.
 
-    `state` is Prefect's state type; `attempt` counts how often the run was taken up.
+    `state` is Prefect's state type; `recoveries` counts how often the run was rescheduled before.
     """
     stuck = state in ("RUNNING", "CRASHED") or (state == "PENDING" and seconds > PENDING_SECONDS)
     if not stuck:
         return Recovery.WAIT
-    return Recovery.GIVE_UP if attempt >= MOST_ATTEMPTS else Recovery.RESCHEDULE
+    return Recovery.GIVE_UP if recoveries >= MOST_RECOVERIES else Recovery.RESCHEDULE

@@ -152,6 +152,10 @@ class _Adopted(BaseModel):
     id: str
 
 
+class _Heard(BaseModel):
+    heard: int
+
+
 class _Beat(BaseModel):
     cancel: bool = False
 
@@ -211,6 +215,12 @@ class FlowService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._http.aclose()
+
+    async def wait_for_flow_runs(self, heard: int, seconds: float) -> int:
+        """Wait up to `seconds` for new flow runs in Prefect; return what to pass as `heard` the next time."""
+        body = {"heard": heard, "seconds": seconds}
+        answer = await self._call("POST", "/v1/flow/flow-runs:wait", body, seconds=seconds + 20)
+        return _Heard.model_validate_json(answer).heard
 
     async def adopt(self, prefect_flow_run_id: str, name: str) -> str:
         """Return the id of the run of an engineer's own flow run, made on first use."""

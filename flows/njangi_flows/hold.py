@@ -17,10 +17,10 @@ from njangi_flows.client import CarriedRun, FlowService, Hold, RunEndedError, Ru
 
 log = logging.getLogger(__name__)
 
-BEAT_SECONDS = 5.0
+BEAT_SECONDS = 3.0
 SECONDS_TO_LEAVE = 3.0
 """How long a process that was asked to leave tries to give a run lease back."""
-LONGEST_LEASE_SECONDS = 25.0
+LONGEST_LEASE_SECONDS = 20.0
 """How long to wait for a lease that a dead holder may have left behind."""
 
 

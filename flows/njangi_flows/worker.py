@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -34,13 +35,17 @@ from prefect.settings import (
 from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+from njangi_flows.client import FlowService
 from njangi_flows.hold import SECONDS_TO_LEAVE, Stop, StopSignal, stop_signal
 from njangi_flows.run_workflow import RunLeftError, run_workflow
+from njangi_flows.settings import FlowSettings
 
 log = logging.getLogger(__name__)
 
 POOL = "njangi"
-QUERY_SECONDS = 0.5
+QUERY_SECONDS = 5.0
+"""Between looks for flow runs; those of our own service are told of at once."""
+LISTEN_SECONDS = 50.0
 SYNC_SECONDS = 30.0
 CANCELLING_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 5.0
@@ -139,14 +144,16 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         The Prefect server may be away for any time at any moment.
         """
         async with self:
+            told = asyncio.Event()
             loops = [
-                asyncio.create_task(_patiently(loop, seconds))
-                for loop, seconds in (
-                    (self.get_and_submit_flow_runs, QUERY_SECONDS),
-                    (self._sync_and_initialize, SYNC_SECONDS),
-                    (self._stop_cancelling, CANCELLING_SECONDS),
+                asyncio.create_task(_patiently(loop, seconds, early))
+                for loop, seconds, early in (
+                    (self.get_and_submit_flow_runs, QUERY_SECONDS, told),
+                    (self._sync_and_initialize, SYNC_SECONDS, None),
+                    (self._stop_cancelling, CANCELLING_SECONDS, None),
                 )
             ]
+            loops.append(asyncio.create_task(_listen(told)))
             await leave.wait()
             for loop in loops:
                 loop.cancel()
@@ -169,8 +176,19 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
                 stop.set(Stop.CANCELLED)
 
 
-async def _patiently(step: Callable[[], Awaitable[object]], seconds: float) -> None:
-    """Do `step` every `seconds`, less often while it fails."""
+async def _listen(told: asyncio.Event) -> None:
+    """Set `told` whenever the service says that there are new flow runs."""
+    async with FlowService(FlowSettings.from_environment()) as service:
+        heard = -1
+        while True:
+            before, heard = heard, await service.wait_for_flow_runs(heard, LISTEN_SECONDS)
+            if heard != before:
+                told.set()
+
+
+async def _patiently(step: Callable[[], Awaitable[object]], seconds: float, early: asyncio.Event | None = None) -> None:
+    """Do `step` every `seconds` and whenever `early` is set, less often while it fails."""
+    early = early or asyncio.Event()
     failures = 0
     while True:
         try:
@@ -180,8 +198,10 @@ async def _patiently(step: Callable[[], Awaitable[object]], seconds: float) -> N
             failures += 1
             if failures == 3:
                 log.warning("the Prefect server is away; waiting for it", extra={"reason": repr(error)})
-        pause = seconds if failures == 0 else min(LONGEST_PAUSE_SECONDS, seconds * 2**failures)
-        await asyncio.sleep(pause * random.uniform(0.9, 1.1))
+        pause = seconds if failures == 0 else min(LONGEST_PAUSE_SECONDS, 0.5 * 2**failures)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(early.wait(), pause * random.uniform(0.9, 1.1))
+        early.clear()
 
 
 async def serve(name: str, pool: str, leave: asyncio.Event) -> None:

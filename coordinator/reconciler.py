@@ -1,0 +1,104 @@
+"""Repair what crashes leave behind: runs that no Prefect flow run carries, and flow runs that no worker carries.
+
+Runs in every replica of the service; one of them leads at a time. Every repair may be repeated.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from coordinator.decisions.recovery import Recovery, recovery
+from storage.runs import RUN_LEASE, FlowRunState, Run
+from storage.stores import Stores
+
+log = logging.getLogger(__name__)
+
+OFFICE = "reconciler"
+SUBMISSION_SECONDS = 3.0
+"""How long the request that started a run has to create its flow run itself."""
+MOST_A_TICK = 100
+
+
+class FlowRuns(Protocol):
+    """What the reconciler needs of Prefect. Every call raises a NjangiError while Prefect is away."""
+
+    async def create_flow_run(self, run_id: str, name: str, tags: Sequence[str]) -> str: ...
+
+    async def flow_run_states(self, flow_run_ids: Sequence[str]) -> list[FlowRunState]: ...
+
+    async def set_state(self, flow_run_id: str, type_: str, message: str, *, name: str | None = None) -> None: ...
+
+
+class Reconciler:
+    """Call `tick` about once a second."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        prefect: FlowRuns,
+        clock: Callable[[], datetime],
+        holder: str,
+        scheduled: Callable[[], None],
+    ) -> None:
+        """`holder` names this replica; `scheduled` is called when Prefect has a flow run for the workers."""
+        self._stores = stores
+        self._prefect = prefect
+        self._clock = clock
+        self._holder = holder
+        self._scheduled = scheduled
+
+    async def submit(self, run: Run) -> None:
+        """Create the Prefect flow run of a run. Repeating finds the same one."""
+        flow_run_id = await self._prefect.create_flow_run(run.id, run.name, [f"workflow:{run.workflow_id}"])
+        await self._stores.runs.set_flow_run(run.id, flow_run_id, now=self._clock())
+        self._scheduled()
+
+    async def tick(self) -> None:
+        """Repair what there is to repair, if this replica leads.
+
+        A replica that has not led for as long as a run lease leaves workers alone: they had no chance to
+        renew their leases while the service was away.
+        """
+        now = self._clock()
+        since = await self._stores.leaders.lead(OFFICE, self._holder, now=now)
+        if since is None:
+            return
+        before = now - timedelta(seconds=SUBMISSION_SECONDS)
+        for run in await self._stores.runs.unsubmitted(before=before, limit=MOST_A_TICK):
+            log.warning("a run without a flow run is submitted again", extra={"run_id": run.id})
+            await self.submit(run)
+        if now - since >= RUN_LEASE:
+            await self._recover(now)
+
+    async def _recover(self, now: datetime) -> None:
+        runs = await self._stores.runs.claim_orphans(now=now, limit=MOST_A_TICK)
+        orphans = {run.prefect_flow_run_id: run for run in runs if run.prefect_flow_run_id is not None}
+        if not orphans:
+            return
+        states = {state.flow_run_id: state for state in await self._prefect.flow_run_states(list(orphans))}
+        for flow_run_id, run in orphans.items():
+            state = states.get(flow_run_id)
+            if state is None:
+                log.warning("Prefect knows a run's flow run no more; it gets a new one", extra={"run_id": run.id})
+                await self._stores.runs.forget_flow_run(run.id, flow_run_id, now=now)
+            else:
+                await self._carry_on(run, state, now)
+
+    async def _carry_on(self, run: Run, state: FlowRunState, now: datetime) -> None:
+        if run.cancel_requested:
+            await self._prefect.set_state(state.flow_run_id, "CANCELLED", "Cancelled through Njangi")
+            return
+        decision = recovery(state.type, (now - state.at).total_seconds(), run.recoveries)
+        if decision is Recovery.RESCHEDULE:
+            log.warning("a run has lost its flow worker and is scheduled again", extra={"run_id": run.id})
+            await self._stores.runs.count_recovery(run.id, state.type, now=now)
+            await self._prefect.set_state(
+                state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry"
+            )
+            self._scheduled()
+        elif decision is Recovery.GIVE_UP:
+            reason = f"the run was given up: its flow worker was lost {run.recoveries + 1} times"
+            await self._prefect.set_state(state.flow_run_id, "FAILED", reason)

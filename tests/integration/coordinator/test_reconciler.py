@@ -1,0 +1,185 @@
+"""What the reconciler makes of runs that a crash left behind. Prefect is played by a dictionary of states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from coordinator.decisions.recovery import MOST_RECOVERIES
+from coordinator.reconciler import Reconciler
+from storage.leaders import LEADER_LEASE
+from storage.runs import RUN_LEASE, FlowRunState, NewRun, Run
+from storage.stores import Stores
+from tests.conftest import NOON
+
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class PrefectStates:
+    """The states of flow runs, as Prefect would keep them."""
+
+    now: datetime
+    states: dict[str, FlowRunState] = field(default_factory=dict)
+    made: int = 0
+
+    async def create_flow_run(self, run_id: str, name: str, tags: Sequence[str]) -> str:
+        self.made += 1
+        flow_run_id = f"flow-run-{run_id}-{self.made}"
+        await self.set_state(flow_run_id, "SCHEDULED", "Submitted to Njangi")
+        return flow_run_id
+
+    async def flow_run_states(self, flow_run_ids: Sequence[str]) -> list[FlowRunState]:
+        return [self.states[id_] for id_ in flow_run_ids if id_ in self.states]
+
+    async def set_state(self, flow_run_id: str, type_: str, message: str, *, name: str | None = None) -> None:
+        self.states[flow_run_id] = FlowRunState(flow_run_id, type_, message, self.now)
+
+
+class World:
+    """A reconciler that leads, its clock, and a run."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        self.now = NOON
+        self.prefect = PrefectStates(NOON)
+        self.scheduled = 0
+        self.reconciler = self.replica("one")
+
+    def replica(self, holder: str) -> Reconciler:
+        return Reconciler(self.stores, self.prefect, lambda: self.now, holder, self._count)
+
+    def _count(self) -> None:
+        self.scheduled += 1
+
+    async def later(self, seconds: float) -> None:
+        """Let time pass, ticking once a second."""
+        for _ in range(int(seconds)):
+            self.now += SECOND
+            self.prefect.now = self.now
+            await self.reconciler.tick()
+
+    async def run(self) -> Run:
+        """Write a run as the service does, up to the point where it would turn to Prefect."""
+        new = NewRun("w1", "a run", 1, "somebody", 50, {}, {}, {})
+        return await self.stores.runs.add(new, [], now=self.now)
+
+    async def state(self, run_id: str) -> str:
+        found = await self.stores.runs.get(run_id)
+        return self.prefect.states[found.prefect_flow_run_id or ""].type
+
+    async def carried(self) -> str:
+        """Return a run that a flow worker has begun to carry."""
+        run = await self.run()
+        await self.reconciler.submit(run)
+        flow_run_id = (await self.stores.runs.get(run.id)).prefect_flow_run_id
+        assert flow_run_id is not None
+        await self.prefect.set_state(flow_run_id, "RUNNING", "")
+        await self.stores.runs.hold(run.id, "worker", now=self.now)
+        return run.id
+
+
+@pytest.fixture
+def world(stores: Stores) -> World:
+    return World(stores)
+
+
+async def test_a_run_whose_request_died_before_prefect_heard_of_it_is_submitted(world: World) -> None:
+    run = await world.run()
+    await world.later(3)
+    assert world.prefect.states == {}, "its own request may still be at it"
+    await world.later(1)
+    assert await world.state(run.id) == "SCHEDULED"
+    assert (world.prefect.made, world.scheduled) == (1, 1)
+    await world.later(5)
+    assert world.prefect.made == 1
+
+
+async def test_a_run_whose_worker_died_is_scheduled_again_once_its_lease_has_ended(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run_id = await world.carried()
+    await world.later(RUN_LEASE.total_seconds())
+    assert await world.state(run_id) == "RUNNING"
+    await world.later(1)
+    assert await world.state(run_id) == "SCHEDULED"
+    assert (await world.stores.runs.get(run_id)).recoveries == 1
+    told = [event for event in await world.stores.ledger.events(run_id=run_id) if event.type == "run.recovered"]
+    assert [event.data["recoveries"] for event in told] == [1]
+
+
+async def test_a_run_that_is_beaten_for_is_left_alone(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run = await world.run()
+    await world.reconciler.submit(run)
+    _, token = await world.stores.runs.hold(run.id, "worker", now=world.now)
+    flow_run_id = (await world.stores.runs.get(run.id)).prefect_flow_run_id or ""
+    await world.prefect.set_state(flow_run_id, "RUNNING", "")
+    for _ in range(20):
+        await world.later(3)
+        await world.stores.runs.beat(run.id, token, now=world.now)
+    assert await world.state(run.id) == "RUNNING"
+
+
+async def test_after_an_outage_of_the_service_workers_get_the_time_of_a_lease_to_beat(world: World) -> None:
+    run_id = await world.carried()
+    world.now += timedelta(minutes=5)
+    await world.reconciler.tick()
+    await world.later(RUN_LEASE.total_seconds() - 1)
+    assert await world.state(run_id) == "RUNNING"
+    await world.later(1)
+    assert await world.state(run_id) == "SCHEDULED"
+
+
+async def test_a_run_that_loses_every_worker_is_given_up(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run_id = await world.carried()
+    flow_run_id = (await world.stores.runs.get(run_id)).prefect_flow_run_id or ""
+    for _ in range(MOST_RECOVERIES):
+        await world.later(RUN_LEASE.total_seconds() + 1)
+        assert await world.state(run_id) == "SCHEDULED"
+        await world.prefect.set_state(flow_run_id, "RUNNING", "")
+    await world.later(RUN_LEASE.total_seconds() + 1)
+    assert world.prefect.states[flow_run_id].type == "FAILED"
+    assert world.prefect.states[flow_run_id].message == "the run was given up: its flow worker was lost 11 times"
+
+
+async def test_a_run_that_was_to_be_cancelled_when_its_worker_died_is_cancelled(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run_id = await world.carried()
+    await world.stores.ledger.write(
+        lambda turn: world.stores.runs.request_cancel(turn, run_id, by="somebody", now=world.now)
+    )
+    await world.later(RUN_LEASE.total_seconds() + 1)
+    assert await world.state(run_id) == "CANCELLED"
+
+
+async def test_a_run_whose_flow_run_prefect_lost_gets_a_new_one(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run_id = await world.carried()
+    world.prefect.states.clear()
+    await world.later(RUN_LEASE.total_seconds() + 1 + 4)
+    assert await world.state(run_id) == "SCHEDULED"
+    assert world.prefect.made == 2
+
+
+async def test_one_replica_leads_and_another_takes_over_when_it_dies(world: World) -> None:
+    other = world.replica("two")
+    await world.reconciler.tick()
+    run = await world.run()
+    for _ in range(int(LEADER_LEASE.total_seconds()) - 1):
+        world.now += SECOND
+        await other.tick()
+    assert world.prefect.made == 0, "the first one may still live"
+    world.now += 2 * SECOND
+    await other.tick()
+    assert await world.state(run.id) == "SCHEDULED"
+
+
+async def test_a_flow_that_lives_is_told_apart_from_one_that_does_not(world: World) -> None:
+    run_id = await world.carried()
+    flow_run_id = (await world.stores.runs.get(run_id)).prefect_flow_run_id or ""
+    assert await world.stores.runs.is_held(flow_run_id, now=world.now + RUN_LEASE)
+    assert not await world.stores.runs.is_held(flow_run_id, now=world.now + RUN_LEASE + SECOND)
