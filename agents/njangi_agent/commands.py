@@ -19,7 +19,7 @@ from njangi_agent.process import Exit, Process, Tail, exit_message, start, tail_
 from njangi_agent.protocol import Lease, Outcome, Report, TaskDefinition
 from njangi_agent.reports import Results, failed
 from njangi_agent.sandbox import Sandbox
-from njangi_agent.watch import watch
+from njangi_agent.watch import memory_exceeded, watch
 
 _SETTLE_SECONDS = 1.0
 _OUT_OF_MEMORY = ("MemoryError", "Cannot allocate memory", "out of memory", "std::bad_alloc", "OutOfMemoryError")
@@ -77,21 +77,24 @@ class Commands:
         shell = launcher(limits, count_processes=self._sandbox.counts_processes)
         # Process 1 is the launching shell, not the task's program.
         launch = self._sandbox.launch(folder, files, [*shell, *argv])
-        with folder.stdout.open("xb") as stdout:
+        with self._sandbox.group(limits) as group:
+            with folder.stdout.open("xb") as stdout:
+                try:
+                    process = start([*group.launcher, *launch.argv], cwd=launch.cwd, env=launch.env, stdout=stdout)
+                except (OSError, ValueError) as error:
+                    raise AttemptFailed("CannotStart", f"{error}") from error
             try:
-                process = start(launch.argv, cwd=launch.cwd, env=launch.env, stdout=stdout)
-            except (OSError, ValueError) as error:
-                raise AttemptFailed("CannotStart", f"{error}") from error
-        try:
-            async with tail_of(process.stderr) as stderr:
-                stopped = await _supervise(process, folder, limits)
+                async with tail_of(process.stderr) as stderr:
+                    stopped = await _supervise(process, folder, limits)
+                    process.kill()
+                    used = await process.wait()
+                    await stderr.settle(_SETTLE_SECONDS)
+                    if stopped is None and used.code != 0 and group.ran_out_of_memory():
+                        stopped = memory_exceeded(limits)
+                    _judge(used, stopped, stderr, folder, limits)
+                    return used
+            finally:
                 process.kill()
-                used = await process.wait()
-                await stderr.settle(_SETTLE_SECONDS)
-                _judge(used, stopped, stderr, folder, limits)
-                return used
-        finally:
-            process.kill()
 
 
 async def _supervise(process: Process, folder: Folder, limits: Limits) -> Optional[AttemptFailed]:
@@ -126,5 +129,5 @@ def _judge(used: Exit, stopped: Optional[AttemptFailed], stderr: Tail, folder: F
     if code == 128 + signal.SIGXCPU:
         raise AttemptFailed("TimedOut", f"it used more than {limits.cpu} seconds of CPU time", tail)
     if any(sign in tail for sign in _OUT_OF_MEMORY):
-        raise AttemptFailed("MemoryExceeded", f"it ran out of its {limits.memory} bytes of memory", tail)
+        raise AttemptFailed("MemoryExceeded", memory_exceeded(limits).message, tail)
     raise AttemptFailed("NonZeroExit", exit_message(code), tail)

@@ -3,8 +3,8 @@
 Memory is RLIMIT_DATA (private writable memory), not RLIMIT_AS: runtimes such as Go, Java and Node
 reserve far more address space than they use and die under RLIMIT_AS. Shared memory and the sum over
 several processes are left to `watch`. RLIMIT_NPROC counts processes per sandbox only since Linux
-5.14, and never for root; elsewhere it would count the owner's other processes. There `watch` counts, which
-stops a task that starts many processes but not a fork bomb: that starves the watcher, too.
+5.14, and never for root, who has `cgroups`; elsewhere it would count the owner's other processes. There `watch`
+counts, which stops a task that starts many processes but not a fork bomb: that starves the watcher, too.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ class Limits:
     cpu: int
     processes: int = PROCESSES
 
+    @property
+    def most_processes(self) -> int:
+        """Where the kernel stops a fork bomb: beyond `processes`, so that `watch` can tell it for what it is."""
+        return 2 * self.processes
+
 
 def limits_of(task: TaskDefinition) -> Limits:
     cores = max(1.0, task.cpu, float(os.cpu_count() or 1))
@@ -57,7 +62,7 @@ def launcher(limits: Limits, *, count_processes: bool) -> List[str]:
         f"ulimit -d {math.ceil(limits.memory / 1024)}",
     ]
     if count_processes:
-        settings.append(f"ulimit -u {limits.processes} || ulimit -p {limits.processes}")
+        settings.append(f"ulimit -u {limits.most_processes} || ulimit -p {limits.most_processes}")
     script = "{ " + "; ".join(settings) + '; } 2>/dev/null; "$@"; exit $?'
     return ["/bin/sh", "-c", script, LAUNCHER]
 

@@ -7,15 +7,19 @@ only, and `missing` says what the owner goes without. Which of the two works is 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import ContextManager, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
+from njangi_agent import cgroups
+from njangi_agent.cgroups import Group, Groups
 from njangi_agent.folder import Folder
-from njangi_agent.limits import processes_are_counted_per_sandbox
+from njangi_agent.limits import Limits, processes_are_counted_per_sandbox
 
 _PROBE_SECONDS = 20
 _TMPFS_BYTES = str(16 * 1024 * 1024)
@@ -25,7 +29,6 @@ _UNSAFE = (
     "tasks can use the network",
     "tasks can write wherever this account can",
     "a task's background processes may outlive it",
-    _UNCAPPED,
 )
 
 
@@ -62,13 +65,20 @@ class NoSandbox:
     boxed = False
     counts_processes = False
 
-    def __init__(self, python: Python, why: str) -> None:
+    def __init__(self, python: Python, why: str, groups: Optional[Groups] = None) -> None:
         self._python = python
+        self._groups = groups
         self.missing: Tuple[str, ...] = (f"no sandbox: {why}", *_UNSAFE)
+        if groups is None:
+            self.missing += (_UNCAPPED,)
 
     @property
     def python(self) -> str:
         return self._python.executable
+
+    def group(self, limits: Limits) -> ContextManager[Group]:
+        """Return the control group to start an attempt in: one without folders where there are none."""
+        return self._groups.group(limits) if self._groups else contextlib.nullcontext(Group(()))
 
     def launch(self, folder: Folder, inputs: Mapping[str, Path], argv: Sequence[str]) -> Launch:
         for name, source in inputs.items():
@@ -86,18 +96,23 @@ class Bubblewrap:
     name = "bubblewrap"
     boxed = True
 
-    def __init__(self, program: str, python: Python, home: Path) -> None:
+    def __init__(self, program: str, python: Python, home: Path, groups: Optional[Groups] = None) -> None:
         self._program = program
         self._python = python
         self._home = home
+        self._groups = groups
         self.counts_processes = processes_are_counted_per_sandbox()
         self.missing: Tuple[str, ...] = ("system calls are not filtered",)
-        if not self.counts_processes:
+        if not self.counts_processes and groups is None:
             self.missing += (_UNCAPPED,)
 
     @property
     def python(self) -> str:
         return self._python.executable
+
+    def group(self, limits: Limits) -> ContextManager[Group]:
+        """Return the control group to start an attempt in: one without folders where there are none."""
+        return self._groups.group(limits) if self._groups else contextlib.nullcontext(Group(()))
 
     def launch(self, folder: Folder, inputs: Mapping[str, Path], argv: Sequence[str]) -> Launch:
         files: List[str] = []
@@ -161,11 +176,12 @@ def detect(home: Path) -> Sandbox:
     """Return the best protection that works here, by running a probe in it."""
     python = base_python()
     program = shutil.which("bwrap")
+    groups = cgroups.detect() if os.getuid() == 0 else None
     if program is None:
-        return NoSandbox(python, "bubblewrap is not installed")
-    found = Bubblewrap(program, python, home.resolve())
+        return NoSandbox(python, "bubblewrap is not installed", groups)
+    found = Bubblewrap(program, python, home.resolve(), groups)
     why = _probe(found, home)
-    return found if why is None else NoSandbox(python, why)
+    return found if why is None else NoSandbox(python, why, groups)
 
 
 def _probe(sandbox: Bubblewrap, home: Path) -> Optional[str]:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, AsyncGenerator, Mapping, Optional, Sequence, Tuple
 
+from njangi_agent.cgroups import Group
 from njangi_agent.errors import AttemptFailed
 from njangi_agent.folder import Folder
 from njangi_agent.limits import limits_of
@@ -21,7 +22,7 @@ from njangi_agent.output import JSON_BYTES
 from njangi_agent.process import Process, Tail, exit_message, start
 from njangi_agent.protocol import STDERR_TAIL_BYTES, Outcome, TaskDefinition
 from njangi_agent.sandbox import Sandbox
-from njangi_agent.watch import watch
+from njangi_agent.watch import memory_exceeded, watch
 
 _HEADER_BYTES = 64 * 1024
 _SETTLE_SECONDS = 0.5
@@ -42,9 +43,10 @@ class Interpreter:
     """Holds one task's code. After any AttemptFailed it is dead, whatever raised it: close it."""
 
     def __init__(
-        self, task: TaskDefinition, process: Process, folder: Folder, stack: contextlib.AsyncExitStack
+        self, task: TaskDefinition, process: Process, folder: Folder, group: Group, stack: contextlib.AsyncExitStack
     ) -> None:
         self.task = task
+        self._group = group
         self._process = process
         self._folder = folder
         self._stack = stack
@@ -57,15 +59,16 @@ class Interpreter:
     async def start(cls, task: TaskDefinition, sandbox: Sandbox, work: Path, files: Mapping[str, Path]) -> Interpreter:
         """Raises AttemptFailed when the task's source does not run, or the sandbox does not start."""
         async with contextlib.AsyncExitStack() as stack:
+            group = stack.enter_context(sandbox.group(limits_of(task)))
             folder = stack.enter_context(Folder(work))
             argv = [sandbox.python, "-IS", "-c", _source()]
             launch = sandbox.launch(folder, files, argv)
             try:
-                process = start(launch.argv, cwd=launch.cwd, env=launch.env, stdin=subprocess.PIPE)
+                process = start([*group.launcher, *launch.argv], cwd=launch.cwd, env=launch.env, stdin=subprocess.PIPE)
             except (OSError, ValueError) as error:
                 raise AttemptFailed("CannotStart", str(error), outcome=Outcome.REFUSED) from error
             stack.push_async_callback(_end, process)
-            interpreter = cls(task, process, folder, stack)
+            interpreter = cls(task, process, folder, group, stack)
             await interpreter._connect(sandbox)
             interpreter._stack = stack.pop_all()
         return interpreter
@@ -113,7 +116,7 @@ class Interpreter:
             "memory": self._limits.memory,
             "storage": self._limits.storage,
             "cpu": self._limits.cpu,
-            "processes": self._limits.processes if sandbox.counts_processes else 0,
+            "processes": self._limits.most_processes if sandbox.counts_processes else 0,
             "result": self._most,
         }
         self._requests.write(json.dumps(first).encode("ascii") + b"\n")
@@ -157,6 +160,8 @@ class Interpreter:
         tail = self._stderr.text()
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
+            if number == signal.SIGKILL and self._group.ran_out_of_memory():
+                return AttemptFailed("MemoryExceeded", memory_exceeded(self._limits).message, tail)
             if number == signal.SIGXCPU:
                 return AttemptFailed("TimedOut", f"it used more than {self._limits.cpu} seconds of CPU time", tail)
             return AttemptFailed("Crashed", exit_message(-number), tail)

@@ -1,7 +1,7 @@
 """Notice what no rlimit stops: many processes, their memory together, a folder that fills up.
 
 Samples a few times a second, so it bounds the harm of accidents. A fork bomb that no rlimit caps outruns
-it: only RLIMIT_NPROC (see `limits`) holds that.
+it: only RLIMIT_NPROC (see `limits`) or a control group (see `cgroups`) holds that.
 """
 
 from __future__ import annotations
@@ -63,8 +63,12 @@ def excess(usage: Optional[Usage], stored: int, limits: Limits) -> Optional[Atte
     if usage is not None and usage.processes > limits.processes:
         return AttemptFailed("TooManyProcesses", f"it ran more than {limits.processes} processes at once")
     if usage is not None and usage.memory > limits.memory + _SLACK:
-        return AttemptFailed("MemoryExceeded", f"its processes together held more than {limits.memory} bytes")
+        return memory_exceeded(limits)
     return None
+
+
+def memory_exceeded(limits: Limits) -> AttemptFailed:
+    return AttemptFailed("MemoryExceeded", f"it ran out of its {limits.memory} bytes of memory")
 
 
 async def watch(pid: int, folder: Folder, limits: Limits) -> AttemptFailed:

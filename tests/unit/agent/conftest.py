@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from njangi_agent.cache import Cache
-from njangi_agent.limits import processes_are_counted_per_sandbox
 from njangi_agent.protocol import Lease, Report, TaskDefinition
 from njangi_agent.reports import Results
 from njangi_agent.sandbox import Bubblewrap, NoSandbox, Sandbox, base_python, detect
@@ -57,12 +56,6 @@ def a_lease(
     return Lease(subtask_id, task_id, f"token-of-{subtask_id}", 1, seconds, parameters or {})
 
 
-capped = pytest.mark.skipif(
-    not processes_are_counted_per_sandbox(),
-    reason="the kernel does not cap root's processes: a bomb would hit the host",
-)
-
-
 @pytest.fixture
 def service() -> Iterator[FakeService]:
     running = FakeService()
@@ -85,6 +78,14 @@ async def boxed(bubblewrap: Bubblewrap, tmp_path: Path) -> AsyncIterator[Bench]:
     bench = Bench(bubblewrap, tmp_path)
     yield bench
     await bench.slot.close()
+
+
+@pytest.fixture
+async def capped(boxed: Bench, bubblewrap: Bubblewrap) -> Bench:
+    """A sandbox in which the kernel bounds the number of processes."""
+    if any("without bound" in missing for missing in bubblewrap.missing):
+        pytest.skip("nothing caps processes here: a bomb would hit the host")
+    return boxed
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from njangi_agent.errors import AttemptFailed
 from njangi_agent.output import answer_of
 from njangi_agent.protocol import INLINE_RESULT_BYTES, File, Outcome
 
-from .conftest import Bench, capped
+from .conftest import Bench
 
 MIB = 1024 * 1024
 
@@ -154,12 +154,11 @@ async def test_a_null_character_in_an_argument_cannot_start(boxed: Bench) -> Non
     assert report.error.type == "CannotStart"
 
 
-@capped
-async def test_a_fork_bomb_ends_and_leaves_nothing(boxed: Bench) -> None:
-    report = await boxed.command("sh", "-c", "b() { b | b & }; b; sleep 30", start_to_close=20)
+async def test_a_fork_bomb_ends_and_leaves_nothing(capped: Bench) -> None:
+    report = await capped.command("sh", "-c", "b() { b | b & }; b; sleep 30", start_to_close=20)
     assert report.error is not None
     assert report.error.type in ("TooManyProcesses", "NonZeroExit", "TimedOut")
-    assert (await boxed.command("echo", "alive")).result == '"alive\\n"'
+    assert (await capped.command("echo", "alive")).result == '"alive\\n"'
 
 
 async def test_a_daemon_dies_with_its_task_and_holds_nothing_up(boxed: Bench) -> None:
