@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from njangi_flows.cli.failures import CommandError
+
 from stack import demo
 from stack.errors import StackError
 from stack.settings import Settings
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.run(demo.demo(settings.resolved(), say))
             return 0
         return asyncio.run(run_up(settings))
-    except (StackError, NjangiError, demo.DemoFailedError) as error:
+    except (StackError, NjangiError, CommandError, demo.DemoFailedError) as error:
         say(str(error), to_errors=True)
         return 1
     except KeyboardInterrupt:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
+import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,27 +41,32 @@ async def demo(settings: Settings, say: Callable[[str], None]) -> None:
     """
     start = time.monotonic()
     console = Console()
-    async with Stack(settings, say) as stack:
-        token = (settings.home / "tokens" / "admin").read_text().strip()
-        subtasks, volunteers = await asyncio.to_thread(_both, settings, token, console)
-        say("stopping")
-        await stack.stop()
+    # What the census must come to is counted meanwhile, by a process that gives way to all others.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), os.nice, (10,)) as alone:
+        expected = alone.submit(census.single_process)
+        async with Stack(settings, say) as stack:
+            token = (settings.home / "tokens" / "admin").read_text().strip()
+            subtasks, volunteers = await asyncio.to_thread(_both, settings, token, console, expected)
+            say("stopping")
+            await stack.stop()
     seconds = time.monotonic() - start
     say(f"demo: COMPLETED {subtasks} subtasks by {volunteers} volunteers in {seconds:.0f} s")
 
 
-def _both(settings: Settings, token: str, console: Console) -> tuple[int, int]:
+def _both(settings: Settings, token: str, console: Console, expected: Future[dict[str, Any]]) -> tuple[int, int]:
     """Run and check both workflows; return how many subtasks were completed, and by how many volunteers."""
     with connect(settings.url, token) as service:
+        flow_run_id = _start_flow(settings, CENSUS)  # Prefect takes its time to start a process for it
         first = _follow(service, _submit(service, MERSENNE), console)
         table = json.loads(b"".join(service.task_result(first["id"], "factor")))
         _show_factors(console, table, service.results(first["id"])["report"])
         _check("mersenne-factors", mersenne.problems(table))
 
-        second = _follow(service, _run_flow(service, settings, CENSUS), console)
+        failure = f"the flow run of {CENSUS} did not start"
+        second = _follow(service, _until(lambda: _run_of(service, flow_run_id), failure), console)
         counted = _census_of(settings, second["prefect_flow_run_id"])
         _show_census(console, counted)
-        _check("stdlib-census", census.problems(counted))
+        _check("stdlib-census", census.problems(counted, expected.result()))
 
         console.print(f"API: {settings.url}/docs", highlight=False, soft_wrap=True)
         for run in (first, second):
@@ -80,12 +88,12 @@ def _submit(service: Service, file: Path) -> str:
     return str(service.start_run(workflow["id"], {})["id"])
 
 
-def _run_flow(service: Service, settings: Settings, deployment: str) -> str:
-    """Start an engineer's flow through its Prefect deployment and return the id of its run here."""
+def _start_flow(settings: Settings, deployment: str) -> str:
+    """Start an engineer's flow through its Prefect deployment and return the id of its flow run."""
     with httpx.Client(base_url=f"{settings.prefect_url}/api", timeout=30) as prefect:
         found = prefect.get(f"/deployments/name/{deployment}").raise_for_status().json()
         made = prefect.post(f"/deployments/{found['id']}/create_flow_run", json={}).raise_for_status().json()
-    return _until(lambda: _run_of(service, made["id"]), f"the flow run of {deployment} did not start")
+    return str(made["id"])
 
 
 def _census_of(settings: Settings, flow_run_id: str) -> dict[str, Any]:

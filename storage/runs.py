@@ -217,7 +217,7 @@ class RunStore:
                 session=turn.session,
             )
             if document is not None:
-                turn.tell("run.recovered", now, run_id=run_id, state=state, recoveries=document["recoveries"])
+                turn.tell("run.recovered", now, run_id=run_id, state=state, recoveries=document.get("recoveries", 0))
 
         await self._ledger.write(count)
 
@@ -386,7 +386,7 @@ def _run(document: Document) -> Run:
         prefect_flow_run_id=document.get("prefect_flow_run_id"),
         cancel_requested=document["cancel_requested"],
         attempt=document["attempt"],
-        recoveries=document["recoveries"],
+        recoveries=document.get("recoveries", 0),
         error=document["error"],
         created_at=document["created_at"],
         started_at=document["started_at"],

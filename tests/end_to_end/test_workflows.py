@@ -145,4 +145,4 @@ async def test_the_census_flow_of_an_engineer_runs_on_volunteers(submitter: Subm
     async with httpx.AsyncClient(base_url=f"{stack.settings.prefect_url}/api", timeout=30) as prefect:
         artifacts = (await prefect.post("/artifacts/filter", json=wanted)).json()
     tables = {item["key"]: json.loads(item["data"]) for item in artifacts if item["type"] == "table"}
-    assert census.problems(census.from_artifacts(tables)) == []
+    assert census.problems(census.from_artifacts(tables), census.single_process()) == []

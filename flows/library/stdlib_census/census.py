@@ -2,7 +2,7 @@
 
 Every .py file of the interpreter's own library, tests included, is parsed somewhere; its lines, functions, classes
 and identifiers are counted. The files travel in groups of about the same size, each group to one volunteer.
-`single_process` counts the same alone, so that `problems` can compare.
+`single_process` counts the same alone, for `problems` to compare.
 """
 
 from __future__ import annotations
@@ -143,9 +143,8 @@ def single_process() -> dict[str, Any]:
     return table(count([read(path, library)]) for path in files(library))
 
 
-def problems(result: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a census of this interpreter's library; an empty list if nothing is."""
-    expected = single_process()
+def problems(result: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """Return where a census differs from the one expected, which `single_process` makes; empty if nowhere."""
     found = [f"{key} differ" for key in ("columns", "identifiers") if result.get(key) != expected[key]]
     rows = {row[0]: row for row in result.get("rows", [])}
     wanted = {row[0]: row for row in expected["rows"]}
