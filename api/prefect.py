@@ -81,19 +81,18 @@ class Prefect:
 
     async def flow_run_states(self, flow_run_ids: Sequence[str]) -> list[FlowRunState]:
         """Return the present states of flow runs; unknown ids are left out."""
-        runs = await self._call(
-            "POST", "/flow_runs/filter", {"flow_runs": {"id": {"any_": list(flow_run_ids)}}, "limit": 200}
-        )
-        return [
-            FlowRunState(
-                flow_run_id=run["id"],
-                type=run["state"]["type"],
-                message=run["state"].get("message"),
-                at=datetime.fromisoformat(run["state"]["timestamp"]),
-            )
-            for run in runs
-            if run.get("state")
-        ]
+        wanted = {"flow_runs": {"id": {"any_": list(flow_run_ids)}}, "limit": 200}
+        return _states(await self._call("POST", "/flow_runs/filter", wanted))
+
+    async def crashed_flow_runs(self, since: datetime, limit: int) -> list[FlowRunState]:
+        """Return the CRASHED flow runs of deployments whose work ended after `since`."""
+        crashed = {
+            "state": {"type": {"any_": ["CRASHED"]}},
+            "end_time": {"after_": since.isoformat()},
+            "deployment_id": {"is_null_": False},
+        }
+        wanted = {"flow_runs": crashed, "sort": "END_TIME_DESC", "limit": limit}
+        return _states(await self._call("POST", "/flow_runs/filter", wanted))
 
     async def events(self, since: datetime) -> AsyncIterator[FlowRunState | TaskRunState]:
         """Yield states of flow and task runs as they come, those since `since` first. Ends with an error."""
@@ -135,6 +134,19 @@ class Prefect:
             return answer.json() if answer.content else None
         except (httpx.HTTPError, ValueError) as error:
             raise PrefectUnavailableError(f"Prefect's {method} {path.partition('?')[0]}: {error}") from error
+
+
+def _states(flow_runs: list[dict[str, Any]]) -> list[FlowRunState]:
+    return [
+        FlowRunState(
+            flow_run_id=run["id"],
+            type=run["state"]["type"],
+            message=run["state"].get("message"),
+            at=datetime.fromisoformat(run["state"]["timestamp"]),
+        )
+        for run in flow_runs
+        if run.get("state")
+    ]
 
 
 def _state(event: dict[str, Any]) -> FlowRunState | TaskRunState | None:

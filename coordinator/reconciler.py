@@ -1,4 +1,4 @@
-"""Repair what crashes leave behind: runs that no Prefect flow run carries, and flow runs that no worker carries.
+"""Repair what crashes leave behind: runs without a Prefect flow run, flow runs that no worker carries.
 
 Runs in every replica of the service; one of them leads at a time. Every repair may be repeated.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from coordinator.decisions.recovery import Recovery, recovery
+from coordinator.decisions.recovery import Recovery, crash_is_retried, recovery
 from storage.runs import RUN_LEASE, FlowRunState, Run
 from storage.stores import Stores
 
@@ -20,6 +20,8 @@ OFFICE = "reconciler"
 SUBMISSION_SECONDS = 3.0
 """How long the request that started a run has to create its flow run itself."""
 MOST_A_TICK = 100
+CRASHES_EVERY = timedelta(seconds=10)
+DAY = timedelta(days=1)
 
 
 class FlowRuns(Protocol):
@@ -28,6 +30,8 @@ class FlowRuns(Protocol):
     async def create_flow_run(self, run_id: str, name: str, tags: Sequence[str]) -> str: ...
 
     async def flow_run_states(self, flow_run_ids: Sequence[str]) -> list[FlowRunState]: ...
+
+    async def crashed_flow_runs(self, since: datetime, limit: int) -> list[FlowRunState]: ...
 
     async def set_state(self, flow_run_id: str, type_: str, message: str, *, name: str | None = None) -> None: ...
 
@@ -49,6 +53,7 @@ class Reconciler:
         self._clock = clock
         self._holder = holder
         self._scheduled = scheduled
+        self._look_for_crashes: datetime | None = None
 
     async def submit(self, run: Run) -> None:
         """Create the Prefect flow run of a run. Repeating finds the same one."""
@@ -72,6 +77,9 @@ class Reconciler:
             await self.submit(run)
         if now - since >= RUN_LEASE:
             await self._recover(now)
+            if self._look_for_crashes is None or now >= self._look_for_crashes:
+                self._look_for_crashes = now + CRASHES_EVERY
+                await self._retry_crashed(now)
 
     async def _recover(self, now: datetime) -> None:
         runs = await self._stores.runs.claim_orphans(now=now, limit=MOST_A_TICK)
@@ -86,6 +94,19 @@ class Reconciler:
                 await self._stores.runs.forget_flow_run(run.id, flow_run_id, now=now)
             else:
                 await self._carry_on(run, state, now)
+
+    async def _retry_crashed(self, now: datetime) -> None:
+        """Schedule engineers' flow runs again that crashed before they asked for anything of us."""
+        crashed = {state.flow_run_id: state for state in await self._prefect.crashed_flow_runs(now - DAY, MOST_A_TICK)}
+        if not crashed:
+            return
+        ours = await self._stores.runs.carried_by(list(crashed))
+        counted = await self._stores.crashes.counted([id_ for id_ in crashed if id_ not in ours])
+        for flow_run_id, crashes in counted.items():
+            if crash_is_retried((now - crashed[flow_run_id].at).total_seconds(), crashes):
+                log.warning("a flow run has crashed and is scheduled again", extra={"flow_run_id": flow_run_id})
+                await self._stores.crashes.count(flow_run_id, now=now)
+                await self._prefect.set_state(flow_run_id, "SCHEDULED", "its process was lost", name="AwaitingRetry")
 
     async def _carry_on(self, run: Run, state: FlowRunState, now: datetime) -> None:
         if run.cancel_requested:

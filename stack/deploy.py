@@ -1,4 +1,4 @@
-"""Tell a Prefect server what we have for it: the work pools, and whether prefect.yaml is already deployed there.
+"""Tell a Prefect server what we have for it: the deployments of prefect.yaml and what is in ui-config/prefect.
 
 A deployment by Prefect's command line costs seconds of CPU, so the server itself remembers, in a
 variable, the digest of what was deployed last. A new database has no such variable and is deployed to.
@@ -14,11 +14,12 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
 
-WORK_POOLS = {"njangi": "njangi", "python": "process"}
+CONFIG = Path("ui-config") / "prefect"
 VARIABLE = "njangi_deployed"
 
 
@@ -26,27 +27,48 @@ COMMAND = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
 
 
 async def bring_up_to_date(api_url: str, checkout: Path, run: Callable[[], Awaitable[None]]) -> None:
-    """Make the work pools, and `run` Prefect's deployment of `checkout` unless the server has it already."""
-    await make_work_pools(api_url)
+    """Make the work pools, load automations and `run` Prefect's deployment, unless the server has it all."""
+    await make_work_pools(api_url, checkout)
     if not (checkout / "prefect.yaml").exists() or await is_deployed(api_url, checkout):
         return
+    await load_automations(api_url, checkout)
     await run()
     await remember_deployed(api_url, checkout)
 
 
-async def make_work_pools(api_url: str) -> None:
-    """Create the work pools that are not there; their workers fill in the job templates."""
+async def make_work_pools(api_url: str, checkout: Path) -> None:
+    """Create the work pools that are not there."""
     async with _api(api_url) as api:
-        for name, type_ in WORK_POOLS.items():
-            answer = await api.post("work_pools/", json={"name": name, "type": type_})
+        for pool in _read(checkout / CONFIG / "work-pools.yaml"):
+            answer = await api.post("work_pools/", json=pool)
             if answer.status_code != httpx.codes.CONFLICT:
                 answer.raise_for_status()
 
 
+async def load_automations(api_url: str, checkout: Path) -> None:
+    """Create our automations, or replace those of the same names."""
+    wanted = _read(checkout / CONFIG / "automations.yaml")
+    async with _api(api_url) as api:
+        found = await api.post("automations/filter", json={"limit": 200})
+        known = {automation["name"]: automation["id"] for automation in found.raise_for_status().json()}
+        for automation in wanted:
+            if automation["name"] in known:
+                answer = await api.put(f"automations/{known[automation['name']]}", json=automation)
+            else:
+                answer = await api.post("automations/", json=automation)
+            answer.raise_for_status()
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Return the list that a YAML file holds; one that is not there holds none."""
+    return list(yaml.safe_load(path.read_text()) or []) if path.exists() else []
+
+
 def digest(checkout: Path) -> str:
-    """Return the SHA-256 of what deployments are made from: prefect.yaml, the flows' sources, Prefect's version."""
+    """Return the SHA-256 of what the server is told: prefect.yaml, the flows' sources, ui-config, the version."""
     hasher = hashlib.sha256(importlib.metadata.version("prefect").encode())
-    for path in [checkout / "prefect.yaml", *sorted((checkout / "flows").rglob("*.py"))]:
+    flows, config = (checkout / "flows").rglob("*.py"), (checkout / CONFIG).glob("*.yaml")
+    for path in [checkout / "prefect.yaml", *sorted(flows), *sorted(config)]:
         hasher.update(f"\0{path.relative_to(checkout)}\0".encode())
         hasher.update(path.read_bytes())
     return hasher.hexdigest()

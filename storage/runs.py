@@ -200,6 +200,12 @@ class RunStore:
                     claimed.append(_run(document))
         return claimed
 
+    async def carried_by(self, flow_run_ids: Sequence[str]) -> set[str]:
+        """Return those of the flow runs that stand for a run."""
+        with unavailable_is_ours():
+            found = self._runs.find({"prefect_flow_run_id": {"$in": list(flow_run_ids)}}, {"prefect_flow_run_id": 1})
+            return {document["prefect_flow_run_id"] async for document in found}
+
     async def is_held(self, flow_run_id: str, *, now: datetime) -> bool:
         """Whether the run of a flow run has not ended and its run lease lasts."""
         held = {"prefect_flow_run_id": flow_run_id, "status": {"$nin": list(ENDED)}, "hold.until": {"$gte": now}}

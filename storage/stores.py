@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from storage.blobs import BlobStore
+from storage.crashes import CrashStore
 from storage.database import Database, open_database, unavailable_is_ours
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
@@ -31,6 +32,7 @@ class Stores:
         self.users = UserStore(database)
         self.blobs = BlobStore(database)
         self.leaders = LeaderStore(database)
+        self.crashes = CrashStore(database)
 
     async def prepare(self) -> None:
         """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""
@@ -48,6 +50,7 @@ class Stores:
                 self.volunteers,
                 self.users,
                 self.blobs,
+                self.crashes,
             ):
                 await store.prepare()
 

@@ -9,6 +9,10 @@ MOST_RECOVERIES = 10
 PENDING_SECONDS = 30.0
 """How long a flow run may be PENDING: a worker takes seconds, so after that it has lost it."""
 
+FIRST_CRASH_SECONDS = 5.0
+LONGEST_CRASH_SECONDS = 600.0
+"""How long a crashed flow run of an engineer rests before it is scheduled again: twice as long each time."""
+
 
 class Recovery(enum.Enum):
     WAIT = "WAIT"  # Prefect will have it run, or has ended it
@@ -25,3 +29,8 @@ def recovery(state: str, seconds: float, recoveries: int) -> Recovery:
     if not stuck:
         return Recovery.WAIT
     return Recovery.GIVE_UP if recoveries >= MOST_RECOVERIES else Recovery.RESCHEDULE
+
+
+def crash_is_retried(seconds: float, crashes: int) -> bool:
+    """Whether to schedule a flow run again, `seconds` after its crash, when `crashes` were answered so before."""
+    return crashes < MOST_RECOVERIES and seconds >= min(FIRST_CRASH_SECONDS * 2**crashes, LONGEST_CRASH_SECONDS)

@@ -80,14 +80,17 @@ class HeldRun:
 
 @asynccontextmanager
 async def hold_run(
-    service: FlowService, run_id: str, why_failed: Callable[[], str | None] = lambda: None
+    service: FlowService,
+    run_id: str,
+    why_failed: Callable[[], str | None] = lambda: None,
+    patience: float = LONGEST_LEASE_SECONDS,
 ) -> AsyncIterator[HeldRun]:
     """Hold the run while the block runs, and give it back with `why_failed()` or the block's own error.
 
-    Waits for the lease of a holder that died. Raises RunHeldError if the holder is alive, RunEndedError.
-    A lost lease is not given back: it is another's.
+    Waits `patience` seconds for the lease of a holder that may have died. Raises RunHeldError if it is alive,
+    RunEndedError. A lost lease is not given back: it is another's.
     """
-    held = HeldRun(service, await _take(service, run_id), stop_signal.get() or StopSignal())
+    held = HeldRun(service, await _take(service, run_id, patience), stop_signal.get() or StopSignal())
     beats = asyncio.create_task(_beat(held), name=f"beats of {run_id}")
     error: str | None = None
     try:
@@ -105,8 +108,8 @@ async def hold_run(
             await _give_back(held, error)
 
 
-async def _take(service: FlowService, run_id: str) -> Hold:
-    deadline = asyncio.get_running_loop().time() + LONGEST_LEASE_SECONDS
+async def _take(service: FlowService, run_id: str, patience: float) -> Hold:
+    deadline = asyncio.get_running_loop().time() + patience
     while True:
         try:
             return await service.hold(run_id)

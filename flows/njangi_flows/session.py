@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import math
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Coroutine, Mapping
@@ -197,7 +198,8 @@ class Session:
             async with AsyncClientContext() as client_context, FlowService(FlowSettings.from_environment()) as service:
                 self._client_context = client_context
                 run_id = await service.adopt(str(self.flow_run.id), self._flow_name)
-                async with hold_run(service, run_id, why_failed=self._why_failed) as held:
+                # A second copy of a flow that runs must not fail it: it waits until the first one has ended.
+                async with hold_run(service, run_id, why_failed=self._why_failed, patience=math.inf) as held:
                     self._waiting = Waiting(held)
                     self._held.set_result(held)
                     polling = asyncio.create_task(self._waiting.poll())

@@ -35,6 +35,9 @@ class PrefectStates:
     async def flow_run_states(self, flow_run_ids: Sequence[str]) -> list[FlowRunState]:
         return [self.states[id_] for id_ in flow_run_ids if id_ in self.states]
 
+    async def crashed_flow_runs(self, since: datetime, limit: int) -> list[FlowRunState]:
+        return [state for state in self.states.values() if state.type == "CRASHED" and state.at > since][:limit]
+
     async def set_state(self, flow_run_id: str, type_: str, message: str, *, name: str | None = None) -> None:
         self.states[flow_run_id] = FlowRunState(flow_run_id, type_, message, self.now)
 
@@ -183,3 +186,17 @@ async def test_a_flow_that_lives_is_told_apart_from_one_that_does_not(world: Wor
     flow_run_id = (await world.stores.runs.get(run_id)).prefect_flow_run_id or ""
     assert await world.stores.runs.is_held(flow_run_id, now=world.now + RUN_LEASE)
     assert not await world.stores.runs.is_held(flow_run_id, now=world.now + RUN_LEASE + SECOND)
+
+
+async def test_a_flow_run_that_crashed_before_it_asked_for_anything_is_scheduled_again_ten_times(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    await world.prefect.set_state("an-engineers", "CRASHED", "its process is gone")
+    scheduled = 0
+    for _ in range(600):
+        world.now += 10 * SECOND
+        await world.reconciler.tick()
+        if world.prefect.states["an-engineers"].type == "SCHEDULED":
+            scheduled += 1
+            world.prefect.now = world.now
+            await world.prefect.set_state("an-engineers", "CRASHED", "its process is gone")
+    assert scheduled == MOST_RECOVERIES

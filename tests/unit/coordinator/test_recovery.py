@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.decisions.recovery import MOST_RECOVERIES, Recovery, recovery
+from coordinator.decisions.recovery import MOST_RECOVERIES, Recovery, crash_is_retried, recovery
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,17 @@ def test_what_becomes_of_a_run_that_nobody_carries(
     state: str, seconds: float, recoveries: int, expected: Recovery
 ) -> None:
     assert recovery(state, seconds, recoveries) is expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "crashes", "expected"),
+    [
+        pytest.param(1.0, 0, False, id="just now"),
+        pytest.param(5.0, 0, True, id="a moment ago"),
+        pytest.param(5.0, 1, False, id="longer the second time"),
+        pytest.param(600.0, 9, True, id="never longer than ten minutes"),
+        pytest.param(80_000.0, MOST_RECOVERIES, False, id="it crashes every time"),
+    ],
+)
+def test_a_crashed_flow_run_rests_before_it_is_scheduled_again(seconds: float, crashes: int, expected: bool) -> None:
+    assert crash_is_retried(seconds, crashes) is expected
