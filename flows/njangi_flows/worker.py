@@ -118,6 +118,7 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
             flow: Flow[Any, Any] = run_workflow
             await run_flow_async(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
         except RunLeftError as left:
+            log.warning("a run is left: %s", left.reason.value, extra={"flow_run_id": str(flow_run.id)})
             if left.reason is Stop.LEAVING:
                 await self._hand_on(flow_run)
         except (Abort, Pause) as signal_:

@@ -21,7 +21,7 @@ def fails_once(parameters: dict[str, Any], attempt: int) -> Any:
     return "late"
 
 
-async def submit_a_run_that_takes_a_while(stack: Stack, volunteer: Volunteer) -> str:
+async def submit_a_run_that_takes_a_while(stack: Stack) -> str:
     """Return a run whose first task is done and whose second one waits three seconds for its next try."""
     stack.behaviours["gate"] = fails_once
     stack.behaviours["first"] = lambda parameters, attempt: parameters["part"]
@@ -30,10 +30,15 @@ async def submit_a_run_that_takes_a_while(stack: Stack, volunteer: Volunteer) ->
         {"name": "gate", "command": ["gate"], "dependencies": ["first"], "retry": {"initial_interval": 3}},
     )
     async with asyncio.timeout(30):
-        while f"{run_id}/gate/0" not in volunteer.attempts:
+        while not await gate_has_failed(stack, run_id):
             await asyncio.sleep(0.05)
-    await asyncio.sleep(0.5)
     return run_id
+
+
+async def gate_has_failed(stack: Stack, run_id: str) -> bool:
+    async with stack.http("admin") as http:
+        events = (await http.get(f"/v1/runs/{run_id}/events")).raise_for_status().json()["events"]
+    return any(event["type"] == "subtasks.failed" and event["task"] == "gate" for event in events)
 
 
 async def assert_it_was_finished_without_doing_anything_twice(stack: Stack, volunteer: Volunteer, run_id: str) -> None:
@@ -49,7 +54,7 @@ async def assert_it_was_finished_without_doing_anything_twice(stack: Stack, volu
 
 async def test_a_worker_that_is_told_to_leave_hands_its_runs_on(stack: Stack, volunteer: Volunteer) -> None:
     async with stack.worker("leaving") as worker:
-        run_id = await submit_a_run_that_takes_a_while(stack, volunteer)
+        run_id = await submit_a_run_that_takes_a_while(stack)
         worker.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(worker.wait(), 10) == 0
         assert (await stack.flow_run(run_id))["state_name"] == "AwaitingRetry"
@@ -59,7 +64,7 @@ async def test_a_worker_that_is_told_to_leave_hands_its_runs_on(stack: Stack, vo
 
 async def test_a_run_goes_on_after_its_worker_was_killed(stack: Stack, volunteer: Volunteer) -> None:
     async with stack.worker("killed") as worker:
-        run_id = await submit_a_run_that_takes_a_while(stack, volunteer)
+        run_id = await submit_a_run_that_takes_a_while(stack)
         worker.kill()
         await worker.wait()
     await reschedule(stack, run_id)
@@ -80,7 +85,7 @@ async def test_a_worker_that_lost_the_run_lease_stops_and_leaves_the_run_alone(
         async with stack.http("flow") as http:
             taken = (await http.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "fenced"})).raise_for_status()
             token = {"Njangi-Run-Token": taken.json()["token"]}
-            await asyncio.sleep(7)
+            await said(stack.logs / "fenced.log", "a run is left: another holder carries the run")
             (await http.post(f"/v1/flow/runs/{run_id}:beat", json={}, headers=token)).raise_for_status()
         assert (await stack.flow_run(run_id))["state_type"] == "RUNNING"
     assert (await stack.flow_run(run_id))["state_type"] == "RUNNING"
@@ -92,10 +97,17 @@ async def test_a_worker_leaves_though_nobody_answers_it(stack: Stack, tmp_path: 
     nobody = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "NJANGI_URL": "http://127.0.0.1:9"}
     log = tmp_path / "worker.log"
     async with process("njangi_flows.worker", {**stack.environment, **nobody}, log=log) as worker:
-        await asyncio.sleep(6)
+        await said(log, "the Prefect server is away; waiting for it")
         assert worker.returncode is None
         worker.send_signal(signal.SIGTERM)
         await asyncio.wait_for(worker.wait(), 15)
+
+
+async def said(log: Path, text: str) -> None:
+    """Wait until a process has logged this."""
+    async with asyncio.timeout(60):
+        while text not in log.read_text():  # noqa: ASYNC240 - a small local file
+            await asyncio.sleep(0.05)
 
 
 async def reschedule(stack: Stack, run_id: str) -> None:
