@@ -156,12 +156,19 @@ class Services:
 
 
 async def _forever(work: Callable[[], Awaitable[None]], every: float, name: str) -> None:
-    """Do `work` again and again; what cannot be done now is logged once a failure and tried again."""
+    """Do `work` again and again; that it fails is logged when it begins to, and when it does no more."""
+    failures = 0
     while True:
         try:
             await work()
         except (NjangiError, OSError) as error:
-            log.warning("%s failed, to be tried again: %s", name, error)
+            failures += 1
+            if failures == 1:
+                log.warning("%s failed and is tried again: %s", name, error)
+        else:
+            if failures:
+                log.warning("%s works again after %d failures", name, failures)
+            failures = 0
         await asyncio.sleep(every)
 
 
