@@ -150,8 +150,13 @@ class Services:
                 self.dispatcher.work_opened()
 
     async def expire_leases(self) -> None:
-        """Put overdue subtasks back."""
-        if await self.stores.subtasks.expire(now=utc_now()):
+        """Put subtasks back whose lease has run out, and fail those whose time is over."""
+        now = utc_now()
+        if await self.stores.subtasks.expire(now=now):
+            self.dispatcher.work_opened()
+        while (overdue := await self.stores.deadlines.expire(now=now)).failed:
+            for run_id in overdue.called_back:
+                self.dispatcher.run_cancelled(run_id)
             self.dispatcher.work_opened()
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import OrderedDict
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from typing import Any
 
+from njangi_agent.protocol import TaskDefinition
+
+from coordinator.decisions.leases import longest_lease
 from storage.errors import NotFoundError
 from storage.tasks import TaskStore
 
 REMEMBERED = 2_000
-DEFAULT_HEARTBEAT = 30.0
+_AGENTS_FIELDS = {field.name: field.default for field in dataclasses.fields(TaskDefinition)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
     text: str  # a TaskDefinition as JSON
     heartbeat: float  # seconds
+    start_to_close: float  # seconds
+    transfers: int  # bytes that an attempt may have to fetch and send
 
 
 class Definitions:
@@ -36,8 +43,7 @@ class Definitions:
                 continue
             if task.definition is None:
                 continue
-            text = json.dumps({**task.definition, "task_id": task_id})
-            self._known[task_id] = _Definition(text, float(task.definition.get("heartbeat", DEFAULT_HEARTBEAT)))
+            self._known[task_id] = _definition(task_id, task.definition)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
@@ -47,5 +53,24 @@ class Definitions:
 
     def heartbeat(self, task_id: str) -> float:
         """Return the seconds after which a lease of the task is lost without a heartbeat."""
-        known = self._known.get(task_id)
-        return known.heartbeat if known else DEFAULT_HEARTBEAT
+        return self._known.get(task_id, _UNKNOWN).heartbeat
+
+    def longest_lease(self, task_id: str, leases: int, slots: int) -> float:
+        """Return the seconds after which a lease of the task is over, lent with others; see `decisions.leases`."""
+        known = self._known.get(task_id, _UNKNOWN)
+        return longest_lease(known.start_to_close, known.transfers, leases, slots)
+
+
+def _definition(task_id: str, stored: Mapping[str, Any]) -> _Definition:
+    """Return what is used of a stored definition; agents get only the fields that are theirs."""
+    theirs = {name: value for name, value in stored.items() if name in _AGENTS_FIELDS}
+    limits = {**_AGENTS_FIELDS, **theirs}
+    return _Definition(
+        text=json.dumps({**theirs, "task_id": task_id}),
+        heartbeat=float(limits["heartbeat"]),
+        start_to_close=float(limits["start_to_close"]),
+        transfers=sum(file["size"] for file in limits["files"]) + int(limits["storage"]),
+    )
+
+
+_UNKNOWN = _definition("", {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -201,7 +201,7 @@ class Dispatcher:
         if not matches and not reports:
             return False
         now = self._clock()
-        assignments = [self._assignment(wishing[item.wish], item, now) for item in matches]
+        assignments = self._assignments(wishing, matches, now)
 
         async def once(turn: Turn) -> tuple[list[Verdict], list[Leased]]:
             verdicts = await self._subtasks.report(turn, reports, now=now) if reports else []
@@ -222,9 +222,20 @@ class Dispatcher:
             return []
         return match(wishes, self._open, self._seconds.get, sum(self._slots.values()))
 
-    def _assignment(self, turn: _Turn, item: Match, now: datetime) -> Assignment:
-        heartbeat = timedelta(seconds=self._definitions.heartbeat(item.offer.task_id))
-        return Assignment(item.offer.batch_id, item.offer.task_id, turn.volunteer.id, item.count, now + heartbeat)
+    def _assignments(self, wishing: Sequence[_Turn], matches: Sequence[Match], now: datetime) -> list[Assignment]:
+        lent = Counter[int]()
+        for item in matches:
+            lent[item.wish] += item.count
+        made = []
+        for item in matches:
+            turn, task_id = wishing[item.wish], item.offer.task_id
+            longest = self._definitions.longest_lease(task_id, lent[item.wish], turn.request.wish)
+            latest = now + timedelta(seconds=longest)
+            until = min(latest, now + timedelta(seconds=self._definitions.heartbeat(task_id)))
+            made.append(
+                Assignment(item.offer.batch_id, task_id, turn.volunteer.id, item.count, until=until, latest=latest)
+            )
+        return made
 
     def _hand_out(self, turns: Sequence[_Turn], verdicts: Sequence[Verdict], leases: Sequence[Leased]) -> None:
         said = iter(verdicts)
@@ -283,7 +294,7 @@ class Dispatcher:
     async def _beat(self, volunteer: Volunteer, request: SyncRequest, now: datetime) -> Sequence[str]:
         """Extend the leases named; return the ids of those that are no longer the volunteer's.
 
-        Skipped when it was done a moment ago: a lease lasts several times longer.
+        Skipped when it was done a moment ago and no attempt tells anything: a lease lasts several times longer.
         """
         if not request.held:
             return ()
@@ -291,7 +302,8 @@ class Dispatcher:
         await self._definitions.load(tasks)
         heartbeat = min(self._definitions.heartbeat(id_) for id_ in tasks)
         last = self._extended.get(volunteer.id)
-        if last is not None and now - last < timedelta(seconds=heartbeat / 6):
+        recent = last is not None and now - last < timedelta(seconds=heartbeat / 6)
+        if recent and not any(item.tells for item in request.held):
             return ()
         lost = await self._subtasks.extend(volunteer.id, request.held, until=now + timedelta(seconds=heartbeat))
         self._extended[volunteer.id] = now

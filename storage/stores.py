@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from storage.blobs import BlobStore
 from storage.crashes import CrashStore
 from storage.database import Database, open_database, unavailable_is_ours
+from storage.deadlines import DeadlineStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
 from storage.runs import RunStore
@@ -28,6 +29,7 @@ class Stores:
         self.runs = RunStore(database, self.ledger)
         self.tasks = TaskStore(database, self.ledger, self.runs)
         self.subtasks = SubtaskStore(database, self.ledger)
+        self.deadlines = DeadlineStore(database, self.ledger)
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database)
         self.blobs = BlobStore(database)
@@ -47,6 +49,7 @@ class Stores:
                 self.runs,
                 self.tasks,
                 self.subtasks,
+                self.deadlines,
                 self.volunteers,
                 self.users,
                 self.blobs,

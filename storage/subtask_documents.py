@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from njangi_agent.protocol import Outcome, Report
+from njangi_agent.protocol import Held, Outcome, Report
 
 from storage.database import Document
 from storage.subtask_models import (
@@ -27,7 +27,15 @@ from storage.subtask_models import (
     VolunteerReport,
 )
 
-FOR_LEASE = {"parent_task_id": 1, "index": 1, "attempt": 1, "parameters": 1, "parameters_blob": 1}
+FOR_LEASE = {
+    "parent_task_id": 1,
+    "index": 1,
+    "attempt": 1,
+    "parameters": 1,
+    "parameters_blob": 1,
+    "details": 1,
+    "details_blob": 1,
+}
 FOR_REPORT = {
     "parent_task_id": 1,
     "run_id": 1,
@@ -38,6 +46,9 @@ FOR_REPORT = {
     "lease": 1,
     "losses": 1,
 }
+START_TIMED_OUT = "ScheduleToStartTimedOut"
+CLOSE_TIMED_OUT = "ScheduleToCloseTimedOut"
+TOO_LATE = [START_TIMED_OUT, CLOSE_TIMED_OUT]
 WATCHED: list[Document] = [
     {
         "$match": {
@@ -90,7 +101,12 @@ def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime) -> Do
 
 def opened(task: TaskKey, new: NewBatch, now: datetime) -> Document:
     indexes = [subtask.index for subtask in new.subtasks]
-    return {
+    limits: Document = {}
+    if task.schedule_to_start is not None:
+        limits |= {"schedule_to_start": task.schedule_to_start, "start_by": _after(now, task.schedule_to_start)}
+    if task.schedule_to_close is not None:
+        limits |= {"schedule_to_close": task.schedule_to_close, "close_by": _after(now, task.schedule_to_close)}
+    return limits | {
         "_id": batch_id(task.task_id, new.index),
         "run_id": task.run_id,
         "task_id": task.task_id,
@@ -113,6 +129,16 @@ def opened(task: TaskKey, new: NewBatch, now: datetime) -> Document:
         "created_at": now,
         "opened_at": now,
     }
+
+
+def _after(now: datetime, seconds: float) -> datetime:
+    return now + timedelta(seconds=seconds)
+
+
+def queued_again(batch: Document, now: datetime) -> Document:
+    """Return the fields that let a batch's subtasks wait anew."""
+    seconds = batch.get("schedule_to_start")
+    return {"opened_at": now} if seconds is None else {"opened_at": now, "start_by": _after(now, seconds)}
 
 
 def holds(subtask: Document, volunteer_id: str, token: str) -> bool:
@@ -139,7 +165,22 @@ def completed(returned: Sequence[Report], now: datetime) -> list[Document]:
     }
     if any(report.blob for report in returned):
         changed["blob"] = own([report.blob for report in returned])
-    return [{"$set": changed}]
+    return [{"$set": changed}, {"$unset": ["details", "details_blob"]}]
+
+
+def extended(until: datetime) -> list[Document]:
+    """Return the one update that extends many leases, each at most to its own latest end."""
+    return [{"$set": {"lease.until": {"$max": ["$lease.until", {"$min": [until, "$lease.latest"]}]}}}]
+
+
+def told(held: Held) -> Document:
+    """Return the change that keeps what an attempt tells with its heartbeat."""
+    changed: Document = {}
+    if held.details is not None or held.details_blob is not None:
+        changed = {"details": held.details, "details_blob": held.details_blob}
+    if held.progress is not None:
+        changed["progress"] = held.progress
+    return {"$set": changed}
 
 
 def _with_attempt(outcome: str, seconds: Any, now: datetime) -> Document:
@@ -168,6 +209,23 @@ def not_returned(subtask: Document, item: VolunteerReport, now: datetime) -> tup
     if report.outcome is Outcome.REFUSED:
         change["$addToSet"] = {"refused_by": item.volunteer_id}
     return status, change
+
+
+def expired(subtask: Document, now: datetime) -> tuple[SubtaskStatus, Document]:
+    """Return where a lease that has run out leaves its subtask, and the change; the history says which limit it was."""
+    until, latest = subtask["lease"]["until"], subtask["lease"].get("latest")
+    return lost(subtask, "TIMED_OUT" if latest is not None and until >= latest else "EXPIRED", None, now)
+
+
+def timed_out(error: Document, now: datetime, subtask: Document | None = None) -> Document:
+    """Return the change of subtasks whose time is over: of any that wait, or of the one whose attempt is under way."""
+    change: Document = {
+        "$set": {"status": SubtaskStatus.FAILED, "updated_at": now, "error": error},
+        "$unset": {"lease": "", "assigned_to": ""},
+    }
+    if subtask is not None:
+        change["$push"] = _ended(subtask, "TIMED_OUT", error, now)
+    return change
 
 
 def lost(subtask: Document, outcome: str, error: Document | None, now: datetime) -> tuple[SubtaskStatus, Document]:
@@ -206,6 +264,9 @@ def counted(change: Counter[str], now: datetime) -> list[Document]:
     moved["v"] = {"$add": ["$v", 1]}
     if change["queued"] > 0:
         moved["opened_at"] = now
+        milliseconds = {"$multiply": ["$schedule_to_start", 1000]}
+        limited = {"$gt": ["$schedule_to_start", None]}
+        moved["start_by"] = {"$cond": [limited, {"$add": [now, milliseconds]}, "$$REMOVE"]}
     ended = {"$add": ["$completed", "$failed", "$dead", "$cancelled"]}
     return [{"$set": moved}, {"$set": {"settled": {"$eq": [ended, "$total"]}}}]
 
@@ -229,6 +290,7 @@ def lent(assignment: Assignment, token: str, now: datetime) -> list[Document]:
         "by": assignment.volunteer_id,
         "from": now,
         "until": assignment.until,
+        "latest": assignment.latest,
     }
     changed = {
         "status": SubtaskStatus.LEASED,
@@ -249,6 +311,8 @@ def leased(document: Document, assignment: Assignment, token: str) -> Leased:
         attempt=document["attempt"] + 1,
         parameters=document.get("parameters"),
         parameters_blob=document.get("parameters_blob"),
+        details=document.get("details"),
+        details_blob=document.get("details_blob"),
     )
 
 
@@ -285,6 +349,7 @@ def subtask(document: Document) -> Subtask:
         result=document.get("results"),
         blob=document.get("blob"),
         updated_at=document["updated_at"],
+        progress=document["progress"],
     )
 
 

@@ -45,7 +45,7 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class TaskKey:
-    """Where subtasks belong, and what leasing them demands of a machine."""
+    """Where subtasks belong, what leasing them demands of a machine, and for how long (seconds) they may wait and last."""
 
     run_id: str
     workflow_id: str
@@ -54,6 +54,8 @@ class TaskKey:
     cpu: float
     memory: int
     storage: int
+    schedule_to_start: float | None = None
+    schedule_to_close: float | None = None
 
     @property
     def task_id(self) -> str:
@@ -76,13 +78,14 @@ class OpenBatch:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Lend up to `count` subtasks of a batch to a volunteer until `until`."""
+    """Lend up to `count` subtasks of a batch to a volunteer until `until`; no heartbeat extends that past `latest`."""
 
     batch_id: str
     task_id: str
     volunteer_id: str
     count: int
     until: datetime
+    latest: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class Leased:
     attempt: int
     parameters: str | None  # JSON text
     parameters_blob: str | None
+    details: str | None = None  # JSON text: what an earlier attempt told last
+    details_blob: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class Subtask:
     result: str | None  # JSON text
     blob: str | None
     updated_at: datetime
+    progress: float  # 0..1
 
 
 @dataclass(frozen=True, slots=True)

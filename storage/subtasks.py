@@ -239,7 +239,10 @@ class SubtaskStore:
         return picked
 
     async def extend(self, volunteer_id: str, held: Sequence[Held], *, until: datetime) -> set[str]:
-        """Extend the leases that `volunteer_id` still holds; return the ids of those it does not."""
+        """Extend the leases that `volunteer_id` still holds; return the ids of those it does not.
+
+        No lease is extended past its latest end. What attempts tell is kept with their subtasks, for the next attempt.
+        """
         ids = [item.subtask_id for item in held]
         tokens = list({item.token for item in held})
         mine = {
@@ -248,15 +251,23 @@ class SubtaskStore:
             "lease.by": volunteer_id,
             "lease.token": {"$in": tokens},
         }
+        telling = [item for item in held if item.tells]
+        updates: list[UpdateMany | UpdateOne] = [UpdateMany(mine, documents.extended(until))]
+        for item in telling:
+            own = {**mine, "_id": item.subtask_id, "lease.token": item.token}
+            updates.append(UpdateOne(own, documents.told(item)))
         with unavailable_is_ours():
-            outcome = await self._tasks.update_many(mine, {"$max": {"lease.until": until}})
-            if outcome.matched_count == len(set(ids)):
+            outcome = await self._tasks.bulk_write(updates, ordered=False)
+            if outcome.matched_count == len(set(ids)) + len(telling):
                 return set()
             kept = {subtask["_id"] async for subtask in self._tasks.find(mine, {"_id": 1})}
         return set(ids) - kept
 
     async def expire(self, *, now: datetime, limit: int = 500) -> int:
-        """Put subtasks back whose lease has run out (DEAD after MAX_LOSSES); return how many."""
+        """Put subtasks back whose lease has run out (DEAD after MAX_LOSSES); return how many.
+
+        Without a heartbeat the attempt ends as EXPIRED, with heartbeats but past its latest end as TIMED_OUT.
+        """
         overdue = {"status": SubtaskStatus.LEASED, "lease.until": {"$lt": now}}
         with unavailable_is_ours():
             if await self._tasks.find_one(overdue, {"_id": 1}) is None:
@@ -270,7 +281,7 @@ class SubtaskStore:
             moves: dict[str, SubtaskStatus] = {}
             updates: list[UpdateOne] = []
             for subtask_id, subtask in found.items():
-                moves[subtask_id], change = documents.lost(subtask, "EXPIRED", None, now)
+                moves[subtask_id], change = documents.expired(subtask, now)
                 updates.append(UpdateOne({"_id": subtask_id}, change))
             await self._tasks.bulk_write(updates, ordered=False, session=turn.session)
             await self._count(turn, found, moves, now)
@@ -312,7 +323,8 @@ class SubtaskStore:
             await self._batches.update_one(
                 {"_id": batch_id},
                 {
-                    "$set": {"tries": try_, "settled": False, "failed": 0, "dead": 0, "opened_at": now},
+                    "$set": {"tries": try_, "settled": False, "failed": 0, "dead": 0}
+                    | documents.queued_again(batch, now),
                     "$inc": {"queued": outcome.modified_count, "v": 1},
                 },
                 session=turn.session,
@@ -364,20 +376,24 @@ class SubtaskStore:
             return [documents.batch(document) async for document in found]
 
     async def failures(self, batch_id: str, limit: int = 3) -> list[Subtask]:
-        """Return the first failed or dead subtasks of a batch."""
+        """Return the first failed or dead subtasks of a batch, those first that failed for want of time."""
         with unavailable_is_ours():
             batch = await self._batches.find_one({"_id": batch_id})
             if batch is None:
                 return []
-            found = self._tasks.find(
-                {
-                    "parent_task_id": batch["task_id"],
-                    "index": {"$gte": batch["first"], "$lte": batch["last"]},
-                    "batch": batch_id,
-                    "status": _ENDED_BADLY,
-                }
-            )
-            return [documents.subtask(document) async for document in found.sort("index", 1).limit(limit)]
+            badly = {
+                "parent_task_id": batch["task_id"],
+                "index": {"$gte": batch["first"], "$lte": batch["last"]},
+                "batch": batch_id,
+                "status": _ENDED_BADLY,
+            }
+            for_want_of_time = {**badly, "error.type": {"$in": documents.TOO_LATE}}
+            limited = "schedule_to_start" in batch or "schedule_to_close" in batch
+            found = await self._tasks.find(for_want_of_time).sort("index", 1).limit(limit).to_list() if limited else []
+            others = {**badly, "error.type": {"$nin": documents.TOO_LATE}}
+            if len(found) < limit:
+                found += await self._tasks.find(others).sort("index", 1).limit(limit - len(found)).to_list()
+            return [documents.subtask(document) for document in found]
 
     async def counts(self, run_id: str) -> dict[str, Counter[str]]:
         """Return the sums of the batches' counters by task name."""

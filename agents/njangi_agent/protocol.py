@@ -64,11 +64,21 @@ class AttemptError:
 
 @dataclass(frozen=True)
 class Held:
-    """A lease under way; naming it in a sync extends its deadline. `progress` is 0..1."""
+    """A lease under way; naming it in a sync extends its deadline. `progress` is 0..1.
+
+    `details` is what the attempt tells, for the next one to go on from: JSON text, or when it is large
+    `details_blob`, the hex SHA-256 of that text. Needed only when it has changed.
+    """
 
     subtask_id: str
     token: str
     progress: Optional[float] = None
+    details: Optional[str] = None
+    details_blob: Optional[str] = None
+
+    @property
+    def tells(self) -> bool:
+        return self.details is not None or self.details_blob is not None or self.progress is not None
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,8 @@ class Lease:
     seconds: float
     parameters: Optional[Mapping[str, Any]] = None
     parameters_blob: Optional[str] = None  # hex SHA-256 of the parameters as JSON, when they are large
+    details: Optional[str] = None  # JSON text that an earlier attempt told last, see Held
+    details_blob: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -210,11 +222,19 @@ def machine(body: Any) -> Machine:
 
 def _held(item: Any) -> Held:
     fields = _object(item, "held")
-    progress = fields.get("progress")
+    progress, details, blob = fields.get("progress"), fields.get("details"), fields.get("details_blob")
+    if details is not None and not (isinstance(details, str) and len(details) <= INLINE_RESULT_BYTES):
+        raise ProtocolError(f"details must be JSON text of at most {INLINE_RESULT_BYTES} bytes; send more as a blob")
+    if blob is not None and not is_sha256(blob):
+        raise ProtocolError("details_blob must be the 64 hex digits of a SHA-256")
+    if details is not None and blob is not None:
+        raise ProtocolError("held has either details or details_blob, or neither")
     return Held(
         subtask_id=_text(fields, "subtask_id", 500),
         token=_text(fields, "token", 100),
         progress=None if progress is None else min(1.0, _number(fields, "progress")),
+        details=details,
+        details_blob=blob,
     )
 
 

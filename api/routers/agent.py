@@ -50,6 +50,9 @@ async def sync(request: Request) -> Response:
     for report in turn.reports:
         if report.result is not None and not _is_json(report.result):
             raise protocol.ProtocolError(f"the result of {report.subtask_id} is not JSON text")
+    for held in turn.held:
+        if held.details is not None and not _is_json(held.details):
+            raise protocol.ProtocolError(f"the details of {held.subtask_id} are not JSON text")
     services = services_of(request)
     answer = await _while_connected(request, services, member, turn)
     return Response(_encoded(answer, services), media_type="application/json")
@@ -103,6 +106,8 @@ def _encoded(answer: Answer, services: Services) -> bytes:
                     "seconds": definitions.heartbeat(lease.task_id),
                     "parameters": orjson.Fragment(lease.parameters) if lease.parameters is not None else None,
                     "parameters_blob": lease.parameters_blob,
+                    "details": lease.details,
+                    "details_blob": lease.details_blob,
                 }
                 for lease in answer.leases
             ],

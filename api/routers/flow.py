@@ -153,6 +153,8 @@ async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, ap
         cpu=float(definition.get("cpu", 1.0)),
         memory=int(definition.get("memory", 0)),
         storage=int(definition.get("storage", 0)),
+        schedule_to_start=definition.get("schedule_to_start"),
+        schedule_to_close=definition.get("schedule_to_close"),
     )
     batches = [
         NewBatch(

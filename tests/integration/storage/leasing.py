@@ -23,9 +23,16 @@ async def queue(stores: Stores, count: int, now: datetime, *, batch_size: int = 
 
 
 async def lease(
-    stores: Stores, volunteer: str, count: int, now: datetime, *, batch: int = 0, task: TaskKey = TASK
+    stores: Stores,
+    volunteer: str,
+    count: int,
+    now: datetime,
+    *,
+    batch: int = 0,
+    task: TaskKey = TASK,
+    longest: timedelta = timedelta(hours=1),
 ) -> list[Leased]:
-    wanted = Assignment(f"{task.task_id}/b{batch}", task.task_id, volunteer, count, now + MINUTE)
+    wanted = Assignment(f"{task.task_id}/b{batch}", task.task_id, volunteer, count, now + MINUTE, now + longest)
     return await stores.ledger.write(lambda turn: stores.subtasks.lease(turn, [wanted], now=now))
 
 
