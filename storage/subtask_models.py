@@ -45,7 +45,7 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class TaskKey:
-    """Where subtasks belong, what leasing them demands of a machine, and for how long (seconds) they may wait and last."""
+    """Where subtasks belong, what leasing them demands of a machine, and how many seconds they may wait and last."""
 
     run_id: str
     workflow_id: str

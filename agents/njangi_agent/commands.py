@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, List, Mapping, Optional, Sequence
 
 from njangi_agent.cache import Cache
+from njangi_agent.details import Details, Tell, lay_out
 from njangi_agent.errors import AttemptFailed
-from njangi_agent.folder import Folder
+from njangi_agent.folder import CHECKPOINT, HEARTBEAT, Folder
 from njangi_agent.inputs import files_of, parameters_of
 from njangi_agent.limits import LAUNCHER, Limits, launcher, limits_of
 from njangi_agent.output import answer_of
@@ -54,18 +55,22 @@ class Commands:
         self._results = results
         self._work = work
 
-    async def run(self, task: TaskDefinition, lease: Lease) -> Report:
-        """Carry out the attempt. Cancelling it kills everything it started."""
+    async def run(self, task: TaskDefinition, lease: Lease, tell: Tell) -> Report:
+        """Carry out the attempt and `tell` what it tells meanwhile. Cancelling it kills everything it started."""
         began = time.monotonic()
         try:
             async with self._cache.holding(files_of(task)) as files:
                 parameters = await parameters_of(lease, self._cache)
                 argv = render(task.command or (), parameters, task.paths)
                 with Folder(self._work) as folder:
-                    used = await self._execute(task, argv, folder, files)
-                    seconds = time.monotonic() - began
-                    loop = asyncio.get_running_loop()
-                    answer = await loop.run_in_executor(None, answer_of, task.parse, folder.stdout, folder.result)
+                    await lay_out(lease, folder.notes / CHECKPOINT, self._cache)
+                    details = Details(folder, task.storage, self._results.store, tell)
+                    details.begin(lease, folder.notes / HEARTBEAT)
+                    async with details.following():
+                        used = await self._execute(task, argv, folder, files)
+                        seconds = time.monotonic() - began
+                        loop = asyncio.get_running_loop()
+                        answer = await loop.run_in_executor(None, answer_of, task.parse, folder.stdout, folder.result)
                     return await self._results.returned(lease, answer, seconds, used.cpu_seconds, used.memory)
         except AttemptFailed as error:
             return failed(lease, error, time.monotonic() - began)

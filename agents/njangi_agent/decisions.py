@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Optional, Sequence
+from typing import Iterable, List, Optional, Sequence
 
-from njangi_agent.protocol import MAX_REPORTS_PER_SYNC, MAX_SYNC_BYTES, Report
+from njangi_agent.protocol import MAX_REPORTS_PER_SYNC, MAX_SYNC_BYTES, Held, Report
 
 LONGEST_POLL = 55.0
 LONGEST_BUNDLE = 20
@@ -21,6 +21,7 @@ FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 60.0
 _REPORT_OVERHEAD = 1000
 _SYNC_BYTES = MAX_SYNC_BYTES // 2
+_NOTES_BYTES = MAX_SYNC_BYTES // 8
 
 
 class Turn(enum.Enum):
@@ -110,6 +111,18 @@ def fitting(reports: Sequence[Report], most: int = MAX_REPORTS_PER_SYNC) -> int:
             break
         count += 1
     return count
+
+
+def fitting_notes(notes: Iterable[Held]) -> List[Held]:
+    """Return those of `notes` that fit into one sync beside its reports, from the first on."""
+    fit: List[Held] = []
+    size = 0
+    for item in notes:
+        size += len(item.details or "")
+        if fit and size > _NOTES_BYTES:
+            break
+        fit.append(item)
+    return fit
 
 
 def backoff(failures: int, chance: float, retry_after: float = 0.0) -> float:

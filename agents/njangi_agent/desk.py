@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Collection, Deque, Dict, Iterable, List, Optional, Sequence, Set
 
-from njangi_agent.decisions import bundle_size, fitting, smoothed
+from njangi_agent.decisions import bundle_size, fitting, fitting_notes, smoothed
 from njangi_agent.protocol import Held, Lease, Outcome, Report, SyncAnswer, TaskDefinition
 
 _MOST_TASKS = 32
@@ -21,6 +21,7 @@ class Desk:
         self._queue: Deque[Lease] = deque()
         self._held: Dict[str, Lease] = {}
         self._reports: Dict[str, Report] = {}
+        self._notes: Dict[str, Held] = {}  # what attempts told, by token, until the service has it
 
     @property
     def queued(self) -> int:
@@ -33,6 +34,10 @@ class Desk:
     @property
     def has_reports(self) -> bool:
         return bool(self._reports)
+
+    @property
+    def has_notes(self) -> bool:
+        return bool(self._notes)
 
     def beat_seconds(self) -> float:
         """Return how long the agent may be silent: a third of the shortest lease."""
@@ -85,9 +90,21 @@ class Desk:
             return False
         self._reports[report.token] = report
         if report.outcome is Outcome.RETURNED:  # quick failures must not draw more work here
+            self._notes.pop(report.token, None)
             self.attempt_seconds = smoothed(self.attempt_seconds, report.seconds)
             self._seconds[lease.task_id] = smoothed(self._seconds.get(lease.task_id), report.seconds)
         return True
+
+    def note(self, held: Held) -> None:
+        """Keep what an attempt tells until the service has it; it takes the place of what it told before."""
+        if held.token in self._held:
+            self._notes[held.token] = held
+
+    def noted(self, held: Iterable[Held]) -> None:
+        """Forget what the service has."""
+        for item in held:
+            if self._notes.get(item.token) is item:
+                del self._notes[item.token]
 
     def remember(self, reports: Iterable[Report]) -> None:
         """Add reports of an earlier agent."""
@@ -97,10 +114,18 @@ class Desk:
         reports = list(self._reports.values())
         return reports[: fitting(reports, most)]
 
-    def beats(self, reports: Sequence[Report]) -> List[Held]:
-        """Return the leases to name in a sync that carries these reports."""
+    def beats(self, reports: Sequence[Report], *, notes: bool) -> List[Held]:
+        """Return the leases to name in a sync that carries these reports, with what their attempts told if `notes`.
+
+        An attempt that ends otherwise than well is named as well if it told something: the next one wants it.
+        """
         told = {report.token for report in reports}
-        return [Held(lease.subtask_id, token) for token, lease in self._held.items() if token not in told]
+        telling = {item.token: item for item in fitting_notes(self._notes.values())} if notes else {}
+        return [
+            telling.get(token) or Held(lease.subtask_id, token)
+            for token, lease in self._held.items()
+            if token not in told or token in telling
+        ]
 
     def acknowledged(self, reports: Sequence[Report]) -> None:
         self._drop({report.token for report in reports})
@@ -112,3 +137,4 @@ class Desk:
         for token in tokens:
             self._held.pop(token, None)
             self._reports.pop(token, None)
+            self._notes.pop(token, None)

@@ -1,4 +1,4 @@
-"""The folder of one attempt: what the task sees as /box and /tmp, and beside them what it must not see."""
+"""The folder of one attempt: what the task sees as /box, /tmp and /njangi, and beside them what it must not see."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Collection, Optional, Type
 
+HEARTBEAT = "heartbeat"
+CHECKPOINT = "checkpoint"
+"""In `notes`: what the attempt tells, and what an earlier one told last; of call n of a bundle, with .n at the end."""
 _MOST_ENTRIES = 100_000
 
 
@@ -23,10 +26,12 @@ class Folder:
         self.path = Path(tempfile.mkdtemp(dir=self._parent))
         self.box = self.path / "box"
         self.tmp = self.path / "tmp"
+        self.notes = self.path / "notes"
         self.stdout = self.path / "stdout"
         self.result = self.path / "result"
         self.box.mkdir()
         self.tmp.mkdir()
+        self.notes.mkdir()
         return self
 
     def __exit__(
@@ -54,9 +59,9 @@ class Folder:
 
     def clear(self, keep: Collection[str]) -> None:
         """Remove what a task left behind; `keep` names the top-level entries that belong there."""
-        for place in (self.box, self.tmp):
+        for place in (self.box, self.tmp, self.notes):
             with os.scandir(place) as listing:
-                left = [entry for entry in listing if place is self.tmp or entry.name not in keep]
+                left = [entry for entry in listing if place is not self.box or entry.name not in keep]
             for entry in left:
                 remove(Path(entry.path))
 

@@ -6,14 +6,15 @@ import asyncio
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any, Callable, Deque, Mapping, Optional, Sequence, Tuple
+from typing import Any, Deque, Mapping, Optional, Sequence, Tuple
 
 from njangi_agent.cache import Cache
+from njangi_agent.details import Details, Tell, lay_out
 from njangi_agent.errors import AttemptFailed
-from njangi_agent.folder import Folder
+from njangi_agent.folder import CHECKPOINT, HEARTBEAT, Folder
 from njangi_agent.inputs import files_of, parameters_of
 from njangi_agent.output import Answer, checked_json, keep
-from njangi_agent.protocol import INLINE_RESULT_BYTES, Lease, Report, TaskDefinition
+from njangi_agent.protocol import INLINE_RESULT_BYTES, Lease, Outcome, Report, TaskDefinition
 from njangi_agent.reports import Results, failed
 from njangi_agent.sandbox import Sandbox
 from njangi_agent.warm import Frame, Interpreter, failure_of
@@ -31,7 +32,7 @@ class Functions:
         self._work = work
         self._warm: Optional[Interpreter] = None
 
-    async def run(self, task: TaskDefinition, leases: Sequence[Lease], tell: Callable[[Report], None]) -> None:
+    async def run(self, task: TaskDefinition, leases: Sequence[Lease], tell: Tell) -> None:
         """Carry out the leases of one task in order and `tell` each report as soon as it is known.
 
         The call that was running when its process died fails; those after it run again in a new one.
@@ -58,26 +59,41 @@ class Functions:
             warm, self._warm = self._warm, None
             await warm.close()
 
-    async def _run(self, task: TaskDefinition, calls: Deque[_Call], tell: Callable[[Report], None]) -> None:
+    async def _run(self, task: TaskDefinition, calls: Deque[_Call], tell: Tell) -> None:
         """Take the calls that were answered off `calls`; raise AttemptFailed for the first that was not."""
         try:
             async with self._cache.holding(files_of(task)) as files:
                 interpreter = await self._interpreter(task, files)
-                before, spent = time.monotonic(), 0.0
-                answers = interpreter.answers([parameters for _, parameters in calls])
-                try:
-                    async for frame in answers:
-                        lease, _ = calls[0]
-                        now = time.monotonic()
-                        report = await self._report(lease, frame, now - before, max(0.0, frame.cpu_seconds - spent))
-                        before, spent = now, frame.cpu_seconds
-                        calls.popleft()
-                        tell(report)
-                finally:
-                    await answers.aclose()
+                details = Details(interpreter.folder, task.storage, self._results.store, tell)
+                async with details.following():
+                    await self._answered(interpreter, calls, details, tell)
         except BaseException:
             await self.close()
             raise
+
+    async def _answered(self, interpreter: Interpreter, calls: Deque[_Call], details: Details, tell: Tell) -> None:
+        notes = interpreter.folder.notes
+        for number, (lease, _) in enumerate(calls):
+            await lay_out(lease, notes / f"{CHECKPOINT}.{number}", self._cache)
+        before, spent = time.monotonic(), 0.0
+        answers = interpreter.answers([parameters for _, parameters in calls])
+        try:
+            details.begin(calls[0][0], notes / f"{HEARTBEAT}.0")
+            async for frame in answers:
+                lease, _ = calls[0]
+                now = time.monotonic()
+                report = await self._report(lease, frame, now - before, max(0.0, frame.cpu_seconds - spent))
+                if report.outcome is not Outcome.RETURNED:
+                    await details.look(last=True)
+                before, spent = now, frame.cpu_seconds
+                calls.popleft()
+                tell(report)
+                if calls:
+                    details.begin(calls[0][0], notes / f"{HEARTBEAT}.{frame.number + 1}")
+                else:
+                    details.end()
+        finally:
+            await answers.aclose()
 
     async def _interpreter(self, task: TaskDefinition, files: Mapping[str, Path]) -> Interpreter:
         if self._warm is not None and self._warm.task != task:

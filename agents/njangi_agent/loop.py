@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Protocol, Sequence, Set
+from typing import Dict, List, Optional, Protocol, Sequence, Set, Union
 
 from njangi_agent.decisions import Decision, Snapshot, Turn, backoff, next_turn
 from njangi_agent.desk import Desk
+from njangi_agent.details import Tell
 from njangi_agent.errors import AgentError, AttemptFailed, Refused, Rejected, ServiceUnavailable
 from njangi_agent.logs import fields, logger
 from njangi_agent.protocol import (
     MAX_REPORTS_PER_SYNC,
+    Held,
     Lease,
     Outcome,
     Report,
@@ -27,6 +29,8 @@ from njangi_agent.spool import Spool
 log = logger(__name__)
 
 LEAVE_SECONDS = 5.0
+NOTES_SECONDS = 2.0
+"""The least time between two heartbeats that are sent for what attempts tell."""
 _LINGER = 0.2  # how long a report waits for the rest of its bundle
 _KEEP_WARM = 60.0
 _ABOUT_CONTENT = (400, 413, 422)
@@ -39,7 +43,7 @@ class Syncs(Protocol):
 
 
 class Works(Protocol):
-    async def run(self, task: TaskDefinition, leases: Sequence[Lease], tell: Callable[[Report], None]) -> None: ...
+    async def run(self, task: TaskDefinition, leases: Sequence[Lease], tell: Tell) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -75,6 +79,7 @@ class Agent:
         self._news = False
         self._linger: Optional[asyncio.TimerHandle] = None
         self._last_sync = self._clock()
+        self._notes_after = 0.0
         self._syncs = 0
         self._failures = 0
         self._quiet_until = 0.0
@@ -118,7 +123,10 @@ class Agent:
             news=self._news,
             news_under_way=Turn.NEWS in self._under_way,
             poll_under_way=Turn.POLL in self._under_way,
-            beat_due=self._last_sync + self._desk.beat_seconds(),
+            beat_due=min(
+                self._last_sync + self._desk.beat_seconds(),
+                self._notes_after if self._desk.has_notes else float("inf"),
+            ),
             quiet_until=self._quiet_until,
             poll_after=self._poll_after,
         )
@@ -138,11 +146,12 @@ class Agent:
         if decision.turn is Turn.NEWS:
             reports = self._desk.outgoing(self._most_reports)
             self._news = False
+            self._notes_after = self._clock() + NOTES_SECONDS
         request = SyncRequest(
             slots=len(self._slots),
             wish=decision.wish,
             wait=decision.wait,
-            held=self._desk.beats(reports),
+            held=self._desk.beats(reports, notes=decision.turn is Turn.NEWS),
             reports=reports,
         )
         self._under_way[decision.turn] = asyncio.ensure_future(self._exchange(decision.turn, request))
@@ -158,7 +167,7 @@ class Agent:
             self._fatal = error
             self.stop()
         except Rejected as error:
-            self._rejected(error, request.reports)
+            self._rejected(error, request)
         else:
             self._failures, self._most_reports = 0, MAX_REPORTS_PER_SYNC
             self._last_sync = max(self._last_sync, began)
@@ -173,6 +182,7 @@ class Agent:
 
     def _settle(self, answer: SyncAnswer, request: SyncRequest) -> None:
         done = request.reports[: len(answer.verdicts)]
+        self._desk.noted(request.held)
         self._desk.acknowledged(done)
         kept = [report for report in done if report.token in self._spooled]
         if kept:
@@ -202,14 +212,19 @@ class Agent:
             self._spooled.update(report.token for report in reports)
             await asyncio.get_running_loop().run_in_executor(None, self._spool.keep, reports)
 
-    def _rejected(self, error: Rejected, reports: Sequence[Report]) -> None:
+    def _rejected(self, error: Rejected, request: SyncRequest) -> None:
         """Find the report that the service does not take by sending fewer at once, and give that one up.
+
+        What attempts told is given up at once: they will tell more.
 
         Only where the service judged the content: a 404 may come from a proxy that knows nothing of reports.
         """
         log.error("the service rejected a sync", extra=fields(status=error.status, detail=error.detail))
         self._failures += 1
         self._quiet_until = self._clock() + backoff(self._failures, chance())
+        reports = request.reports
+        if error.status in _ABOUT_CONTENT:
+            self._desk.noted(request.held)
         if len(reports) == 1 and error.status in _ABOUT_CONTENT:
             self._desk.acknowledged(reports)
             self._spool.forget(reports)
@@ -220,7 +235,8 @@ class Agent:
         """Tell the service in one last sync what was done and what goes back; that ends a parked wish, too."""
         reports = self._desk.outgoing(MAX_REPORTS_PER_SYNC)
         back = [handed_back(lease) for lease in self._desk.unreported()][: MAX_REPORTS_PER_SYNC - len(reports)]
-        request = SyncRequest(slots=len(self._slots), reports=[*reports, *back])
+        last = [held for held in self._desk.beats([*reports, *back], notes=True) if held.tells]
+        request = SyncRequest(slots=len(self._slots), held=last, reports=[*reports, *back])
         try:
             await asyncio.wait_for(self._service.sync(request), LEAVE_SECONDS)
             self._spool.forget(reports)
@@ -258,7 +274,7 @@ class Agent:
             self._flush()
             return
         told: Set[str] = set()
-        running = asyncio.ensure_future(slot.run(task, leases, lambda report: self._tell(report, told)))
+        running = asyncio.ensure_future(slot.run(task, leases, lambda said: self._hear(said, told)))
         piece = self._pieces[number] = _Piece(leases, running, told)
         try:
             await asyncio.wait({running})
@@ -283,6 +299,13 @@ class Agent:
             for lease in piece.left():
                 reason = AttemptFailed("AgentError", f"{type(error).__name__}: {error}", outcome=Outcome.REFUSED)
                 self._tell(failed(lease, reason, 0.0), piece.told)
+
+    def _hear(self, said: Union[Held, Report], told: Set[str]) -> None:
+        if isinstance(said, Report):
+            self._tell(said, told)
+        else:
+            self._desk.note(said)
+            self._wake.set()
 
     def _tell(self, report: Report, told: Set[str]) -> None:
         told.add(report.token)

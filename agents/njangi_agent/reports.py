@@ -17,13 +17,13 @@ class Store(Protocol):
 
 class Results:
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
 
     async def returned(self, lease: Lease, answer: Answer, seconds: float, cpu_seconds: float, memory: int) -> Report:
         """Raises AttemptFailed when the service does not take the result."""
         if answer.path is not None and answer.sha256 is not None:
             try:
-                await self._store.store(answer.sha256, answer.path)
+                await self.store.store(answer.sha256, answer.path)
             except Rejected as error:
                 raise AttemptFailed("OutputTooLarge", f"its result was not taken: {error}") from error
         return Report(

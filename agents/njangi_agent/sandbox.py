@@ -18,7 +18,7 @@ from typing import ContextManager, Dict, List, Mapping, Optional, Sequence, Tupl
 
 from njangi_agent import cgroups
 from njangi_agent.cgroups import Group, Groups
-from njangi_agent.folder import Folder
+from njangi_agent.folder import CHECKPOINT, HEARTBEAT, Folder
 from njangi_agent.limits import Limits, processes_are_counted_per_sandbox
 
 _PROBE_SECONDS = 20
@@ -86,7 +86,7 @@ class NoSandbox:
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
-        environment = _environment(self._python, str(folder.box), str(folder.tmp))
+        environment = _environment(self._python, folder, str(folder.box), str(folder.tmp), str(folder.notes))
         return Launch(list(argv), str(folder.box), environment)
 
 
@@ -124,9 +124,10 @@ class Bubblewrap:
             *_system(self._python),
             *self._hidden(),
             *("--bind", str(folder.tmp), "/tmp", "--bind", str(folder.box), "/box"),
+            *("--bind", str(folder.notes), "/njangi"),
             *files,
             *("--remount-ro", "/", "--chdir", "/box"),
-            *_variables(_environment(self._python, "/box", "/tmp")),
+            *_variables(_environment(self._python, folder, "/box", "/tmp", "/njangi")),
             "--",
             *argv,
         ]
@@ -164,8 +165,12 @@ def _system(python: Python) -> List[str]:
     return [*mounts, "--size", _TMPFS_BYTES, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
 
 
-def _environment(python: Python, home: str, temporary: str) -> Dict[str, str]:
-    return {"PATH": python.search_path, "HOME": home, "TMPDIR": temporary, "LANG": "C.UTF-8"}
+def _environment(python: Python, folder: Folder, home: str, temporary: str, notes: str) -> Dict[str, str]:
+    environment = {"PATH": python.search_path, "HOME": home, "TMPDIR": temporary, "LANG": "C.UTF-8"}
+    environment["NJANGI_HEARTBEAT"] = f"{notes}/{HEARTBEAT}"
+    if (folder.notes / CHECKPOINT).exists():
+        environment["NJANGI_CHECKPOINT"] = f"{notes}/{CHECKPOINT}"
+    return environment
 
 
 def _variables(environment: Mapping[str, str]) -> List[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Sequence
 
 from njangi_agent.cache import Cache
 from njangi_agent.commands import Commands
+from njangi_agent.details import Tell
 from njangi_agent.functions import Functions
-from njangi_agent.protocol import Lease, Report, TaskDefinition
+from njangi_agent.protocol import Lease, TaskDefinition
 from njangi_agent.reports import Results
 from njangi_agent.sandbox import Sandbox
 
@@ -18,13 +19,16 @@ class Slot:
         self._commands = Commands(sandbox, cache, results, work)
         self._functions = Functions(sandbox, cache, results, work)
 
-    async def run(self, task: TaskDefinition, leases: Sequence[Lease], tell: Callable[[Report], None]) -> None:
-        """Carry out leases of one task in order and `tell` each report. Cancelling kills what runs."""
+    async def run(self, task: TaskDefinition, leases: Sequence[Lease], tell: Tell) -> None:
+        """Carry out leases of one task in order and `tell` each report, and what attempts tell before it.
+
+        Cancelling kills what runs.
+        """
         if task.source is not None:
             await self._functions.run(task, leases, tell)
             return
         for lease in leases:
-            tell(await self._commands.run(task, lease))
+            tell(await self._commands.run(task, lease, tell))
 
     async def close(self) -> None:
         """Let go of what is kept warm; the next run starts it again."""

@@ -46,9 +46,9 @@ class Interpreter:
         self, task: TaskDefinition, process: Process, folder: Folder, group: Group, stack: contextlib.AsyncExitStack
     ) -> None:
         self.task = task
+        self.folder = folder
         self._group = group
         self._process = process
-        self._folder = folder
         self._stack = stack
         self._limits = limits_of(task)
         self._most = min(task.storage, JSON_BYTES)
@@ -79,7 +79,7 @@ class Interpreter:
     async def answers(self, calls: Sequence[Mapping[str, Any]]) -> AsyncGenerator[Frame, None]:
         """Yield a frame for each call in order. Raises AttemptFailed for the call that was running."""
         self._requests.write(json.dumps(calls, separators=(",", ":")).encode("ascii") + b"\n")
-        watcher = asyncio.ensure_future(watch(self._process.pid, self._folder, self._limits))
+        watcher = asyncio.ensure_future(watch(self._process.pid, self.folder, self._limits))
         watcher.add_done_callback(self._stop)
         try:
             for number in range(len(calls)):
@@ -93,7 +93,7 @@ class Interpreter:
                 raise self._garbled()
         finally:
             watcher.cancel()
-        self._folder.clear(keep=self._inputs)
+        self.folder.clear(keep=self._inputs)
 
     async def _connect(self, sandbox: Sandbox) -> None:
         loop = asyncio.get_running_loop()

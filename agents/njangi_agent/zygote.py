@@ -9,6 +9,8 @@ JSON list [kind, number, cpu seconds, peak bytes, length], then `length` bytes o
     broken                   it has not; the payload is the error
     ok, error                call `number` of the bundle returned the payload, or failed with it
     ended                    the bundle's child is gone with wait status `number`, and in a sandbox so is all it left
+
+The code may `from njangi import heartbeat, last_heartbeat`, a module that is made here.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def main() -> None:
+    _make_module()
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -81,12 +84,41 @@ def _run_bundle(function: Callable[..., Any], calls: List[Dict[str, Any]], task:
     """In the child: answer each call in turn."""
     cpu = len(calls) * int(task["cpu"])
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    notes = os.path.dirname(os.environ["NJANGI_HEARTBEAT"])
     for number, parameters in enumerate(calls):
+        os.environ["NJANGI_HEARTBEAT"] = f"{notes}/heartbeat.{number}"
+        os.environ.pop("NJANGI_CHECKPOINT", None)
+        if os.path.exists(f"{notes}/checkpoint.{number}"):
+            os.environ["NJANGI_CHECKPOINT"] = f"{notes}/checkpoint.{number}"
         try:
             kind, payload = "ok", _encoded(function(**parameters), task["result"])
         except BaseException as error:
             kind, payload = "error", _described(error, task)
         _send(answers, kind, number, payload, resource.getrusage(resource.RUSAGE_SELF))
+
+
+def _make_module() -> None:
+    module = type(sys)("njangi")
+    module.heartbeat = _heartbeat  # type: ignore[attr-defined]
+    module.last_heartbeat = _last_heartbeat  # type: ignore[attr-defined]
+    sys.modules["njangi"] = module
+
+
+def _heartbeat(details: Any) -> None:
+    """Tell how far the call is, as any JSON value; the last one is what `last_heartbeat` gives the next attempt."""
+    path = os.environ["NJANGI_HEARTBEAT"]
+    with open(f"{path}.new", "w") as file:
+        json.dump(details, file, allow_nan=False)
+    os.replace(f"{path}.new", path)
+
+
+def _last_heartbeat(default: Any = None) -> Any:
+    """Return what an earlier attempt at this call told last, or `default` if there was none."""
+    path = os.environ.get("NJANGI_CHECKPOINT")
+    if path is None:
+        return default
+    with open(path) as file:
+        return json.load(file)
 
 
 class _BadOutput(Exception):

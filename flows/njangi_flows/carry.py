@@ -26,8 +26,10 @@ from pydantic import JsonValue
 from njangi_flows import compile as compiler
 from njangi_flows.aggregate import aggregate
 from njangi_flows.client import (
+    CLOSE_TIMED_OUT,
     MAX_BODY_BYTES,
     MAX_SUBTASKS_PER_CALL,
+    START_TIMED_OUT,
     BatchInput,
     ResultRow,
     RunEndedError,
@@ -290,8 +292,14 @@ class TaskCarrier:
         return Completed(message=f"{settled.failed} of {settled.total} subtasks failed, which the task tolerates")
 
     def _hopeless(self, settled: SettledBatch, allowed: int) -> bool:
-        """Whether another try cannot help: errors that the task names, on all subtasks or on more than it tolerates."""
-        named = [error.type in self._task.retry.non_retryable for error in settled.errors]
+        """Whether another try cannot help: its time is over, or errors of a kind that no try mends.
+
+        Those are limits on waiting and what the task names, on all subtasks or on more than it tolerates.
+        """
+        if any(error.type == CLOSE_TIMED_OUT for error in settled.errors):
+            return True
+        final = (START_TIMED_OUT, *self._task.retry.non_retryable)
+        named = [error.type in final for error in settled.errors]
         return bool(named) and (all(named) if allowed else any(named))
 
     # Results

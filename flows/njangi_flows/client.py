@@ -28,6 +28,9 @@ MAX_SUBTASKS_PER_CALL = 2000
 MAX_BODY_BYTES = 12 * 1024 * 1024
 INLINE_BYTES = 64 * 1024
 RESULTS_PER_PAGE = 1000
+START_TIMED_OUT = "ScheduleToStartTimedOut"
+CLOSE_TIMED_OUT = "ScheduleToCloseTimedOut"
+"""Types of the errors of subtasks that waited, or lasted, longer than their task allows. No try mends them."""
 LONGEST_RETRY_SECONDS = 5.0
 _BLOB_CHUNK = 1024 * 1024
 _TRY_AGAIN = (429, 502, 503, 504)

@@ -98,6 +98,8 @@ def definition(
         "storage": task.resources.storage,
         "start_to_close": task.timeouts.start_to_close,
         "heartbeat": task.timeouts.heartbeat,
+        "schedule_to_start": task.timeouts.schedule_to_start,
+        "schedule_to_close": task.timeouts.schedule_to_close,
     }
 
 

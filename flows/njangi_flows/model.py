@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -96,6 +96,7 @@ def _argument(text: str) -> str:
 Slug = Annotated[str, AfterValidator(_slug)]
 Parameter = Annotated[str, AfterValidator(_parameter)]
 FileName = Annotated[str, AfterValidator(_file)]
+Limit = Annotated[Duration, Field(gt=0, le=365 * DAY)]
 Title = Annotated[str, Field(max_length=100), AfterValidator(_title)]
 Tag = Annotated[str, Field(max_length=64), AfterValidator(_title)]
 Tags = Annotated[list[Tag], Field(max_length=50)]
@@ -147,11 +148,31 @@ class Resources(_Model):
     storage: Size = Field(default=64 * _MEBIBYTE, ge=0, lt=2**50)
 
 
-class Timeouts(_Model):
-    """Seconds: how long one attempt may take, and how long its agent may be silent."""
+def _start_to_close(given: dict[str, Any]) -> float:
+    """Return what one attempt may take where nothing is said: ten minutes, but no longer than the whole."""
+    return min(600.0, given.get("schedule_to_close") or math.inf)
 
-    start_to_close: Duration = Field(default=600.0, gt=0, le=30 * DAY)
+
+class Timeouts(_Model):
+    """Seconds, with Temporal's meaning.
+
+    `schedule_to_start` limits how long a subtask may wait for an attempt, `start_to_close` one attempt,
+    `schedule_to_close` all from first queueing to the end, attempts and retries included, and `heartbeat`
+    how long an agent may be silent.
+    """
+
+    schedule_to_close: Limit | None = None
+    schedule_to_start: Limit | None = None
+    start_to_close: Duration = Field(default_factory=_start_to_close, gt=0, le=30 * DAY)
     heartbeat: Duration = Field(default=30.0, ge=1, le=DAY)
+
+    @field_validator("schedule_to_start", "start_to_close")
+    @classmethod
+    def _fits_into_the_whole(cls, limit: float | None, info: ValidationInfo) -> float | None:
+        whole = info.data.get("schedule_to_close")
+        if limit is not None and whole is not None and limit > whole:
+            raise ValueError(f"must not be longer than schedule_to_close, which is {whole:g} seconds")
+        return limit
 
 
 class Retry(_Model):

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 _MOST_COMPARED = 200
+_FOLLOWS = "default_factory_not_called"  # a default that depends on a field with a problem of its own
 OF_PARENT = "of_parent"
 """The type of an error that a field's validator finds but that belongs to the object around the field."""
 
@@ -61,7 +62,8 @@ def listed(names: Iterable[str]) -> str:
 
 def reworded(error: ValidationError, model: type[BaseModel], *, most: int) -> list[Problem]:
     """Return what pydantic found when it read a document as `model`, in sentences: the `most` first of it."""
-    return [_problem(details, model) for details in error.errors(include_url=False)[:most]]
+    found = [details for details in error.errors(include_url=False) if details["type"] != _FOLLOWS]
+    return [_problem(details, model) for details in found[:most]]
 
 
 def of_parent(detail: str) -> PydanticCustomError:

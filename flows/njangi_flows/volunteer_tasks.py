@@ -24,7 +24,7 @@ from uuid import UUID
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import RunInput, State
+from prefect.client.schemas.objects import RunInput, State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 from prefect.futures import PrefectConcurrentFuture, PrefectFuture
@@ -36,8 +36,9 @@ from prefect.utilities.collections import visit_collection
 from prefect.utilities.engine import collect_task_run_inputs_sync, resolve_inputs_sync
 
 from njangi_flows import quantities
-from njangi_flows.client import SettledBatch, SubtaskFailure
+from njangi_flows.client import CLOSE_TIMED_OUT, START_TIMED_OUT, SettledBatch, SubtaskFailure
 from njangi_flows.hold import Stop, StoppedError
+from njangi_flows.model import Timeouts
 from njangi_flows.nodes import node, node_id
 from njangi_flows.session import Session, session_of
 from njangi_flows.source import portable_source
@@ -47,7 +48,10 @@ R = TypeVar("R")
 
 DEFAULT_MEMORY = "256MiB"
 DEFAULT_STORAGE = "64MiB"
-DEFAULT_TIMEOUT = "10m"
+_LIMITS = {
+    "timeout": "start_to_close",
+    **{name: name for name in ("schedule_to_start", "schedule_to_close", "heartbeat")},
+}
 
 
 class VolunteerTaskError(Exception):
@@ -63,6 +67,12 @@ class VolunteerTaskError(Exception):
     def __str__(self) -> str:
         told = f"{self.subtask_id}: {self.type}: {self.message}"
         return f"{told}\n{self.stderr.rstrip()}" if self.stderr.strip() else told
+
+
+def worth_another_try(task: object, run: TaskRun, state: State[object]) -> bool:
+    """Tell Prefect whether a failed call should be tried again."""
+    error = state.data
+    return not (isinstance(error, VolunteerTaskError) and error.type in (START_TIMED_OUT, CLOSE_TIMED_OUT))
 
 
 class NoFlowError(RuntimeError):
@@ -118,14 +128,15 @@ class VolunteerTask(Task[P, R]):
         self._cpu = float(own.pop("cpu", 1.0))
         self._memory = quantities.size(own.pop("memory", DEFAULT_MEMORY))
         self._storage = quantities.size(own.pop("storage", DEFAULT_STORAGE))
-        self._timeout = quantities.duration(own.pop("timeout", DEFAULT_TIMEOUT))
+        limits = {field: own.pop(option, None) for option, field in _LIMITS.items()}
+        self._timeouts = Timeouts.model_validate({field: limit for field, limit in limits.items() if limit is not None})
         super().__init__(function, persist_result=False, cache_policy=NO_CACHE, **own)
         waiting: Task[[Call], Any] = Task(
             settle,
             name=self.name,
             persist_result=False,
             cache_policy=NO_CACHE,
-            **{name: value for name, value in own.items() if name != "name"},
+            **{"retry_condition_fn": worth_another_try} | {name: own[name] for name in own if name != "name"},
         )
         waiting.task_key = self.task_key
         self.waiting = waiting
@@ -140,7 +151,7 @@ class VolunteerTask(Task[P, R]):
             "cpu": self._cpu,
             "memory": self._memory,
             "storage": self._storage,
-            "start_to_close": self._timeout,
+            **self._timeouts.model_dump(mode="json"),
         }
 
     def with_options(self, **options: Any) -> Self:
@@ -263,15 +274,20 @@ def volunteer_task(
     cpu: float = 1.0,
     memory: int | str = DEFAULT_MEMORY,
     storage: int | str = DEFAULT_STORAGE,
-    timeout: float | str = DEFAULT_TIMEOUT,
+    timeout: float | str | None = None,
+    schedule_to_start: float | str | None = None,
+    schedule_to_close: float | str | None = None,
+    heartbeat: float | str | None = None,
 ) -> Callable[[Callable[P, R]], VolunteerTask[P, R]]: ...
 
 
 def volunteer_task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a Prefect task of a function whose calls volunteers run; see this module for what it may use.
 
-    `cpu` in cores, `memory` and `storage` per call, `timeout` for one attempt; retries are Prefect's, and follow
-    the function's own errors. A lost volunteer costs none: its calls are lent to another.
+    `cpu` in cores, `memory` and `storage` per call. `timeout` limits one attempt (10 minutes if nothing is said),
+    `schedule_to_start` how long a call may wait for one, `schedule_to_close` a call in all, retries included, and
+    `heartbeat` how long its volunteer may be silent. Retries are Prefect's, and follow the function's own errors,
+    not limits on waiting. A lost volunteer costs none: its calls are lent to another.
     """
     if function is not None:
         return VolunteerTask(function)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from njangi_agent.decisions import Snapshot, Turn, backoff, bundle_size, fitting, next_turn, wish
-from njangi_agent.protocol import MAX_REPORTS_PER_SYNC, Outcome, Report
+from njangi_agent.decisions import Snapshot, Turn, backoff, bundle_size, fitting, fitting_notes, next_turn, wish
+from njangi_agent.protocol import MAX_REPORTS_PER_SYNC, Held, Outcome, Report
 
 
 def now(**changes: object) -> Snapshot:
@@ -99,3 +99,12 @@ def test_what_fits_into_a_sync_is_bounded_by_count_and_by_size() -> None:
     assert 1 < fitting([large] * 1000) < 100
     assert fitting([large], most=1) == 1
     assert fitting([]) == 0
+
+
+def test_what_attempts_tell_is_bounded_beside_the_reports_of_a_sync() -> None:
+    large = [Held(f"s{number}", "t", details="x" * 60_000) for number in range(1000)]
+    assert 1 < len(fitting_notes(large)) < 100
+    assert fitting_notes(large[:1]) == large[:1]
+    blobs = [Held("s", "t", details_blob="0" * 64)] * 1000
+    assert len(fitting_notes(blobs)) == 1000
+    assert fitting_notes([]) == []

@@ -35,7 +35,7 @@ def test_a_request_arrives_as_it_was_sent() -> None:
         slots=2,
         wish=1,
         wait=2.5,
-        held=(Held("s1", "t1", 0.5),),
+        held=(Held("s1", "t1", 0.5), Held("s4", "t4", None, "[1]"), Held("s5", "t5", None, None, "0" * 64)),
         reports=(
             Report("s2", "t2", Outcome.RETURNED, result="1", size=1, seconds=0.5),
             Report("s3", "t3", Outcome.FAILED, error=AttemptError("TimedOut", "too long", "tail")),
@@ -46,8 +46,8 @@ def test_a_request_arrives_as_it_was_sent() -> None:
 
 def test_an_answer_arrives_as_it_was_sent() -> None:
     task = TaskDefinition("t", "task", command=["a"], files=(File("f", "0" * 64, 1),))
-    lease = Lease("s", "t", "k", 1, 30.0, {"x": 1})
-    answer = SyncAnswer((Verdict.STALE,), ("s9",), (task,), (lease,), 1.0)
+    leases = (Lease("s", "t", "k", 1, 30.0, {"x": 1}), Lease("s", "t", "k", 2, 30.0, {}, None, '{"at":1}', None))
+    answer = SyncAnswer((Verdict.STALE,), ("s9",), (task,), leases, 1.0)
     assert sync_answer(over_the_wire(answer)) == answer
 
 
@@ -78,6 +78,10 @@ RETURNED = {"subtask_id": "s", "token": "t", "outcome": "RETURNED"}
         {"slots": 1, "held": [{"subtask_id": 1}]},
         {"slots": 1, "held": [{"subtask_id": "s" * 501}]},
         {"slots": 1, "held": [{"subtask_id": "s", "progress": -1}]},
+        {"slots": 1, "held": [{"subtask_id": "s", "details": {}}]},
+        {"slots": 1, "held": [{"subtask_id": "s", "details": "x" * (INLINE_RESULT_BYTES + 1)}]},
+        {"slots": 1, "held": [{"subtask_id": "s", "details_blob": "no hash"}]},
+        {"slots": 1, "held": [{"subtask_id": "s", "details": "1", "details_blob": "0" * 64}]},
         {"slots": 1, "reports": "no"},
         {"slots": 1, "reports": [{}] * (MAX_REPORTS_PER_SYNC + 1)},
         {"slots": 1, "reports": [{**RETURNED}]},

@@ -71,6 +71,27 @@ def test_a_split_without_an_aggregate_is_a_list() -> None:
     assert task.aggregate is not None and task.aggregate.kind == "list"
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({}, (None, 600.0, None, 30.0), id="nothing said"),
+        pytest.param({"schedule_to_close": "5m"}, (None, 300.0, 300.0, 30.0), id="an attempt fits into the whole"),
+        pytest.param({"schedule_to_close": "1h"}, (None, 600.0, 3600.0, 30.0), id="the whole is longer"),
+        pytest.param({"schedule_to_start": "2d", "heartbeat": "1h"}, (172800.0, 600.0, None, 3600.0), id="patient"),
+        pytest.param({"schedule_to_start": None, "schedule_to_close": None}, (None, 600.0, None, 30.0), id="no limit"),
+    ],
+)
+def test_the_four_timeouts_of_a_task(given: dict[str, Any], expected: tuple[float | None, ...]) -> None:
+    [task] = parse(a_workflow(a_task(timeouts=given)), files=()).tasks
+    found = task.timeouts
+    assert (
+        found.schedule_to_start,
+        found.start_to_close,
+        found.schedule_to_close,
+        found.heartbeat,
+    ) == expected
+
+
 def test_tasks_inherit_priority_and_tolerance_that_they_do_not_set() -> None:
     document = a_workflow(
         a_task("a"), a_task("b", priority=1, tolerated_failure=0), priority=90, tolerated_failure="10%"
@@ -133,6 +154,24 @@ def test_tasks_inherit_priority_and_tolerance_that_they_do_not_set() -> None:
         ),
         pytest.param(
             a_workflow(a_task(timeouts={"heartbeat": "soon"})), "/tasks/0/timeouts/heartbeat", '"1h30m"', id="duration"
+        ),
+        pytest.param(
+            a_workflow(a_task(timeouts={"schedule_to_close": "5m", "start_to_close": "6m"})),
+            "/tasks/0/timeouts/start_to_close",
+            "must not be longer than schedule_to_close, which is 300 seconds",
+            id="an attempt longer than the whole",
+        ),
+        pytest.param(
+            a_workflow(a_task(timeouts={"schedule_to_close": "1h", "schedule_to_start": "2h"})),
+            "/tasks/0/timeouts/schedule_to_start",
+            "must not be longer than schedule_to_close",
+            id="a wait longer than the whole",
+        ),
+        pytest.param(
+            a_workflow(a_task(timeouts={"schedule_to_close": 0})),
+            "/tasks/0/timeouts/schedule_to_close",
+            "must be more than 0",
+            id="no time at all",
         ),
         pytest.param(
             a_workflow(a_task(retry={"maximum_attempts": 0})),

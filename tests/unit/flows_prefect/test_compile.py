@@ -94,5 +94,7 @@ def test_a_definition_brings_files_and_the_results_that_the_command_reads() -> N
         "memory": 1024 * 1024,
         "storage": 0,
         "start_to_close": 600.0,
+        "schedule_to_start": None,
+        "schedule_to_close": None,
         "heartbeat": 30.0,
     }
