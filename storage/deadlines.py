@@ -16,12 +16,12 @@ from pymongo import UpdateMany, UpdateOne
 
 from storage import subtask_documents as documents
 from storage.database import Database, Document, unavailable_is_ours
+from storage.deadline_errors import not_begun, not_ended
 from storage.ledger import Ledger, Turn
 from storage.subtask_models import SubtaskStatus
 
 SUBTASKS_A_TURN = 2_000
 _BATCHES_A_TURN = 20
-_SIZES = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ class DeadlineStore:
             failed, called_back = 0, set[str]()
             waiting, under_way = SubtaskStatus.QUEUED, SubtaskStatus.LEASED
             for batch in await self._some(turn, _past_close(now)):
-                rows = await self._fail(turn, batch, [waiting, under_way], _too_long(batch), now)
+                rows = await self._fail(turn, batch, [waiting, under_way], not_ended(batch), now)
                 called_back |= {row["run_id"] for row in rows if row["status"] == under_way}
                 failed += len(rows)
             for batch in await self._some(turn, _past_start(now)):
-                failed += len(await self._fail(turn, batch, [waiting], _not_begun(batch), now))
+                failed += len(await self._fail(turn, batch, [waiting], not_begun(batch), now))
             return Overdue(failed, called_back)
 
         return await self._ledger.write(fail)
@@ -123,24 +123,3 @@ def _past_start(now: datetime) -> Document:
 
 def _past_close(now: datetime) -> Document:
     return {"settled": False, "close_by": {"$lt": now}}
-
-
-def _too_long(batch: Document) -> Document:
-    limit = f"it had not ended {batch['schedule_to_close']:g} seconds after it was first queued"
-    return _error(documents.CLOSE_TIMED_OUT, f"{limit} (schedule_to_close)")
-
-
-def _not_begun(batch: Document) -> Document:
-    limit = f"no attempt began within {batch['schedule_to_start']:g} seconds of waiting (schedule_to_start)"
-    wants = batch["required_resources"]
-    asks = f"{wants['cpu']:g} cores, {_size(wants['memory'])} of memory and {_size(wants['storage'])} of storage"
-    return _error(documents.START_TIMED_OUT, f"{limit}; it asks for a machine with {asks}")
-
-
-def _error(type_: str, message: str) -> Document:
-    return {"type": type_, "message": message, "stderr": ""}
-
-
-def _size(size: int) -> str:
-    unit, divisor = next(((unit, divisor) for unit, divisor in _SIZES if size >= divisor), ("bytes", 1))
-    return f"{size / divisor:.4g} {unit}"

@@ -46,9 +46,6 @@ FOR_REPORT = {
     "lease": 1,
     "losses": 1,
 }
-START_TIMED_OUT = "ScheduleToStartTimedOut"
-CLOSE_TIMED_OUT = "ScheduleToCloseTimedOut"
-TOO_LATE = [START_TIMED_OUT, CLOSE_TIMED_OUT]
 WATCHED: list[Document] = [
     {
         "$match": {

@@ -19,6 +19,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from storage import subtask_documents as documents
 from storage.database import Database, Document, unavailable_is_ours
+from storage.deadline_errors import TOO_LATE, not_ended
 from storage.ledger import Ledger, Turn
 from storage.subtask_models import (
     BUCKETS,
@@ -300,7 +301,10 @@ class SubtaskStore:
         return await self._ledger.write(give_back)
 
     async def requeue(self, batch_id: str, *, try_: int, now: datetime) -> None:
-        """Put a batch's FAILED subtasks back for its try number `try_`; repeating the same one is harmless."""
+        """Put a batch's FAILED subtasks back for its try number `try_`; repeating the same one is harmless.
+
+        Past the batch's `close_by` they stay FAILED instead, for want of time.
+        """
 
         async def once(turn: Turn) -> None:
             batch = await self._batches.find_one({"_id": batch_id, "tries": try_ - 1}, session=turn.session)
@@ -312,6 +316,18 @@ class SubtaskStore:
                 "batch": batch_id,
                 "status": _ENDED_BADLY,
             }
+            if "close_by" in batch and batch["close_by"] < now:
+                change = documents.timed_out(not_ended(batch), now)
+                outcome = await self._tasks.update_many(failed, change, session=turn.session)
+                await self._batches.update_one(
+                    {"_id": batch_id},
+                    {"$set": {"tries": try_, "failed": outcome.matched_count, "dead": 0}, "$inc": {"v": 1}},
+                    session=turn.session,
+                )
+                turn.tell(
+                    "subtasks.overdue", now, run_id=batch["run_id"], task=batch["task"], batch=batch["index"], try_=try_
+                )
+                return
             outcome = await self._tasks.update_many(
                 failed,
                 {
@@ -387,10 +403,10 @@ class SubtaskStore:
                 "batch": batch_id,
                 "status": _ENDED_BADLY,
             }
-            for_want_of_time = {**badly, "error.type": {"$in": documents.TOO_LATE}}
+            for_want_of_time = {**badly, "error.type": {"$in": TOO_LATE}}
             limited = "schedule_to_start" in batch or "schedule_to_close" in batch
             found = await self._tasks.find(for_want_of_time).sort("index", 1).limit(limit).to_list() if limited else []
-            others = {**badly, "error.type": {"$nin": documents.TOO_LATE}}
+            others = {**badly, "error.type": {"$nin": TOO_LATE}}
             if len(found) < limit:
                 found += await self._tasks.find(others).sort("index", 1).limit(limit - len(found)).to_list()
             return [documents.subtask(document) for document in found]

@@ -90,9 +90,23 @@ async def test_another_try_does_not_move_the_limit_on_the_whole(stores: Stores) 
     await queue(stores, 1, NOON, task=URGENT)
     [mine] = await lease(stores, "a", 1, NOON)
     await report(stores, [ended(mine, Outcome.FAILED)], NOON)
-    assert await stores.deadlines.expire(now=NOON + 11 * MINUTE) == Overdue(), "it has ended; nothing waits"
-    await stores.subtasks.requeue(BATCH, try_=2, now=NOON + 11 * MINUTE)
+    await stores.subtasks.requeue(BATCH, try_=2, now=NOON + 9 * MINUTE)
     assert await stores.deadlines.expire(now=NOON + 11 * MINUTE) == Overdue(failed=1)
+    [failure] = await stores.subtasks.failures(BATCH)
+    assert failure.error is not None and failure.error["type"] == "ScheduleToCloseTimedOut"
+
+
+async def test_after_the_limit_on_the_whole_there_is_no_other_try(stores: Stores) -> None:
+    await queue(stores, 2, NOON, task=URGENT)
+    good, bad = await lease(stores, "a", 2, NOON)
+    await report(stores, [returned(good), ended(bad, Outcome.FAILED)], NOON)
+    late = NOON + 11 * MINUTE
+    assert await stores.deadlines.expire(now=late) == Overdue(), "all have ended; nothing waits"
+    for _ in range(2):
+        await stores.subtasks.requeue(BATCH, try_=2, now=late)
+    assert await lease(stores, "b", 2, late) == []
+    [batch] = await stores.subtasks.settled([BATCH])
+    assert (batch.tries, batch.completed, batch.failed) == (2, 1, 1)
     [failure] = await stores.subtasks.failures(BATCH)
     assert failure.error is not None and failure.error["type"] == "ScheduleToCloseTimedOut"
 
