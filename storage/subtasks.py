@@ -421,11 +421,13 @@ class SubtaskStore:
 
     async def page(self, task_id: str, *, after: int, limit: int, status: SubtaskStatus | None = None) -> list[Subtask]:
         """Return subtasks of a task with an index above `after`, in order."""
+        shown = {"details": 0, "details_blob": 0}  # for the next attempt only, and large
         query: Document = {"parent_task_id": task_id, "index": {"$gt": after}}
         if status is not None:
             query["status"] = status
         with unavailable_is_ours():
-            return [documents.subtask(item) async for item in self._tasks.find(query).sort("index", 1).limit(limit)]
+            found = self._tasks.find(query, shown).sort("index", 1).limit(limit)
+            return [documents.subtask(item) async for item in found]
 
     async def watch_batches(self) -> AsyncIterator[BatchChange]:
         """Yield batches as they get work to lend or settle. Ends with StorageUnavailableError; start it again then."""

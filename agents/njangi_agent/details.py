@@ -86,6 +86,8 @@ class Details:
         finally:
             follower.cancel()
             await asyncio.wait({follower})
+            if not follower.cancelled() and follower.exception() is not None:
+                log.error("an attempt's details were no longer followed", exc_info=follower.exception())
 
     async def look(self, *, last: bool = False) -> None:
         """Tell what the file holds if that has changed; if large, only now and then, unless this is the `last` look."""
@@ -128,6 +130,7 @@ class Details:
         if self._lease is None or size is None or size > INLINE_RESULT_BYTES:
             return
         found = _read(self._path, self._seen, INLINE_RESULT_BYTES, self._spill)
+        self._spill.unlink(missing_ok=True)
         if found is not None and found[1].text is not None:
             _, answer, progress = found
             self._tell(Held(self._lease.subtask_id, self._lease.token, progress, answer.text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,11 +22,13 @@ from storage.subtask_models import Leased, SubtaskStatus
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, TASK, ended, lease, queue, report, returned
 
+LIMITED = replace(TASK, schedule_to_start=90.0, schedule_to_close=150.0)
+CLOSE_BY = NOON + timedelta(seconds=150)
 VOLUNTEERS = st.sampled_from(["ada", "bih", "che"])
 
 
 class LeaseCycle(RuleBasedStateMachine):
-    """Volunteers lease, report, overstay and repeat themselves; a model keeps who holds what."""
+    """Volunteers lease, report, overstay and repeat themselves, time runs out; a model keeps who holds what."""
 
     loop: asyncio.AbstractEventLoop
     stores: Stores
@@ -39,7 +42,7 @@ class LeaseCycle(RuleBasedStateMachine):
         self.tries = 1
         for name in ("tasks", "batches"):
             self.wait(self.stores.database[name].delete_many({}))
-        self.wait(queue(self.stores, 12, self.now, batch_size=12))
+        self.wait(queue(self.stores, 12, self.now, batch_size=12, task=LIMITED))
 
     def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
@@ -76,8 +79,9 @@ class LeaseCycle(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
         self.wait(self.stores.subtasks.expire(now=self.now))
+        self.wait(self.stores.deadlines.expire(now=self.now))
         for id_, (item, until) in list(self.holders.items()):
-            if until < self.now:
+            if min(until, CLOSE_BY) < self.now:
                 del self.holders[id_]
                 assert self.wait(report(self.stores, [returned(item)], self.now)) == [Verdict.STALE]
 
