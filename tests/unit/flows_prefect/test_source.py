@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -39,6 +41,14 @@ def letters(text: str, most: int = 2) -> dict[str, int]:
 
 def uses_a_path(path: str) -> str:
     return urllib.parse.unquote(path) + json.dumps(None)
+
+
+def tells(n: int) -> int:
+    from njangi import heartbeat, last_heartbeat
+
+    done = int(last_heartbeat(0))
+    heartbeat(done + n)
+    return done
 
 
 def factorial(n: int) -> int:
@@ -100,3 +110,11 @@ def test_a_function_may_call_itself() -> None:
 def test_what_would_be_missing_on_a_volunteers_machine_is_named(function: Callable[..., Any], why: str) -> None:
     with pytest.raises(NotSelfContainedError, match=why):
         portable_source(function)
+
+
+def test_what_only_a_volunteer_has_may_be_imported_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    njangi = SimpleNamespace(heartbeat=told.append, last_heartbeat=lambda default: default + 5)
+    monkeypatch.setitem(sys.modules, "njangi", njangi)
+    assert run(portable_source(tells), "tells", 2) == 5
+    assert told == [7]
