@@ -10,9 +10,11 @@ from njangi_agent import __version__
 
 from api.dependencies import Callers, role, volunteer
 from api.errors import handle_errors
+from api.idempotency import AnswerOnce
 from api.limits import LimitBodies
-from api.routers import agent, flow, health, runs, volunteers, workflows
+from api.routers import agent, flow, health, runs, schedules, volunteers, workflows
 from api.routers.blobs import blob_routes
+from api.scheduling import open_scheduler
 from api.services import open_services
 from api.settings import Settings
 from storage.users import Role
@@ -23,16 +25,26 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
+        async with open_services(settings) as services, open_scheduler(services) as scheduler:
             app.state.services = services
+            app.state.scheduler = scheduler
             yield
 
     app = FastAPI(title="Njangi", version=__version__, lifespan=lifespan, redoc_url=None)
     app.state.users = Callers()
     app.state.volunteers = Callers()
+    app.add_middleware(AnswerOnce)
     app.add_middleware(LimitBodies, limit=settings.largest_json)
     handle_errors(app)
-    for router in (health.router, workflows.router, runs.router, volunteers.router, agent.router, flow.router):
+    for router in (
+        health.router,
+        workflows.router,
+        runs.router,
+        schedules.router,
+        volunteers.router,
+        agent.router,
+        flow.router,
+    ):
         app.include_router(router)
     app.include_router(blob_routes("/v1", role(Role.ADMIN, Role.SUBMITTER)))
     app.include_router(blob_routes("/v1/flow", role(Role.FLOW)))

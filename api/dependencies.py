@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from api.services import Services, utc_now
+from coordinator.scheduler import Scheduler
 from storage.users import Role, User, token_hash
 from storage.volunteers import Volunteer
 
@@ -47,6 +48,17 @@ def services_of(request: Request) -> Services:
     return services
 
 
+def scheduler_of(request: Request) -> Scheduler:
+    scheduler: Scheduler = request.app.state.scheduler
+    return scheduler
+
+
+def request_of(request: Request) -> str | None:
+    """Return what names the request in all that it makes, if it has an Idempotency-Key (see api.idempotency)."""
+    named: str | None = getattr(request.state, "request", None)
+    return named
+
+
 def bearer(request: Request) -> str:
     """Return the token of the request. Raises 401 without one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -81,6 +93,8 @@ async def volunteer(request: Request) -> Volunteer:
 
 
 App = Annotated[Services, Depends(services_of)]
+Schedules = Annotated[Scheduler, Depends(scheduler_of)]
+Named = Annotated[str | None, Depends(request_of)]
 Submitter = Annotated[User, Depends(role(Role.ADMIN, Role.SUBMITTER))]
 Reader = Annotated[User, Depends(role(Role.ADMIN, Role.SUBMITTER, Role.VIEWER))]
 Flow = Annotated[User, Depends(role(Role.FLOW))]

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from storage.errors import (
     BlobMismatchError,
+    IdTakenError,
     NjangiError,
     NotFoundError,
     RunEndedError,
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER = {"Retry-After": "2"}
 _TABLE: dict[type[Exception], tuple[int, str]] = {
     NotFoundError: (404, "not-found"),
+    IdTakenError: (409, "id-taken"),
     RunLeaseLostError: (409, "run-lease-lost"),
     RunHeldError: (409, "run-held"),
     RunEndedError: (409, "run-ended"),

@@ -57,7 +57,8 @@ class Reconciler:
 
     async def submit(self, run: Run) -> None:
         """Create the Prefect flow run of a run. Repeating finds the same one."""
-        flow_run_id = await self._prefect.create_flow_run(run.id, run.name, [f"workflow:{run.workflow_id}"])
+        tags = [f"workflow:{run.workflow_id}", *([f"schedule:{run.schedule.id}"] if run.schedule else [])]
+        flow_run_id = await self._prefect.create_flow_run(run.id, run.name, tags)
         await self._stores.runs.set_flow_run(run.id, flow_run_id, now=self._clock())
         self._scheduled()
 

@@ -23,6 +23,18 @@ class NotFoundError(NjangiError):
         return f"there is no {self.noun} {self.id!r}"
 
 
+class IdTakenError(NjangiError):
+    """Something is stored under that id already."""
+
+    def __init__(self, noun: str, id_: str) -> None:
+        super().__init__(noun, id_)
+        self.noun = noun
+        self.id = id_
+
+    def __str__(self) -> str:
+        return f"there is a {self.noun} {self.id!r} already"
+
+
 class RunLeaseLostError(NjangiError):
     """The caller no longer holds the run: its lease ended and another may have taken it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
-from storage.errors import NotFoundError, RunEndedError, RunHeldError, RunLeaseLostError
+from storage.errors import IdTakenError, NotFoundError, RunEndedError, RunHeldError, RunLeaseLostError
 from storage.ledger import Ledger, Turn
 
 RUN_LEASE = timedelta(seconds=10)
@@ -41,6 +41,14 @@ GOING_ON = (RunStatus.SPLITTING, RunStatus.RUNNING, RunStatus.AGGREGATING)
 
 
 @dataclass(frozen=True, slots=True)
+class OfSchedule:
+    """Which schedule started a run, and for which of its times."""
+
+    id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NewRun:
     """A run to start. `spec` is that of the workflow's version now, so later edits do not reach it."""
 
@@ -53,6 +61,9 @@ class NewRun:
     files: Mapping[str, str]
     parameters: Mapping[str, Any]
     prefect_flow_run_id: str | None = None  # set when an engineer's flow run is adopted
+    id: str | None = None  # None: one is made
+    schedule: OfSchedule | None = None
+    request: str | None = None  # the request that starts it, if that has an Idempotency-Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,9 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    schedule: OfSchedule | None = None
+    replaced_by: str | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +113,24 @@ class RunStore:
         await self._runs.create_index("prefect_flow_run_id", unique=True, sparse=True)
         await self._runs.create_index([("created_at", -1)])
         await self._runs.create_index([("status", 1), ("updated_at", 1)])
+        await self._runs.create_index(
+            [("schedule.id", 1), ("status", 1)], partialFilterExpression={"schedule.id": {"$exists": True}}
+        )
 
-    async def add(self, new: NewRun, tasks: Sequence[Document], *, now: datetime) -> Run:
-        """Write a run with its tasks (documents from `TaskStore.pending`), all or nothing."""
+    async def add(
+        self,
+        new: NewRun,
+        tasks: Sequence[Document],
+        *,
+        now: datetime,
+        first: Callable[[Turn, str], Awaitable[None]] | None = None,
+    ) -> Run:
+        """Write a run with its tasks (documents from `TaskStore.pending`), all or nothing.
+
+        `first` is done before, in the same transaction, and told the id of the run. Raises IdTakenError.
+        """
         document: Document = {
-            "_id": new_id("r"),
+            "_id": new.id or new_id("r"),
             "workflow_id": new.workflow_id,
             "name": new.name,
             "version": new.version,
@@ -124,11 +151,17 @@ class RunStore:
         }
         if new.prefect_flow_run_id is not None:
             document["prefect_flow_run_id"] = new.prefect_flow_run_id
+        if new.schedule is not None:
+            document["schedule"] = {"id": new.schedule.id, "at": new.schedule.at}
+        if new.request is not None:
+            document["request"] = new.request
         for task in tasks:
             task["run_id"] = document["_id"]
             task["_id"] = f"{document['_id']}/{task['name']}"
 
         async def insert(turn: Turn) -> None:
+            if first is not None:
+                await first(turn, document["_id"])
             await self._runs.insert_one(document, session=turn.session)
             if tasks:
                 await self._workflows.database["tasks"].insert_many(tasks, session=turn.session)
@@ -139,7 +172,12 @@ class RunStore:
             )
             turn.tell("run.submitted", now, run_id=document["_id"], workflow=new.workflow_id, owner=new.owner)
 
-        await self._ledger.write(insert)
+        try:
+            await self._ledger.write(insert)
+        except DuplicateKeyError as error:
+            if "_id" in (error.details or {}).get("keyPattern", {}):
+                raise IdTakenError("run", document["_id"]) from error
+            raise
         return _run(document)
 
     async def adopt(self, new: NewRun, *, now: datetime) -> Run:
@@ -161,6 +199,29 @@ class RunStore:
         if document is None:
             raise NotFoundError("run", name)
         return _run(document)
+
+    async def replace(self, turn: Turn, run_id: str, workflow_id: str, successor: str, *, now: datetime) -> str:
+        """Let `successor` stand for the id `run_id` from now on; return the id of the run that stood for it before.
+
+        Raises IdTakenError if that id names a run of another workflow.
+        """
+        before = await self._runs.find_one_and_update(
+            {"_id": run_id, "workflow_id": workflow_id},
+            {"$set": {"replaced_by": successor}},
+            projection={"replaced_by": 1},
+            session=turn.session,
+        )
+        if before is None:
+            raise IdTakenError("run", run_id)
+        turn.tell("run.replaced", now, run_id=run_id, successor=successor)
+        return str(before.get("replaced_by") or run_id)
+
+    async def going_on(self, schedule_id: str, *, limit: int = 1000) -> list[str]:
+        """Return the ids of a schedule's runs that have not ended, the newest first."""
+        query = {"schedule.id": schedule_id, "status": {"$nin": list(ENDED)}}
+        with unavailable_is_ours():
+            found = self._runs.find(query, {"_id": 1}).sort("created_at", -1).limit(limit)
+            return [document["_id"] async for document in found]
 
     async def page(self, *, limit: int) -> list[Run]:
         """Return the newest runs."""
@@ -397,4 +458,7 @@ def _run(document: Document) -> Run:
         created_at=document["created_at"],
         started_at=document["started_at"],
         ended_at=document["ended_at"],
+        schedule=OfSchedule(**document["schedule"]) if "schedule" in document else None,
+        replaced_by=document.get("replaced_by"),
+        request=document.get("request"),
     )

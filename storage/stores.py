@@ -9,14 +9,19 @@ from storage.blobs import BlobStore
 from storage.crashes import CrashStore
 from storage.database import Database, open_database, unavailable_is_ours
 from storage.deadlines import DeadlineStore
+from storage.idempotency import IdempotencyStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
 from storage.runs import RunStore
+from storage.schedules import ScheduleStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
 from storage.users import UserStore
 from storage.volunteers import VolunteerStore
 from storage.workflows import WorkflowStore
+
+COLLECTIONS = ("events", "counters", "tasks", "batches", "runs", "workflows", "schedules", "volunteers", "users")
+"""What transactions write to."""
 
 
 class Stores:
@@ -28,6 +33,8 @@ class Stores:
         self.workflows = WorkflowStore(database, self.ledger)
         self.runs = RunStore(database, self.ledger)
         self.tasks = TaskStore(database, self.ledger, self.runs)
+        self.schedules = ScheduleStore(database, self.ledger)
+        self.idempotency = IdempotencyStore(database)
         self.subtasks = SubtaskStore(database, self.ledger)
         self.deadlines = DeadlineStore(database, self.ledger)
         self.volunteers = VolunteerStore(database, self.ledger)
@@ -40,7 +47,7 @@ class Stores:
         """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""
         with unavailable_is_ours():
             existing = set(await self.database.mongo.list_collection_names())
-            for name in ("events", "counters", "tasks", "batches", "runs", "workflows", "volunteers", "users"):
+            for name in COLLECTIONS:
                 if name not in existing:
                     await self.database.mongo.create_collection(name, check_exists=False)
             for store in (
@@ -48,6 +55,8 @@ class Stores:
                 self.workflows,
                 self.runs,
                 self.tasks,
+                self.schedules,
+                self.idempotency,
                 self.subtasks,
                 self.deadlines,
                 self.volunteers,

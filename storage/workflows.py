@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
-from storage.errors import NotFoundError
+from storage.errors import IdTakenError, NotFoundError
 from storage.ledger import Ledger, Turn
 from storage.runs import RunStatus
 
@@ -47,6 +48,7 @@ class Workflow:
     current_run_id: str | None
     created_at: datetime
     updated_at: datetime
+    request: str | None = None  # the request that made it, if that had an Idempotency-Key
 
 
 class WorkflowStore:
@@ -59,9 +61,13 @@ class WorkflowStore:
     async def prepare(self) -> None:
         await self._workflows.create_index([("created_at", -1)])
 
-    async def add(self, new: NewWorkflow, *, owner: str, now: datetime) -> Workflow:
+    async def add(
+        self, new: NewWorkflow, *, owner: str, now: datetime, id_: str | None = None, request: str | None = None
+    ) -> Workflow:
+        """Write a new workflow, under an id of its own unless one is given. Raises IdTakenError."""
         document: Document = {
-            "_id": new_id("w"),
+            "_id": id_ or new_id("w"),
+            "request": request,
             "owner": owner,
             "status": RunStatus.VALIDATED,
             "version": 1,
@@ -75,21 +81,27 @@ class WorkflowStore:
             await self._workflows.insert_one(document, session=turn.session)
             turn.tell("workflow.created", now, workflow=document["_id"], name=new.name, owner=owner)
 
-        await self._ledger.write(insert)
+        try:
+            await self._ledger.write(insert)
+        except DuplicateKeyError as error:
+            raise IdTakenError("workflow", document["_id"]) from error
         return _workflow(document)
 
-    async def edit(self, workflow_id: str, new: NewWorkflow, *, now: datetime) -> Workflow:
-        """Replace the content; the version rises by one."""
+    async def edit(self, workflow_id: str, new: NewWorkflow, *, now: datetime, request: str | None = None) -> Workflow:
+        """Replace the content; the version rises by one. Repeating under the same `request` changes nothing again."""
 
         async def replace(turn: Turn) -> Document:
             document = await self._workflows.find_one_and_update(
-                {"_id": workflow_id},
-                {"$set": {**_content(new), "updated_at": now}, "$inc": {"version": 1}},
+                {"_id": workflow_id} | ({"edit_request": {"$ne": request}} if request is not None else {}),
+                {"$set": {**_content(new), "edit_request": request, "updated_at": now}, "$inc": {"version": 1}},
                 return_document=ReturnDocument.AFTER,
                 session=turn.session,
             )
             if document is None:
-                raise NotFoundError("workflow", workflow_id)
+                written = await self._workflows.find_one({"_id": workflow_id}, session=turn.session)
+                if written is None:
+                    raise NotFoundError("workflow", workflow_id)
+                return written
             turn.tell("workflow.edited", now, workflow=workflow_id, version=document["version"])
             return document
 
@@ -139,4 +151,5 @@ def _workflow(document: Document) -> Workflow:
         current_run_id=document["current_run_id"],
         created_at=document["created_at"],
         updated_at=document["updated_at"],
+        request=document.get("request"),
     )

@@ -41,6 +41,11 @@ class TaskView(BaseModel):
     error: str | None
 
 
+class ScheduleOfRun(BaseModel):
+    id: str
+    at: datetime
+
+
 class RunView(BaseModel):
     id: str
     workflow_id: str
@@ -59,6 +64,8 @@ class RunView(BaseModel):
     prefect_url: str | None
     progress: float
     tasks: list[TaskView]
+    schedule: ScheduleOfRun | None
+    replaced_by: str | None
 
 
 async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
@@ -83,6 +90,8 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
         prefect_url=app.prefect.ui_url(run.prefect_flow_run_id) if run.prefect_flow_run_id else None,
         progress=progress,
         tasks=views,
+        schedule=ScheduleOfRun(id=run.schedule.id, at=run.schedule.at) if run.schedule else None,
+        replaced_by=run.replaced_by,
     )
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Response
 from njangi_agent.protocol import is_sha256
 from njangi_flows import spec as specs
 from pydantic import BaseModel, Field
 
-from api.dependencies import App, Reader, Submitter
+from api.chosen_ids import ChosenIdBody, create_workflow, start_run
+from api.dependencies import App, Named, Reader, Submitter
 from api.errors import MissingFilesError
 from api.routers.runs import RunView, view
 from api.services import Services, utc_now
-from api.submission import submit_run
 from storage.workflows import NewWorkflow, Workflow
 
 router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
@@ -27,7 +27,11 @@ class WorkflowBody(BaseModel):
     files: dict[str, str] = Field(default_factory=dict)
 
 
-class Start(BaseModel):
+class NewWorkflowBody(WorkflowBody, ChosenIdBody):
+    """The same, and the id that it shall have."""
+
+
+class Start(ChosenIdBody):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -36,9 +40,13 @@ class Validated(BaseModel):
 
 
 @router.post("", status_code=201)
-async def create(body: Annotated[WorkflowBody, Body()], app: App, caller: Submitter) -> dict[str, Any]:
+async def create(
+    body: Annotated[NewWorkflowBody, Body()], app: App, caller: Submitter, named: Named, response: Response
+) -> dict[str, Any]:
     """Create a workflow. 422 tells every problem of its spec at once."""
-    return _view(await app.stores.workflows.add(await _new(app, body), owner=caller.name, now=utc_now()))
+    workflow, fresh = await create_workflow(app, await _new(app, body), body, owner=caller.name, request=named)
+    response.status_code = 201 if fresh else 200
+    return _view(workflow)
 
 
 @router.post(":validate")
@@ -60,16 +68,22 @@ async def get(workflow_id: str, app: App, _: Reader) -> dict[str, Any]:
 
 
 @router.put("/{workflow_id}")
-async def edit(workflow_id: str, body: Annotated[WorkflowBody, Body()], app: App, _: Submitter) -> dict[str, Any]:
+async def edit(
+    workflow_id: str, body: Annotated[WorkflowBody, Body()], app: App, _: Submitter, named: Named
+) -> dict[str, Any]:
     """Replace a workflow's content; runs under way keep the version they began with."""
-    return _view(await app.stores.workflows.edit(workflow_id, await _new(app, body), now=utc_now()))
+    return _view(await app.stores.workflows.edit(workflow_id, await _new(app, body), now=utc_now(), request=named))
 
 
 @router.post("/{workflow_id}/runs", status_code=201)
-async def start(workflow_id: str, body: Annotated[Start, Body()], app: App, caller: Submitter) -> RunView:
+async def start(
+    workflow_id: str, body: Annotated[Start, Body()], app: App, caller: Submitter, named: Named, response: Response
+) -> RunView:
     """Start a run of the workflow as it is now."""
     workflow = await app.stores.workflows.get(workflow_id)
-    return await view(app, await submit_run(app, workflow, body.parameters, owner=caller.name))
+    run, fresh = await start_run(app, workflow, body.parameters, body, owner=caller.name, request=named)
+    response.status_code = 201 if fresh else 200
+    return await view(app, run)
 
 
 async def _new(app: Services, body: WorkflowBody) -> NewWorkflow:
@@ -96,4 +110,4 @@ async def _new(app: Services, body: WorkflowBody) -> NewWorkflow:
 
 
 def _view(workflow: Workflow) -> dict[str, Any]:
-    return asdict(workflow)
+    return {name: value for name, value in asdict(workflow).items() if name != "request"}

@@ -1,0 +1,132 @@
+"""Workflows and runs under ids that their callers choose, and what happens when one is taken.
+
+The database's unique key decides, not a look before: of two callers with the same id one makes it, and
+the other meets it. docs/decisions/0021 tells why a replaced run keeps its id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from njangi_flows.model import is_slug
+from pydantic import AfterValidator, BaseModel, Field
+
+from api.services import Services, utc_now
+from api.submission import submit_run
+from storage.errors import IdTakenError, NotFoundError, RunEndedError
+from storage.idempotency import made_id
+from storage.ledger import Turn
+from storage.runs import Run
+from storage.workflows import NewWorkflow, Workflow
+
+
+class OnConflict(enum.StrEnum):
+    """What to do when the chosen id is taken."""
+
+    REJECT = "reject"
+    RETURN_EXISTING = "return_existing"
+    REPLACE = "replace"
+
+
+def _slug(text: str) -> str:
+    if not is_slug(text):
+        raise ValueError("must be 1 to 64 of a-z, 0-9, _ and -, starting with a letter or digit")
+    return text
+
+
+ChosenId = Annotated[str, AfterValidator(_slug)]
+
+
+class ChosenIdBody(BaseModel):
+    """A body that may choose the id of what it makes."""
+
+    id: ChosenId | None = None
+    on_conflict: OnConflict = Field(default=OnConflict.REJECT, description="what to do when the id is taken")
+
+
+async def create_workflow(
+    app: Services, new: NewWorkflow, chosen: ChosenIdBody, *, owner: str, request: str | None
+) -> tuple[Workflow, bool]:
+    """Create a workflow; return it and whether it is new. Replacing one makes a new version of it.
+
+    `request` names the request, so that a second try at it finds what the first one made.
+    """
+    id_ = chosen.id or (made_id("w", request) if request is not None else None)
+    try:
+        return await app.stores.workflows.add(new, owner=owner, now=utc_now(), id_=id_, request=request), True
+    except IdTakenError as error:
+        existing = await app.stores.workflows.get(error.id)
+        if request is not None and existing.request == request:
+            return existing, True
+        if chosen.on_conflict is OnConflict.REJECT:
+            raise
+    if chosen.on_conflict is OnConflict.RETURN_EXISTING:
+        return existing, False
+    return await app.stores.workflows.edit(existing.id, new, now=utc_now(), request=request), False
+
+
+async def start_run(
+    app: Services,
+    workflow: Workflow,
+    parameters: Mapping[str, Any],
+    chosen: ChosenIdBody,
+    *,
+    owner: str,
+    request: str | None,
+) -> tuple[Run, bool]:
+    """Start a run; return it and whether it is new.
+
+    Replacing cancels the run that stands for the id, and the new one, under an id of its own, stands for it
+    from then on. Raises IdTakenError also when the id names a run of another workflow.
+    """
+    made = made_id("r", request) if request is not None else None
+    for id_ in {chosen.id, made} - {None} if request is not None else ():
+        if (earlier := await _find(app, str(id_))) is not None and earlier.request == request:
+            return earlier, True
+    try:
+        id_ = chosen.id or made
+        return await submit_run(app, workflow, parameters, owner=owner, id_=id_, request=request), True
+    except IdTakenError as error:
+        existing = await app.stores.runs.get(error.id)
+        if request is not None and existing.request == request:  # another try at it, at the same time
+            return existing, True
+        if chosen.on_conflict is OnConflict.REJECT or existing.workflow_id != workflow.id:
+            raise
+    if chosen.on_conflict is OnConflict.RETURN_EXISTING:
+        return await app.stores.runs.get(existing.replaced_by or existing.id), False
+    return await _replace(app, workflow, parameters, existing.id, made, owner=owner, request=request), True
+
+
+async def _replace(
+    app: Services,
+    workflow: Workflow,
+    parameters: Mapping[str, Any],
+    replaced_id: str,
+    made: str | None,
+    *,
+    owner: str,
+    request: str | None,
+) -> Run:
+    """Write the new run and the wish to cancel the old one in one transaction."""
+    old = replaced_id
+
+    async def take_over(turn: Turn, successor: str) -> None:
+        nonlocal old
+        old = await app.stores.runs.replace(turn, replaced_id, workflow.id, successor, now=utc_now())
+        with contextlib.suppress(RunEndedError):
+            await app.stores.runs.request_cancel(turn, old, by=owner, now=utc_now())
+            await app.stores.subtasks.cancel(turn, old, now=utc_now())
+
+    run = await submit_run(app, workflow, parameters, owner=owner, id_=made, request=request, first=take_over)
+    app.dispatcher.run_cancelled(old)
+    return run
+
+
+async def _find(app: Services, run_id: str) -> Run | None:
+    try:
+        return await app.stores.runs.get(run_id)
+    except NotFoundError:
+        return None

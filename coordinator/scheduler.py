@@ -1,0 +1,347 @@
+"""Start the runs of schedules at their times, each once, whatever is killed meanwhile.
+
+A turn of a schedule has two steps. First what is to be done is decided and written in one update that
+holds only for the revision it was decided on, so of several replicas one decides. Then it is done: the
+runs are written under ids that follow from schedule and time, so that doing it again finds them; and
+struck off. Whoever dies in between leaves a schedule with runs to start, which is looked at again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Protocol
+
+from coordinator.decisions.schedules import (
+    Due,
+    Overlap,
+    Settled,
+    Timing,
+    TimingError,
+    due,
+    next_time,
+    settle,
+    times_between,
+)
+from storage.errors import IdTakenError, NjangiError, NotFoundError, RunEndedError
+from storage.runs import RunStore
+from storage.schedules import Action, Backfill, Cause, Outcome, Rule, Schedule, ScheduleStore, Taken
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 1.0
+MOST_SCHEDULES = 100
+MOST_RUNS = 100
+"""How many of its times a schedule takes in one turn; more of them wait for the next."""
+MOST_BACKFILL = 1000
+MOST_BACKFILLS = 10
+UNDONE_AFTER = timedelta(seconds=10)
+"""How long a replica has to start the runs that it decided on before another does."""
+LOOK_AGAIN = timedelta(seconds=1)
+"""How soon a schedule is looked at again that waits for the end of a run."""
+
+
+class BackfillError(NjangiError):
+    """A range that cannot be backfilled."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Refused(Exception):
+    """No run can be made of a schedule as it is; the text says why. Trying again would not help."""
+
+
+class Runs(Protocol):
+    """What starts and cancels runs."""
+
+    async def start(self, schedule: Schedule, action: Action) -> None:
+        """Write the run `action.run_id`. Raises IdTakenError when it is there, Refused when there can be none."""
+
+    async def cancel(self, run_id: str, schedule: Schedule) -> None:
+        """Have a run end. Raises RunEndedError and NotFoundError."""
+
+
+class Scheduler:
+    """Any number of replicas may run one; `create` and the others may be called on any of them."""
+
+    def __init__(
+        self, schedules: ScheduleStore, run_store: RunStore, runs: Runs, clock: Callable[[], datetime]
+    ) -> None:
+        self._schedules = schedules
+        self._run_store = run_store
+        self._runs = runs
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Take turns until cancelled."""
+        while True:
+            try:
+                await self.tick()
+            except (NjangiError, OSError) as error:
+                log.warning("starting the runs of schedules failed, to be tried again: %s", error)
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def tick(self) -> None:
+        """Give every schedule that has something to do a turn."""
+        for schedule in await self._schedules.to_look_at(now=self._clock(), limit=MOST_SCHEDULES):
+            try:
+                await self._turn(schedule)
+            except NotFoundError:
+                log.info("a schedule was deleted in its turn", extra={"schedule_id": schedule.id})
+            except TimingError as error:
+                log.warning("a schedule is paused", extra={"schedule_id": schedule.id, "reason": str(error)})
+                await self._write(replace(schedule, paused=True, note=str(error), next_at=None), "schedule.paused")
+
+    async def create(
+        self, schedule_id: str, rule: Rule, *, owner: str, paused: bool, note: str, request: str | None = None
+    ) -> Schedule:
+        """Write a new schedule, due from now on. Raises IdTakenError, TimingError."""
+        now = self._clock()
+        new = Schedule(
+            id=schedule_id,
+            owner=owner,
+            rule=rule,
+            paused=paused,
+            note=note,
+            next_at=None if paused else next_time(_timing(rule), now),
+            waiting=None,
+            starting=[],
+            backfills=[],
+            recent=[],
+            created_at=now,
+            updated_at=now,
+            revision=1,
+            request=request,
+        )
+        return await self._schedules.add(new, _look_at(new, now), now=now)
+
+    async def edit(self, schedule_id: str, rule: Rule, *, by: str) -> Schedule:
+        """Replace what its owner decides. What was due until now is decided on by the old rule."""
+
+        def changed(schedule: Schedule, now: datetime) -> Schedule:
+            next_at = None if schedule.paused else next_time(_timing(rule), now)
+            return replace(schedule, rule=rule, next_at=next_at)
+
+        return await self._change(schedule_id, changed, "schedule.edited", by)
+
+    async def pause(self, schedule_id: str, note: str, *, by: str) -> Schedule:
+        """Start nothing by time until it is resumed; what waits for a run to end is dropped, backfills go on."""
+
+        def changed(schedule: Schedule, now: datetime) -> Schedule:
+            dropped = [(schedule.waiting, "the schedule was paused")] if schedule.waiting is not None else []
+            recent = [*schedule.recent, *_skipped(dropped, now)]
+            return replace(schedule, paused=True, note=note, next_at=None, waiting=None, recent=recent)
+
+        return await self._change(schedule_id, changed, "schedule.paused", by)
+
+    async def resume(self, schedule_id: str, note: str, *, by: str) -> Schedule:
+        """Go on from now; what would have been due meanwhile is not caught up on (see `backfill`)."""
+
+        def changed(schedule: Schedule, now: datetime) -> Schedule:
+            if not schedule.paused:
+                return replace(schedule, note=note)
+            return replace(schedule, paused=False, note=note, next_at=next_time(_timing(schedule.rule), now))
+
+        return await self._change(schedule_id, changed, "schedule.resumed", by)
+
+    async def backfill(
+        self, schedule_id: str, first: datetime, until: datetime, overlap: Overlap, *, id_: str, by: str
+    ) -> Schedule:
+        """Start a run for every time of a range that has passed, from `first` (included) until `until` (excluded).
+
+        With Overlap.QUEUE one after the other, with ALLOW all at once. Repeating under the same `id_` is
+        harmless while it is under way. Raises BackfillError.
+        """
+
+        def changed(schedule: Schedule, now: datetime) -> Schedule:
+            if any(item.id == id_ for item in schedule.backfills):
+                return schedule
+            if overlap not in (Overlap.QUEUE, Overlap.ALLOW):
+                raise BackfillError("a backfill leaves no time out: its overlap is 'queue' or 'allow'")
+            if not first < until <= now:
+                raise BackfillError("'from' must lie before 'until', and 'until' not in the future")
+            times = list(islice(times_between(_timing(schedule.rule), first, until), MOST_BACKFILL + 1))
+            if not times:
+                raise BackfillError("the schedule has no time in that range")
+            if len(times) > MOST_BACKFILL:
+                raise BackfillError(f"a backfill takes at most {MOST_BACKFILL} times; backfill the range in parts")
+            if len(schedule.backfills) >= MOST_BACKFILLS:
+                raise BackfillError(f"{MOST_BACKFILLS} backfills are under way already; wait for one to end")
+            return replace(schedule, backfills=[*schedule.backfills, Backfill(id_, first, until, overlap)])
+
+        return await self._change(schedule_id, changed, "schedule.backfilled", by)
+
+    async def trigger(self, schedule_id: str, overlap: Overlap | None, *, id_: str, by: str) -> Taken | None:
+        """Start a run now, paused or not, as the overlap policy allows (`overlap`: this one instead of its own).
+
+        Return what became of it, None if it waits. Repeating under the same `id_` finds what the first call did.
+        """
+        run_id = f"{schedule_id}-T{id_}"
+        while True:
+            schedule, now = await self._schedules.get(schedule_id), self._clock()
+            if _decided(schedule, run_id):
+                break
+            action = Action(run_id, now.replace(microsecond=0), Cause.TRIGGER)
+            going_on = await self._going_on(schedule)
+            policy = overlap or Overlap(schedule.rule.overlap)
+            waiting = schedule.waiting if policy is Overlap.QUEUE else None
+            settled = settle(policy, [action], waiting, going_on=bool(going_on))
+            after = _settled(schedule, settled, going_on, now)
+            if policy is not Overlap.QUEUE:
+                after = replace(after, waiting=schedule.waiting)
+            decided = await self._write(after, "schedule.triggered", by=by)
+            if decided is not None:
+                schedule = decided
+                break
+        return _taken(await self._start(schedule), run_id)
+
+    async def _turn(self, schedule: Schedule) -> None:
+        if schedule.starting:  # somebody died over them
+            schedule = await self._start(schedule)
+        decided = await self._decide(schedule)
+        if decided is not None:
+            await self._start(decided)
+
+    async def _decide(self, schedule: Schedule) -> Schedule | None:
+        """Write what is to be done now; None if another did."""
+        now = self._clock()
+        timing, going_on = _timing(schedule.rule), await self._going_on(schedule)
+        times = due(timing, schedule.next_at, now=now, catch_up=schedule.rule.catch_up, most=MOST_RUNS)
+        actions = [Action(_run_id(schedule.id, at), at, Cause.TIME) for at in times.times]
+        settled = settle(Overlap(schedule.rule.overlap), actions, schedule.waiting, going_on=bool(going_on))
+        after = replace(
+            _settled(schedule, settled, going_on, now, _missed(schedule, times, now)), next_at=times.next_at
+        )
+        if after.backfills:
+            after = _backfilled(after, timing, busy=bool(going_on or after.starting or after.waiting))
+        if after == schedule:
+            await self._write(schedule, None)  # it is looked at again later
+            return None
+        told = {"runs": [action.run_id for action in after.starting], "skipped": len(settled.skipped)}
+        return await self._write(after, "schedule.due", missed=times.missed is not None, **told)
+
+    async def _start(self, schedule: Schedule) -> Schedule:
+        """Start what was decided on, and strike it off."""
+        done: dict[str, Taken] = {}
+        for action in schedule.starting:
+            for run_id in action.cancel:
+                with contextlib.suppress(RunEndedError, NotFoundError):
+                    await self._runs.cancel(run_id, schedule)
+            taken = Taken(action.at, None, self._clock(), action.cause, Outcome.STARTED, action.run_id)
+            try:
+                await self._runs.start(schedule, action)
+            except IdTakenError:
+                pass  # somebody died after it
+            except Refused as error:
+                taken = replace(taken, outcome=Outcome.FAILED, detail=str(error))
+            done[action.run_id] = taken
+        while True:
+            left = [action for action in schedule.starting if action.run_id not in done]
+            new = [done[action.run_id] for action in schedule.starting if action.run_id in done]
+            if not new:
+                return schedule
+            after = await self._write(replace(schedule, starting=left, recent=[*schedule.recent, *new]), None)
+            if after is not None:
+                return after
+            schedule = await self._schedules.get(schedule.id)
+
+    async def _change(
+        self, schedule_id: str, changed: Callable[[Schedule, datetime], Schedule], event: str, by: str
+    ) -> Schedule:
+        while True:
+            schedule, now = await self._schedules.get(schedule_id), self._clock()
+            while schedule.next_at is not None and schedule.next_at <= now:
+                await self._turn(schedule)
+                schedule = await self._schedules.get(schedule_id)
+            after = changed(schedule, now)
+            if after is schedule:
+                return schedule
+            written = await self._write(after, event, by=by)
+            if written is not None:
+                return written
+
+    async def _write(self, schedule: Schedule, event: str | None, **told: object) -> Schedule | None:
+        now = self._clock()
+        return await self._schedules.change(schedule, _look_at(schedule, now), event, now=now, **told)
+
+    async def _going_on(self, schedule: Schedule) -> list[str]:
+        return [*(action.run_id for action in schedule.starting), *await self._run_store.going_on(schedule.id)]
+
+
+def _timing(rule: Rule) -> Timing:
+    return Timing(rule.cron, rule.interval, rule.timezone, rule.start_at, rule.end_at)
+
+
+def _run_id(schedule_id: str, at: datetime) -> str:
+    """Return the id of the run for a time. No id that a caller can give holds a capital letter."""
+    return f"{schedule_id}-{at:%Y%m%dT%H%M%SZ}"
+
+
+def _missed(schedule: Schedule, times: Due, now: datetime) -> list[Taken]:
+    if times.missed is None:
+        return []
+    first, until = times.missed
+    detail = f"older than the catch-up window of {schedule.rule.catch_up}"
+    return [Taken(first, until, now, Cause.TIME, Outcome.MISSED, detail=detail)]
+
+
+def _settled(
+    schedule: Schedule, settled: Settled[Action], going_on: Sequence[str], now: datetime, missed: Sequence[Taken] = ()
+) -> Schedule:
+    """Return the schedule as it is once the overlap policy has decided."""
+    cancel = going_on if settled.cancel_old else ()
+    return replace(
+        schedule,
+        starting=[*schedule.starting, *(replace(action, cancel=list(cancel)) for action in settled.start)],
+        waiting=settled.waiting,
+        recent=[*schedule.recent, *missed, *_skipped(settled.skipped, now)],
+    )
+
+
+def _skipped(skipped: Sequence[tuple[Action, str]], now: datetime) -> list[Taken]:
+    """Return what is remembered of actions that were skipped: one entry for many with the same reason."""
+    found: list[Taken] = []
+    for action, why in skipped:
+        if found and found[-1].detail == why and found[-1].cause is action.cause:
+            found[-1] = replace(found[-1], until=action.at)
+        else:
+            found.append(Taken(action.at, None, now, action.cause, Outcome.SKIPPED, action.run_id, why))
+    return found
+
+
+def _backfilled(schedule: Schedule, timing: Timing, *, busy: bool) -> Schedule:
+    """Return the schedule with the next times of its first backfill taken."""
+    backfill, *later = schedule.backfills
+    most = MOST_RUNS if backfill.overlap == Overlap.ALLOW else int(not busy)
+    if most == 0:
+        return schedule
+    times = list(islice(times_between(timing, backfill.next_at, backfill.until), most + 1))
+    actions = [Action(f"{_run_id(schedule.id, at)}-B{backfill.id}", at, Cause.BACKFILL) for at in times[:most]]
+    left = [replace(backfill, next_at=times[most])] if len(times) > most else []
+    return replace(schedule, starting=[*schedule.starting, *actions], backfills=[*left, *later])
+
+
+def _decided(schedule: Schedule, run_id: str) -> bool:
+    """Whether a trigger was decided on already, by a call whose answer was lost."""
+    open_ = [*schedule.starting, *([schedule.waiting] if schedule.waiting is not None else [])]
+    return any(action.run_id == run_id for action in open_) or _taken(schedule, run_id) is not None
+
+
+def _taken(schedule: Schedule, run_id: str) -> Taken | None:
+    return next((taken for taken in schedule.recent if taken.run_id == run_id), None)
+
+
+def _look_at(schedule: Schedule, now: datetime) -> datetime | None:
+    """Return when the schedule has something to do next, None if never."""
+    if schedule.starting:
+        return now + UNDONE_AFTER
+    moments = [schedule.next_at] if schedule.next_at is not None else []
+    if schedule.waiting is not None or schedule.backfills:
+        moments.append(now + LOOK_AGAIN)
+    return min(moments, default=None)
