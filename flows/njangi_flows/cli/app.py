@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import json
 import os
 import sys
@@ -15,8 +14,9 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from njangi_flows.cli import folder, following, showing
+from njangi_flows.cli import folder, following, schedules, showing
 from njangi_flows.cli.failures import CommandError, UsageError
+from njangi_flows.cli.options import As, Limit, Output, RunId, Token, Url
 from njangi_flows.cli.service import Service, connect
 
 HELP = """Run workflows on volunteers' machines.
@@ -37,22 +37,10 @@ class ReadableGroup(TyperGroup):
             raise typer.Exit(error.exit_code) from error
 
 
-class Output(enum.StrEnum):
-    TABLE = "table"
-    JSON = "json"
-
-
 app = typer.Typer(
     cls=ReadableGroup, help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
 )
-
-Url = Annotated[str | None, typer.Option("--url", help="The service. [env: NJANGI_URL; else http://127.0.0.1:8400]")]
-Token = Annotated[
-    str | None, typer.Option("--token", help="Your token. [env: NJANGI_TOKEN; else ./.njangi/tokens/admin]")
-]
-As = Annotated[Output, typer.Option("--output", "-o", help="How to show the answer.")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `njangi runs` shows it.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Show at most so many.")]
+app.add_typer(schedules.app, name="schedules")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -75,6 +75,25 @@ class Service:
                 raise _failure(answer)
             yield from answer.iter_bytes()
 
+    def schedules(self, limit: int) -> list[dict[str, Any]]:
+        return self._list("schedules", "/v1/schedules", limit)
+
+    def schedule(self, schedule_id: str, times: int) -> dict[str, Any]:
+        return self._object("GET", f"/v1/schedules/{_segment(schedule_id)}", params={"next": times})
+
+    def create_schedule(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        return self._object("POST", "/v1/schedules", json=document)
+
+    def edit_schedule(self, schedule_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        return self._object("PUT", f"/v1/schedules/{_segment(schedule_id)}", json=document)
+
+    def control_schedule(self, schedule_id: str, verb: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Pause, resume, trigger or backfill a schedule."""
+        return self._object("POST", f"/v1/schedules/{_segment(schedule_id)}:{verb}", json=document)
+
+    def delete_schedule(self, schedule_id: str) -> None:
+        self._send("DELETE", f"/v1/schedules/{_segment(schedule_id)}")
+
     def _has_blob(self, sha256: str) -> bool:
         with self._readable_failures():
             answer = self._http.head(f"/v1/blobs/{sha256}")
@@ -145,7 +164,7 @@ def _token_of_this_folder() -> str | None:
 def _segment(text: str) -> str:
     """Return an id as one segment of a path. An id that is none could reach another route."""
     if not text or not all(character.isalnum() or character in "-_" for character in text):
-        raise UsageError(f"'{text}' is not the id of a run or the name of a task")
+        raise UsageError(f"'{text}' is not the id of a run or schedule, nor the name of a task")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Show runs, tasks and volunteers as tables.
+"""Show runs, tasks, schedules and volunteers as tables.
 
 Names and errors come from strangers: they are shown as text, without control characters or markup.
 """
@@ -90,13 +90,61 @@ def show_volunteers(console: Console, volunteers: Iterable[Mapping[str, Any]]) -
     _table(console, columns, rows, "no volunteers yet")
 
 
+def show_schedules(console: Console, schedules: Iterable[Mapping[str, Any]]) -> None:
+    rows = [
+        [
+            schedule.get("id"),
+            schedule.get("workflow_id"),
+            _times(schedule),
+            schedule.get("overlap"),
+            "PAUSED" if schedule.get("paused") else _moment(schedule.get("next_at")),
+            schedule.get("note"),
+        ]
+        for schedule in schedules
+    ]
+    columns = ["schedule", "workflow", "times", "overlap", "next", "note"]
+    _table(console, columns, rows, "no schedules yet; `njangi schedules create` makes one")
+
+
+def show_schedule(console: Console, schedule: Mapping[str, Any]) -> None:
+    for label, value in (
+        ("schedule", schedule.get("id")),
+        ("workflow", schedule.get("workflow_id")),
+        ("times", _times(schedule)),
+        ("from", _moment(schedule.get("start_at"))),
+        ("until", _moment(schedule.get("end_at"))),
+        ("overlap", schedule.get("overlap")),
+        ("catch-up", f"{schedule.get('catch_up', 0):g} s"),
+        ("parameters", ", ".join(f"{name}={value}" for name, value in (schedule.get("parameters") or {}).items())),
+        ("status", "PAUSED" if schedule.get("paused") else None),
+        ("note", schedule.get("note")),
+        ("next", ", ".join(_moment(text) for text in schedule.get("next_times", ()))),
+        ("waiting", _moment(schedule.get("waiting"))),
+        ("going on", ", ".join(schedule.get("going_on", ()))),
+        ("backfills", len(schedule.get("backfills", ()))),
+    ):
+        if value:
+            console.print(Text.assemble((f"{label:<11}", "bold"), _styled(value)), soft_wrap=True)
+    rows = [
+        [_moment(taken.get("at")), taken.get("cause"), taken.get("outcome"), taken.get("run_id"), taken.get("detail")]
+        for taken in schedule.get("recent", ())
+    ]
+    _table(console, ["time", "cause", "outcome", "run", "detail"], rows, "nothing has been due yet")
+
+
+def _times(schedule: Mapping[str, Any]) -> str:
+    if schedule.get("cron"):
+        return f"{schedule['cron']} {schedule.get('timezone')}"
+    return f"every {schedule.get('interval', 0):g} s"
+
+
 def _table(console: Console, columns: list[str], rows: list[list[Any]], nothing: str) -> None:
     if not rows:
         console.print(nothing)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("run", "volunteer"))
+        table.add_column(column, overflow="fold", no_wrap=column in ("run", "volunteer", "schedule"))
     for row in rows:
         table.add_row(*map(_styled, row))
     console.print(table)

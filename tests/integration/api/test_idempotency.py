@@ -25,13 +25,13 @@ async def workflow_of(http: httpx.AsyncClient, **fields: Any) -> str:
     return str(made.json()["id"])
 
 
-@pytest.mark.parametrize("id_", ["", "Nightly", "-a", "a" * 65, "a/b", "a b", "é", 7])
-async def test_an_id_that_is_no_slug_is_refused_with_what_would_be_right(client: Client, id_: object) -> None:
+async def test_an_id_that_is_no_slug_is_refused_with_what_would_be_right(client: Client) -> None:
     async with client.http("admin") as http:
-        answer = await http.post("/v1/workflows", json={"spec": SPEC, "id": id_})
-        assert answer.status_code == 422
-        [error] = answer.json()["errors"]
-        assert error["pointer"] == "/id" and ("a-z" in error["detail"] or "string" in error["detail"])
+        for id_ in ("", "Nightly", "-a", "a" * 65, "a/b", "a b", "é", 7):
+            answer = await http.post("/v1/workflows", json={"spec": SPEC, "id": id_})
+            assert answer.status_code == 422
+            [error] = answer.json()["errors"]
+            assert error["pointer"] == "/id" and ("a-z" in error["detail"] or "string" in error["detail"])
 
 
 async def test_a_workflow_gets_the_id_that_its_caller_chose_once(client: Client) -> None:

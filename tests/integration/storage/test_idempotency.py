@@ -1,4 +1,4 @@
-"""Requests with an Idempotency-Key, against a real MongoDB. Its forgetting goes by the real clock, so the tests do too."""
+"""Requests with an Idempotency-Key, against a real MongoDB, which forgets by the real clock: so the tests go by it."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    do_GET = do_PUT = do_POST = do_HEAD = _answer
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer
 
     def log_message(self, format: str, *args: Any) -> None:
         return None

@@ -1,0 +1,252 @@
+"""`njangi schedules`: start runs of a workflow at given times."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from njangi_flows.cli import showing
+from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.options import As, Limit, Output, Token, Url
+from njangi_flows.cli.service import connect
+from njangi_flows.document import load_value
+
+app = typer.Typer(
+    help="Start runs of a workflow at given times.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Overlap(enum.StrEnum):
+    SKIP = "skip"
+    QUEUE = "queue"
+    CANCEL_OLD = "cancel_old"
+    ALLOW = "allow"
+
+
+Id = Annotated[str, typer.Argument(metavar="SCHEDULE", help="The schedule's id, as `njangi schedules list` shows it.")]
+Note = Annotated[str, typer.Option("--note", help="Why, for those who look at it later.")]
+Workflow = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The id of the workflow to run.")]
+Cron = Annotated[str | None, typer.Option("--cron", help="Five fields, e.g. '0 6 * * MON-FRI'.")]
+Interval = Annotated[str | None, typer.Option("--interval", help="Instead of --cron: every so often, e.g. 90m.")]
+Zone = Annotated[str | None, typer.Option("--timezone", help="How --cron is read, e.g. Africa/Douala. Else UTC.")]
+Start = Annotated[str | None, typer.Option("--start", help="Not before, e.g. 2026-12-01T00:00:00+01:00.")]
+End = Annotated[str | None, typer.Option("--end", help="Not from then on.")]
+Policy = Annotated[Overlap, typer.Option("--overlap", help="What to do while an earlier run goes on.")]
+CatchUp = Annotated[
+    str | None, typer.Option("--catch-up", help="How late a run may start after an outage, e.g. 1d. Else 10m.")
+]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of its runs.")
+]
+
+
+@app.command("list")
+def list_(limit: Limit = 50, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """List schedules, the newest first.
+
+    Example: njangi schedules list
+    """
+    with connect(url, token) as service:
+        found = service.schedules(limit)
+    _show(output, found, lambda: showing.show_schedules(showing.output(), found))
+
+
+@app.command()
+def show(
+    schedule: Id,
+    times: Annotated[int, typer.Option("--next", min=0, max=100, help="Show so many of its next times.")] = 5,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show a schedule, its next times and what became of the last ones.
+
+    Example: njangi schedules show nightly --next 10
+    """
+    with connect(url, token) as service:
+        found = service.schedule(schedule, times)
+    _show(output, found, lambda: showing.show_schedule(showing.output(), found))
+
+
+@app.command()
+def create(
+    workflow: Workflow,
+    id_: Annotated[str | None, typer.Option("--id", help="The id that it shall have, e.g. nightly.")] = None,
+    cron: Cron = None,
+    interval: Interval = None,
+    timezone: Zone = None,
+    start: Start = None,
+    end: End = None,
+    overlap: Policy = Overlap.SKIP,
+    catch_up: CatchUp = None,
+    parameter: Parameters = None,
+    note: Note = "",
+    paused: Annotated[bool, typer.Option("--paused", help="Start nothing until it is resumed.")] = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Make a schedule for a workflow.
+
+    Example: njangi schedules create w0192f0c1 --id nightly --cron '0 2 * * *' --timezone Africa/Douala
+    """
+    rule = _rule(workflow, cron, interval, timezone, start, end, overlap, catch_up, parameter or ())
+    document = rule | {"paused": paused, "note": note} | ({"id": id_} if id_ is not None else {})
+    with connect(url, token) as service:
+        found = service.create_schedule(document)
+    _show(output, found, lambda: _say(found, "is made"))
+
+
+@app.command()
+def edit(
+    schedule: Id,
+    workflow: Workflow,
+    cron: Cron = None,
+    interval: Interval = None,
+    timezone: Zone = None,
+    start: Start = None,
+    end: End = None,
+    overlap: Policy = Overlap.SKIP,
+    catch_up: CatchUp = None,
+    parameter: Parameters = None,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Replace what a schedule runs and when; what is not given goes back to its default.
+
+    Example: njangi schedules edit nightly w0192f0c1 --cron '0 3 * * *' --timezone Africa/Douala
+    """
+    rule = _rule(workflow, cron, interval, timezone, start, end, overlap, catch_up, parameter or ())
+    with connect(url, token) as service:
+        found = service.edit_schedule(schedule, rule)
+    _show(output, found, lambda: _say(found, "is changed"))
+
+
+@app.command()
+def pause(schedule: Id, note: Note = "", output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Start nothing by time until the schedule is resumed.
+
+    Example: njangi schedules pause nightly --note 'the hall is closed'
+    """
+    _control(schedule, "pause", {"note": note}, "is paused", output, url, token)
+
+
+@app.command()
+def resume(schedule: Id, note: Note = "", output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Go on with the next time; those during the pause are not caught up on.
+
+    Example: njangi schedules resume nightly
+    """
+    _control(schedule, "resume", {"note": note}, "goes on", output, url, token)
+
+
+@app.command()
+def trigger(
+    schedule: Id,
+    overlap: Annotated[Overlap | None, typer.Option("--overlap", help="Instead of the schedule's own.")] = None,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Start a run of a schedule now.
+
+    Example: njangi schedules trigger nightly
+    """
+    with connect(url, token) as service:
+        found = service.control_schedule(schedule, "trigger", {"overlap": overlap})
+    told = " ".join(str(part) for part in (found["outcome"], found["run_id"], found["detail"]) if part)
+    _show(output, found, lambda: typer.echo(showing.printable(told)))
+
+
+@app.command()
+def backfill(
+    schedule: Id,
+    first: Annotated[str, typer.Option("--from", help="The first time, e.g. 2026-11-01T00:00:00Z.")],
+    until: Annotated[str, typer.Option("--until", help="The end of the range, itself excluded.")],
+    at_once: Annotated[bool, typer.Option("--at-once", help="All at once, not one after the other.")] = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Start a run for every time of a range that has passed.
+
+    Example: njangi schedules backfill nightly --from 2026-11-01T00:00:00Z --until 2026-11-08T00:00:00Z
+    """
+    document = {"from": first, "until": until, "overlap": Overlap.ALLOW if at_once else Overlap.QUEUE}
+    _control(schedule, "backfill", document, "is being backfilled", output, url, token)
+
+
+@app.command()
+def delete(schedule: Id, url: Url = None, token: Token = None) -> None:
+    """Delete a schedule; its runs stay.
+
+    Example: njangi schedules delete nightly
+    """
+    with connect(url, token) as service:
+        service.delete_schedule(schedule)
+    typer.echo(f"schedule {schedule} is deleted")
+
+
+def _rule(
+    workflow: str,
+    cron: str | None,
+    interval: str | None,
+    timezone: str | None,
+    start: str | None,
+    end: str | None,
+    overlap: Overlap,
+    catch_up: str | None,
+    parameters: Sequence[str],
+) -> dict[str, Any]:
+    """Return the request's body, without what was not given: the service knows the defaults."""
+    if (cron is None) == (interval is None):
+        raise UsageError("a schedule takes either --cron or --interval, such as --cron '0 6 * * MON-FRI'")
+    values: dict[str, Any] = {}
+    for text in parameters:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"-p needs name=value, such as -p bound=1000, not '{text}'")
+        values[name] = load_value(value)
+    optional = {
+        "cron": cron,
+        "interval": interval,
+        "timezone": timezone,
+        "start_at": start,
+        "end_at": end,
+        "catch_up": catch_up,
+    }
+    given = {name: value for name, value in optional.items() if value is not None}
+    return {"workflow_id": workflow, "parameters": values, "overlap": overlap} | given
+
+
+def _control(
+    schedule: str,
+    verb: str,
+    document: Mapping[str, Any],
+    told: str,
+    output: Output,
+    url: str | None,
+    token: str | None,
+) -> None:
+    with connect(url, token) as service:
+        found = service.control_schedule(schedule, verb, document)
+    _show(output, found, lambda: _say(found, told))
+
+
+def _say(schedule: Mapping[str, Any], told: str) -> None:
+    typer.echo(showing.printable(f"schedule {schedule['id']} {told}"))
+
+
+def _show(output: Output, value: object, as_table: Callable[[], None]) -> None:
+    if output is Output.JSON:
+        typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    else:
+        as_table()
