@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -53,7 +54,7 @@ async def test_with_overlap_skip_runs_follow_each_other_and_times_in_between_are
             await asyncio.sleep(0.5)
         shown = await submitter.get(f"/v1/schedules/{id_}")
     ended = [run for run in await runs_of(submitter, id_) if run["ended_at"] is not None]
-    for earlier, later in zip(ended, ended[1:], strict=False):
+    for earlier, later in pairwise(ended):
         assert datetime.fromisoformat(later["created_at"]) >= datetime.fromisoformat(earlier["ended_at"])
     assert {taken["outcome"] for taken in shown["recent"]} == {"started", "skipped"}
     async with httpx.AsyncClient(base_url=f"{stack.settings.prefect_url}/api", timeout=30) as prefect:
