@@ -6,7 +6,6 @@ the other meets it. docs/decisions/0021 tells why a replaced run keeps its id.
 
 from __future__ import annotations
 
-import contextlib
 import enum
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from api.services import Services, utc_now
 from api.submission import submit_run
-from storage.errors import IdTakenError, NotFoundError, RunEndedError
+from storage.errors import IdTakenError, NotFoundError
 from storage.idempotency import made_id
 from storage.ledger import Turn
 from storage.runs import Run
@@ -116,9 +115,7 @@ async def _replace(
     async def take_over(turn: Turn, successor: str) -> None:
         nonlocal old
         old = await app.stores.runs.replace(turn, replaced_id, workflow.id, successor, now=utc_now())
-        with contextlib.suppress(RunEndedError):
-            await app.stores.runs.request_cancel(turn, old, by=owner, now=utc_now())
-            await app.stores.subtasks.cancel(turn, old, now=utc_now())
+        await app.cancel_if_open(turn, old, owner)
 
     run = await submit_run(app, workflow, parameters, owner=owner, id_=made, request=request, first=take_over)
     app.dispatcher.run_cancelled(old)

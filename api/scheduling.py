@@ -42,8 +42,10 @@ class ScheduledRuns:
         self._written.put_nowait(run)
 
     async def cancel(self, run_id: str, schedule: Schedule) -> None:
-        """Have a run end. Raises RunEndedError and NotFoundError."""
-        await self._services.cancel_run(run_id, f"schedule {schedule.id}")
+        """Have a run end, unless it has or somebody has asked for it."""
+        by = f"schedule {schedule.id}"
+        await self._services.stores.ledger.write(lambda turn: self._services.cancel_if_open(turn, run_id, by))
+        self._services.dispatcher.run_cancelled(run_id)
 
     async def hand_over(self) -> None:
         """Hand written runs to Prefect, until cancelled. What is lost here the reconciler hands over."""

@@ -130,6 +130,15 @@ class Services:
         self.dispatcher.run_cancelled(run_id)
         return await self.stores.runs.get(run_id)
 
+    async def cancel_if_open(self, turn: Turn, run_id: str, by: str) -> None:
+        """Within a transaction, ask for a run's end unless that was done before or it has ended.
+
+        After it, tell the dispatcher (`run_cancelled`).
+        """
+        if await self.stores.runs.is_open(turn, run_id):
+            await self.stores.runs.request_cancel(turn, run_id, by=by, now=utc_now())
+            await self.stores.subtasks.cancel(turn, run_id, now=utc_now())
+
     async def settled(self, batch_ids: Sequence[str], seconds: float) -> list[Batch]:
         """Wait until some of the batches have settled, at most `seconds`, and return those."""
         with self.settlements.of(batch_ids) as news:

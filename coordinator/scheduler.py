@@ -9,7 +9,6 @@ struck off. Whoever dies in between leaves a schedule with runs to start, which 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,7 +27,7 @@ from coordinator.decisions.schedules import (
     settle,
     times_between,
 )
-from storage.errors import IdTakenError, NjangiError, NotFoundError, RunEndedError
+from storage.errors import IdTakenError, NjangiError, NotFoundError
 from storage.runs import RunStore
 from storage.schedules import Action, Backfill, Cause, Outcome, Rule, Schedule, ScheduleStore, Taken
 
@@ -64,7 +63,7 @@ class Runs(Protocol):
         """Write the run `action.run_id`. Raises IdTakenError when it is there, Refused when there can be none."""
 
     async def cancel(self, run_id: str, schedule: Schedule) -> None:
-        """Have a run end. Raises RunEndedError and NotFoundError."""
+        """Have a run end, unless it has or somebody has asked for it."""
 
 
 class Scheduler:
@@ -231,8 +230,7 @@ class Scheduler:
         done: dict[str, Taken] = {}
         for action in schedule.starting:
             for run_id in action.cancel:
-                with contextlib.suppress(RunEndedError, NotFoundError):
-                    await self._runs.cancel(run_id, schedule)
+                await self._runs.cancel(run_id, schedule)
             taken = Taken(action.at, None, self._clock(), action.cause, Outcome.STARTED, action.run_id)
             try:
                 await self._runs.start(schedule, action)

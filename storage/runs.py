@@ -235,12 +235,14 @@ class RunStore:
             return [_run(item) async for item in self._runs.find(query).sort("_id", 1).limit(limit)]
 
     async def unsubmitted(self, *, before: datetime, limit: int) -> list[Run]:
-        """Return runs written before that time for which Prefect has no flow run yet."""
+        """Return runs untouched since that time of which we do not know a flow run.
+
+        A run may go on without: whoever made its flow run was killed before it could write that down.
+        """
         query = {
-            "status": {"$in": [RunStatus.SUBMITTED]},
+            "status": {"$in": [RunStatus.SUBMITTED, *GOING_ON]},
             "updated_at": {"$lt": before},
             "prefect_flow_run_id": None,
-            "cancel_requested": False,
         }
         with unavailable_is_ours():
             return [_run(item) async for item in self._runs.find(query).limit(limit)]
@@ -406,6 +408,11 @@ class RunStore:
 
         document = await self._ledger.write(copy)
         return _run(document) if document else None
+
+    async def is_open(self, turn: Turn, run_id: str) -> bool:
+        """Whether the run has not ended and nobody has asked for its end."""
+        query = {"_id": run_id, "status": {"$nin": list(ENDED)}, "cancel_requested": False}
+        return await self._runs.find_one(query, {"_id": 1}, session=turn.session) is not None
 
     async def request_cancel(self, turn: Turn, run_id: str, *, by: str, now: datetime) -> None:
         """Note that the run shall be cancelled. Raises RunEndedError when it has ended."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Body, Query
 from njangi_flows import spec as specs
 from njangi_flows.quantities import duration
+from njangi_flows.spec import InvalidSpecError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.chosen_ids import ChosenId
@@ -18,7 +19,7 @@ from api.dependencies import App, Named, Reader, Schedules, Submitter
 from api.services import Services, utc_now
 from coordinator.decisions.schedules import EPOCH, Overlap, Timing, check_cron, times_after, zone
 from storage.database import new_id
-from storage.errors import IdTakenError
+from storage.errors import IdTakenError, NotFoundError
 from storage.idempotency import made_id
 from storage.schedules import Cause, Outcome, Rule, Schedule, Taken
 
@@ -187,16 +188,17 @@ async def create(
     body: Annotated[NewSchedule, Body()], app: App, schedules: Schedules, caller: Submitter, named: Named
 ) -> ScheduleView:
     """Create a schedule, due from now on."""
-    await _check(app, body)
     id_ = body.id or (made_id("s", named) if named is not None else new_id("s"))
     try:
+        await _check(app, body)
         made = await schedules.create(
             id_, body.rule(), owner=caller.name, paused=body.paused, note=body.note, request=named
         )
-    except IdTakenError:
-        made = await app.stores.schedules.get(id_)
-        if named is None or made.request != named:
+    except (IdTakenError, NotFoundError, InvalidSpecError):
+        earlier = await _earlier(app, id_, named) if named is not None else None
+        if earlier is None:
             raise
+        made = earlier
     return _view(made)
 
 
@@ -280,6 +282,15 @@ async def backfill(
 
 def _id_of(named: str | None) -> str:
     return made_id("", named) if named is not None else secrets.token_hex(8)
+
+
+async def _earlier(app: Services, schedule_id: str, request: str) -> Schedule | None:
+    """Return what an earlier try at the request made."""
+    try:
+        found = await app.stores.schedules.get(schedule_id)
+    except NotFoundError:
+        return None
+    return found if found.request == request else None
 
 
 async def _check(app: Services, body: RuleBody) -> None:

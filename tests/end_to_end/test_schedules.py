@@ -49,7 +49,7 @@ def _at(run: Mapping[str, Any]) -> datetime:
 async def test_with_overlap_skip_runs_follow_each_other_and_times_in_between_are_skipped(
     submitter: Submitter, stack: Stack
 ) -> None:
-    async with schedule(stack, ["sleep", "3"], overlap="skip") as id_, asyncio.timeout(180):
+    async with schedule(stack, ["sleep", "3"], overlap="skip") as id_, asyncio.timeout(400):
         while sum(run["status"] == "COMPLETED" for run in await runs_of(submitter, id_)) < 3:
             await asyncio.sleep(0.5)
         shown = await submitter.get(f"/v1/schedules/{id_}")
@@ -64,7 +64,7 @@ async def test_with_overlap_skip_runs_follow_each_other_and_times_in_between_are
 
 
 async def test_kills_of_the_api_lose_and_double_no_time(submitter: Submitter, stack: Stack) -> None:
-    async with schedule(stack, ["true"], overlap="allow") as id_, asyncio.timeout(240):
+    async with schedule(stack, ["true"], overlap="allow") as id_, asyncio.timeout(600):
         for enough in (2, 4):
             while len(await runs_of(submitter, id_)) < enough:
                 await asyncio.sleep(0.1)
@@ -78,4 +78,4 @@ async def test_kills_of_the_api_lose_and_double_no_time(submitter: Submitter, st
     times = [_at(run) for run in runs]
     assert times == [times[0] + number * INTERVAL for number in range(len(times))]
     for run in runs:
-        await submitter.completed(run["id"], 120)
+        await submitter.completed(run["id"], 300)

@@ -52,7 +52,7 @@ def show_runs(console: Console, runs: Iterable[Mapping[str, Any]]) -> None:
 def show_run(console: Console, run: Mapping[str, Any]) -> None:
     for label, value in (
         ("run", run.get("id")),
-        ("workflow", f"{run.get('name')} version {run.get('version')}"),
+        ("workflow", f"{run.get('name')} version {run.get('version')} ({run.get('workflow_id')})"),
         ("status", run.get("status")),
         ("owner", run.get("owner")),
         ("created", _moment(run.get("created_at"))),
@@ -114,7 +114,7 @@ def show_schedule(console: Console, schedule: Mapping[str, Any]) -> None:
         ("from", _moment(schedule.get("start_at"))),
         ("until", _moment(schedule.get("end_at"))),
         ("overlap", schedule.get("overlap")),
-        ("catch-up", f"{schedule.get('catch_up', 0):g} s"),
+        ("catch-up", f"{schedule.get('catch_up', 0):.0f} s"),
         ("parameters", ", ".join(f"{name}={value}" for name, value in (schedule.get("parameters") or {}).items())),
         ("status", "PAUSED" if schedule.get("paused") else None),
         ("note", schedule.get("note")),
@@ -135,7 +135,7 @@ def show_schedule(console: Console, schedule: Mapping[str, Any]) -> None:
 def _times(schedule: Mapping[str, Any]) -> str:
     if schedule.get("cron"):
         return f"{schedule['cron']} {schedule.get('timezone')}"
-    return f"every {schedule.get('interval', 0):g} s"
+    return f"every {schedule.get('interval', 0):.0f} s"
 
 
 def _table(console: Console, columns: list[str], rows: list[list[Any]], nothing: str) -> None:

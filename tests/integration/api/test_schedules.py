@@ -117,6 +117,18 @@ async def test_a_trigger_with_a_key_starts_one_run_however_often_it_is_sent(clie
         assert beside["outcome"] == "started"
 
 
+async def test_with_cancel_old_the_earlier_run_is_asked_to_end_once(client: Client) -> None:
+    async with client.http("admin") as http:
+        await nightly(http, overlap="cancel_old")
+        ids = [(await http.post("/v1/schedules/nightly:trigger")).json()["run_id"] for _ in range(3)]
+        runs = {run["id"]: run for run in (await http.get("/v1/runs")).json()["runs"]}
+        assert [runs[id_]["cancel_requested"] for id_ in ids] == [True, True, False]
+        for id_ in ids[:2]:
+            events = (await http.get(f"/v1/runs/{id_}/events")).json()["events"]
+            asked = [event for event in events if event["type"] == "run.cancel_requested"]
+            assert [event["by"] for event in asked] == ["schedule nightly"]
+
+
 async def test_a_backfill_starts_the_runs_of_a_range(client: Client) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     async with client.http("admin") as http:
@@ -155,10 +167,13 @@ async def test_a_kill_between_the_work_and_the_answer_doubles_no_schedule(
 
     async with client.http("admin") as http:
         workflow_id = (await nightly(http))["workflow_id"]
-        body, key = {"workflow_id": workflow_id, "cron": "0 * * * *", **chosen}, {"Idempotency-Key": "k"}
+        body = {"workflow_id": workflow_id, "cron": "0 * * * *", "parameters": {"greeting": "hi"}, **chosen}
+        key = {"Idempotency-Key": "k"}
         with monkeypatch.context() as patch:
             patch.setattr(store, "answered", dies)
             assert (await http.post("/v1/schedules", json=body, headers=key)).status_code == 500
+        other = {"name": "other", "tasks": [{"name": "t", "command": ["true"]}]}
+        await http.put(f"/v1/workflows/{workflow_id}", json={"spec": other})  # it takes these parameters no more
         expired = {"$set": {"lease.until": datetime(2026, 1, 1, tzinfo=UTC)}}
         await client.services.stores.database["idempotency"].update_one({}, expired)
         again = await http.post("/v1/schedules", json=body, headers=key)

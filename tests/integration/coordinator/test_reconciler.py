@@ -11,7 +11,7 @@ import pytest
 from coordinator.decisions.recovery import MOST_RECOVERIES
 from coordinator.reconciler import Reconciler
 from storage.leaders import LEADER_LEASE
-from storage.runs import RUN_LEASE, FlowRunState, NewRun, Run
+from storage.runs import RUN_LEASE, FlowRunState, NewRun, Run, RunStatus
 from storage.stores import Stores
 from tests.conftest import NOON
 
@@ -99,6 +99,24 @@ async def test_a_run_whose_request_died_before_prefect_heard_of_it_is_submitted(
     assert (world.prefect.made, world.scheduled) == (1, 1)
     await world.later(5)
     assert world.prefect.made == 1
+
+
+async def test_a_run_that_goes_on_though_its_flow_run_was_never_written_down_gets_to_know_it(world: World) -> None:
+    """The service was killed between Prefect's answer and its own record; a worker has taken the run up since."""
+    run = await world.run()
+    await world.stores.runs.hold(run.id, "worker", now=world.now)
+    await world.stores.ledger.write(lambda turn: world.stores.runs.move(turn, run.id, RunStatus.RUNNING, now=world.now))
+    await world.later(4)
+    assert (await world.stores.runs.get(run.id)).prefect_flow_run_id is not None
+
+
+async def test_a_run_that_was_cancelled_before_prefect_heard_of_it_ends(world: World) -> None:
+    run = await world.run()
+    await world.stores.ledger.write(
+        lambda turn: world.stores.runs.request_cancel(turn, run.id, by="somebody", now=world.now)
+    )
+    await world.later(RUN_LEASE.total_seconds() + 5)
+    assert await world.state(run.id) == "CANCELLED"
 
 
 async def test_a_run_whose_worker_died_is_scheduled_again_once_its_lease_has_ended(world: World) -> None:

@@ -48,7 +48,8 @@ class Runs:
         self._die("before the cancelling")
 
         async def request(turn: Turn) -> None:
-            await self._world.stores.runs.request_cancel(turn, run_id, by=schedule.id, now=self._world.now)
+            if await self._world.stores.runs.is_open(turn, run_id):
+                await self._world.stores.runs.request_cancel(turn, run_id, by=schedule.id, now=self._world.now)
 
         await self._world.stores.ledger.write(request)
 

@@ -113,6 +113,16 @@ def test_what_is_no_cron_expression_is_refused(text: str) -> None:
         check_cron(text)
 
 
+@given(st.text("0123456789*/-,#LWMON? ", max_size=30) | st.text(max_size=30))
+def test_whatever_is_written_is_a_cron_expression_or_told_to_be_none(text: str) -> None:
+    try:
+        check_cron(text)
+    except TimingError as error:
+        assert "cron" in str(error) or "never due" in str(error)
+    else:
+        assert next_time(Timing(text, None, "Europe/Berlin"), NOON) is not None
+
+
 @pytest.mark.parametrize("name", ["Mars/Olympus", "../etc/passwd", "", "Africa", "x" * 5000, "a\0b"])
 def test_what_is_no_time_zone_is_refused(name: str) -> None:
     with pytest.raises(TimingError, match="time zone"):
