@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from api.prefect import Prefect, PrefectUnavailableError
 from storage.errors import StorageUnavailableError
+from storage.ledger import Turn
 from storage.runs import ENDED, FlowRunState, RunStatus
 from storage.stores import Stores
 from storage.tasks import TaskStatus
@@ -84,17 +85,24 @@ class Mirror:
             runs = await self._stores.runs.unfinished(after=runs[-1].id, limit=SWEPT_AT_ONCE)
 
     async def take(self, state: FlowRunState) -> None:
-        """Copy one state of a flow run. Repeating, or an older one after a newer, changes nothing."""
+        """Copy one state of a flow run; a run that ends closes what is open in it, all in one transaction.
+
+        Repeating, or an older one after a newer, changes nothing.
+        """
         now = self._clock()
         if state.type == "CRASHED":
             await self._contradict(state, now)
         status = _RUN_STATUS.get(state.type)
         if status is None:
             return
-        run = await self._stores.runs.follow(state, status, now=now)
-        if run is not None and run.status in ENDED:
-            await self._stores.ledger.write(lambda turn: self._stores.subtasks.cancel(turn, run.id, now=now))
-            await self._stores.tasks.end(run.id, _LAST_OF_TASKS[run.status], now=now)
+
+        async def copy(turn: Turn) -> None:
+            run = await self._stores.runs.follow(turn, state, status, now=now)
+            if run is not None and run.status in ENDED:
+                await self._stores.subtasks.cancel(turn, run.id, now=now)
+                await self._stores.tasks.end(turn, run.id, _LAST_OF_TASKS[run.status], now=now)
+
+        await self._stores.ledger.write(copy)
 
     async def _contradict(self, state: FlowRunState, now: datetime) -> None:
         """Tell Prefect that a flow runs which it took for crashed: after an outage it misses heartbeats that were sent.

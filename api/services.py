@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from api.followers import Followers
 from api.mirror import Mirror
 from api.prefect import Prefect, PrefectUnavailableError
 from api.settings import Settings
@@ -20,6 +21,7 @@ from coordinator.dispatcher import Dispatcher
 from coordinator.reconciler import Reconciler
 from storage.errors import NjangiError, StorageUnavailableError
 from storage.ledger import Turn
+from storage.news import BatchChanged, EventTold, WatchBegan, watch
 from storage.runs import Run
 from storage.stores import Stores, open_stores
 from storage.subtask_models import Batch
@@ -98,6 +100,7 @@ class Services:
         self.dispatcher = Dispatcher(stores.ledger, stores.subtasks, stores.volunteers, self.definitions, utc_now)
         self.mirror = Mirror(prefect, stores, utc_now)
         self.settlements = Settlements()
+        self.followers = Followers(stores.ledger, stores.runs)
         self.flow_runs = Bell()
         self.reconciler = Reconciler(stores, prefect, utc_now, secrets.token_hex(8), self.flow_runs.ring)
         self.leaving = False
@@ -107,6 +110,7 @@ class Services:
         self.leaving = True
         self.dispatcher.leave()
         self.settlements.everything_may_have()
+        self.followers.leave()
         self.flow_runs.ring()
 
     async def start_run(self, run: Run) -> Run:
@@ -149,14 +153,20 @@ class Services:
                 found = await self.stores.subtasks.settled(batch_ids)
         return found
 
-    async def watch_batches(self) -> None:
-        """Wake agents and flows as batches change, whichever replica changed them."""
-        self.settlements.everything_may_have()
-        async for change in self.stores.subtasks.watch_batches():
-            if change.settled:
-                self.settlements.happened(change.id)
-            else:
-                self.dispatcher.work_opened()
+    async def watch(self) -> None:
+        """Wake agents, flows and followers as things change, whichever replica changed them."""
+        async for news in watch(self.stores.database):
+            match news:
+                case WatchBegan():
+                    self.settlements.everything_may_have()
+                    self.followers.everything_may_have()
+                    self.dispatcher.work_opened()
+                case BatchChanged(batch_id, settled=True):
+                    self.settlements.happened(batch_id)
+                case BatchChanged():
+                    self.dispatcher.work_opened()
+                case EventTold(run_id):
+                    self.followers.told(run_id)
 
     async def expire_leases(self) -> None:
         """Put subtasks back whose lease has run out, and fail those whose time is over."""
@@ -198,7 +208,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             services.dispatcher.run(),
             services.mirror.follow(),
             services.mirror.sweep(),
-            _forever(services.watch_batches, 0.5, "watching batches"),
+            _forever(services.watch, 0.5, "watching for changes"),
             _forever(services.expire_leases, EXPIRY_SECONDS, "expiring leases"),
             _forever(services.dispatcher.keep_books, BOOKS_SECONDS, "writing down who was seen"),
             _forever(services.reconciler.tick, REPAIR_SECONDS, "repairing runs"),

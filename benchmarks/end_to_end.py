@@ -75,6 +75,18 @@ class Submitter:
         answer = await self._http.get(f"/v1/runs/{run_id}/results/{task}")
         return json.loads(answer.raise_for_status().text)
 
+    async def recorded(self, run_id: str, task: str) -> int:
+        """Return how many of a task's subtasks can be read now as COMPLETED."""
+        found, after = 0, -1
+        while True:
+            parameters: dict[str, str | int] = {"task": task, "status": "COMPLETED", "after": after, "limit": 1000}
+            answer = await self._http.get(f"/v1/runs/{run_id}/subtasks", params=parameters)
+            page = answer.raise_for_status().json()
+            found += len(page["subtasks"])
+            if page["next"] is None:
+                return found
+            after = page["next"]
+
     async def close(self) -> None:
         await self._http.aclose()
 

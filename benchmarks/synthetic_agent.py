@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
+from njangi_agent.protocol import MAX_REPORTS_PER_SYNC
 
 Work = Callable[[dict[str, Any]], str]
 """What a lease (as JSON) comes to: the result as JSON text."""
@@ -47,11 +48,12 @@ class SyntheticAgent:
         return parsed
 
     async def work(self, until: Callable[[], bool], result: Work, *, wait: float = 5.0) -> None:
-        """Lease and report until `until()`; each sync hands in one batch and asks for the next."""
+        """Lease and report until `until()`; the sync that hands in the last reports asks for more work."""
         reports: list[dict[str, Any]] = []
         while reports or not until():
-            answer = await self.sync(reports, wish=0 if until() else self._slots, wait=wait)
-            reports = [report(lease, result(lease)) for lease in answer["leases"]]
+            now, reports = reports[:MAX_REPORTS_PER_SYNC], reports[MAX_REPORTS_PER_SYNC:]
+            answer = await self.sync(now, wish=0 if reports or until() else self._slots, wait=wait)
+            reports += [report(lease, result(lease)) for lease in answer["leases"]]
 
     async def close(self) -> None:
         if self._streams is not None:

@@ -107,12 +107,12 @@ class DeadlineStore:
         moved = Counter(queued=-len(waiting), leased=len(waiting) - len(rows), failed=len(rows))
         await self._batches.update_one({"_id": batch["_id"]}, documents.counted(moved, now), session=turn.session)
         turn.tell(
-            "subtasks.failed",
+            "subtasks.overdue",
             now,
             run_id=batch["run_id"],
             task=batch["task"],
             error=error["type"],
-            indexes=[row["index"] for row in rows],
+            ranges=documents.ranges(row["index"] for row in rows),
         )
         return rows
 

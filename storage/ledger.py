@@ -9,7 +9,7 @@ transaction run at a time: callers with much to say gather it first (see `coordi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,6 +17,10 @@ from typing import Any, TypeVar
 from storage.database import Database, Document, Session, unavailable_is_ours
 
 T = TypeVar("T")
+
+SCHEMA = 1
+"""Version of the events written now. It rises when a type's fields change their meaning, not when types or fields are
+added: readers leave out what they do not know. 0: written before events told everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Event:
     at: datetime
     run_id: str | None
     data: Mapping[str, Any]
+    schema: int = SCHEMA
 
 
 @dataclass(slots=True)
@@ -84,7 +89,7 @@ class Ledger:
         if counter is None:
             raise RuntimeError("the event counter is missing; Ledger.prepare() was not called")
         first = counter["seq"] + 1
-        documents = [{"_id": first + place, **event} for place, event in enumerate(turn.events)]
+        documents = [{"_id": first + place, "v": SCHEMA, **event} for place, event in enumerate(turn.events)]
         await self._events.insert_many(documents, session=turn.session)
 
     async def events(self, *, after: int = 0, run_id: str | None = None, limit: int = 1000) -> Sequence[Event]:
@@ -95,6 +100,12 @@ class Ledger:
         with unavailable_is_ours():
             documents = await self._events.find(query).sort("_id", 1).limit(limit).to_list()
         return [_event(document) for document in documents]
+
+    async def history(self, run_id: str, *, after: int = 0) -> AsyncIterator[Sequence[Event]]:
+        """Yield all events of a run numbered above `after`, in order, a page at a time."""
+        while page := await self.events(after=after, run_id=run_id):
+            yield page
+            after = page[-1].seq
 
     async def last_seq(self) -> int:
         """Return the number of the newest event, 0 before the first."""
@@ -110,4 +121,5 @@ def _event(document: Document) -> Event:
         at=document["at"],
         run_id=document["run_id"],
         data=document["data"],
+        schema=document.get("v", 0),
     )

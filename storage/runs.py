@@ -170,7 +170,18 @@ class RunStore:
                 {"$set": {"status": RunStatus.SUBMITTED, "current_run_id": document["_id"], "updated_at": now}},
                 session=turn.session,
             )
-            turn.tell("run.submitted", now, run_id=document["_id"], workflow=new.workflow_id, owner=new.owner)
+            turn.tell(
+                "run.submitted",
+                now,
+                run_id=document["_id"],
+                workflow=new.workflow_id,
+                name=new.name,
+                version=new.version,
+                owner=new.owner,
+                priority=new.priority,
+                prefect_flow_run_id=new.prefect_flow_run_id,
+                tasks=[task["name"] for task in tasks],
+            )
 
         try:
             await self._ledger.write(insert)
@@ -189,6 +200,14 @@ class RunStore:
 
     async def get(self, run_id: str) -> Run:
         return await self._one({"_id": run_id}, run_id)
+
+    async def status(self, run_id: str) -> RunStatus:
+        """Return a run's status alone. Raises NotFoundError."""
+        with unavailable_is_ours():
+            document = await self._runs.find_one({"_id": run_id}, {"status": 1})
+        if document is None:
+            raise NotFoundError("run", run_id)
+        return RunStatus(document["status"])
 
     async def by_flow_run(self, flow_run_id: str) -> Run:
         return await self._one({"prefect_flow_run_id": flow_run_id}, flow_run_id)
@@ -296,17 +315,27 @@ class RunStore:
         change = {"$set": {"status": RunStatus.SUBMITTED, "updated_at": now}, "$unset": {"prefect_flow_run_id": ""}}
 
         async def forget(turn: Turn) -> None:
-            if (await self._runs.update_one(lost, change, session=turn.session)).modified_count:
-                turn.tell("run.submitted", now, run_id=run_id, lost_flow_run=flow_run_id)
+            document = await self._runs.find_one_and_update(
+                lost, change, return_document=ReturnDocument.AFTER, session=turn.session
+            )
+            if document is not None:
+                turn.tell("run.submitted", now, run_id=run_id, lost_flow_run=flow_run_id, **_told(document))
 
         await self._ledger.write(forget)
 
     async def set_flow_run(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
-        """Note which Prefect flow run carries the run."""
-        with unavailable_is_ours():
-            await self._runs.update_one(
-                {"_id": run_id}, {"$set": {"prefect_flow_run_id": flow_run_id, "updated_at": now}}
+        """Note which Prefect flow run carries the run. Repeating is harmless."""
+
+        async def note(turn: Turn) -> None:
+            outcome = await self._runs.update_one(
+                {"_id": run_id, "prefect_flow_run_id": {"$ne": flow_run_id}},
+                {"$set": {"prefect_flow_run_id": flow_run_id, "updated_at": now}},
+                session=turn.session,
             )
+            if outcome.modified_count:
+                turn.tell("run.scheduled", now, run_id=run_id, prefect_flow_run_id=flow_run_id)
+
+        await self._ledger.write(note)
 
     async def hold(self, run_id: str, holder: str, *, now: datetime) -> tuple[Run, str]:
         """Lend the run to a flow for RUN_LEASE; return it and the token that its writes must carry.
@@ -373,41 +402,38 @@ class RunStore:
 
         await self._ledger.write(give_back)
 
-    async def follow(self, state: FlowRunState, status: RunStatus, *, now: datetime) -> Run | None:
+    async def follow(self, turn: Turn, state: FlowRunState, status: RunStatus, *, now: datetime) -> Run | None:
         """Copy a state of Prefect's into the run, unless a later one is there; return the run if it changed."""
-
-        async def copy(turn: Turn) -> Document | None:
-            fresh = {
-                "prefect_flow_run_id": state.flow_run_id,
-                "status": {"$nin": list(ENDED)},
-                "$or": [{"prefect_state.at": None}, {"prefect_state.at": {"$lt": state.at}}],
-            }
-            change: Document = {"prefect_state": {"type": state.type, "at": state.at}, "updated_at": now}
-            before = await self._runs.find_one(fresh, session=turn.session)
-            if before is None:
-                return None
-            if not (status is RunStatus.RUNNING and before["status"] in GOING_ON):
-                change["status"] = status
-            if status in GOING_ON and before["started_at"] is None:
-                change["started_at"] = state.at
-            if status in ENDED:
-                change |= {"ended_at": state.at, "hold": None}
-            if status is RunStatus.FAILED and before["error"] is None:
-                change["error"] = state.message
-            document = await self._runs.find_one_and_update(
-                {"_id": before["_id"]}, {"$set": change}, return_document=ReturnDocument.AFTER, session=turn.session
+        fresh = {
+            "prefect_flow_run_id": state.flow_run_id,
+            "status": {"$nin": list(ENDED)},
+            "$or": [{"prefect_state.at": None}, {"prefect_state.at": {"$lt": state.at}}],
+        }
+        change: Document = {"prefect_state": {"type": state.type, "at": state.at}, "updated_at": now}
+        before = await self._runs.find_one(fresh, session=turn.session)
+        if before is None:
+            return None
+        if not (status is RunStatus.RUNNING and before["status"] in GOING_ON):
+            change["status"] = status
+        if status in GOING_ON and before["started_at"] is None:
+            change["started_at"] = state.at
+        if status in ENDED:
+            change |= {"ended_at": state.at, "hold": None}
+        if status is RunStatus.FAILED and before["error"] is None:
+            change["error"] = state.message
+        document = await self._runs.find_one_and_update(
+            {"_id": before["_id"]}, {"$set": change}, return_document=ReturnDocument.AFTER, session=turn.session
+        )
+        if document is None:
+            return None
+        if document["status"] != before["status"]:
+            await self._workflows.update_one(
+                {"_id": document["workflow_id"], "current_run_id": document["_id"]},
+                {"$set": {"status": document["status"], "updated_at": now}},
+                session=turn.session,
             )
-            if document is not None and document["status"] != before["status"]:
-                await self._workflows.update_one(
-                    {"_id": document["workflow_id"], "current_run_id": document["_id"]},
-                    {"$set": {"status": document["status"], "updated_at": now}},
-                    session=turn.session,
-                )
-                turn.tell(f"run.{document['status'].lower()}", now, run_id=document["_id"], error=document["error"])
-            return document
-
-        document = await self._ledger.write(copy)
-        return _run(document) if document else None
+            turn.tell(f"run.{document['status'].lower()}", now, run_id=document["_id"], **_told(document))
+        return _run(document)
 
     async def is_open(self, turn: Turn, run_id: str) -> bool:
         """Whether the run has not ended and nobody has asked for its end."""
@@ -432,17 +458,24 @@ class RunStore:
         document = await self._runs.find_one_and_update(
             {"_id": run_id, "status": {"$in": [RunStatus.SUBMITTED, *GOING_ON], "$ne": status}},
             {"$set": {"status": status, "updated_at": now}},
+            return_document=ReturnDocument.AFTER,
             session=turn.session,
         )
         if document is not None:
             if document["started_at"] is None:
+                document["started_at"] = now
                 await self._runs.update_one({"_id": run_id}, {"$set": {"started_at": now}}, session=turn.session)
             await self._workflows.update_one(
                 {"_id": document["workflow_id"], "current_run_id": run_id},
                 {"$set": {"status": status, "updated_at": now}},
                 session=turn.session,
             )
-            turn.tell(f"run.{status.lower()}", now, run_id=run_id)
+            turn.tell(f"run.{status.lower()}", now, run_id=run_id, **_told(document))
+
+
+def _told(document: Document) -> Document:
+    """Return what the event of a run's change of status says beside the status."""
+    return {name: document[name] for name in ("error", "started_at", "ended_at")}
 
 
 def _run(document: Document) -> Run:

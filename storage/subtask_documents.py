@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,19 +47,6 @@ FOR_REPORT = {
     "lease": 1,
     "losses": 1,
 }
-WATCHED: list[Document] = [
-    {
-        "$match": {
-            "$or": [
-                {"operationType": "insert"},
-                {"updateDescription.updatedFields.settled": True},
-                {"updateDescription.updatedFields.opened_at": {"$exists": True}},
-            ]
-        }
-    },
-    {"$project": {"documentKey": 1, "operationType": 1, "updateDescription.updatedFields.settled": 1}},
-]
-"""The change stream of batches: inserted, settled, or with subtasks back in the queue."""
 
 
 def subtask_id(task_id: str, index: int) -> str:
@@ -210,8 +198,13 @@ def not_returned(subtask: Document, item: VolunteerReport, now: datetime) -> tup
 
 def expired(subtask: Document, now: datetime) -> tuple[SubtaskStatus, Document]:
     """Return where a lease that has run out leaves its subtask, and the change; the history says which limit it was."""
+    return lost(subtask, limit_passed(subtask), None, now)
+
+
+def limit_passed(subtask: Document) -> str:
+    """Return what becomes of an attempt whose lease has run out: it was silent, or took longer than an attempt may."""
     until, latest = subtask["lease"]["until"], subtask["lease"].get("latest")
-    return lost(subtask, "TIMED_OUT" if latest is not None and until >= latest else "EXPIRED", None, now)
+    return "TIMED_OUT" if latest is not None and until >= latest else "EXPIRED"
 
 
 def timed_out(error: Document, now: datetime, subtask: Document | None = None) -> Document:
@@ -268,16 +261,44 @@ def counted(change: Counter[str], now: datetime) -> list[Document]:
     return [{"$set": moved}, {"$set": {"settled": {"$eq": [ended, "$total"]}}}]
 
 
-Group = tuple[str, str, str, SubtaskStatus]
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Subtasks whose attempts ended alike: one event."""
+
+    run_id: str
+    task: str
+    volunteer_id: str
+    outcome: str
+    status: SubtaskStatus
+
+    @property
+    def event(self) -> str:
+        """What became of the subtasks, or, when they go on, of the attempts at them."""
+        ended = self.status in (SubtaskStatus.COMPLETED, SubtaskStatus.FAILED)
+        return f"subtasks.{(self.status if ended else self.outcome).lower()}"
 
 
-def grouped(moves: Mapping[str, SubtaskStatus], found: Mapping[str, Document]) -> Mapping[Group, list[int]]:
-    """Gather moved subtasks' indexes by run, task, volunteer and new status: one event a group."""
+def grouped(
+    moves: Mapping[str, SubtaskStatus], found: Mapping[str, Document], outcome: Callable[[str], str]
+) -> Mapping[Group, list[int]]:
+    """Gather the indexes of moved subtasks by what their attempts came to; `outcome` is asked by subtask id."""
     groups: defaultdict[Group, list[int]] = defaultdict(list)
     for id_, status in moves.items():
         subtask = found[id_]
-        groups[subtask["run_id"], subtask["name"], subtask["lease"]["by"], status].append(subtask["index"])
+        group = Group(subtask["run_id"], subtask["name"], subtask["lease"]["by"], outcome(id_), status)
+        groups[group].append(subtask["index"])
     return groups
+
+
+def ranges(indexes: Iterable[int]) -> list[list[int]]:
+    """Return indexes as runs of neighbours, `[first, last]` each, in order."""
+    runs: list[list[int]] = []
+    for index in sorted(indexes):
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return runs
 
 
 def lent(assignment: Assignment, token: str, now: datetime) -> list[Document]:

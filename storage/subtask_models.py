@@ -150,11 +150,3 @@ class Batch:
 class VolunteerReport:
     volunteer_id: str
     report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class BatchChange:
-    """A batch got work to lend, or settled."""
-
-    id: str
-    settled: bool

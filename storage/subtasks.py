@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from njangi_agent.protocol import Held, Outcome, Report, Verdict
@@ -25,7 +25,6 @@ from storage.subtask_models import (
     BUCKETS,
     Assignment,
     Batch,
-    BatchChange,
     Leased,
     NewBatch,
     OpenBatch,
@@ -36,6 +35,8 @@ from storage.subtask_models import (
 )
 
 _DUPLICATE = 11000
+RANGES_AN_EVENT = 10_000
+"""So that the event of a cancellation stays small however scattered the subtasks are that were still open."""
 _ENDED_BADLY = {"$in": [SubtaskStatus.FAILED, SubtaskStatus.DEAD]}
 
 
@@ -85,7 +86,10 @@ class SubtaskStore:
                 now,
                 run_id=task.run_id,
                 task=task.name,
-                batches=[[batch.index, len(batch.subtasks)] for batch in fresh],
+                batches=[
+                    {"batch": batch.index, "ranges": documents.ranges(subtask.index for subtask in batch.subtasks)}
+                    for batch in fresh
+                ],
             )
 
         try:
@@ -155,15 +159,7 @@ class SubtaskStore:
         if others:
             await self._tasks.bulk_write(others, ordered=False, session=turn.session)
         await self._count(turn, found, moves, now)
-        for (run_id, task, volunteer_id, status), indexes in documents.grouped(moves, found).items():
-            turn.tell(
-                f"subtasks.{status.lower()}",
-                now,
-                run_id=run_id,
-                task=task,
-                volunteer=volunteer_id,
-                indexes=indexes,
-            )
+        _tell_ended(turn, documents.grouped(moves, found, lambda id_: accepted[id_].report.outcome), now)
 
     async def _count(
         self,
@@ -208,7 +204,7 @@ class SubtaskStore:
                 run_id=run_id,
                 task=task,
                 volunteer=assignment.volunteer_id,
-                indexes=[document["index"] for document in picked],
+                indexes=sorted(document["index"] for document in picked),
             )
         if updates:
             await self._tasks.bulk_write(updates, ordered=False, session=turn.session)
@@ -286,16 +282,7 @@ class SubtaskStore:
                 updates.append(UpdateOne({"_id": subtask_id}, change))
             await self._tasks.bulk_write(updates, ordered=False, session=turn.session)
             await self._count(turn, found, moves, now)
-            for (run_id, task, volunteer_id, status), indexes in documents.grouped(moves, found).items():
-                turn.tell(
-                    "subtasks.expired",
-                    now,
-                    run_id=run_id,
-                    task=task,
-                    volunteer=volunteer_id,
-                    indexes=indexes,
-                    status=status,
-                )
+            _tell_ended(turn, documents.grouped(moves, found, lambda id_: documents.limit_passed(found[id_])), now)
             return len(moves)
 
         return await self._ledger.write(give_back)
@@ -316,19 +303,19 @@ class SubtaskStore:
                 "batch": batch_id,
                 "status": _ENDED_BADLY,
             }
+            indexes = [item["index"] async for item in self._tasks.find(failed, {"index": 1}, session=turn.session)]
+            told = {"task": batch["task"], "batch": batch["index"], "tries": try_, "ranges": documents.ranges(indexes)}
             if "close_by" in batch and batch["close_by"] < now:
-                change = documents.timed_out(not_ended(batch), now)
-                outcome = await self._tasks.update_many(failed, change, session=turn.session)
+                error = not_ended(batch)
+                await self._tasks.update_many(failed, documents.timed_out(error, now), session=turn.session)
                 await self._batches.update_one(
                     {"_id": batch_id},
-                    {"$set": {"tries": try_, "failed": outcome.matched_count, "dead": 0}, "$inc": {"v": 1}},
+                    {"$set": {"tries": try_, "failed": len(indexes), "dead": 0}, "$inc": {"v": 1}},
                     session=turn.session,
                 )
-                turn.tell(
-                    "subtasks.overdue", now, run_id=batch["run_id"], task=batch["task"], batch=batch["index"], try_=try_
-                )
+                turn.tell("subtasks.overdue", now, run_id=batch["run_id"], error=error["type"], **told)
                 return
-            outcome = await self._tasks.update_many(
+            await self._tasks.update_many(
                 failed,
                 {
                     "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []},
@@ -341,41 +328,44 @@ class SubtaskStore:
                 {
                     "$set": {"tries": try_, "settled": False, "failed": 0, "dead": 0}
                     | documents.queued_again(batch, now),
-                    "$inc": {"queued": outcome.modified_count, "v": 1},
+                    "$inc": {"queued": len(indexes), "v": 1},
                 },
                 session=turn.session,
             )
-            turn.tell(
-                "subtasks.requeued", now, run_id=batch["run_id"], task=batch["task"], batch=batch["index"], try_=try_
-            )
+            turn.tell("subtasks.requeued", now, run_id=batch["run_id"], **told)
 
         await self._ledger.write(once)
 
     async def cancel(self, turn: Turn, run_id: str, *, now: datetime) -> int:
         """Cancel whatever of the run has not ended. Attempts under way become stale."""
         batches = self._batches.find({"run_id": run_id, "settled": False}, session=turn.session)
-        cancelled = 0
+        cancelled: defaultdict[str, list[int]] = defaultdict(list)
         async for batch in batches:
-            outcome = await self._tasks.update_many(
-                {
-                    "parent_task_id": batch["task_id"],
-                    "index": {"$gte": batch["first"], "$lte": batch["last"]},
-                    "batch": batch["_id"],
-                    "status": {"$in": [SubtaskStatus.QUEUED, SubtaskStatus.LEASED]},
-                },
-                {"$set": {"status": SubtaskStatus.CANCELLED, "updated_at": now}},
-                session=turn.session,
+            open_ = {
+                "parent_task_id": batch["task_id"],
+                "index": {"$gte": batch["first"], "$lte": batch["last"]},
+                "batch": batch["_id"],
+                "status": {"$in": [SubtaskStatus.QUEUED, SubtaskStatus.LEASED]},
+            }
+            indexes = [item["index"] async for item in self._tasks.find(open_, {"index": 1}, session=turn.session)]
+            await self._tasks.update_many(
+                open_, {"$set": {"status": SubtaskStatus.CANCELLED, "updated_at": now}}, session=turn.session
             )
-            cancelled += outcome.modified_count
             await self._batches.update_one(
                 {"_id": batch["_id"]},
                 {
                     "$set": {"queued": 0, "leased": 0, "settled": True, "settled_at": now},
-                    "$inc": {"cancelled": outcome.modified_count, "v": 1},
+                    "$inc": {"cancelled": len(indexes), "v": 1},
                 },
                 session=turn.session,
             )
-        return cancelled
+            cancelled[batch["task"]] += indexes
+        for task, indexes in cancelled.items():
+            ranges = documents.ranges(indexes)
+            for at in range(0, len(ranges), RANGES_AN_EVENT):
+                part = ranges[at : at + RANGES_AN_EVENT]
+                turn.tell("subtasks.cancelled", now, run_id=run_id, task=task, ranges=part)
+        return sum(map(len, cancelled.values()))
 
     async def follow(self, batch_id: str, task_run_id: str, state: str, at: datetime) -> None:
         """Copy the state of the Prefect task run that carries a batch, unless a later one is there."""
@@ -429,10 +419,16 @@ class SubtaskStore:
             found = self._tasks.find(query, shown).sort("index", 1).limit(limit)
             return [documents.subtask(item) async for item in found]
 
-    async def watch_batches(self) -> AsyncIterator[BatchChange]:
-        """Yield batches as they get work to lend or settle. Ends with StorageUnavailableError; start it again then."""
-        with unavailable_is_ours():
-            async with await self._batches.watch(documents.WATCHED, max_await_time_ms=1000) as stream:
-                async for change in stream:
-                    fields = change.get("updateDescription", {}).get("updatedFields", {})
-                    yield BatchChange(id=change["documentKey"]["_id"], settled=bool(fields.get("settled")))
+
+def _tell_ended(turn: Turn, groups: Mapping[documents.Group, Sequence[int]], now: datetime) -> None:
+    """Tell how attempts ended, and in which status that left their subtasks."""
+    for group, indexes in groups.items():
+        turn.tell(
+            group.event,
+            now,
+            run_id=group.run_id,
+            task=group.task,
+            volunteer=group.volunteer_id,
+            status=group.status,
+            indexes=sorted(indexes),
+        )

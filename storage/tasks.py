@@ -144,7 +144,9 @@ class TaskStore:
                 return_document=ReturnDocument.AFTER,
                 session=turn.session,
             )
-            turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, task=name, error=change.error)
+            turn.tell(
+                f"task.{change.status.lower()}", now, run_id=run_id, task=name, error=change.error, blob=change.blob
+            )
             if change.status in _BUSY:
                 await self._runs.move(turn, run_id, _BUSY[change.status], now=now)
             return document or {}
@@ -164,19 +166,13 @@ class TaskStore:
             found = self._tasks.find({"run_id": run_id, "is_subtask": False})
             return [_task(item) async for item in found.sort([("created_at", 1), ("_id", 1)])]
 
-    async def end(self, run_id: str, status: TaskStatus, *, now: datetime) -> None:
+    async def end(self, turn: Turn, run_id: str, status: TaskStatus, *, now: datetime) -> None:
         """Give every task of an ended run that is still open its last status."""
-
-        async def close(turn: Turn) -> None:
-            open_ = {"run_id": run_id, "is_subtask": False, "status": {"$nin": list(ENDED)}}
-            names = [item["name"] async for item in self._tasks.find(open_, {"name": 1}, session=turn.session)]
-            if names:
-                await self._tasks.update_many(
-                    open_, {"$set": {"status": status, "updated_at": now}}, session=turn.session
-                )
-                turn.tell(f"task.{status.lower()}", now, run_id=run_id, tasks=names)
-
-        await self._ledger.write(close)
+        open_ = {"run_id": run_id, "is_subtask": False, "status": {"$nin": list(ENDED)}}
+        names = [item["name"] async for item in self._tasks.find(open_, {"name": 1}, session=turn.session)]
+        if names:
+            await self._tasks.update_many(open_, {"$set": {"status": status, "updated_at": now}}, session=turn.session)
+            turn.tell(f"task.{status.lower()}", now, run_id=run_id, tasks=names)
 
 
 def _task(document: Document) -> Task:

@@ -5,28 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from api.dependencies import App, Reader, Submitter
 from api.services import Services
 from storage.errors import NotFoundError
-from storage.ledger import Event
 from storage.runs import ENDED, Run, RunStatus
 from storage.subtask_models import SubtaskStatus
 from storage.tasks import TaskStatus
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
-
-EVENTS_EVERY = 0.25
-"""Seconds between looks for new events of a run that somebody follows."""
-KEEP_ALIVE_SECONDS = 15.0
 
 
 class TaskView(BaseModel):
@@ -175,49 +169,3 @@ async def task_result(run_id: str, task: str, app: App, _: Reader) -> Response:
     if found.blob is None:
         raise NotFoundError("result of task", f"{run_id}/{task}")
     return StreamingResponse(app.stores.blobs.read(found.blob), media_type="application/json")
-
-
-@router.get("/{run_id}/events")
-async def events(
-    run_id: str,
-    request: Request,
-    app: App,
-    _: Reader,
-    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0)] = 0,
-    after: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
-) -> Response:
-    """Return the run's events in order: a JSON page, or with Accept: text/event-stream as they happen."""
-    await app.stores.runs.get(run_id)
-    start = max(after, last_event_id)
-    if "text/event-stream" in request.headers.get("accept", ""):
-        return StreamingResponse(
-            _stream(app, run_id, start), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-        )
-    found = await app.stores.ledger.events(after=start, run_id=run_id, limit=limit)
-    return Response(
-        json.dumps({"events": [_event(item) for item in found]}, default=str), media_type="application/json"
-    )
-
-
-async def _stream(app: Services, run_id: str, after: int) -> AsyncIterator[str]:
-    """Yield events as SSE until the run has ended and all of them are told."""
-    quiet = 0.0
-    while not app.leaving:
-        run = await app.stores.runs.get(run_id)
-        found = await app.stores.ledger.events(after=after, run_id=run_id)
-        for item in found:
-            after = item.seq
-            yield f"id: {item.seq}\nevent: {item.type}\ndata: {json.dumps(_event(item), default=str)}\n\n"
-        if not found:
-            if run.status in ENDED:
-                return
-            quiet += EVENTS_EVERY
-            if quiet >= KEEP_ALIVE_SECONDS:
-                quiet = 0.0
-                yield ": still here\n\n"
-            await asyncio.sleep(EVENTS_EVERY)
-
-
-def _event(event: Event) -> dict[str, Any]:
-    return {"seq": event.seq, "type": event.type, "at": event.at.isoformat(), "run_id": event.run_id, **event.data}

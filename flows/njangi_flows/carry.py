@@ -7,10 +7,9 @@ under the same ids.
 from __future__ import annotations
 
 import asyncio
-import collections
 import enum
 import json
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +30,6 @@ from njangi_flows.client import (
     MAX_SUBTASKS_PER_CALL,
     START_TIMED_OUT,
     BatchInput,
-    ResultRow,
     RunEndedError,
     RunLeaseLostError,
     SettledBatch,
@@ -39,8 +37,9 @@ from njangi_flows.client import (
     TaskChange,
 )
 from njangi_flows.compile import Plan
+from njangi_flows.drawing import drawn
 from njangi_flows.hold import HeldRun, Stop, StoppedError
-from njangi_flows.inputs import ResultRef, TaskInputs, gather_inputs, result_value, stored_result, subtask_input
+from njangi_flows.inputs import ResultRef, TaskInputs, gather_inputs, stored_result, subtask_input
 from njangi_flows.nodes import node, node_id, run_node
 from njangi_flows.progress import shown_progress
 from njangi_flows.spec import TaskSpec, WorkflowSpec
@@ -330,20 +329,26 @@ class TaskCarrier:
         raise RuntimeError("the aggregate ended without a result")
 
     async def _aggregate(self) -> ResultRef:
-        """Return the aggregate; what is held at one time is the results as text, or the aggregate, never both whole."""
+        """Return the aggregate, made in a thread of results that are fetched as it asks for them."""
         service, spec = self._held.service, self._task.aggregate
         if spec is None:
             raise RuntimeError(f"task '{self._task.name}' has a split but no aggregate")
-        rows: collections.deque[ResultRow] = collections.deque()
+        async with aclosing(self._completed()) as pages, drawn(pages) as texts:
+            values = (json.loads(text) for page in texts for text in page)
+            return await stored_result(service, await asyncio.to_thread(aggregate, spec, values))
+
+    async def _completed(self) -> AsyncGenerator[list[str | bytes], None]:
+        """Yield the results of the subtasks that completed as JSON text, in their order; each blob by itself."""
+        service = self._held.service
         async for page in service.results(self._held.lease, self._task.name):
+            texts: list[str | bytes] = []
             for row in page:
-                if row.status == Ending.COMPLETED.value:
-                    rows.append(row)
-        blobs = {row.blob: await result_value(service, ResultRef(blob=row.blob)) for row in rows if row.blob}
-
-        def values() -> Iterator[JsonValue]:
-            while rows:
-                row = rows.popleft()
-                yield blobs[row.blob] if row.blob else json.loads(row.result or "null")
-
-        return await stored_result(service, await asyncio.to_thread(aggregate, spec, values()))
+                if row.status != Ending.COMPLETED.value:
+                    continue
+                if row.blob is None:
+                    texts.append(row.result or "null")
+                    continue
+                yield texts
+                texts = []
+                yield [await service.get_blob(row.blob)]
+            yield texts

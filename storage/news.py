@@ -1,0 +1,71 @@
+"""What happens in the database, as it happens: one change stream a process, whoever made the change.
+
+News wake those who wait; they then read for themselves. So news may be repeated, and after a gap everybody looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from storage.database import Database, Document, unavailable_is_ours
+
+_WATCHED: list[Document] = [
+    {
+        "$match": {
+            "$or": [
+                {"ns.coll": "batches", "operationType": "insert"},
+                {"ns.coll": "batches", "updateDescription.updatedFields.settled": True},
+                {"ns.coll": "batches", "updateDescription.updatedFields.opened_at": {"$exists": True}},
+                {"ns.coll": "events", "operationType": "insert"},
+            ]
+        }
+    },
+    {
+        "$project": {
+            "documentKey": 1,
+            "ns": 1,
+            "updateDescription.updatedFields.settled": 1,
+            "fullDocument.run_id": 1,
+            "fullDocument.type": 1,
+        }
+    },
+]
+"""Batches inserted, settled, or with subtasks back in the queue; events."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchBegan:
+    """From here on nothing is missed; before it anything may have happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChanged:
+    """A batch got work to lend, or settled."""
+
+    batch_id: str
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventTold:
+    """The log has a new event of this run."""
+
+    run_id: str
+    type: str
+
+
+News = WatchBegan | BatchChanged | EventTold
+
+
+async def watch(database: Database) -> AsyncIterator[News]:
+    """Yield what happens. Ends, also with StorageUnavailableError, when the stream breaks; start it again then."""
+    with unavailable_is_ours():
+        async with await database.mongo.watch(_WATCHED, max_await_time_ms=1000) as stream:
+            yield WatchBegan()
+            async for change in stream:
+                if change["ns"]["coll"] == "batches":
+                    fields = change.get("updateDescription", {}).get("updatedFields", {})
+                    yield BatchChanged(change["documentKey"]["_id"], settled=bool(fields.get("settled")))
+                elif run_id := change["fullDocument"].get("run_id"):
+                    yield EventTold(run_id, change["fullDocument"]["type"])
