@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -118,7 +118,12 @@ class Followers:
         self.leaving = True
         self.everything_may_have()
 
-    async def stream(self, run_id: str, after: int) -> AsyncIterator[bytes]:
+    @property
+    def followed(self) -> int:
+        """How many runs somebody follows."""
+        return len(self._tails)
+
+    async def stream(self, run_id: str, after: int) -> AsyncGenerator[bytes, None]:
         """Yield a run's events numbered above `after` as server-sent events, until it has ended and all are told."""
         with self._tail(run_id) as tail:
             yield b"retry: 1000\n\n"

@@ -48,6 +48,7 @@ class RunView(BaseModel):
     owner: str
     status: RunStatus
     priority: int
+    attempt: int
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -74,6 +75,7 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
         owner=run.owner,
         status=run.status,
         priority=run.priority,
+        attempt=run.attempt,
         created_at=run.created_at,
         started_at=run.started_at,
         ended_at=run.ended_at,

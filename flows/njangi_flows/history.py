@@ -7,7 +7,7 @@ with their fields); types and fields that it does not know are left out.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +35,7 @@ class Subtask:
     status: str = "QUEUED"
     attempt: int = 0
     assigned_to: str | None = None
-    attempts: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=REMEMBERED_ATTEMPTS))
+    attempts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -185,9 +185,10 @@ def _leased(run: Run, event: Event) -> None:
 
 def _attempt_ended(outcome: str) -> Rule:
     def rule(run: Run, event: Event) -> None:
+        attempt = (event["volunteer"], outcome)
         for subtask in _named(run, event):
             subtask.status = event["status"]
-            subtask.attempts.append((event["volunteer"], outcome))
+            subtask.attempts = (*subtask.attempts, attempt)[-REMEMBERED_ATTEMPTS:]
             if subtask.status in ("QUEUED", "DEAD"):
                 subtask.assigned_to = None
 

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +13,11 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from njangi_flows.cli import folder, following, schedules, showing
+from njangi_flows.cli import folder, following, history, schedules, showing
 from njangi_flows.cli.failures import CommandError, UsageError
 from njangi_flows.cli.options import As, Limit, Output, RunId, Token, Url
 from njangi_flows.cli.service import Service, connect
+from njangi_flows.cli.writing import write
 
 HELP = """Run workflows on volunteers' machines.
 
@@ -41,6 +41,8 @@ app = typer.Typer(
     cls=ReadableGroup, help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 app.add_typer(schedules.app, name="schedules")
+app.command()(history.history)
+app.command()(history.replay)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -131,9 +133,9 @@ def results(
     """
     with connect(url, token) as service:
         if task is None:
-            _write(output, [_json(service.results(run)).encode() + b"\n"])
+            write(output, [_json(service.results(run)).encode() + b"\n"])
         else:
-            _write(output, service.task_result(run, task))
+            write(output, service.task_result(run, task))
 
 
 @app.command()
@@ -195,22 +197,3 @@ def _show(output: Output, value: object, as_table: Any) -> None:
 
 def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _write(place: str, pieces: Iterable[bytes]) -> None:
-    """Write to standard output or a file; the file appears under its name only when it is whole."""
-    if place in ("-", "json"):
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
-        return
-    path = Path(place)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        with unfinished.open("wb") as file:
-            file.writelines(pieces)
-        unfinished.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

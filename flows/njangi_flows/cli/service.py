@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,23 @@ class Service:
                 return
             after = page["next"]
 
+    def history(self, run_id: str, after: int) -> Generator[bytes, None, None]:
+        """Yield the run's events numbered above `after`, each a line of JSON."""
+        url = f"/v1/runs/{_segment(run_id)}/history"
+        rest = b""
+        for piece in self._stream(url, {"after": after}):
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from (line + b"\n" for line in lines)
+
     def results(self, run_id: str) -> dict[str, Any]:
         return self._object("GET", f"/v1/runs/{_segment(run_id)}/results")
 
     def task_result(self, run_id: str, task: str) -> Iterator[bytes]:
         """Yield a task's result, JSON, piece by piece: it may be large."""
-        url = f"/v1/runs/{_segment(run_id)}/results/{_segment(task)}"
-        with self._readable_failures(), self._http.stream("GET", url) as answer:
+        yield from self._stream(f"/v1/runs/{_segment(run_id)}/results/{_segment(task)}", {})
+
+    def _stream(self, url: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
+        with self._readable_failures(), self._http.stream("GET", url, params=parameters) as answer:
             if not answer.is_success:
                 answer.read()
                 raise _failure(answer)
