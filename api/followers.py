@@ -17,7 +17,7 @@ from itertools import takewhile
 import orjson
 
 from storage.errors import StorageUnavailableError
-from storage.ledger import Event, Ledger
+from storage.ledger import EVENTS_A_PAGE, Event, Ledger
 from storage.runs import ENDED, RunStore
 
 KEPT = 1000
@@ -72,7 +72,8 @@ class Tail:
         async with self._looking:
             floor = await self._look() if self._stale or self._floor is None else self._floor
         if seq < floor:
-            return [_told(event) for event in await self._ledger.events(after=seq, run_id=self._run_id)]
+            page = await self._ledger.events(after=seq, run_id=self._run_id, limit=EVENTS_A_PAGE)
+            return [_told(event) for event in page]
         return list(takewhile(lambda told: told.seq > seq, reversed(self._newest)))[::-1]
 
     async def _look(self) -> int:

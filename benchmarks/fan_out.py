@@ -12,10 +12,20 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from statistics import median
 
 import psutil
 
-from benchmarks.end_to_end import SYNTHETIC_AGENTS, SYNTHETIC_SLOTS, Submitter, echo, run_noops, service_of
+from benchmarks.end_to_end import (
+    SYNTHETIC_AGENTS,
+    SYNTHETIC_SLOTS,
+    Submitter,
+    cpu_seconds,
+    echo,
+    processes,
+    run_noops,
+    service_of,
+)
 from benchmarks.report import Figures, arguments, show
 from benchmarks.service import Service
 from stack.settings import Settings
@@ -24,6 +34,7 @@ from stack.supervisor import Stack
 WARM_UP = 1_000
 SAMPLE_SECONDS = 0.25
 WATCHED = {"api": "api", "worker": "flow-worker", "mongod": "mongod"}
+COUNTED = ("mongod", "prefect", "api", "flow-worker")
 
 
 class Peak:
@@ -84,7 +95,8 @@ async def synthetic_agents(service: Service) -> AsyncIterator[None]:
         await agent.close()
 
 
-async def measure(count: int) -> Figures:
+async def measure(count: int, repetitions: int) -> Figures:
+    """Return medians over the repetitions, and the most memory of all: what one leaves behind shows in the next."""
     with tempfile.TemporaryDirectory(prefix="njangi-benchmark-", ignore_cleanup_errors=True) as folder:
         settings = Settings(home=Path(folder), port=0, prefect_port=0, agents=0).resolved()
         async with Stack(settings) as stack:
@@ -92,15 +104,23 @@ async def measure(count: int) -> Figures:
             submitter = Submitter(service)
             async with synthetic_agents(service):
                 await run_noops(submitter, WARM_UP)
+                counted = processes(stack, COUNTED)
+                before = cpu_seconds(counted)
+                seconds: list[float] = []
+                recorded: list[int] = []
                 async with watched(stack) as peaks:
-                    seconds, run = await run_noops(submitter, count)
-                    recorded = await submitter.recorded(run["id"], "noop")
+                    for _ in range(repetitions):
+                        took, run = await run_noops(submitter, count)
+                        recorded.append(await submitter.recorded(run["id"], "noop"))
+                        seconds.append(took)
+                used = cpu_seconds(counted) - before
             await submitter.close()
     return {
         "subtasks": count,
-        "seconds": seconds,
-        "per_s": count / seconds,
-        "recorded": recorded,
+        "seconds": median(seconds),
+        "per_s": count / median(seconds),
+        "cpu_us": used / (count * repetitions) * 1e6,
+        "recorded": min(recorded),
         **{f"{name}_rss_growth_mb": peak.growth for name, peak in peaks.items()},
         **{f"{name}_rss_peak_mb": peak.highest for name, peak in peaks.items()},
     }
@@ -108,7 +128,8 @@ async def measure(count: int) -> Figures:
 
 def main() -> None:
     options = arguments(__doc__ or "").parse_args()
-    show(asyncio.run(measure(10_000 if options.quick else 100_000)), as_json=options.json)
+    figures = asyncio.run(measure(10_000, 1) if options.quick else measure(100_000, 3))
+    show(figures, as_json=options.json)
 
 
 if __name__ == "__main__":

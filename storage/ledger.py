@@ -22,6 +22,9 @@ SCHEMA = 1
 """Version of the events written now. It rises when a type's fields change their meaning, not when types or fields are
 added: readers leave out what they do not know. 0: written before events told everything."""
 
+EVENTS_A_PAGE = 200
+"""How many a reader of all events takes at once; one may name a thousand subtasks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -103,7 +106,7 @@ class Ledger:
 
     async def history(self, run_id: str, *, after: int = 0) -> AsyncIterator[Sequence[Event]]:
         """Yield all events of a run numbered above `after`, in order, a page at a time."""
-        while page := await self.events(after=after, run_id=run_id):
+        while page := await self.events(after=after, run_id=run_id, limit=EVENTS_A_PAGE):
             yield page
             after = page[-1].seq
 

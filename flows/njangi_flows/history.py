@@ -195,6 +195,14 @@ def _attempt_ended(outcome: str) -> Rule:
     return rule
 
 
+def _overdue(run: Run, event: Event) -> None:
+    for subtask in _named(run, event):
+        if subtask.status == "LEASED" and subtask.assigned_to is not None:
+            subtask.attempts = (*subtask.attempts, (subtask.assigned_to, "TIMED_OUT"))[-REMEMBERED_ATTEMPTS:]
+        subtask.status = "FAILED"
+        subtask.assigned_to = None
+
+
 def _requeued(run: Run, event: Event) -> None:
     for subtask in _named(run, event):
         subtask.status = "QUEUED"
@@ -232,6 +240,8 @@ RULES: Mapping[str, Rule] = {
     "subtasks.refused": _attempt_ended("REFUSED"),
     "subtasks.handed_back": _attempt_ended("HANDED_BACK"),
     "subtasks.expired": _attempt_ended("EXPIRED"),
+    "subtasks.timed_out": _attempt_ended("TIMED_OUT"),
+    "subtasks.overdue": _overdue,
     "subtasks.requeued": _requeued,
     "subtasks.cancelled": _cancelled,
 }

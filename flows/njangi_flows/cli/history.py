@@ -96,13 +96,20 @@ def read(file: Path) -> Run:
     """Return the run whose history is in the file. Raises UsageError."""
     try:
         with file.open("rb") as content:
-            return rebuild(map(json.loads, content))
+            return rebuild(map(_event, content))
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
     except HistoryError as error:
         raise UsageError(f"{file} is not the history of a run: {error}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{file} is not a history: each line must be one event of `njangi history`") from error
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    event = json.loads(line)
+    if not isinstance(event, dict):
+        raise TypeError("an event is a JSON object")
+    return event
 
 
 def differences(run: Run, service: Service) -> Iterator[str]:
@@ -145,4 +152,4 @@ def _alike(name: str, task: Task) -> Iterable[str]:
     for (status, attempt), group in groupby(sorted(task.subtasks.items(), key=lambda item: item[0]), state):
         indexes = [index for index, _ in group]
         which = f"{indexes[0]}" if len(indexes) == 1 else f"{indexes[0]}..{indexes[-1]}"
-        yield f"{showing.printable(name)}/{which}: {status}, {attempt} attempts"
+        yield f"{showing.printable(name)}/{which}: {status}, attempts: {attempt}"
