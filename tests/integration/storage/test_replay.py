@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections import Counter
@@ -14,81 +15,109 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from njangi_agent.protocol import Outcome
 from njangi_flows.comparison import run_differences, subtask_differences
-from njangi_flows.history import rebuild
+from njangi_flows.history import RULES, Run, rebuild
 
 from api.followers import event_json
 from api.mirror import Mirror
 from storage.database import open_database
 from storage.errors import NjangiError
+from storage.ledger import Turn
 from storage.mongod import mongodb
 from storage.runs import FlowRunState, NewRun
 from storage.stores import Stores
-from storage.subtask_models import Leased, TaskKey
+from storage.subtask_models import MAX_LOSSES, Leased, TaskKey
 from storage.tasks import NewTask, TaskChange, TaskStatus
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, ended, lease, queue, report, returned
 
 TASKS = ("first", "second")
-SUBTASKS = 6
 BATCH = 3
+STEPS_BEFORE_THE_END = 15
+VOLUNTEERS = st.sampled_from(["ada", "bih"])
+OUTCOMES = st.lists(st.sampled_from([None, *Outcome]), min_size=1, max_size=3)
 
 
 class RunLife(RuleBasedStateMachine):
-    """Everything that happens to a run, in any order, whether it makes sense or not."""
+    """What can happen to a run that is under way, in any order, whether it makes sense or not; later also its end."""
 
     loop: asyncio.AbstractEventLoop
     stores: Stores
     numbers = itertools.count()
+    told: set[str]
 
     def __init__(self) -> None:
         super().__init__()
         self.now = NOON
+        self.steps = 0
         self.mirror = Mirror(None, self.stores, lambda: self.now)  # type: ignore[arg-type]
         self.flow_run_id = f"p{next(self.numbers)}"
-        self.token = ""
         self.leased: list[Leased] = []
+        self.tries: Counter[str] = Counter()
         new = NewRun("w1", "life", 1, "ada", 50, {}, {}, {})
         tasks = [self.stores.tasks.pending("w1", NewTask(TASKS[0], ["true"], {}, [], {}), now=self.now)]
         self.run_id: str = self.wait(self.stores.runs.add(new, tasks, now=self.now)).id
+        self.wait(self.stores.runs.set_flow_run(self.run_id, self.flow_run_id, now=self.now))
+        self.token: str = self.wait(self.stores.runs.hold(self.run_id, "one", now=self.now))[1]
+        for task in TASKS:
+            self.change_task(task, TaskStatus.RUNNING, None)
+            self.wait(queue(self.stores, 2 * BATCH, self.now, batch_size=BATCH, task=self.key(task)))
 
     def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
 
     def attempt(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do what may be refused."""
-        try:
+        with contextlib.suppress(NjangiError):
             return self.wait(work)
-        except NjangiError:
-            return None
+        return None
 
     def key(self, task: str) -> TaskKey:
         return TaskKey(self.run_id, "w1", task, priority=50, cpu=1.0, memory=1, storage=1)
 
-    @rule(seconds=st.integers(1, 50))
+    def change_task(self, task: str, status: TaskStatus, error: str | None) -> None:
+        change = TaskChange(status, error=error)
+        self.attempt(self.stores.tasks.change(self.run_id, self.token, task, change, now=self.now))
+
+    # Subtasks
+
+    @rule(seconds=st.integers(1, 90))
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
         self.wait(self.stores.subtasks.expire(now=self.now))
 
-    @rule()
-    def a_flow_run_is_made(self) -> None:
-        self.wait(self.stores.runs.set_flow_run(self.run_id, self.flow_run_id, now=self.now))
+    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1), volunteer=VOLUNTEERS, outcomes=OUTCOMES)
+    def a_volunteer_works(self, task: str, batch: int, volunteer: str, outcomes: list[Outcome | None]) -> None:
+        """Lease a subtask for each outcome and report it; None: keep it."""
+        items = self.wait(lease(self.stores, volunteer, len(outcomes), self.now, batch=batch, task=self.key(task)))
+        self.report([(item, outcome) for item, outcome in zip(items, outcomes, strict=False) if outcome])
+        self.leased += items
 
-    @rule()
-    def prefect_forgets_the_flow_run(self) -> None:
-        self.wait(self.stores.runs.forget_flow_run(self.run_id, self.flow_run_id, now=self.now))
-        self.flow_run_id = f"p{next(self.numbers)}"
+    @rule(picked=st.lists(st.integers(0, 5), min_size=1), outcome=st.sampled_from(Outcome))
+    def volunteers_report_late_or_again(self, picked: list[int], outcome: Outcome) -> None:
+        self.report([(self.leased[-1 - place], outcome) for place in picked if place < len(self.leased)])
 
-    @rule(type_=st.sampled_from(["SCHEDULED", "PENDING", "RUNNING", "PAUSED", "COMPLETED", "FAILED", "CANCELLED"]))
-    def prefect_tells_a_state(self, type_: str) -> None:
-        state = FlowRunState(self.flow_run_id, type_, "as Prefect says", self.now)
-        self.wait(self.mirror.take(state))
+    def report(self, ends: list[tuple[Leased, Outcome]]) -> None:
+        reports = [returned(item) if end is Outcome.RETURNED else ended(item, end) for item, end in ends]
+        self.wait(report(self.stores, reports, self.now))
 
-    @rule()
-    def its_flow_worker_is_lost(self) -> None:
-        self.wait(self.stores.runs.count_recovery(self.run_id, "CRASHED", now=self.now))
+    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1), repeated=st.booleans())
+    def a_batch_is_tried_again(self, task: str, batch: int, repeated: bool) -> None:
+        id_ = f"{self.run_id}/{task}/b{batch}"
+        self.tries[id_] += not repeated
+        self.wait(self.stores.subtasks.requeue(id_, try_=1 + self.tries[id_], now=self.now))
+
+    @rule(task=st.sampled_from(TASKS), count=st.integers(1, 4))
+    def the_flow_queues_more(self, task: str, count: int) -> None:
+        self.wait(queue(self.stores, count * BATCH, self.now, batch_size=BATCH, task=self.key(task)))
+
+    # The run and its tasks
+
+    @rule(task=st.sampled_from(TASKS), status=st.sampled_from(TaskStatus), error=st.sampled_from([None, "no"]))
+    def the_flow_tells_of_a_task(self, task: str, status: TaskStatus, error: str | None) -> None:
+        self.change_task(task, status, error)
 
     @rule(holder=st.sampled_from(["one", "other"]))
     def a_flow_holds_it(self, holder: str) -> None:
@@ -99,65 +128,65 @@ class RunLife(RuleBasedStateMachine):
     def the_flow_gives_it_back(self, error: str | None) -> None:
         self.attempt(self.stores.runs.release(self.run_id, self.token, error, now=self.now))
 
-    @rule(task=st.sampled_from(TASKS), status=st.sampled_from(TaskStatus), error=st.sampled_from([None, "no"]))
-    def the_flow_tells_of_a_task(self, task: str, status: TaskStatus, error: str | None) -> None:
-        change = TaskChange(status, error=error)
-        self.attempt(self.stores.tasks.change(self.run_id, self.token, task, change, now=self.now))
+    @rule(type_=st.sampled_from(["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]))
+    def prefect_tells_a_state(self, type_: str) -> None:
+        self.wait(self.mirror.take(FlowRunState(self.flow_run_id, type_, None, self.now)))
 
-    @rule(task=st.sampled_from(TASKS))
-    def the_flow_queues_subtasks(self, task: str) -> None:
-        change = TaskChange(TaskStatus.RUNNING)
-        if self.attempt(self.stores.tasks.change(self.run_id, self.token, task, change, now=self.now)):
-            self.wait(queue(self.stores, SUBTASKS, self.now, batch_size=BATCH, task=self.key(task)))
-
-    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1), volunteer=st.sampled_from(["ada", "bih"]))
-    def a_volunteer_leases(self, task: str, batch: int, volunteer: str) -> None:
-        self.leased += self.wait(lease(self.stores, volunteer, 2, self.now, batch=batch, task=self.key(task)))
-
-    @rule(data=st.data(), outcome=st.sampled_from(Outcome))
-    def volunteers_report(self, data: st.DataObject, outcome: Outcome) -> None:
-        if self.leased:
-            items = data.draw(st.lists(st.sampled_from(self.leased), min_size=1, max_size=3))
-            reports = [returned(item) if outcome is Outcome.RETURNED else ended(item, outcome) for item in items]
-            self.wait(report(self.stores, reports, self.now))
-
-    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1), try_=st.integers(2, 4))
-    def a_batch_is_tried_again(self, task: str, batch: int, try_: int) -> None:
-        self.wait(self.stores.subtasks.requeue(f"{self.run_id}/{task}/b{batch}", try_=try_, now=self.now))
+    @rule(state=st.sampled_from(["RUNNING", "CRASHED"]))
+    def its_flow_worker_is_lost(self, state: str) -> None:
+        self.wait(self.stores.runs.count_recovery(self.run_id, state, now=self.now))
 
     @rule()
+    def prefect_forgets_the_flow_run(self) -> None:
+        self.wait(self.stores.runs.forget_flow_run(self.run_id, self.flow_run_id, now=self.now))
+        self.flow_run_id = f"p{next(self.numbers)}"
+        self.wait(self.stores.runs.set_flow_run(self.run_id, self.flow_run_id, now=self.now))
+
+    @precondition(lambda self: self.steps > STEPS_BEFORE_THE_END)
+    @rule()
     def somebody_cancels(self) -> None:
-        async def request(turn: Any) -> None:
+        async def request(turn: Turn) -> None:
             await self.stores.runs.request_cancel(turn, self.run_id, by="ada", now=self.now)
             await self.stores.subtasks.cancel(turn, self.run_id, now=self.now)
 
         self.attempt(self.stores.ledger.write(request))
 
+    @precondition(lambda self: self.steps > STEPS_BEFORE_THE_END)
+    @rule(type_=st.sampled_from(["COMPLETED", "FAILED", "CANCELLED"]))
+    def prefect_ends_it(self, type_: str) -> None:
+        self.wait(self.mirror.take(FlowRunState(self.flow_run_id, type_, "as Prefect says", self.now)))
+
     @invariant()
     def what_is_stored_is_what_was_told(self) -> None:
-        assert self.wait(self.differences()) == []
+        self.steps += 1
+        events = self.wait(log(self.stores, self.run_id))
+        assert self.wait(differences(self.stores, rebuild(events))) == []
+        self.told.update(event["type"] for event in events)
 
-    async def differences(self) -> list[str]:
-        events = [event async for page in self.stores.ledger.history(self.run_id) for event in page]
-        rebuilt = rebuild(json.loads(event_json(event)) for event in events)
-        assert not rebuilt.unknown
-        run = await self.stores.runs.get(self.run_id)
-        counts = await self.stores.subtasks.counts(self.run_id)
-        tasks = []
-        for task in await self.stores.tasks.of_run(self.run_id):
-            count = counts.get(task.name, Counter())
-            failed = count["failed"] + count["dead"]
-            tasks.append({"name": task.name, "status": task.status, "error": task.error, **count, "failed": failed})
-            for name in ("total", "queued", "leased", "completed"):
-                tasks[-1].setdefault(name, 0)
-        times = {name: at.isoformat() if at else None for name, at in asdict(run).items() if name.endswith("_at")}
-        found = list(run_differences(rebuilt, {**asdict(run), **times, "tasks": tasks}))
-        if rebuilt.recoveries != run.recoveries:
-            found.append("recoveries")
-        for task in await self.stores.tasks.of_run(self.run_id):
-            rows = await self.stores.subtasks.page(task.id, after=-1, limit=100)
-            found += subtask_differences(rebuilt, task.name, map(asdict, rows))
-        return found
+
+async def log(stores: Stores, run_id: str) -> list[dict[str, Any]]:
+    """Return a run's events as they are exported."""
+    return [json.loads(event_json(event)) async for page in stores.ledger.history(run_id) for event in page]
+
+
+async def differences(stores: Stores, rebuilt: Run) -> list[str]:
+    """Return what differs between a rebuilt run and its documents, shown as the service shows them."""
+    run = await stores.runs.get(rebuilt.id)
+    counts = await stores.subtasks.counts(run.id)
+    tasks = []
+    for task in await stores.tasks.of_run(run.id):
+        count = counts.get(task.name, Counter())
+        shown = {name: count[name] for name in ("total", "queued", "leased", "completed")}
+        shown["failed"] = count["failed"] + count["dead"]
+        tasks.append({"name": task.name, "status": task.status, "error": task.error, **shown})
+    times = {name: at.isoformat() if at else None for name, at in asdict(run).items() if name.endswith("_at")}
+    found = list(run_differences(rebuilt, {**asdict(run), **times, "tasks": tasks}))
+    if rebuilt.recoveries != run.recoveries:
+        found.append(f"recoveries are {rebuilt.recoveries} by the history, {run.recoveries} as stored")
+    for name in rebuilt.tasks:
+        rows = await stores.subtasks.page(f"{run.id}/{name}", after=-1, limit=100)
+        found += subtask_differences(rebuilt, name, map(asdict, rows))
+    return found
 
 
 def test_a_run_can_be_rebuilt_from_its_events_after_every_step(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -172,13 +201,40 @@ def test_a_run_can_be_rebuilt_from_its_events_after_every_step(tmp_path_factory:
 
     mongo, database, stores = loop.run_until_complete(opened())
     try:
-        machine = type("Machine", (RunLife,), {"loop": loop, "stores": stores})
-        few = settings(max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+        told: set[str] = set()
+        machine = type("Machine", (RunLife,), {"loop": loop, "stores": stores, "told": told})
+        few = settings(
+            max_examples=40,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        )
         run_state_machine_as_test(machine, settings=few)
+        assert told >= {type_ for type_ in RULES if type_.startswith("subtasks.")}, "all of it was lived through"
     finally:
         loop.run_until_complete(database.__aexit__(None, None, None))
         loop.run_until_complete(mongo.__aexit__(None, None, None))
         loop.close()
+
+
+async def test_what_every_volunteer_loses_is_dead_in_the_log_too_and_back_for_the_next_try(stores: Stores) -> None:
+    new = NewRun("w1", "life", 1, "ada", 50, {}, {}, {})
+    tasks = [stores.tasks.pending("w1", NewTask("t", ["true"], {}, [], {}), now=NOON)]
+    run_id = (await stores.runs.add(new, tasks, now=NOON)).id
+    key = TaskKey(run_id, "w1", "t", priority=50, cpu=1.0, memory=1, storage=1)
+    await queue(stores, 2, NOON, task=key)
+    for turn in range(MAX_LOSSES):
+        vanished, refused = await lease(stores, f"v{turn}", 2, NOON + 3 * turn * MINUTE, task=key)
+        await report(stores, [ended(refused, Outcome.REFUSED)], NOON + 3 * turn * MINUTE)
+        await stores.subtasks.expire(now=NOON + (3 * turn + 2) * MINUTE)
+        assert vanished.subtask_id != refused.subtask_id
+        assert await differences(stores, rebuild(await log(stores, run_id))) == []
+    assert (rebuild(await log(stores, run_id))).tasks["t"].counts() == {"DEAD": 2}
+    await stores.subtasks.requeue(f"{key.task_id}/b0", try_=2, now=NOON)
+    rebuilt = rebuild(await log(stores, run_id))
+    assert rebuilt.tasks["t"].counts() == {"QUEUED": 2}
+    assert await differences(stores, rebuilt) == []
 
 
 async def test_the_log_of_a_large_fan_out_stays_small(stores: Stores) -> None:
