@@ -41,7 +41,7 @@ async def test_what_no_attempt_began_in_time_fails_and_says_which_limit_it_was(s
     assert await lease(stores, "a", 5, NOON + 6 * MINUTE) == []
     event = (await stores.ledger.events(run_id="r1"))[-1]
     assert (event.type, event.data["error"]) == ("subtasks.overdue", "ScheduleToStartTimedOut")
-    assert sorted(event.data["indexes"]) == [0, 1, 2]
+    assert event.data["ranges"] == [[0, 2]]
     assert await stores.deadlines.expire(now=NOON + 60 * MINUTE) == Overdue()
 
 

@@ -75,7 +75,8 @@ class RunLife(RuleBasedStateMachine):
         return None
 
     def key(self, task: str) -> TaskKey:
-        return TaskKey(self.run_id, "w1", task, priority=50, cpu=1.0, memory=1, storage=1)
+        limits = {"schedule_to_start": 120.0, "schedule_to_close": 400.0} if task == TASKS[1] else {}
+        return TaskKey(self.run_id, "w1", task, priority=50, cpu=1.0, memory=1, storage=1, **limits)
 
     def change_task(self, task: str, status: TaskStatus, error: str | None) -> None:
         change = TaskChange(status, error=error)
@@ -87,11 +88,15 @@ class RunLife(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
         self.wait(self.stores.subtasks.expire(now=self.now))
+        self.wait(self.stores.deadlines.expire(now=self.now))
 
     @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1), volunteer=VOLUNTEERS, outcomes=OUTCOMES)
     def a_volunteer_works(self, task: str, batch: int, volunteer: str, outcomes: list[Outcome | None]) -> None:
         """Lease a subtask for each outcome and report it; None: keep it."""
-        items = self.wait(lease(self.stores, volunteer, len(outcomes), self.now, batch=batch, task=self.key(task)))
+        key, longest = self.key(task), MINUTE * (1 if volunteer == "bih" else 60)
+        items = self.wait(
+            lease(self.stores, volunteer, len(outcomes), self.now, batch=batch, task=key, longest=longest)
+        )
         self.report([(item, outcome) for item, outcome in zip(items, outcomes, strict=False) if outcome])
         self.leased += items
 

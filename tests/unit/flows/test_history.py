@@ -98,6 +98,14 @@ def test_a_run_whose_flow_was_lost_waits_for_another() -> None:
     assert (run.status, run.prefect_flow_run_id, list(run.tasks)) == ("SUBMITTED", None, ["factor"])
 
 
+def test_subtasks_whose_time_is_over_have_failed_and_attempts_under_way_with_them() -> None:
+    overdue = {"type": "subtasks.overdue", "task": "factor", "error": "ScheduleToCloseTimedOut", "ranges": [[0, 2]]}
+    events = log(queued(2), of("leased", 0, 1), of("timed_out", 0, status="QUEUED"), overdue)
+    assert statuses(rebuild(events)) == [("FAILED", 1), ("FAILED", 1), ("FAILED", 0)]
+    ended = [item.attempts for item in rebuild(events).tasks["factor"].subtasks.values()]
+    assert ended == [(("ada", "TIMED_OUT"),), (("ada", "TIMED_OUT"),), ()]
+
+
 def test_types_of_later_versions_are_left_out_and_counted() -> None:
     run = rebuild(log({"type": "run.blessed", "by": "nobody"}, queued(0) | {"colour": "green"}))
     assert statuses(run) == [("QUEUED", 0)] and run.unknown == {"run.blessed": 1}
