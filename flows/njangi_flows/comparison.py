@@ -20,6 +20,7 @@ def run_fields(run: Run) -> dict[str, Any]:
         "error": run.error,
         "cancel_requested": run.cancel_requested,
         "prefect_flow_run_id": run.prefect_flow_run_id,
+        "replaced_by": run.replaced_by,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
     }

@@ -63,6 +63,7 @@ class Run:
     error: str | None = None
     cancel_requested: bool = False
     prefect_flow_run_id: str | None = None
+    replaced_by: str | None = None
     started_at: str | None = None
     ended_at: str | None = None
     tasks: dict[str, Task] = field(default_factory=dict)
@@ -146,6 +147,10 @@ def _run_recovered(run: Run, event: Event) -> None:
 def _run_released(run: Run, event: Event) -> None:
     if event["error"] is not None:
         run.error = event["error"]
+
+
+def _run_replaced(run: Run, event: Event) -> None:
+    run.replaced_by = event["successor"]
 
 
 def _cancel_requested(run: Run, event: Event) -> None:
@@ -232,6 +237,7 @@ RULES: Mapping[str, Rule] = {
     "run.released": _run_released,
     "run.recovered": _run_recovered,
     "run.cancel_requested": _cancel_requested,
+    "run.replaced": _run_replaced,
     **{f"task.{status.lower()}": _task_status(status) for status in TASK_STATUSES},
     "subtasks.queued": _queued,
     "subtasks.leased": _leased,

@@ -147,6 +147,11 @@ class RunLife(RuleBasedStateMachine):
         self.flow_run_id = f"p{next(self.numbers)}"
         self.wait(self.stores.runs.set_flow_run(self.run_id, self.flow_run_id, now=self.now))
 
+    @rule(successor=st.sampled_from(["r-next", "r-last"]))
+    def another_run_takes_its_id(self, successor: str) -> None:
+        runs = self.stores.runs
+        self.wait(self.stores.ledger.write(lambda turn: runs.replace(turn, self.run_id, "w1", successor, now=self.now)))
+
     @precondition(lambda self: self.steps > STEPS_BEFORE_THE_END)
     @rule()
     def somebody_cancels(self) -> None:
