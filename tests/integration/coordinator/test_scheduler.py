@@ -88,7 +88,9 @@ class World:
         """Have a run end, as Prefect would tell."""
         await self.stores.runs.set_flow_run(run_id, f"flow-{run_id}", now=self.now)
         state = FlowRunState(f"flow-{run_id}", "COMPLETED", None, self.now)
-        await self.stores.runs.follow(state, RunStatus.COMPLETED, now=self.now)
+        await self.stores.ledger.write(
+            lambda turn: self.stores.runs.follow(turn, state, RunStatus.COMPLETED, now=self.now)
+        )
 
     async def recent(self) -> list[Taken]:
         return list((await self.stores.schedules.get("s1")).recent)
