@@ -75,6 +75,7 @@ async def start_run(
     *,
     owner: str,
     request: str | None,
+    deadline: float | None,
 ) -> tuple[Run, bool]:
     """Start a run; return it and whether it is new.
 
@@ -87,7 +88,8 @@ async def start_run(
             return earlier, True
     try:
         id_ = chosen.id or made
-        return await submit_run(app, workflow, parameters, owner=owner, id_=id_, request=request), True
+        run = await submit_run(app, workflow, parameters, owner=owner, id_=id_, request=request, deadline=deadline)
+        return run, True
     except IdTakenError as error:
         existing = await app.stores.runs.get(error.id)
         if request is not None and existing.request == request:  # another try at it, at the same time
@@ -96,7 +98,8 @@ async def start_run(
             raise
     if chosen.on_conflict is OnConflict.RETURN_EXISTING:
         return await app.stores.runs.get(existing.replaced_by or existing.id), False
-    return await _replace(app, workflow, parameters, existing.id, made, owner=owner, request=request), True
+    run = await _replace(app, workflow, parameters, existing.id, made, owner=owner, request=request, deadline=deadline)
+    return run, True
 
 
 async def _replace(
@@ -108,6 +111,7 @@ async def _replace(
     *,
     owner: str,
     request: str | None,
+    deadline: float | None,
 ) -> Run:
     """Write the new run and the wish to cancel the old one in one transaction."""
     old = replaced_id
@@ -117,7 +121,9 @@ async def _replace(
         old = await app.stores.runs.replace(turn, replaced_id, workflow.id, successor, now=utc_now())
         await app.cancel_if_open(turn, old, owner)
 
-    run = await submit_run(app, workflow, parameters, owner=owner, id_=made, request=request, first=take_over)
+    run = await submit_run(
+        app, workflow, parameters, owner=owner, id_=made, request=request, first=take_over, deadline=deadline
+    )
     app.dispatcher.run_cancelled(old)
     return run
 

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from api.prefect import Prefect, PrefectUnavailableError
+from coordinator.decisions.controls import Ask, Record, asked
 from storage.errors import StorageUnavailableError
 from storage.ledger import Turn
-from storage.runs import ENDED, FlowRunState, RunStatus
+from storage.runs import ENDED, FlowRunState, Run, RunStatus, Tell
 from storage.stores import Stores
-from storage.tasks import TaskStatus
 
 log = logging.getLogger(__name__)
 
@@ -37,19 +37,19 @@ _RUN_STATUS = {
     "FAILED": RunStatus.FAILED,
 }
 """CRASHED is missing: it does not end the run (see coordinator.reconciler)."""
-_LAST_OF_TASKS = {
-    RunStatus.COMPLETED: TaskStatus.COMPLETED,
-    RunStatus.FAILED: TaskStatus.SKIPPED,
-    RunStatus.CANCELLED: TaskStatus.CANCELLED,
-}
+OURS = "Njangi: "
+"""How the messages of states begin that we have set ourselves: they ask nothing of us."""
 
 
 class Mirror:
     """Follows one Prefect server."""
 
-    def __init__(self, prefect: Prefect, stores: Stores, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, prefect: Prefect, stores: Stores, called_back: Callable[[str], None], clock: Callable[[], datetime]
+    ) -> None:
         self._prefect = prefect
         self._stores = stores
+        self._called_back = called_back  # told of runs whose attempts may be under way for nothing
         self._clock = clock
 
     async def follow(self) -> None:
@@ -85,7 +85,7 @@ class Mirror:
             runs = await self._stores.runs.unfinished(after=runs[-1].id, limit=SWEPT_AT_ONCE)
 
     async def take(self, state: FlowRunState) -> None:
-        """Copy one state of a flow run; a run that ends closes what is open in it, all in one transaction.
+        """Copy one state of a flow run and do what it asks; a run that ends closes what is open: one transaction.
 
         Repeating, or an older one after a newer, changes nothing.
         """
@@ -96,13 +96,41 @@ class Mirror:
         if status is None:
             return
 
-        async def copy(turn: Turn) -> None:
+        async def copy(turn: Turn) -> Run | None:
             run = await self._stores.runs.follow(turn, state, status, now=now)
             if run is not None and run.status in ENDED:
-                await self._stores.subtasks.cancel(turn, run.id, now=now)
-                await self._stores.tasks.end(turn, run.id, _LAST_OF_TASKS[run.status], now=now)
+                await self._stores.controls.close(turn, run, now=now)
+            elif run is not None:
+                await self._answer(turn, run, state, now)
+            return run
 
-        await self._stores.ledger.write(copy)
+        run = await self._stores.ledger.write(copy)
+        if run is not None and (run.status in ENDED or run.cancel_requested):
+            self._called_back(run.id)
+
+    async def _answer(self, turn: Turn, run: Run, state: FlowRunState, now: datetime) -> None:
+        """Do what somebody asked for in Prefect itself."""
+        controls = self._stores.controls
+        record = Record(run.paused, run.to_tell is not None, bool(run.told_held), run.must_clean_up)
+        match asked(state.type, state.name, (state.message or "").startswith(OURS), record):
+            case Ask.PAUSE if not run.cancel_requested:
+                await controls.pause(turn, run.id, by="prefect", now=now)
+            case Ask.RESUME:
+                await controls.resume(turn, run.id, by="prefect", now=now)
+            case Ask.CANCEL:
+                await self._cancel(turn, run, now)
+            case Ask.CLEAN_UP:
+                if not run.cancel_requested:
+                    await self._cancel(turn, run, now)
+                await controls.tell_again(turn, run.id, Tell.RESUME, now=now)
+            case Ask.TELL_PAUSE:
+                await controls.tell_again(turn, run.id, Tell.PAUSE, now=now)
+            case Ask.TELL_RESUME | Ask.PAUSE:
+                await controls.tell_again(turn, run.id, Tell.RESUME, now=now)
+
+    async def _cancel(self, turn: Turn, run: Run, now: datetime) -> None:
+        await self._stores.runs.request_cancel(turn, run.id, by="prefect", now=now)
+        await self._stores.subtasks.cancel(turn, run.id, now=now)
 
     async def _contradict(self, state: FlowRunState, now: datetime) -> None:
         """Tell Prefect that a flow runs which it took for crashed: after an outage it misses heartbeats that were sent.
@@ -110,4 +138,4 @@ class Mirror:
         Where the flow's process is gone after all, its run lease ends soon, and the reconciler goes on from there.
         """
         if await self._stores.runs.is_held(state.flow_run_id, now=now):
-            await self._prefect.set_state(state.flow_run_id, "RUNNING", "its flow worker is at work")
+            await self._prefect.set_state(state.flow_run_id, "RUNNING", OURS + "its flow worker is at work")

@@ -74,10 +74,28 @@ class Prefect:
         )
         return str(created["id"])
 
-    async def set_state(self, flow_run_id: str, type_: str, message: str, *, name: str | None = None) -> None:
-        """Force a flow run into a state."""
-        state = {"type": type_, "message": message} | ({"name": name} if name else {})
-        await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
+    async def set_state(
+        self,
+        flow_run_id: str,
+        type_: str,
+        message: str,
+        *,
+        name: str | None = None,
+        force: bool = True,
+        reschedule: bool = False,
+    ) -> FlowRunState | None:
+        """Set a flow run's state and return it; None when Prefect refused, which it does not with `force`.
+
+        `reschedule` says of a pause that resuming needs a worker to take the flow run up.
+        """
+        state: dict[str, Any] = {"type": type_, "message": message} | ({"name": name} if name else {})
+        if reschedule:
+            state["state_details"] = {"pause_reschedule": True}
+        body = {"state": state, "force": force}
+        answer = await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", body)
+        if answer["status"] != "ACCEPT" or not answer.get("state"):
+            return None
+        return _flow_run_state(flow_run_id, answer["state"])
 
     async def flow_run_states(self, flow_run_ids: Sequence[str]) -> list[FlowRunState]:
         """Return the present states of flow runs; unknown ids are left out."""
@@ -137,16 +155,17 @@ class Prefect:
 
 
 def _states(flow_runs: list[dict[str, Any]]) -> list[FlowRunState]:
-    return [
-        FlowRunState(
-            flow_run_id=run["id"],
-            type=run["state"]["type"],
-            message=run["state"].get("message"),
-            at=datetime.fromisoformat(run["state"]["timestamp"]),
-        )
-        for run in flow_runs
-        if run.get("state")
-    ]
+    return [_flow_run_state(run["id"], run["state"]) for run in flow_runs if run.get("state")]
+
+
+def _flow_run_state(flow_run_id: str, state: dict[str, Any]) -> FlowRunState:
+    return FlowRunState(
+        flow_run_id=flow_run_id,
+        type=state["type"],
+        name=state.get("name") or "",
+        message=state.get("message"),
+        at=datetime.fromisoformat(state["timestamp"]),
+    )
 
 
 def _state(event: dict[str, Any]) -> FlowRunState | TaskRunState | None:
@@ -158,7 +177,8 @@ def _state(event: dict[str, Any]) -> FlowRunState | TaskRunState | None:
         return None
     at = datetime.fromisoformat(resource.get("prefect.state-timestamp") or event["occurred"])
     if kind == "prefect.flow-run":
-        return FlowRunState(id_, type_, resource.get("prefect.state-message") or None, at)
+        name = resource.get("prefect.state-name", "")
+        return FlowRunState(id_, type_, name, resource.get("prefect.state-message") or None, at)
     if kind == "prefect.task-run":
         task_run = event.get("payload", {}).get("task_run", {})
         flow_run_id = next(

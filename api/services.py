@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from api.controls import Controls
 from api.followers import Followers
 from api.mirror import Mirror
 from api.prefect import Prefect, PrefectUnavailableError
@@ -19,7 +20,7 @@ from api.settings import Settings
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
 from coordinator.reconciler import Reconciler
-from storage.errors import NjangiError, StorageUnavailableError
+from storage.errors import NjangiError, RunCancelledError, RunEndedError, StorageUnavailableError
 from storage.ledger import Turn
 from storage.news import BatchChanged, EventTold, WatchBegan, watch
 from storage.runs import Run
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 EXPIRY_SECONDS = 1.0
 BOOKS_SECONDS = 5.0
 REPAIR_SECONDS = 1.0
+CATCH_UP_SECONDS = 2.0
+DEADLINE_SECONDS = 1.0
 
 
 def utc_now() -> datetime:
@@ -98,10 +101,11 @@ class Services:
         self.prefect = prefect
         self.definitions = Definitions(stores.tasks)
         self.dispatcher = Dispatcher(stores.ledger, stores.subtasks, stores.volunteers, self.definitions, utc_now)
-        self.mirror = Mirror(prefect, stores, utc_now)
+        self.mirror = Mirror(prefect, stores, self.dispatcher.run_cancelled, utc_now)
         self.settlements = Settlements()
         self.followers = Followers(stores.ledger, stores.runs)
         self.flow_runs = Bell()
+        self.controls = Controls(stores, prefect, self.mirror, self.dispatcher, self.flow_runs.ring, utc_now)
         self.reconciler = Reconciler(stores, prefect, utc_now, secrets.token_hex(8), self.flow_runs.ring)
         self.leaving = False
 
@@ -123,7 +127,10 @@ class Services:
         return await self.stores.runs.get(run.id)
 
     async def cancel_run(self, run_id: str, by: str) -> Run:
-        """Ask for a run's end: nothing more is lent, attempts under way become stale, its flow hears of it."""
+        """Ask for a run's end: nothing more is lent, attempts under way become stale, its flow hears of it.
+
+        A run with a clean-up ends when that has ended; asked a second time, it leaves it out.
+        """
         now = utc_now()
 
         async def request(turn: Turn) -> None:
@@ -142,6 +149,15 @@ class Services:
         if await self.stores.runs.is_open(turn, run_id):
             await self.stores.runs.request_cancel(turn, run_id, by=by, now=utc_now())
             await self.stores.subtasks.cancel(turn, run_id, now=utc_now())
+
+    async def each(self, run_ids: Sequence[str], control: Callable[[str], Awaitable[Run]]) -> list[str]:
+        """Control runs one by one; return the ids of those that it applied to, without those that ended meanwhile."""
+        done = []
+        for run_id in run_ids:
+            with contextlib.suppress(RunEndedError, RunCancelledError):
+                await control(run_id)
+                done.append(run_id)
+        return done
 
     async def settled(self, batch_ids: Sequence[str], seconds: float) -> list[Batch]:
         """Wait until some of the batches have settled, at most `seconds`, and return those."""
@@ -212,6 +228,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             _forever(services.expire_leases, EXPIRY_SECONDS, "expiring leases"),
             _forever(services.dispatcher.keep_books, BOOKS_SECONDS, "writing down who was seen"),
             _forever(services.reconciler.tick, REPAIR_SECONDS, "repairing runs"),
+            _forever(services.controls.catch_up, CATCH_UP_SECONDS, "telling Prefect of changes"),
+            _forever(services.controls.miss_deadlines, DEADLINE_SECONDS, "looking for missed deadlines"),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:

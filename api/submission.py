@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from njangi_flows import spec as specs
 from njangi_flows.spec import WorkflowSpec
 
 from api.services import Services, utc_now
+from storage.errors import NoSpecError
 from storage.ledger import Turn
 from storage.runs import NewRun, OfSchedule, Run
 from storage.tasks import NewTask
@@ -22,14 +25,18 @@ async def submit_run(
     *,
     owner: str,
     id_: str | None = None,
+    deadline: float | None = None,
     request: str | None = None,
     first: Callable[[Turn, str], Awaitable[None]] | None = None,
 ) -> Run:
     """Start a run of the workflow as it is now.
 
     Raises InvalidSpecError for parameters it does not have, IdTakenError. `request` and `first`: see `RunStore.add`.
+    `deadline` is in seconds from now; None: the spec's, if it has one.
     """
-    written = await write_run(app, workflow, given, owner=owner, id_=id_, request=request, first=first)
+    written = await write_run(
+        app, workflow, given, owner=owner, id_=id_, deadline=deadline, request=request, first=first
+    )
     return await app.start_run(written)
 
 
@@ -40,6 +47,7 @@ async def write_run(
     *,
     owner: str,
     id_: str | None = None,
+    deadline: float | None = None,
     schedule: OfSchedule | None = None,
     request: str | None = None,
     first: Callable[[Turn, str], Awaitable[None]] | None = None,
@@ -58,10 +66,30 @@ async def write_run(
         id=id_,
         schedule=schedule,
         request=request,
+        clean_up=spec.cleanup,
+        deadline=timedelta(seconds=seconds) if (seconds := deadline or spec.deadline) else None,
     )
     now = utc_now()
     tasks = [app.stores.tasks.pending(workflow.id, task, now=now) for task in new_tasks(spec)]
     return await app.stores.runs.add(new, tasks, now=now, first=first)
+
+
+async def rerun(app: Services, run: Run, changed: Mapping[str, Any], *, owner: str) -> Run:
+    """Start a new run of the version that `run` is of, with its parameters but those `changed`.
+
+    Raises NoSpecError for the run of an engineer's own flow, InvalidSpecError for unknown parameters.
+    """
+    if not run.spec:
+        raise NoSpecError(run.id)
+    workflow = replace(
+        await app.stores.workflows.get(run.workflow_id),
+        name=run.name,
+        version=run.version,
+        priority=run.priority,
+        spec=run.spec,
+        files=run.files,
+    )
+    return await submit_run(app, workflow, {**run.parameters, **changed}, owner=owner)
 
 
 def new_tasks(spec: WorkflowSpec) -> list[NewTask]:

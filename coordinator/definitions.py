@@ -1,4 +1,4 @@
-"""What each task asks of an agent, kept ready to send: definitions never change while a run goes on."""
+"""What each task asks of an agent, kept ready to send: a definition changes only when its task is reset."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ class Definitions:
     def __init__(self, tasks: TaskStore) -> None:
         self._tasks = tasks
         self._known: OrderedDict[str, _Definition] = OrderedDict()
+        self._generations: OrderedDict[str, int] = OrderedDict()  # of tasks that were ever reset
+
+    def forget_older(self, generations: Mapping[str, int]) -> None:
+        """Forget what was read of tasks that have been reset since: `generations` are those of tasks by their id."""
+        for task_id, generation in generations.items():
+            if self._generations.get(task_id, 0) < generation:
+                self._known.pop(task_id, None)
+                self._generations[task_id] = generation
+        while len(self._generations) > REMEMBERED:
+            self._generations.popitem(last=False)
 
     async def load(self, task_ids: Set[str]) -> None:
         """Read those not known yet. What is not stored is passed over."""

@@ -194,6 +194,7 @@ class Dispatcher:
                 Offer(batch.id, batch.task_id, batch.queued, batch.cpu, batch.memory, batch.storage)
                 for batch in batches
             ]
+            self._definitions.forget_older({batch.task_id: batch.generation for batch in batches})
             await self._definitions.load({offer.task_id for offer in self._open})
         reports = [VolunteerReport(turn.volunteer.id, report) for turn in turns for report in turn.request.reports]
         self._learn_durations(reports)

@@ -33,7 +33,7 @@ class FlowRuns(Protocol):
 
     async def crashed_flow_runs(self, since: datetime, limit: int) -> list[FlowRunState]: ...
 
-    async def set_state(self, flow_run_id: str, type_: str, message: str, *, name: str | None = None) -> None: ...
+    async def set_state(self, flow_run_id: str, type_: str, message: str, *, name: str | None = None) -> object: ...
 
 
 class Reconciler:
@@ -110,7 +110,7 @@ class Reconciler:
                 await self._prefect.set_state(flow_run_id, "SCHEDULED", "its process was lost", name="AwaitingRetry")
 
     async def _carry_on(self, run: Run, state: FlowRunState, now: datetime) -> None:
-        if run.cancel_requested:
+        if run.cancel_requested and not run.must_clean_up:
             await self._prefect.set_state(state.flow_run_id, "CANCELLED", "Cancelled through Njangi")
             return
         decision = recovery(state.type, (now - state.at).total_seconds(), run.recoveries)

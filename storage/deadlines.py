@@ -118,7 +118,7 @@ class DeadlineStore:
 
 
 def _past_start(now: datetime) -> Document:
-    return {"queued": {"$gt": 0}, "start_by": {"$lt": now}}
+    return {"queued": {"$gt": 0}, "lending": True, "start_by": {"$lt": now}}  # what is paused waits on purpose
 
 
 def _past_close(now: datetime) -> Document:

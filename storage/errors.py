@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class NjangiError(Exception):
     """The root of our errors."""
@@ -54,6 +56,41 @@ class RunEndedError(NjangiError):
 
     def __str__(self) -> str:
         return f"run {self.args[0]} has ended"
+
+
+class RunCancelledError(NjangiError):
+    """The run is being cancelled; it cannot be paused or resumed."""
+
+    def __str__(self) -> str:
+        return f"run {self.args[0]} is being cancelled"
+
+
+class RunUnderWayError(NjangiError):
+    """The run has not ended; only one that has can be begun again."""
+
+    def __str__(self) -> str:
+        return f"run {self.args[0]} is under way; wait for its end, or cancel it first"
+
+
+class NothingToRetryError(NjangiError):
+    """Nothing of what was named failed."""
+
+    def __init__(self, run_id: str, tasks: Sequence[str]) -> None:
+        super().__init__(run_id, tasks)
+        self.run_id = run_id
+        self.tasks = tasks
+
+    def __str__(self) -> str:
+        return (
+            f"nothing failed in {', '.join(self.tasks) or 'any task'} of run {self.run_id}; :reset begins a task anew"
+        )
+
+
+class NoSpecError(NjangiError):
+    """The run is an engineer's own flow: what its tasks are, only the flow knows."""
+
+    def __str__(self) -> str:
+        return f"run {self.args[0]} is that of a Prefect flow of its own; start that flow again in Prefect"
 
 
 class BlobMismatchError(NjangiError):

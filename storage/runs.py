@@ -36,6 +36,15 @@ class RunStatus(enum.StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class Tell(enum.StrEnum):
+    """What Prefect has still to be told of a run: our record is written first, Prefect's state is set after."""
+
+    PAUSE = "PAUSE"
+    RESUME = "RESUME"
+    REOPEN = "REOPEN"
+    FAIL = "FAIL"
+
+
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
 GOING_ON = (RunStatus.SPLITTING, RunStatus.RUNNING, RunStatus.AGGREGATING)
 
@@ -64,6 +73,31 @@ class NewRun:
     id: str | None = None  # None: one is made
     schedule: OfSchedule | None = None
     request: str | None = None  # the request that starts it, if that has an Idempotency-Key
+    clean_up: str | None = None  # the task that runs when the run is cancelled
+    deadline: timedelta | None = None  # from now on
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """The task that runs when its run is cancelled: `done` once it has ended or was skipped by a second cancel."""
+
+    task: str
+    done: bool
+    skipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the flow that holds a run must know: whether to cancel it, and whether to leave out cleaning up."""
+
+    cancel: bool
+    clean_up: CleanUp | None
+
+    def stop(self, task: str) -> bool:
+        """Whether to stop waiting for the subtasks of a task."""
+        if self.clean_up is not None and task == self.clean_up.task:
+            return self.clean_up.skipped
+        return self.cancel
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +120,26 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    paused: bool
+    paused_tasks: Sequence[str]
+    deadline: datetime | None
+    clean_up: CleanUp | None
+    change: int  # counts pauses, resumptions and reopenings
+    to_tell: Tell | None
+    told_held: bool | None  # whether the run was held when Prefect was told that it is paused; None: not told
+    reopening: bool  # tasks wait to be set back; no flow may take the run before
+    held_until: datetime | None
     schedule: OfSchedule | None = None
     replaced_by: str | None = None
     request: str | None = None
+
+    def held(self, now: datetime) -> bool:
+        """Whether a flow carries the run."""
+        return self.held_until is not None and self.held_until >= now
+
+    @property
+    def must_clean_up(self) -> bool:
+        return self.clean_up is not None and not self.clean_up.done
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +148,7 @@ class FlowRunState:
 
     flow_run_id: str
     type: str
+    name: str
     message: str | None
     at: datetime
 
@@ -148,6 +200,16 @@ class RunStore:
             "updated_at": now,
             "started_at": None,
             "ended_at": None,
+            "paused": False,
+            "paused_tasks": [],
+            "change": 0,
+            "to_tell": None,
+            "told_held": None,
+            "reopening": [],
+            "generation": 0,
+            "clean_up": {"task": new.clean_up, "done": False, "skipped": False} if new.clean_up else None,
+            "deadline_seconds": new.deadline.total_seconds() if new.deadline else None,
+            "deadline": now + new.deadline if new.deadline else None,
         }
         if new.prefect_flow_run_id is not None:
             document["prefect_flow_run_id"] = new.prefect_flow_run_id
@@ -189,7 +251,7 @@ class RunStore:
             if "_id" in (error.details or {}).get("keyPattern", {}):
                 raise IdTakenError("run", document["_id"]) from error
             raise
-        return _run(document)
+        return as_run(document)
 
     async def adopt(self, new: NewRun, *, now: datetime) -> Run:
         """Return the run of an engineer's flow run, made on first use."""
@@ -217,7 +279,7 @@ class RunStore:
             document = await self._runs.find_one(query)
         if document is None:
             raise NotFoundError("run", name)
-        return _run(document)
+        return as_run(document)
 
     async def replace(self, turn: Turn, run_id: str, workflow_id: str, successor: str, *, now: datetime) -> str:
         """Let `successor` stand for the id `run_id` from now on; return the id of the run that stood for it before.
@@ -245,13 +307,13 @@ class RunStore:
     async def page(self, *, limit: int) -> list[Run]:
         """Return the newest runs."""
         with unavailable_is_ours():
-            return [_run(item) async for item in self._runs.find().sort("created_at", -1).limit(limit)]
+            return [as_run(item) async for item in self._runs.find().sort("created_at", -1).limit(limit)]
 
     async def unfinished(self, *, after: str = "", limit: int) -> list[Run]:
         """Return runs that have not ended, in the order of their ids, from `after` on."""
         query = {"_id": {"$gt": after}, "status": {"$nin": list(ENDED)}}
         with unavailable_is_ours():
-            return [_run(item) async for item in self._runs.find(query).sort("_id", 1).limit(limit)]
+            return [as_run(item) async for item in self._runs.find(query).sort("_id", 1).limit(limit)]
 
     async def unsubmitted(self, *, before: datetime, limit: int) -> list[Run]:
         """Return runs untouched since that time of which we do not know a flow run.
@@ -259,17 +321,19 @@ class RunStore:
         A run may go on without: whoever made its flow run was killed before it could write that down.
         """
         query = {
-            "status": {"$in": [RunStatus.SUBMITTED, *GOING_ON]},
+            "status": {"$nin": list(ENDED)},  # a paused or cancelled one too: its flow run says so, or ends it
             "updated_at": {"$lt": before},
             "prefect_flow_run_id": None,
         }
         with unavailable_is_ours():
-            return [_run(item) async for item in self._runs.find(query).limit(limit)]
+            return [as_run(item) async for item in self._runs.find(query).limit(limit)]
 
     async def claim_orphans(self, *, now: datetime, limit: int) -> list[Run]:
         """Return runs that nobody has held or touched for RUN_LEASE; they count as touched then, so one caller wins."""
         idle = {
             "status": {"$nin": list(ENDED)},
+            "paused": {"$ne": True},
+            "to_tell": None,
             "updated_at": {"$lt": now - RUN_LEASE},
             "$or": [{"hold": None}, {"hold.until": {"$lt": now}}],
         }
@@ -279,7 +343,7 @@ class RunStore:
                 mine = {**idle, "_id": document["_id"]}
                 outcome = await self._runs.update_one(mine, {"$set": {"updated_at": now}})
                 if outcome.modified_count:
-                    claimed.append(_run(document))
+                    claimed.append(as_run(document))
         return claimed
 
     async def carried_by(self, flow_run_ids: Sequence[str]) -> set[str]:
@@ -319,7 +383,7 @@ class RunStore:
                 lost, change, return_document=ReturnDocument.AFTER, session=turn.session
             )
             if document is not None:
-                turn.tell("run.submitted", now, run_id=run_id, lost_flow_run=flow_run_id, **_told(document))
+                turn.tell("run.submitted", now, run_id=run_id, lost_flow_run=flow_run_id, **told_of(document))
 
         await self._ledger.write(forget)
 
@@ -351,7 +415,7 @@ class RunStore:
 
         async def take(turn: Turn) -> Document:
             document = await self._runs.find_one_and_update(
-                {**free, "status": {"$nin": list(ENDED)}},
+                {**free, "status": {"$nin": list(ENDED)}, "reopening": {"$in": [None, []]}},
                 change,
                 return_document=ReturnDocument.AFTER,
                 session=turn.session,
@@ -361,30 +425,38 @@ class RunStore:
                 if current is None:
                     raise NotFoundError("run", run_id)
                 raise RunEndedError(run_id) if current["status"] in ENDED else RunHeldError(run_id)
+            if document.get("paused"):  # Prefect shows it as running since it was taken up
+                await self._runs.update_one(
+                    {"_id": run_id},
+                    {"$set": {"to_tell": Tell.PAUSE, "told_held": None}, "$inc": {"change": 1}},
+                    session=turn.session,
+                )
             turn.tell("run.held", now, run_id=run_id, holder=holder, attempt=document["attempt"])
             return document
 
-        return _run(await self._ledger.write(take)), token
+        return as_run(await self._ledger.write(take)), token
 
-    async def beat(self, run_id: str, token: str, *, now: datetime) -> bool:
-        """Extend the run lease; return whether the run should be cancelled. Raises RunLeaseLostError."""
+    async def beat(self, run_id: str, token: str, *, now: datetime) -> Orders:
+        """Extend the run lease; return what its flow must know. Raises RunLeaseLostError."""
         with unavailable_is_ours():
             document = await self._runs.find_one_and_update(
                 {"_id": run_id, "hold.token": token},
                 {"$set": {"hold.until": now + RUN_LEASE}},
-                projection={"cancel_requested": 1},
+                projection={"cancel_requested": 1, "clean_up": 1},
             )
         if document is None:
             raise RunLeaseLostError(run_id)
-        return bool(document["cancel_requested"])
+        return Orders(document["cancel_requested"], _clean_up(document))
 
-    async def check_hold(self, run_id: str, token: str) -> bool:
-        """Raise RunLeaseLostError unless `token` holds the run; return whether to cancel it."""
+    async def check_hold(self, run_id: str, token: str) -> Orders:
+        """Raise RunLeaseLostError unless `token` holds the run; return what its flow must know."""
         with unavailable_is_ours():
-            document = await self._runs.find_one({"_id": run_id, "hold.token": token}, {"cancel_requested": 1})
+            document = await self._runs.find_one(
+                {"_id": run_id, "hold.token": token}, {"cancel_requested": 1, "clean_up": 1}
+            )
         if document is None:
             raise RunLeaseLostError(run_id)
-        return bool(document["cancel_requested"])
+        return Orders(document["cancel_requested"], _clean_up(document))
 
     async def release(self, run_id: str, token: str, error: str | None, *, now: datetime) -> None:
         """Give the run lease back, with the reason if the run fails."""
@@ -403,23 +475,29 @@ class RunStore:
         await self._ledger.write(give_back)
 
     async def follow(self, turn: Turn, state: FlowRunState, status: RunStatus, *, now: datetime) -> Run | None:
-        """Copy a state of Prefect's into the run, unless a later one is there; return the run if it changed."""
+        """Copy a state of Prefect's into the run, unless a later one is there; return the run if the state was news.
+
+        `status` is what the run comes to by it. A paused run stays PAUSED until it ends, and
+        one that has yet to clean up does not end CANCELLED. States before a reopening are none of the run's.
+        """
         fresh = {
             "prefect_flow_run_id": state.flow_run_id,
             "status": {"$nin": list(ENDED)},
+            "to_tell": {"$ne": Tell.REOPEN},
             "$or": [{"prefect_state.at": None}, {"prefect_state.at": {"$lt": state.at}}],
         }
-        change: Document = {"prefect_state": {"type": state.type, "at": state.at}, "updated_at": now}
         before = await self._runs.find_one(fresh, session=turn.session)
         if before is None:
             return None
-        if not (status is RunStatus.RUNNING and before["status"] in GOING_ON):
-            change["status"] = status
+        change: Document = {"prefect_state": {"type": state.type, "at": state.at}, "updated_at": now}
+        new = _status(before, status)
+        if new is not None:
+            change["status"] = new
         if status in GOING_ON and before["started_at"] is None:
             change["started_at"] = state.at
-        if status in ENDED:
-            change |= {"ended_at": state.at, "hold": None}
-        if status is RunStatus.FAILED and before["error"] is None:
+        if new in ENDED:
+            change |= {"ended_at": state.at, "hold": None, "paused": False, "to_tell": None}
+        if new is RunStatus.FAILED and before["error"] is None:
             change["error"] = state.message
         document = await self._runs.find_one_and_update(
             {"_id": before["_id"]}, {"$set": change}, return_document=ReturnDocument.AFTER, session=turn.session
@@ -427,13 +505,17 @@ class RunStore:
         if document is None:
             return None
         if document["status"] != before["status"]:
-            await self._workflows.update_one(
-                {"_id": document["workflow_id"], "current_run_id": document["_id"]},
-                {"$set": {"status": document["status"], "updated_at": now}},
-                session=turn.session,
-            )
-            turn.tell(f"run.{document['status'].lower()}", now, run_id=document["_id"], **_told(document))
-        return _run(document)
+            await self.show(turn, document, now=now)
+            turn.tell(f"run.{document['status'].lower()}", now, run_id=document["_id"], **told_of(document))
+        return as_run(document)
+
+    async def show(self, turn: Turn, document: Document, *, now: datetime) -> None:
+        """Let the workflow show the status of the run if it is its latest."""
+        await self._workflows.update_one(
+            {"_id": document["workflow_id"], "current_run_id": document["_id"]},
+            {"$set": {"status": document["status"], "updated_at": now}},
+            session=turn.session,
+        )
 
     async def is_open(self, turn: Turn, run_id: str) -> bool:
         """Whether the run has not ended and nobody has asked for its end."""
@@ -441,17 +523,30 @@ class RunStore:
         return await self._runs.find_one(query, {"_id": 1}, session=turn.session) is not None
 
     async def request_cancel(self, turn: Turn, run_id: str, *, by: str, now: datetime) -> None:
-        """Note that the run shall be cancelled. Raises RunEndedError when it has ended."""
-        outcome = await self._runs.update_one(
-            {"_id": run_id, "status": {"$nin": list(ENDED)}},
-            {"$set": {"cancel_requested": True, "updated_at": now}},
-            session=turn.session,
-        )
-        if outcome.matched_count == 0:
-            if await self._runs.find_one({"_id": run_id}, {"_id": 1}, session=turn.session) is None:
-                raise NotFoundError("run", run_id)
+        """Note that the run shall be cancelled; a second time, that it shall not clean up first.
+
+        Raises RunEndedError when it has ended.
+        """
+        run = await self._runs.find_one({"_id": run_id}, session=turn.session)
+        if run is None:
+            raise NotFoundError("run", run_id)
+        if run["status"] in ENDED:
             raise RunEndedError(run_id)
-        turn.tell("run.cancel_requested", now, run_id=run_id, by=by)
+        clean_up = _clean_up(run)
+        if not run["cancel_requested"]:
+            change: Document = {"cancel_requested": True, "paused": False, "updated_at": now}
+            if run.get("paused"):
+                tell = Tell.REOPEN if run["to_tell"] == Tell.REOPEN else Tell.RESUME
+                change |= {"status": RunStatus.RUNNING, "to_tell": tell, "told_held": None}
+            await self._runs.update_one({"_id": run_id}, {"$set": change, "$inc": {"change": 1}}, session=turn.session)
+            await self.show(turn, {**run, **change}, now=now)
+            turn.tell("run.cancel_requested", now, run_id=run_id, by=by)
+            if "status" in change:
+                turn.tell("run.running", now, run_id=run_id, **told_of(run))
+        elif clean_up is not None and not clean_up.done:
+            change = {"clean_up.done": True, "clean_up.skipped": True, "updated_at": now}
+            await self._runs.update_one({"_id": run_id}, {"$set": change}, session=turn.session)
+            turn.tell("run.clean_up_skipped", now, run_id=run_id, by=by)
 
     async def move(self, turn: Turn, run_id: str, status: RunStatus, *, now: datetime) -> None:
         """Show what a run that goes on is busy with (SPLITTING, RUNNING, AGGREGATING)."""
@@ -470,15 +565,34 @@ class RunStore:
                 {"$set": {"status": status, "updated_at": now}},
                 session=turn.session,
             )
-            turn.tell(f"run.{status.lower()}", now, run_id=run_id, **_told(document))
+            turn.tell(f"run.{status.lower()}", now, run_id=run_id, **told_of(document))
 
 
-def _told(document: Document) -> Document:
+def told_of(document: Document) -> Document:
     """Return what the event of a run's change of status says beside the status."""
     return {name: document[name] for name in ("error", "started_at", "ended_at")}
 
 
-def _run(document: Document) -> Run:
+def _status(before: Document, status: RunStatus) -> RunStatus | None:
+    """Return the status that a run comes to when Prefect's says `status`; None leaves it as it is."""
+    if status in (RunStatus.COMPLETED, RunStatus.FAILED):
+        return status
+    if status is RunStatus.CANCELLED:
+        clean_up = _clean_up(before)
+        return None if clean_up is not None and not clean_up.done else status
+    if before.get("paused"):
+        return RunStatus.PAUSED
+    if status is RunStatus.PAUSED or (status is RunStatus.RUNNING and before["status"] in GOING_ON):
+        return None
+    return status
+
+
+def _clean_up(document: Document) -> CleanUp | None:
+    clean_up = document.get("clean_up")
+    return CleanUp(clean_up["task"], clean_up["done"], clean_up["skipped"]) if clean_up else None
+
+
+def as_run(document: Document) -> Run:
     return Run(
         id=document["_id"],
         workflow_id=document["workflow_id"],
@@ -501,4 +615,13 @@ def _run(document: Document) -> Run:
         schedule=OfSchedule(**document["schedule"]) if "schedule" in document else None,
         replaced_by=document.get("replaced_by"),
         request=document.get("request"),
+        paused=bool(document.get("paused")),
+        paused_tasks=document.get("paused_tasks", ()),
+        deadline=document.get("deadline"),
+        clean_up=_clean_up(document),
+        change=document.get("change", 0),
+        to_tell=Tell(document["to_tell"]) if document.get("to_tell") else None,
+        told_held=document.get("told_held"),
+        reopening=bool(document.get("reopening")),
+        held_until=(document.get("hold") or {}).get("until"),
     )

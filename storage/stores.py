@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from storage.blobs import BlobStore
+from storage.controls import ControlStore
 from storage.crashes import CrashStore
 from storage.database import Database, open_database, unavailable_is_ours
 from storage.deadlines import DeadlineStore
@@ -37,6 +38,7 @@ class Stores:
         self.idempotency = IdempotencyStore(database)
         self.subtasks = SubtaskStore(database, self.ledger)
         self.deadlines = DeadlineStore(database, self.ledger)
+        self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.subtasks)
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database)
         self.blobs = BlobStore(database)
@@ -59,6 +61,7 @@ class Stores:
                 self.idempotency,
                 self.subtasks,
                 self.deadlines,
+                self.controls,
                 self.volunteers,
                 self.users,
                 self.blobs,

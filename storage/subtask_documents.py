@@ -57,7 +57,7 @@ def batch_id(task_id: str, index: int) -> str:
     return f"{task_id}/b{index}"
 
 
-def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime) -> Document:
+def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime, generation: int) -> Document:
     document: Document = {
         "_id": subtask_id(task.task_id, new.index),
         "run_id": task.run_id,
@@ -70,6 +70,7 @@ def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime) -> Do
         "bucket": random.randrange(BUCKETS),
         "priority": task.priority,
         "status": SubtaskStatus.QUEUED,
+        "generation": generation,
         "attempt": 0,
         "losses": 0,
         "progress": 0.0,
@@ -84,7 +85,7 @@ def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime) -> Do
     return document
 
 
-def opened(task: TaskKey, new: NewBatch, now: datetime) -> Document:
+def opened(task: TaskKey, new: NewBatch, now: datetime, *, lending: bool, generation: int) -> Document:
     indexes = [subtask.index for subtask in new.subtasks]
     limits: Document = {}
     if task.schedule_to_start is not None:
@@ -108,6 +109,8 @@ def opened(task: TaskKey, new: NewBatch, now: datetime) -> Document:
         "cancelled": 0,
         "tries": 1,
         "settled": False,
+        "lending": lending,
+        "generation": generation,
         "v": 1,
         "priority": task.priority,
         "required_resources": {"cpu": task.cpu, "memory": task.memory, "storage": task.storage},
@@ -178,6 +181,16 @@ def _with_attempt(outcome: str, seconds: Any, now: datetime) -> Document:
         "seconds": seconds,
     }
     return {"$slice": [{"$concatArrays": ["$attempts", [ended]]}, -REMEMBERED_ATTEMPTS]}
+
+
+def called_back(now: datetime) -> list[Document]:
+    """Return the one update for attempts that are called back: no loss is counted, and what they return is stale."""
+    changed: Document = {
+        "status": SubtaskStatus.QUEUED,
+        "updated_at": now,
+        "attempts": _with_attempt(Outcome.HANDED_BACK, None, now),
+    }
+    return [{"$set": changed}, {"$unset": ["lease", "assigned_to"]}]
 
 
 def not_returned(subtask: Document, item: VolunteerReport, now: datetime) -> tuple[SubtaskStatus, Document]:
@@ -253,12 +266,28 @@ def counted(change: Counter[str], now: datetime) -> list[Document]:
     moved: Document = {name: {"$add": [f"${name}", by]} for name, by in change.items() if by}
     moved["v"] = {"$add": ["$v", 1]}
     if change["queued"] > 0:
-        moved["opened_at"] = now
-        milliseconds = {"$multiply": ["$schedule_to_start", 1000]}
-        limited = {"$gt": ["$schedule_to_start", None]}
-        moved["start_by"] = {"$cond": [limited, {"$add": [now, milliseconds]}, "$$REMOVE"]}
+        moved |= _waiting_from(now)
     ended = {"$add": ["$completed", "$failed", "$dead", "$cancelled"]}
     return [{"$set": moved}, {"$set": {"settled": {"$eq": [ended, "$total"]}}}]
+
+
+def _waiting_from(now: datetime) -> Document:
+    milliseconds = {"$multiply": ["$schedule_to_start", 1000]}
+    limited = {"$gt": ["$schedule_to_start", None]}
+    return {"opened_at": now, "start_by": {"$cond": [limited, {"$add": [now, milliseconds]}, "$$REMOVE"]}}
+
+
+def lending_again(now: datetime) -> list[Document]:
+    """Return the one update that lets many batches lend again; their subtasks wait anew."""
+    return [{"$set": {"lending": True, "v": {"$add": ["$v", 1]}, **_waiting_from(now)}}]
+
+
+def begun_again(batch: Document, now: datetime) -> Document:
+    """Return the fields of a batch whose subtasks are queued as if for the first time."""
+    fields: Document = {"tries": 1, "settled": False, "failed": 0, "dead": 0, "cancelled": 0}
+    if "schedule_to_close" in batch:
+        fields["close_by"] = _after(now, batch["schedule_to_close"])
+    return fields | queued_again(batch, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class OpenBatch:
     cpu: float
     memory: int
     storage: int
+    generation: int  # rises when the run is reset: a task of another generation may ask for something else
 
 
 @dataclass(frozen=True, slots=True)

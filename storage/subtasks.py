@@ -20,6 +20,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from storage import subtask_documents as documents
 from storage.database import Database, Document, unavailable_is_ours
 from storage.deadline_errors import TOO_LATE, not_ended
+from storage.errors import RunLeaseLostError
 from storage.ledger import Ledger, Turn
 from storage.subtask_models import (
     BUCKETS,
@@ -46,6 +47,7 @@ class SubtaskStore:
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self._tasks = database["tasks"]
         self._batches = database["batches"]
+        self._runs = database["runs"]
         self._ledger = ledger
 
     async def prepare(self) -> None:
@@ -53,15 +55,23 @@ class SubtaskStore:
         await self._tasks.create_index([("batch", 1), ("bucket", 1)], partialFilterExpression={"status": "QUEUED"})
         await self._tasks.create_index([("lease.until", 1)], partialFilterExpression={"status": "LEASED"})
         await self._tasks.create_index([("parent_task_id", 1), ("index", 1)])
-        await self._batches.create_index([("priority", -1), ("_id", 1)], partialFilterExpression={"queued": {"$gt": 0}})
+        to_lend = {"queued": {"$gt": 0}, "lending": True}
+        await self._batches.create_index(
+            [("priority", -1), ("_id", 1)], name="to_lend", partialFilterExpression=to_lend
+        )
         await self._batches.create_index([("run_id", 1), ("task", 1), ("index", 1)])
 
-    async def put(self, task: TaskKey, batches: Sequence[NewBatch], *, now: datetime) -> None:
-        """Queue subtasks. A batch that is there already stays as it is, so repeating is harmless.
+    async def put(self, task: TaskKey, batches: Sequence[NewBatch], *, token: str, now: datetime) -> None:
+        """Queue subtasks under the run lease `token`. A batch that is there stays as it is: repeating is harmless.
 
-        Subtasks are written first and become leasable with their batch, which is the last write.
+        Subtasks are written first and become leasable with their batch, which is the last write, unless the run
+        or the task is paused by then. Raises RunLeaseLostError when the lease is another's.
         """
         with unavailable_is_ours():
+            run = await self._runs.find_one({"_id": task.run_id, "hold.token": token}, {"generation": 1})
+            if run is None:
+                raise RunLeaseLostError(task.run_id)
+            generation = run.get("generation", 0)
             known = {
                 batch["_id"]
                 async for batch in self._batches.find(
@@ -71,15 +81,26 @@ class SubtaskStore:
             fresh = [batch for batch in batches if documents.batch_id(task.task_id, batch.index) not in known]
             if not fresh:
                 return
-            rows = [documents.queued(task, batch, subtask, now) for batch in fresh for subtask in batch.subtasks]
+            rows = [
+                documents.queued(task, batch, subtask, now, generation) for batch in fresh for subtask in batch.subtasks
+            ]
+            mine = _rows_of(task, fresh)
+            if generation:  # a flow that has lost the run may have left subtasks behind, unpublished
+                await self._tasks.delete_many({**mine, "generation": {"$ne": generation}})
             try:
                 await self._tasks.insert_many(rows, ordered=False)
             except BulkWriteError as error:
                 if any(problem["code"] != _DUPLICATE for problem in error.details["writeErrors"]):
                     raise
 
-        async def publish(turn: Turn) -> None:
-            opened = [documents.opened(task, batch, now) for batch in fresh]
+        async def publish(turn: Turn) -> bool:
+            run = await self._written_by(turn, task.run_id, token)
+            if generation:
+                theirs = {**mine, "generation": {"$ne": generation}}
+                if await self._tasks.find_one(theirs, {"_id": 1}, session=turn.session) is not None:
+                    return False
+            lending = lends(run, task.name)
+            opened = [documents.opened(task, batch, now, lending=lending, generation=generation) for batch in fresh]
             await self._batches.insert_many(opened, session=turn.session)
             turn.tell(
                 "subtasks.queued",
@@ -91,17 +112,37 @@ class SubtaskStore:
                     for batch in fresh
                 ],
             )
+            return True
 
         try:
-            await self._ledger.write(publish)
+            published = await self._ledger.write(publish)
         except (BulkWriteError, DuplicateKeyError):
-            # Somebody published one of them in between: what is left is found by looking again.
-            await self.put(task, batches, now=now)
+            published = False
+        if not published:
+            # Somebody published or left one of them in between: what is left to do is found by looking again.
+            await self.put(task, batches, token=token, now=now)
+
+    async def _written_by(self, turn: Turn, run_id: str, token: str) -> Document:
+        """Return what a flow's write must heed of its run. Raises RunLeaseLostError unless `token` holds it.
+
+        It writes to the run, so that a pause, a cancellation or the loss of the lease that commits meanwhile makes
+        this transaction start again and see it.
+        """
+        run = await self._runs.find_one_and_update(
+            {"_id": run_id, "hold.token": token},
+            {"$inc": {"writes": 1}},
+            projection={"paused": 1, "paused_tasks": 1, "cancel_requested": 1, "clean_up.task": 1},
+            session=turn.session,
+        )
+        if run is None:
+            raise RunLeaseLostError(run_id)
+        return run
 
     async def open_batches(self, limit: int) -> list[OpenBatch]:
         """Return batches with queued subtasks, highest priority first, then oldest."""
         with unavailable_is_ours():
-            found = self._batches.find({"queued": {"$gt": 0}}).sort([("priority", -1), ("_id", 1)]).limit(limit)
+            to_lend = {"queued": {"$gt": 0}, "lending": True}
+            found = self._batches.find(to_lend).sort([("priority", -1), ("_id", 1)]).limit(limit)
             return [
                 OpenBatch(
                     id=batch["_id"],
@@ -112,6 +153,7 @@ class SubtaskStore:
                     cpu=batch["required_resources"]["cpu"],
                     memory=batch["required_resources"]["memory"],
                     storage=batch["required_resources"]["storage"],
+                    generation=batch["generation"],
                 )
                 async for batch in found
             ]
@@ -181,12 +223,16 @@ class SubtaskStore:
         )
 
     async def lease(self, turn: Turn, assignments: Sequence[Assignment], *, now: datetime) -> list[Leased]:
-        """Lend queued subtasks as assigned; fewer where others were quicker."""
+        """Lend queued subtasks as assigned; fewer where others were quicker or the batch is paused by now."""
+        wanted = {"_id": {"$in": [assignment.batch_id for assignment in assignments]}, "lending": True}
+        lending = {batch["_id"] async for batch in self._batches.find(wanted, {"_id": 1}, session=turn.session)}
         leased: list[Leased] = []
         updates: list[UpdateMany] = []
         counts: Counter[str] = Counter()
         taken: set[str] = set()
         for assignment in assignments:
+            if assignment.batch_id not in lending:
+                continue
             picked = await self._pick(turn, assignment, taken)
             if not picked:
                 continue
@@ -287,13 +333,15 @@ class SubtaskStore:
 
         return await self._ledger.write(give_back)
 
-    async def requeue(self, batch_id: str, *, try_: int, now: datetime) -> None:
+    async def requeue(self, batch_id: str, *, try_: int, token: str, now: datetime) -> None:
         """Put a batch's FAILED subtasks back for its try number `try_`; repeating the same one is harmless.
 
-        Past the batch's `close_by` they stay FAILED instead, for want of time.
+        Past the batch's `close_by` they stay FAILED instead, for want of time. Raises RunLeaseLostError unless
+        `token` holds the run.
         """
 
         async def once(turn: Turn) -> None:
+            await self._written_by(turn, batch_id.split("/", 1)[0], token)
             batch = await self._batches.find_one({"_id": batch_id, "tries": try_ - 1}, session=turn.session)
             if batch is None:
                 return
@@ -432,3 +480,19 @@ def _tell_ended(turn: Turn, groups: Mapping[documents.Group, Sequence[int]], now
             status=group.status,
             indexes=sorted(indexes),
         )
+
+
+def _rows_of(task: TaskKey, batches: Sequence[NewBatch]) -> Document:
+    indexes = [subtask.index for batch in batches for subtask in batch.subtasks]
+    return {
+        "parent_task_id": task.task_id,
+        "index": {"$gte": min(indexes), "$lte": max(indexes)},
+        "batch": {"$in": [documents.batch_id(task.task_id, batch.index) for batch in batches]},
+    }
+
+
+def lends(run: Document, task: str) -> bool:
+    """Whether a batch of the task that is put or set back now may be lent. A cancelled run lends its clean-up alone."""
+    if run["cancel_requested"]:
+        return bool(task == (run.get("clean_up") or {}).get("task"))
+    return not run.get("paused") and task not in run.get("paused_tasks", ())

@@ -122,7 +122,7 @@ class TaskStore:
 
         async def write(turn: Turn) -> Document:
             run = await self._runs_collection.find_one(
-                {"_id": run_id, "hold.token": token}, {"workflow_id": 1}, session=turn.session
+                {"_id": run_id, "hold.token": token}, {"workflow_id": 1, "clean_up.task": 1}, session=turn.session
             )
             if run is None:
                 raise RunLeaseLostError(run_id)
@@ -147,6 +147,10 @@ class TaskStore:
             turn.tell(
                 f"task.{change.status.lower()}", now, run_id=run_id, task=name, error=change.error, blob=change.blob
             )
+            if change.status in ENDED and name == (run.get("clean_up") or {}).get("task"):
+                await self._runs_collection.update_one(
+                    {"_id": run_id}, {"$set": {"clean_up.done": True}}, session=turn.session
+                )
             if change.status in _BUSY:
                 await self._runs.move(turn, run_id, _BUSY[change.status], now=now)
             return document or {}
@@ -166,9 +170,11 @@ class TaskStore:
             found = self._tasks.find({"run_id": run_id, "is_subtask": False})
             return [_task(item) async for item in found.sort([("created_at", 1), ("_id", 1)])]
 
-    async def end(self, turn: Turn, run_id: str, status: TaskStatus, *, now: datetime) -> None:
-        """Give every task of an ended run that is still open its last status."""
-        open_ = {"run_id": run_id, "is_subtask": False, "status": {"$nin": list(ENDED)}}
+    async def end(self, turn: Turn, run_id: str, status: TaskStatus, *, now: datetime, name: str | None = None) -> None:
+        """Give every task of an ended run that is still open, or the one called `name`, its last status."""
+        open_: Document = {"run_id": run_id, "is_subtask": False, "status": {"$nin": list(ENDED)}}
+        if name is not None:
+            open_["name"] = name
         names = [item["name"] async for item in self._tasks.find(open_, {"name": 1}, session=turn.session)]
         if names:
             await self._tasks.update_many(open_, {"$set": {"status": status, "updated_at": now}}, session=turn.session)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from api.dependencies import App, Flow
 from api.services import Services, utc_now
 from storage.errors import RunLeaseLostError
-from storage.runs import RUN_LEASE, NewRun, Run
+from storage.runs import RUN_LEASE, NewRun, Orders, Run
 from storage.subtask_models import Batch, NewBatch, NewSubtask, TaskKey
 from storage.tasks import TaskChange, TaskStatus
 
@@ -118,13 +118,19 @@ async def _run_for_flow(app: Services, run: Run) -> dict[str, Any]:
         "spec": run.spec,
         "files": {name: {"sha256": sha256, "size": sizes.get(sha256, 0)} for name, sha256 in run.files.items()},
         "parameters": run.parameters,
-        "tasks": [{"name": task.name, "status": task.status, "plan": task.plan} for task in tasks],
+        "cancel": run.cancel_requested,
+        "clean_up": run.clean_up.task if run.clean_up and run.must_clean_up else None,
+        "tasks": [{"name": task.name, "status": task.status, "plan": task.plan, "error": task.error} for task in tasks],
     }
 
 
 @router.post("/runs/{run_id}:beat")
 async def beat(run_id: str, token: RunToken, app: App, _: Flow) -> dict[str, bool]:
-    return {"cancel": await app.stores.runs.beat(run_id, token, now=utc_now())}
+    return _orders(await app.stores.runs.beat(run_id, token, now=utc_now()))
+
+
+def _orders(orders: Orders) -> dict[str, bool]:
+    return {"cancel": orders.cancel, "skip_clean_up": bool(orders.clean_up and orders.clean_up.skipped)}
 
 
 @router.post("/runs/{run_id}:release", status_code=204)
@@ -142,7 +148,6 @@ async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, a
 @router.post("/runs/{run_id}/tasks/{task}/batches", status_code=204)
 async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, app: App, _: Flow) -> None:
     """Queue subtasks in batches; repeating is harmless."""
-    await app.stores.runs.check_hold(run_id, token)
     run = await app.stores.runs.get(run_id)
     definition = (await app.stores.tasks.get(f"{run_id}/{task}")).definition or {}
     key = TaskKey(
@@ -170,7 +175,7 @@ async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, ap
         )
         for batch in body.batches
     ]
-    await app.stores.subtasks.put(key, batches, now=utc_now())
+    await app.stores.subtasks.put(key, batches, token=token, now=utc_now())
     app.dispatcher.work_opened()
 
 
@@ -178,10 +183,11 @@ async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, ap
 async def settled(run_id: str, body: Waiting, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
     """Wait until some of the batches have settled."""
     _of_run(run_id, body.waiting)
-    cancel = await app.stores.runs.check_hold(run_id, token)
-    found = [] if cancel else await app.settled(body.waiting, min(body.seconds, LONGEST_WAIT))
+    orders = await app.stores.runs.check_hold(run_id, token)
+    stop = any(orders.stop(task) for task in {id_.split("/")[1] for id_ in body.waiting})
+    found = [] if stop else await app.settled(body.waiting, min(body.seconds, LONGEST_WAIT))
     return {
-        "cancel": cancel or await app.stores.runs.check_hold(run_id, token),
+        **_orders(orders if stop else await app.stores.runs.check_hold(run_id, token)),
         "settled": [await _settled(app, batch) for batch in found],
     }
 
@@ -203,8 +209,7 @@ async def _settled(app: Services, batch: Batch) -> dict[str, Any]:
 async def requeue(run_id: str, body: Requeue, token: RunToken, app: App, _: Flow) -> None:
     """Put a batch's failed subtasks back in the queue for its next try."""
     _of_run(run_id, [body.batch])
-    await app.stores.runs.check_hold(run_id, token)
-    await app.stores.subtasks.requeue(body.batch, try_=body.try_, now=utc_now())
+    await app.stores.subtasks.requeue(body.batch, try_=body.try_, token=token, now=utc_now())
     app.dispatcher.work_opened()
 
 

@@ -54,6 +54,8 @@ class RunView(BaseModel):
     ended_at: datetime | None
     error: str | None
     cancel_requested: bool
+    paused_tasks: list[str]
+    deadline: datetime | None
     parameters: dict[str, Any]
     prefect_flow_run_id: str | None
     prefect_url: str | None
@@ -66,7 +68,8 @@ class RunView(BaseModel):
 async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
     """Return a run as callers see it; without its tasks it costs no further round trip."""
     views = await _tasks(app, run) if tasks else []
-    progress = sum(task.progress for task in views) / len(views) if views else float(run.status in ENDED)
+    counted = [task.progress for task in views if run.clean_up is None or task.name != run.clean_up.task]
+    progress = sum(counted) / len(counted) if counted else float(run.status in ENDED)
     return RunView(
         id=run.id,
         workflow_id=run.workflow_id,
@@ -81,6 +84,8 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
         ended_at=run.ended_at,
         error=run.error,
         cancel_requested=run.cancel_requested,
+        paused_tasks=list(run.paused_tasks),
+        deadline=run.deadline,
         parameters=dict(run.parameters),
         prefect_flow_run_id=run.prefect_flow_run_id,
         prefect_url=app.prefect.ui_url(run.prefect_flow_run_id) if run.prefect_flow_run_id else None,

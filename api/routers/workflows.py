@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 from njangi_agent.protocol import is_sha256
 from njangi_flows import spec as specs
+from njangi_flows.spec import Duration
 from pydantic import BaseModel, Field
 
 from api.chosen_ids import ChosenIdBody, create_workflow, start_run
@@ -32,7 +33,10 @@ class NewWorkflowBody(WorkflowBody, ChosenIdBody):
 
 
 class Start(ChosenIdBody):
+    """`deadline`: how long the run may take, as `6h`; else the spec's."""
+
     parameters: dict[str, Any] = Field(default_factory=dict)
+    deadline: Annotated[Duration | None, Field(gt=0, le=specs.LONGEST_DEADLINE)] = None
 
 
 class Validated(BaseModel):
@@ -81,7 +85,9 @@ async def start(
 ) -> RunView:
     """Start a run of the workflow as it is now."""
     workflow = await app.stores.workflows.get(workflow_id)
-    run, fresh = await start_run(app, workflow, body.parameters, body, owner=caller.name, request=named)
+    run, fresh = await start_run(
+        app, workflow, body.parameters, body, owner=caller.name, request=named, deadline=body.deadline
+    )
     response.status_code = 201 if fresh else 200
     return await view(app, run)
 

@@ -131,6 +131,8 @@ class TaskCarrier:
         if self._known is not None and self._known.status == Ending.COMPLETED.value:
             kept = await self._held.service.task_result(self._held.lease, self._task.name)
             return Outcome(Ending.COMPLETED, self._last_node(), ResultRef(kept.result, kept.blob))
+        if self._known is not None and self._known.status == Ending.FAILED.value:
+            return Outcome(Ending.FAILED, self._last_node(), error=self._known.error)
         try:
             result = await self._work(upstream)
         except StoppedError:
@@ -207,7 +209,7 @@ class TaskCarrier:
 
     async def _queued(self, plan: Plan, inputs: TaskInputs) -> AsyncGenerator[list[int], None]:
         """Put batches in the queue, call by call, and yield the indexes of those that are there."""
-        if self._known is not None and self._known.status in ("RUNNING", "AGGREGATING", "FAILED"):
+        if self._known is not None and self._known.status in ("RUNNING", "AGGREGATING"):
             yield list(range(plan.batches))  # an earlier start put them all
             return
         call: list[BatchInput] = []
@@ -254,7 +256,7 @@ class TaskCarrier:
             try:
                 return await self._settle(batch, allowed)
             except StoppedError as stopped:
-                if stopped.reason is Stop.CANCELLED:
+                if stopped.reason in (Stop.CANCELLED, Stop.CLEAN_UP_SKIPPED):
                     return Cancelled(message=str(stopped))
                 raise Pause(str(stopped)) from stopped
             except Exception as error:

@@ -39,6 +39,7 @@ class Outline:
     files: list[str] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
     tasks: list[TaskOutline] = field(default_factory=list)
+    cleanup: str | None = None
     broken: set[str] = field(default_factory=set)
 
 
@@ -49,6 +50,7 @@ def problems(outline: Outline, files: Collection[str]) -> Iterator[Problem]:
     yield from _names_given_twice(outline)
     yield from _unknown_dependencies(outline)
     yield from _cycles(outline)
+    yield from _clean_up(outline)
     for part in outline.tasks:
         if part.task is not None:
             yield from _split(outline, part.index, part.task, files)
@@ -121,6 +123,30 @@ def _unknown_dependencies(outline: Outline) -> Iterator[Problem]:
                 yield Problem(
                     pointer("tasks", part.index, "dependencies", index),
                     f"there is no task '{name}'{nearest(name, names) or f'; tasks here: {listed(sorted(names))}'}",
+                )
+
+
+def _clean_up(outline: Outline) -> Iterator[Problem]:
+    """The task that cleans up runs when nothing else does: no task waits for it, and it waits for none."""
+    if outline.cleanup is None or any(part.name is None for part in outline.tasks):
+        return
+    names = [part.name for part in outline.tasks if part.name is not None]
+    if outline.cleanup not in names:
+        detail = f"there is no task '{outline.cleanup}'{nearest(outline.cleanup, names)}"
+        yield Problem(pointer("cleanup"), detail)
+    elif len(names) == 1:
+        yield Problem(pointer("cleanup"), "a workflow needs a task besides the one that cleans up")
+    for part in outline.tasks:
+        if part.name == outline.cleanup and part.dependencies:
+            yield Problem(
+                pointer("tasks", part.index, "dependencies"),
+                "the task that cleans up runs when its run is cancelled, whatever has been done: it cannot have any",
+            )
+        for index, name in part.dependencies:
+            if name == outline.cleanup:
+                yield Problem(
+                    pointer("tasks", part.index, "dependencies", index),
+                    f"'{name}' runs only when the run is cancelled; no task can depend on it",
                 )
 
 

@@ -86,10 +86,11 @@ class TaskState(BaseModel):
     name: str
     status: str
     plan: JsonValue = None
+    error: str | None = None
 
 
 class CarriedRun(BaseModel):
-    """The run that a flow carries."""
+    """The run that a flow carries. `cancel`: all that is left to do is `clean_up`, a task, unless that is None."""
 
     id: str
     name: str
@@ -97,6 +98,8 @@ class CarriedRun(BaseModel):
     files: dict[str, FileRef] = Field(default_factory=dict)
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     tasks: list[TaskState] = Field(default_factory=list)
+    cancel: bool = False
+    clean_up: str | None = None
 
 
 class Hold(BaseModel):
@@ -127,8 +130,14 @@ class SettledBatch(BaseModel):
     errors: list[SubtaskFailure] = Field(default_factory=list)
 
 
-class Settled(BaseModel):
+class Orders(BaseModel):
+    """What the service has to say to the flow: that the run is cancelled, and that it shall not clean up first."""
+
     cancel: bool = False
+    skip_clean_up: bool = False
+
+
+class Settled(Orders):
     settled: list[SettledBatch] = Field(default_factory=list)
 
 
@@ -157,10 +166,6 @@ class _Adopted(BaseModel):
 
 class _Heard(BaseModel):
     heard: int
-
-
-class _Beat(BaseModel):
-    cancel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +240,9 @@ class FlowService:
         answer = await self._call("POST", f"/v1/flow/runs/{run_id}:hold", {"holder": self.holder})
         return Hold.model_validate_json(answer)
 
-    async def beat(self, lease: RunLease) -> bool:
-        """Extend the run lease; return whether the run should be cancelled. Raises RunLeaseLostError."""
-        return _Beat.model_validate_json(await self._call("POST", f"{_run(lease)}:beat", {}, lease)).cancel
+    async def beat(self, lease: RunLease) -> Orders:
+        """Extend the run lease. Raises RunLeaseLostError."""
+        return Orders.model_validate_json(await self._call("POST", f"{_run(lease)}:beat", {}, lease))
 
     async def release(self, lease: RunLease, error: str | None) -> None:
         """Give the run lease back; `error` says why the run fails, if it does."""

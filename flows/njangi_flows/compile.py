@@ -45,8 +45,8 @@ class Plan:
 
 
 def order(spec: WorkflowSpec) -> list[TaskSpec]:
-    """Return the tasks, each after those it depends on."""
-    graph = {task.name: task.dependencies for task in spec.tasks}
+    """Return the tasks, each after those it depends on, without the one that cleans up after a cancellation."""
+    graph = {task.name: task.dependencies for task in spec.tasks if task.name != spec.cleanup}
     return [spec.task(name) for name in graphlib.TopologicalSorter(graph).static_order()]
 
 

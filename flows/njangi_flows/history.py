@@ -153,6 +153,17 @@ def _run_replaced(run: Run, event: Event) -> None:
     run.replaced_by = event["successor"]
 
 
+def _run_resumed(run: Run, event: Event) -> None:
+    run.status = event["status"]
+
+
+def _run_reopened(run: Run, event: Event) -> None:
+    run.status = "SUBMITTED"
+    run.error = run.ended_at = None
+    run.cancel_requested = False
+    run.recoveries = 0
+
+
 def _cancel_requested(run: Run, event: Event) -> None:
     run.cancel_requested = True
 
@@ -169,6 +180,15 @@ def _task_status(status: str) -> Rule:
                 task.error = event["error"]
 
     return rule
+
+
+def _task_reset(run: Run, event: Event) -> None:
+    run.tasks[event["task"]] = Task()
+
+
+def _task_retried(run: Run, event: Event) -> None:
+    task = run.tasks[event["task"]]
+    task.status, task.error = "PENDING", None
 
 
 # Rules for subtasks
@@ -214,6 +234,14 @@ def _requeued(run: Run, event: Event) -> None:
         subtask.assigned_to = None
 
 
+def _called_back(run: Run, event: Event) -> None:
+    for subtask in _named(run, event):
+        if subtask.assigned_to is not None:
+            subtask.attempts = (*subtask.attempts, (subtask.assigned_to, "HANDED_BACK"))[-REMEMBERED_ATTEMPTS:]
+        subtask.status = "QUEUED"
+        subtask.assigned_to = None
+
+
 def _cancelled(run: Run, event: Event) -> None:
     for subtask in _named(run, event):
         subtask.status = "CANCELLED"
@@ -237,8 +265,12 @@ RULES: Mapping[str, Rule] = {
     "run.released": _run_released,
     "run.recovered": _run_recovered,
     "run.cancel_requested": _cancel_requested,
+    "run.resumed": _run_resumed,
+    "run.reopened": _run_reopened,
     "run.replaced": _run_replaced,
     **{f"task.{status.lower()}": _task_status(status) for status in TASK_STATUSES},
+    "task.reset": _task_reset,
+    "task.retried": _task_retried,
     "subtasks.queued": _queued,
     "subtasks.leased": _leased,
     "subtasks.completed": _attempt_ended("RETURNED"),
@@ -250,4 +282,5 @@ RULES: Mapping[str, Rule] = {
     "subtasks.overdue": _overdue,
     "subtasks.requeued": _requeued,
     "subtasks.cancelled": _cancelled,
+    "subtasks.called_back": _called_back,
 }

@@ -13,7 +13,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
-from njangi_flows.client import CarriedRun, FlowService, Hold, RunEndedError, RunHeldError, RunLease, RunLeaseLostError
+from njangi_flows.client import (
+    CarriedRun,
+    FlowService,
+    Hold,
+    Orders,
+    RunEndedError,
+    RunHeldError,
+    RunLease,
+    RunLeaseLostError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +37,7 @@ class Stop(enum.Enum):
     """Why a flow should stop before its work is done."""
 
     CANCELLED = "the run was cancelled"
+    CLEAN_UP_SKIPPED = "the run was cancelled a second time"
     LEASE_LOST = "another holder carries the run"
     LEAVING = "this process was asked to leave"
 
@@ -48,10 +58,17 @@ class StopSignal:
 
     def __init__(self) -> None:
         self.reason: Stop | None = None
+        self.cleaning_up = False
         self._event = asyncio.Event()
 
+    def clean_up(self) -> None:
+        """Go on although the run was cancelled, which is no reason to stop any more."""
+        self.cleaning_up = True
+        self.reason = None
+        self._event.clear()
+
     def set(self, reason: Stop) -> None:
-        if self.reason is None:
+        if self.reason is None and not (self.cleaning_up and reason is Stop.CANCELLED):
             self.reason = reason
             self._event.set()
 
@@ -76,6 +93,13 @@ class HeldRun:
     @property
     def id(self) -> str:
         return self.lease.run_id
+
+    def heed(self, orders: Orders) -> None:
+        """Stop if the service says so."""
+        if orders.skip_clean_up:
+            self.stop.set(Stop.CLEAN_UP_SKIPPED)
+        elif orders.cancel:
+            self.stop.set(Stop.CANCELLED)
 
 
 @asynccontextmanager
@@ -122,8 +146,7 @@ async def _take(service: FlowService, run_id: str, patience: float) -> Hold:
 async def _beat(held: HeldRun) -> None:
     while True:
         try:
-            if await held.service.beat(held.lease):
-                held.stop.set(Stop.CANCELLED)
+            held.heed(await held.service.beat(held.lease))
         except (RunLeaseLostError, RunEndedError):
             held.stop.set(Stop.LEASE_LOST)
             return

@@ -31,6 +31,7 @@ from njangi_flows.quantities import Duration, Size, Tolerance, ToleratedFailure
 MAX_TASKS = 1000
 MAX_ITEMS = 1_000_000
 DAY = 86400.0
+LONGEST_DEADLINE = 366 * DAY
 _MEBIBYTE = 1024 * 1024
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -370,6 +371,8 @@ class WorkflowSpec(_Model):
     inputs: dict[Parameter, FileName] = Field(default_factory=dict, max_length=1000)
     files: Annotated[list[FileName], AfterValidator(_unique)] = Field(default_factory=list, max_length=10_000)
     parameters: dict[Parameter, JsonValue] = Field(default_factory=dict, max_length=1000)
+    deadline: Duration | None = Field(default=None, gt=0, le=LONGEST_DEADLINE)
+    cleanup: str | None = None
     tolerated_failure: ToleratedFailure = Tolerance()
     tasks: list[TaskSpec] = Field(min_length=1, max_length=MAX_TASKS)
 

@@ -18,7 +18,7 @@ from njangi_flows.carry import Ending, Outcome, TaskCarrier
 from njangi_flows.client import FlowService, RunEndedError, RunHeldError, RunLeaseLostError
 from njangi_flows.hold import HeldRun, Stop, StoppedError, hold_run
 from njangi_flows.settings import FlowSettings
-from njangi_flows.spec import parse, run_parameters
+from njangi_flows.spec import TaskSpec, WorkflowSpec, parse, run_parameters
 from njangi_flows.waiting import Waiting
 
 SECONDS_TO_STOP = 1.0
@@ -49,10 +49,15 @@ async def run_workflow(run_id: str) -> State[Any]:
             FlowService(FlowSettings.from_environment()) as service,
             hold_run(service, run_id, why_failed=lambda: failure) as held,
         ):
-            outcomes = await carry_run(held, _flow_run_id())
+            try:
+                outcomes = await carry_run(held, _flow_run_id())
+            except StoppedError as stopped:
+                if stopped.reason is Stop.CANCELLED:
+                    await clean_up(held, _flow_run_id())
+                raise
             failure = next((outcome.error for outcome in outcomes.values() if outcome.ending is Ending.FAILED), None)
     except StoppedError as stopped:
-        if stopped.reason is Stop.CANCELLED:
+        if stopped.reason in (Stop.CANCELLED, Stop.CLEAN_UP_SKIPPED):
             return Cancelled(message=str(stopped))
         raise RunLeftError(stopped.reason) from stopped
     except (RunHeldError, RunLeaseLostError) as error:
@@ -66,7 +71,24 @@ async def run_workflow(run_id: str) -> State[Any]:
 
 async def carry_run(held: HeldRun, flow_run_id: UUID) -> Mapping[str, Outcome]:
     """Carry every task of the run, each as soon as those it depends on have ended. Raises StoppedError."""
+    if held.run.cancel:
+        raise StoppedError(Stop.CANCELLED)
     spec = parse(held.run.spec, files=held.run.files)
+    return await _carry_tasks(held, flow_run_id, spec, compiler.order(spec))
+
+
+async def clean_up(held: HeldRun, flow_run_id: UUID) -> None:
+    """Carry the task that the workflow names for a cancelled run, if it has one. Raises StoppedError."""
+    if held.run.clean_up is None:
+        return
+    held.stop.clean_up()
+    spec = parse(held.run.spec, files=held.run.files)
+    await _carry_tasks(held, flow_run_id, spec, [spec.task(held.run.clean_up)])
+
+
+async def _carry_tasks(
+    held: HeldRun, flow_run_id: UUID, spec: WorkflowSpec, order: list[TaskSpec]
+) -> Mapping[str, Outcome]:
     given = run_parameters(spec, held.run.parameters)
     waiting = Waiting(held)
     tasks: dict[str, asyncio.Task[Outcome]] = {}
@@ -77,7 +99,7 @@ async def carry_run(held: HeldRun, flow_run_id: UUID) -> Mapping[str, Outcome]:
     polling = asyncio.create_task(waiting.poll(), name=f"poll of {held.id}")
     stopping = asyncio.create_task(held.stop.wait(), name=f"stop of {held.id}")
     try:
-        for task in compiler.order(spec):
+        for task in order:
             carrier = TaskCarrier(held, waiting, spec, task, given, flow_run_id)
             tasks[task.name] = asyncio.create_task(carry(carrier, task.dependencies), name=f"{held.id}/{task.name}")
         everything = asyncio.gather(*tasks.values(), return_exceptions=True)

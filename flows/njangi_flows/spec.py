@@ -17,6 +17,7 @@ from njangi_flows import checks
 from njangi_flows.checks import Outline, TaskOutline
 from njangi_flows.document import load, unfit
 from njangi_flows.model import (
+    LONGEST_DEADLINE,
     AggregateSpec,
     PythonSpec,
     RangeSpec,
@@ -28,10 +29,12 @@ from njangi_flows.model import (
     WorkflowSpec,
 )
 from njangi_flows.problems import InvalidSpecError, Problem, listed, nearest, pointer, reworded
-from njangi_flows.quantities import Tolerance
+from njangi_flows.quantities import Duration, Tolerance
 
 __all__ = [
+    "LONGEST_DEADLINE",
     "AggregateSpec",
+    "Duration",
     "InvalidSpecError",
     "Problem",
     "PythonSpec",
@@ -115,7 +118,7 @@ def _outline(spec: WorkflowSpec) -> Outline:
         TaskOutline(index, task.name, list(enumerate(task.dependencies)), task, set())
         for index, task in enumerate(spec.tasks)
     ]
-    return Outline(spec.inputs, spec.files, spec.parameters, tasks)
+    return Outline(spec.inputs, spec.files, spec.parameters, tasks, spec.cleanup)
 
 
 def _outline_of_broken(document: object, error: ValidationError) -> Outline:
@@ -139,6 +142,7 @@ def _outline_of_broken(document: object, error: ValidationError) -> Outline:
             _task_outline(index, task, broken_in_task[index])
             for index, task in enumerate(tasks if isinstance(tasks, list) else [])
         ],
+        cleanup=_unless("cleanup", broken, document, "") or None,
         broken=broken,
     )
 

@@ -82,8 +82,8 @@ class Waiting:
     async def _request(self) -> None:
         names = list(itertools.islice(self._waiting, MAX_NAMES))
         answer = await self._held.service.settled(self._held.lease, names, POLL_SECONDS)
-        if answer.cancel:
-            self._held.stop.set(Stop.CANCELLED)
+        self._held.heed(answer)
+        if self._held.stop.reason is not None:
             return
         for batch in answer.settled:
             future = self._waiting.get(batch.id)

@@ -124,7 +124,8 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         except (Abort, Pause) as signal_:
             log.info("Prefect ended a flow run", extra={"flow_run_id": str(flow_run.id), "reason": str(signal_)})
         finally:
-            del self._carried[flow_run.id]
+            if self._carried.get(flow_run.id) is stop:  # else it was taken up again meanwhile
+                del self._carried[flow_run.id]
         return NjangiWorkerResult(status_code=0, identifier=str(flow_run.id))
 
     async def _propose_submitting_state(self, flow_run: FlowRun) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from njangi_agent.protocol import AttemptError, Outcome, Report, Verdict
 
+from storage.runs import RunStatus
 from storage.stores import Stores
 from storage.subtask_models import Assignment, Leased, NewBatch, NewSubtask, TaskKey, VolunteerReport
 
@@ -14,12 +16,28 @@ MINUTE = timedelta(minutes=1)
 TASK = TaskKey(run_id="r1", workflow_id="w1", name="factor", priority=50, cpu=1.0, memory=1, storage=1)
 
 
+TOKEN = "the flow's"
+
+
+async def a_held_run(stores: Stores, now: datetime, *, task: TaskKey = TASK, **fields: Any) -> None:
+    """Write the run of the task unless it is there, held under TOKEN."""
+    document = {
+        "workflow_id": task.workflow_id,
+        "status": RunStatus.RUNNING,
+        "cancel_requested": False,
+        "hold": {"token": TOKEN, "holder": "flow", "until": now + MINUTE},
+        **fields,
+    }
+    await stores.database["runs"].update_one({"_id": task.run_id}, {"$setOnInsert": document}, upsert=True)
+
+
 async def queue(stores: Stores, count: int, now: datetime, *, batch_size: int = 100, task: TaskKey = TASK) -> None:
+    await a_held_run(stores, now, task=task)
     batches = [
         NewBatch(at // batch_size, [NewSubtask(i, f'{{"x":{i}}}') for i in range(at, min(count, at + batch_size))])
         for at in range(0, count, batch_size)
     ]
-    await stores.subtasks.put(task, batches, now=now)
+    await stores.subtasks.put(task, batches, token=TOKEN, now=now)
 
 
 async def lease(

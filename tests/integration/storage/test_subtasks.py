@@ -11,7 +11,7 @@ from storage.ledger import Turn
 from storage.stores import Stores
 from storage.subtask_models import MAX_LOSSES, SubtaskStatus
 from tests.conftest import NOON
-from tests.integration.storage.leasing import MINUTE, TASK, ended, lease, queue, report, returned
+from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, ended, lease, queue, report, returned
 
 BATCH = f"{TASK.task_id}/b0"
 
@@ -104,7 +104,7 @@ async def test_failed_subtasks_wait_for_the_next_try_of_their_batch(stores: Stor
     [failure] = await stores.subtasks.failures(BATCH)
     assert failure.error == {"type": "NonZeroExit", "message": "boom", "stderr": "stderr"}
     for _ in range(2):
-        await stores.subtasks.requeue(BATCH, try_=2, now=NOON)
+        await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=NOON)
     [again] = await lease(stores, "b", 5, NOON)
     assert again.subtask_id == bad.subtask_id and again.attempt == 2
 

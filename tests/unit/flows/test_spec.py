@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from njangi_flows import compile as compiler
 from njangi_flows.spec import (
     InvalidSpecError,
     Problem,
@@ -405,3 +406,37 @@ def test_run_parameters_are_the_defaults_and_what_was_given() -> None:
 def test_the_model_does_not_load_prefect() -> None:
     code = "import sys, njangi_flows.spec, njangi_flows.cli.app; sys.exit('prefect' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_clean_up_is_left_out_of_the_order_and_a_deadline_is_a_duration() -> None:
+    spec = parse(a_workflow(a_task("a"), a_task("tidy"), cleanup="tidy", deadline="6h"), files=FILES)
+    assert [task.name for task in compiler.order(spec)] == ["a"]
+    assert spec.deadline == 6 * 3600
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer", "told"),
+    [
+        pytest.param(
+            a_workflow(a_task("a"), a_task("tidy"), cleanup="tydy"), "/cleanup", "did you mean 'tidy'", id="no task"
+        ),
+        pytest.param(a_workflow(a_task("tidy"), cleanup="tidy"), "/cleanup", "besides", id="nothing else"),
+        pytest.param(
+            a_workflow(a_task("a"), a_task("tidy", dependencies=["a"]), cleanup="tidy"),
+            "/tasks/1/dependencies",
+            "cannot have any",
+            id="depends on a task",
+        ),
+        pytest.param(
+            a_workflow(a_task("a", dependencies=["tidy"]), a_task("tidy"), cleanup="tidy"),
+            "/tasks/0/dependencies/0",
+            "no task can depend on it",
+            id="a task depends on it",
+        ),
+        pytest.param(a_workflow(deadline=0), "/deadline", "more than 0", id="no time at all"),
+        pytest.param(a_workflow(deadline="soon"), "/deadline", "duration", id="no duration"),
+    ],
+)
+def test_what_is_wrong_with_a_clean_up_or_a_deadline_is_told(document: Any, pointer: str, told: str) -> None:
+    [problem] = problems(document)
+    assert problem.pointer == pointer and told in problem.detail

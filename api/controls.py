@@ -1,0 +1,182 @@
+"""Control runs: pause, resume, retry, reset, deadlines; and tell Prefect of it, again until it has heard.
+
+A change is written first, in one transaction. What follows, telling Prefect and setting tasks back, is done at once
+if all goes well and otherwise by `catch_up`, whoever runs that next.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from api.mirror import OURS, Mirror
+from api.prefect import Prefect, PrefectUnavailableError
+from coordinator.decisions.controls import LATER, telling
+from coordinator.decisions.reopening import Step, reset_steps, retry_steps
+from coordinator.dispatcher import Dispatcher
+from storage.errors import NoSpecError, NotFoundError, NothingToRetryError, RunUnderWayError, StorageUnavailableError
+from storage.ledger import Turn
+from storage.runs import ENDED, Run, Tell
+from storage.stores import Stores
+from storage.tasks import Task
+
+log = logging.getLogger(__name__)
+
+_MESSAGES = {
+    Tell.PAUSE: "paused",
+    Tell.RESUME: "resumed",
+    Tell.REOPEN: "begun again",
+}
+
+
+class Controls:
+    """Makes changes on behalf of `by`, a user's name."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        prefect: Prefect,
+        mirror: Mirror,
+        dispatcher: Dispatcher,
+        scheduled: Callable[[], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`scheduled` is called when Prefect has a flow run for the workers."""
+        self._stores = stores
+        self._prefect = prefect
+        self._mirror = mirror
+        self._dispatcher = dispatcher
+        self._scheduled = scheduled
+        self._clock = clock
+
+    async def pause(self, run_id: str, *, call_back: bool, by: str) -> Run:
+        """Stop lending the run's subtasks. Repeating is harmless."""
+        now = self._clock()
+        controls = self._stores.controls
+        await self._write(lambda turn: controls.pause(turn, run_id, call_back=call_back, by=by, now=now))
+        if call_back:
+            self._dispatcher.run_cancelled(run_id)
+        return await self._told(run_id)
+
+    async def resume(self, run_id: str, *, by: str) -> Run:
+        """Lend the run's subtasks again. Repeating is harmless."""
+        now = self._clock()
+        await self._write(lambda turn: self._stores.controls.resume(turn, run_id, by=by, now=now))
+        self._dispatcher.work_opened()
+        return await self._told(run_id)
+
+    async def pause_task(self, run_id: str, task: str, *, call_back: bool, by: str) -> Run:
+        """Stop lending one task's subtasks. Repeating is harmless."""
+        now = self._clock()
+        controls = self._stores.controls
+        await self._write(lambda turn: controls.pause_task(turn, run_id, task, call_back=call_back, by=by, now=now))
+        if call_back:
+            self._dispatcher.run_cancelled(run_id)
+        return await self._stores.runs.get(run_id)
+
+    async def resume_task(self, run_id: str, task: str, *, by: str) -> Run:
+        """Lend one task's subtasks again. Repeating is harmless."""
+        now = self._clock()
+        await self._write(lambda turn: self._stores.controls.resume_task(turn, run_id, task, by=by, now=now))
+        self._dispatcher.work_opened()
+        return await self._stores.runs.get(run_id)
+
+    async def retry_failed(self, run_id: str, tasks: Sequence[str], *, by: str) -> Run:
+        """Try again what failed in a run that has ended, in `tasks` alone if it names any; keep what was accepted."""
+        known = await self._ended(run_id)
+        if unknown := set(tasks) - {task.name for task in known}:
+            raise NotFoundError("task", f"{run_id}/{min(unknown)}")
+        steps = retry_steps({task.name: task.status for task in known}, tasks)
+        if not steps:
+            raise NothingToRetryError(run_id, tasks)
+        return await self._reopen(run_id, steps, by)
+
+    async def reset(self, run_id: str, task: str, *, by: str) -> Run:
+        """Do a task of a run that has ended, and all downstream of it, again from nothing."""
+        known = await self._ended(run_id)
+        if task not in {item.name for item in known}:
+            raise NotFoundError("task", f"{run_id}/{task}")
+        dependencies = {item.name: item.dependencies for item in known}
+        return await self._reopen(run_id, reset_steps(task, dependencies, {t.name: t.status for t in known}), by)
+
+    async def _ended(self, run_id: str) -> list[Task]:
+        """Return the tasks of a run that may be begun again, without its clean-up. Raises RunUnderWayError."""
+        run = await self._stores.runs.get(run_id)
+        if run.status not in ENDED:
+            raise RunUnderWayError(run_id)
+        if not run.spec:
+            raise NoSpecError(run_id)
+        clean_up = run.clean_up.task if run.clean_up else None
+        return [task for task in await self._stores.tasks.of_run(run_id) if task.name != clean_up]
+
+    async def _reopen(self, run_id: str, steps: dict[str, Step], by: str) -> Run:
+        now = self._clock()
+        if (clean_up := (await self._stores.runs.get(run_id)).clean_up) is not None:
+            steps |= {clean_up.task: Step.RESET}  # another cancellation runs it again
+        await self._write(lambda turn: self._stores.controls.reopen(turn, run_id, steps, by=by, now=now))
+        return await self._told(run_id)
+
+    async def _write(self, work: Callable[[Turn], Awaitable[None]]) -> None:
+        await self._stores.ledger.write(work)
+
+    # What follows a change
+
+    async def catch_up(self) -> None:
+        """Finish what changes have left to do. Raises PrefectUnavailableError while Prefect is away."""
+        for run in await self._stores.controls.untold(now=self._clock()):
+            await self._follow_up(run)
+
+    async def miss_deadlines(self) -> None:
+        """End the runs whose deadline has passed."""
+        now = self._clock()
+        for run_id in await self._stores.controls.overdue(now=now):
+            log.warning("run %s has missed its deadline", run_id)
+            await self._stores.controls.miss_deadline(run_id, now=now)
+            self._dispatcher.run_cancelled(run_id)
+
+    async def _told(self, run_id: str) -> Run:
+        """Follow up a change at once if that can be done now, and return the run."""
+        run = await self._stores.runs.get(run_id)
+        try:
+            await self._follow_up(run)
+        except (PrefectUnavailableError, StorageUnavailableError) as error:
+            log.warning("run %s waits for Prefect to hear of a change: %s", run_id, error)
+        return await self._stores.runs.get(run_id)
+
+    async def _follow_up(self, run: Run) -> None:
+        if run.reopening:
+            await self._stores.controls.set_back(run.id, now=self._clock())
+            self._dispatcher.work_opened()
+        if run.prefect_flow_run_id is None:
+            return
+        states = await self._prefect.flow_run_states([run.prefect_flow_run_id])
+        if not states:
+            return
+        state = states[0]
+        await self._mirror.take(state)  # what it asks for comes first
+        run = await self._stores.runs.get(run.id)
+        now = self._clock()
+        held = run.held(now)
+        tell = run.to_tell or (Tell.PAUSE if run.paused and run.told_held and not held else None)
+        if tell is None:
+            return
+        move = telling(tell, state.type, held)
+        if move is LATER:
+            return
+        if move is not None:
+            message = OURS + (_MESSAGES.get(tell) or run.error or "failed")
+            set_ = await self._prefect.set_state(
+                state.flow_run_id,
+                move.type,
+                message,
+                name=move.name,
+                force=move.force,
+                reschedule=move.type == "PAUSED" and not held,
+            )
+            if set_ is None:
+                return  # it has moved on meanwhile: look again
+            state = set_
+            if state.type == "SCHEDULED":
+                self._scheduled()
+        await self._stores.controls.told(run, state, held=held, now=now)

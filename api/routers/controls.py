@@ -1,0 +1,113 @@
+"""Control runs that are there: pause, resume, cancel all, retry, reset, run again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.dependencies import App, Submitter
+from api.routers.runs import RunView, view
+from api.submission import rerun as submit_again
+
+router = APIRouter(prefix="/v1/runs", tags=["controls"])
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Pause(_Body):
+    """`call_back`: give up the attempts under way instead of letting them finish."""
+
+    call_back: bool = False
+
+
+class Owner(_Body):
+    owner: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class PauseAll(Owner):
+    call_back: bool = False
+
+
+class Retry(_Body):
+    """`tasks`: only these; all that failed when it is empty."""
+
+    tasks: Annotated[list[str], Field(max_length=1000)] = Field(default_factory=list)
+
+
+class Reset(_Body):
+    task: str
+
+
+class Rerun(_Body):
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+@router.post(":pause", status_code=202)
+async def pause_all(body: PauseAll, app: App, caller: Submitter) -> dict[str, list[str]]:
+    """Pause every run of an owner that has not ended."""
+    ids = await app.stores.controls.of_owner(body.owner)
+    done = await app.each(ids, lambda id_: app.controls.pause(id_, call_back=body.call_back, by=caller.name))
+    return {"runs": done}
+
+
+@router.post(":resume", status_code=202)
+async def resume_all(body: Owner, app: App, caller: Submitter) -> dict[str, list[str]]:
+    """Resume every paused run of an owner."""
+    ids = await app.stores.controls.of_owner(body.owner)
+    return {"runs": await app.each(ids, lambda id_: app.controls.resume(id_, by=caller.name))}
+
+
+@router.post(":cancel", status_code=202)
+async def cancel_all(body: Owner, app: App, caller: Submitter) -> dict[str, list[str]]:
+    """Cancel every run of an owner that has not ended."""
+    ids = await app.stores.controls.of_owner(body.owner)
+    return {"runs": await app.each(ids, lambda id_: app.cancel_run(id_, caller.name))}
+
+
+@router.post("/{run_id}:pause", status_code=202)
+async def pause(run_id: str, app: App, caller: Submitter, body: Annotated[Pause, Body()] = Pause()) -> RunView:
+    """Stop lending the run's subtasks; attempts under way may finish, or are called back."""
+    return await view(app, await app.controls.pause(run_id, call_back=body.call_back, by=caller.name))
+
+
+@router.post("/{run_id}:resume", status_code=202)
+async def resume(run_id: str, app: App, caller: Submitter) -> RunView:
+    """Lend the run's subtasks again."""
+    return await view(app, await app.controls.resume(run_id, by=caller.name))
+
+
+@router.post("/{run_id}/tasks/{task}:pause", status_code=202)
+async def pause_task(
+    run_id: str, task: str, app: App, caller: Submitter, body: Annotated[Pause, Body()] = Pause()
+) -> RunView:
+    """Stop lending one task's subtasks; the rest of the run goes on."""
+    return await view(app, await app.controls.pause_task(run_id, task, call_back=body.call_back, by=caller.name))
+
+
+@router.post("/{run_id}/tasks/{task}:resume", status_code=202)
+async def resume_task(run_id: str, task: str, app: App, caller: Submitter) -> RunView:
+    """Lend one task's subtasks again."""
+    return await view(app, await app.controls.resume_task(run_id, task, by=caller.name))
+
+
+@router.post("/{run_id}:retry-failed", status_code=202)
+async def retry_failed(run_id: str, app: App, caller: Submitter, body: Annotated[Retry, Body()] = Retry()) -> RunView:
+    """Begin a run that has ended again, with what failed alone. 409 while it is under way."""
+    return await view(app, await app.controls.retry_failed(run_id, body.tasks, by=caller.name))
+
+
+@router.post("/{run_id}:reset", status_code=202)
+async def reset(run_id: str, body: Reset, app: App, caller: Submitter) -> RunView:
+    """Begin a run that has ended again at a task: it and all downstream of it from nothing. 409 while under way."""
+    return await view(app, await app.controls.reset(run_id, body.task, by=caller.name))
+
+
+@router.post("/{run_id}:rerun", status_code=201)
+async def rerun(run_id: str, app: App, caller: Submitter, body: Annotated[Rerun, Body()] = Rerun()) -> RunView:
+    """Start a new run like this one: same version of spec and files, its parameters with those given on top."""
+    run = await app.stores.runs.get(run_id)
+    return await view(app, await submit_again(app, run, body.parameters, owner=caller.name))

@@ -1,0 +1,41 @@
+"""Decide which tasks of a run that has ended are set back when it is begun again, and how far."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Mapping, Sequence
+
+
+class Step(enum.StrEnum):
+    """How a task is set back: RETRY keeps what was accepted, RESET nothing."""
+
+    RETRY = "retry"
+    RESET = "reset"
+
+
+def retry_steps(statuses: Mapping[str, str], wanted: Collection[str] = ()) -> dict[str, Step]:
+    """Return the steps that try again what failed, of `wanted` alone if it names any.
+
+    What was skipped or cancelled because of it goes along. Empty when nothing of what is wanted failed.
+    """
+    stopped = [name for name, status in statuses.items() if status in ("CANCELLED", "SKIPPED")]
+    failed = [name for name, status in statuses.items() if status == "FAILED"]
+    chosen = [name for name in failed if not wanted or name in wanted]
+    if wanted and not set(wanted) <= {*failed, *stopped}:
+        return {}
+    return dict.fromkeys([*chosen, *stopped], Step.RETRY)
+
+
+def downstream(task: str, dependencies: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return the task and all that depend on it, directly or not."""
+    found = {task}
+    while more := {name for name, upstream in dependencies.items() if name not in found and found & {*upstream}}:
+        found |= more
+    return found
+
+
+def reset_steps(task: str, dependencies: Mapping[str, Sequence[str]], statuses: Mapping[str, str]) -> dict[str, Step]:
+    """Return the steps that do a task and all downstream of it from nothing; what else failed is tried again."""
+    redone = downstream(task, dependencies)
+    others = {name: status for name, status in statuses.items() if name not in redone}
+    return {**dict.fromkeys(sorted(redone), Step.RESET), **retry_steps(others)}

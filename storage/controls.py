@@ -1,0 +1,273 @@
+"""What holds a run back, ends it or sets it going again: each is one transaction over the run and its batches.
+
+Our record is written first and says in `to_tell` what Prefect must hear; who tells it says so with `told`. Between
+the two anything may die: whoever looks for `untold` runs next finishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from storage.database import Database, Document, unavailable_is_ours
+from storage.errors import NotFoundError, RunCancelledError, RunEndedError, RunUnderWayError
+from storage.ledger import Ledger, Turn
+from storage.lending import LendingStore
+from storage.runs import ENDED, FlowRunState, Run, RunStatus, RunStore, Tell, as_run, told_of
+from storage.subtasks import SubtaskStore, lends
+from storage.tasks import TaskStatus, TaskStore
+
+_LAST_OF_TASKS = {
+    RunStatus.COMPLETED: TaskStatus.COMPLETED,
+    RunStatus.FAILED: TaskStatus.SKIPPED,
+    RunStatus.CANCELLED: TaskStatus.CANCELLED,
+}
+_GOES_ON = {"status": {"$nin": list(ENDED)}}
+
+
+class ControlStore:
+    """Methods that take a turn are part of the caller's transaction."""
+
+    def __init__(
+        self, database: Database, ledger: Ledger, runs: RunStore, tasks: TaskStore, subtasks: SubtaskStore
+    ) -> None:
+        self._runs = database["runs"]
+        self._tasks = database["tasks"]
+        self._ledger = ledger
+        self._run_store = runs
+        self._task_store = tasks
+        self._subtasks = subtasks
+        self._lending = LendingStore(database)
+
+    async def prepare(self) -> None:
+        await self._runs.create_index("to_tell", partialFilterExpression={"to_tell": {"$type": "string"}})
+        await self._runs.create_index("deadline", partialFilterExpression={"deadline": {"$type": "date"}})
+        await self._runs.create_index("paused", partialFilterExpression={"paused": True})
+        await self._runs.create_index([("owner", 1), ("status", 1)])
+
+    # Pause and resume
+
+    async def pause(self, turn: Turn, run_id: str, *, call_back: bool = False, by: str, now: datetime) -> None:
+        """Lend nothing of the run; repeating is harmless. With `call_back` attempts under way are given up.
+
+        Raises NotFoundError, RunEndedError, RunCancelledError.
+        """
+        run = await self._going_on(turn, run_id)
+        if not run.get("paused"):
+            change = {"paused": True, "status": RunStatus.PAUSED, "to_tell": _after(run, Tell.PAUSE), "told_held": None}
+            await self._change(turn, run, change, now)
+            await self._lending.stop(turn, run_id)
+            turn.tell("run.paused", now, run_id=run_id, by=by, **told_of(run))
+        if call_back:
+            await self._lending.call_back(turn, run_id, now=now)
+
+    async def resume(self, turn: Turn, run_id: str, *, by: str, now: datetime) -> None:
+        """Lend the run's subtasks again, but for its paused tasks; repeating is harmless. Raises as `pause`."""
+        run = await self._going_on(turn, run_id)
+        if not run.get("paused"):
+            return
+        status = RunStatus.RUNNING if as_run(run).held(now) else RunStatus.SUBMITTED
+        change = {"paused": False, "status": status, "to_tell": _after(run, Tell.RESUME), "told_held": None}
+        await self._change(turn, run, change, now)
+        await self._lending.start(turn, run_id, but=run.get("paused_tasks", ()), now=now)
+        turn.tell("run.resumed", now, run_id=run_id, by=by, status=status)
+
+    async def pause_task(
+        self, turn: Turn, run_id: str, task: str, *, call_back: bool = False, by: str, now: datetime
+    ) -> None:
+        """Lend nothing of one task of the run; repeating is harmless. Raises as `pause`."""
+        run = await self._going_on(turn, run_id, task)
+        if task not in run.get("paused_tasks", ()):
+            await self._change(turn, run, {"paused_tasks": [*run.get("paused_tasks", ()), task]}, now)
+            await self._lending.stop(turn, run_id, task)
+            turn.tell("task.paused", now, run_id=run_id, task=task, by=by)
+        if call_back:
+            await self._lending.call_back(turn, run_id, task, now=now)
+
+    async def resume_task(self, turn: Turn, run_id: str, task: str, *, by: str, now: datetime) -> None:
+        """Lend one task again, unless its run is paused; repeating is harmless. Raises as `pause`."""
+        run = await self._going_on(turn, run_id, task)
+        if task not in run.get("paused_tasks", ()):
+            return
+        await self._change(turn, run, {"paused_tasks": [name for name in run["paused_tasks"] if name != task]}, now)
+        if not run.get("paused"):
+            await self._lending.start(turn, run_id, task, now=now)
+        turn.tell("task.resumed", now, run_id=run_id, task=task, by=by)
+
+    async def of_owner(self, owner: str) -> list[str]:
+        """Return the ids of an owner's runs that have not ended."""
+        with unavailable_is_ours():
+            return [run["_id"] async for run in self._runs.find({"owner": owner, **_GOES_ON}, {"_id": 1})]
+
+    async def _going_on(self, turn: Turn, run_id: str, task: str | None = None) -> Document:
+        """Return a run that may be held back. What follows must write to it, or have nothing to do."""
+        run = await self._runs.find_one({"_id": run_id}, session=turn.session)
+        if run is None:
+            raise NotFoundError("run", run_id)
+        if run["status"] in ENDED:
+            raise RunEndedError(run_id)
+        if run["cancel_requested"]:
+            raise RunCancelledError(run_id)
+        if task is not None:
+            known = {"_id": f"{run_id}/{task}", "is_subtask": False}
+            if await self._tasks.find_one(known, {"_id": 1}, session=turn.session) is None:
+                raise NotFoundError("task", f"{run_id}/{task}")
+        return run
+
+    async def _change(self, turn: Turn, run: Document, change: Document, now: datetime) -> None:
+        await self._runs.update_one(
+            {"_id": run["_id"]}, {"$set": {**change, "updated_at": now}, "$inc": {"change": 1}}, session=turn.session
+        )
+        if "status" in change:
+            await self._run_store.show(turn, {**run, **change}, now=now)
+
+    # What Prefect must hear
+
+    async def untold(self, *, now: datetime, limit: int = 100) -> list[Run]:
+        """Return runs that Prefect must be told of, or whose tasks wait to be set back.
+
+        Also those paused runs whose flow is gone since: resuming them is another state of Prefect's.
+        """
+        gone = [{"hold": None}, {"hold.until": {"$lt": now}}]
+        query: Document = {
+            "prefect_flow_run_id": {"$exists": True},
+            "$or": [
+                {"to_tell": {"$type": "string"}},
+                {"paused": True, "told_held": True, "$or": gone},
+            ],
+        }
+        with unavailable_is_ours():
+            return [as_run(run) async for run in self._runs.find(query).limit(limit)]
+
+    async def tell_again(self, turn: Turn, run_id: str, tell: Tell, *, now: datetime) -> None:
+        """Have Prefect told: its state is not what the run's is."""
+        await self._runs.update_one(
+            {"_id": run_id},
+            {"$set": {"to_tell": tell, "told_held": None, "updated_at": now}, "$inc": {"change": 1}},
+            session=turn.session,
+        )
+
+    async def told(self, run: Run, state: FlowRunState, *, held: bool, now: datetime) -> None:
+        """Note that Prefect is in `state` as told, unless the run has changed since it was read.
+
+        `held` says whether a flow held the run then. Prefect's earlier states are none of the run's any more.
+        """
+        pausing = run.to_tell is Tell.REOPEN and run.paused
+        change: Document = {
+            "to_tell": Tell.PAUSE if pausing else None,
+            "told_held": held if run.paused and not pausing else None,
+            "prefect_state": {"type": state.type, "at": state.at},
+            "updated_at": now,
+        }
+        with unavailable_is_ours():
+            await self._runs.update_one({"_id": run.id, "change": run.change}, {"$set": change})
+
+    # Ends
+
+    async def close(self, turn: Turn, run: Run, *, now: datetime) -> None:
+        """Leave nothing open in a run that has ended."""
+        await self._subtasks.cancel(turn, run.id, now=now)
+        if run.clean_up is not None and run.status is not RunStatus.CANCELLED:
+            await self._task_store.end(turn, run.id, TaskStatus.SKIPPED, now=now, name=run.clean_up.task)
+        await self._task_store.end(turn, run.id, _LAST_OF_TASKS[run.status], now=now)
+
+    async def overdue(self, *, now: datetime, limit: int = 100) -> list[str]:
+        """Return runs that go on past their deadline. One that is cancelled ends by that."""
+        query = {**_GOES_ON, "deadline": {"$lt": now}, "cancel_requested": False}
+        with unavailable_is_ours():
+            return [run["_id"] async for run in self._runs.find(query, {"_id": 1}).limit(limit)]
+
+    async def miss_deadline(self, run_id: str, *, now: datetime) -> None:
+        """End a run that goes on past its deadline; its flow is fenced off. Otherwise nothing changes."""
+
+        async def end(turn: Turn) -> None:
+            late = {"_id": run_id, **_GOES_ON, "deadline": {"$lt": now}, "cancel_requested": False}
+            run = await self._runs.find_one(late, session=turn.session)
+            if run is None:
+                return
+            error = f"the run did not end before its deadline, {run['deadline'].isoformat(timespec='seconds')}"
+            change: Document = {
+                "status": RunStatus.FAILED,
+                "error": error,
+                "ended_at": now,
+                "hold": None,
+                "paused": False,
+                "to_tell": Tell.FAIL,
+                "told_held": None,
+                "reopening": [],
+            }
+            await self._change(turn, run, change, now)
+            turn.tell("run.failed", now, run_id=run_id, **told_of({**run, **change}))
+            await self.close(turn, as_run({**run, **change}), now=now)
+
+        await self._ledger.write(end)
+
+    # New attempts
+
+    async def reopen(self, turn: Turn, run_id: str, steps: Mapping[str, str], *, by: str, now: datetime) -> None:
+        """Begin a new attempt of a run that has ended: its tasks are set back one by one after this.
+
+        `steps` says for each task how: "retry" keeps what was accepted, "reset" nothing. Raises RunUnderWayError.
+        """
+        run = await self._runs.find_one({"_id": run_id}, session=turn.session)
+        if run is None:
+            raise NotFoundError("run", run_id)
+        if run["status"] not in ENDED:
+            raise RunUnderWayError(run_id)
+        seconds = run.get("deadline_seconds")
+        change: Document = {
+            "status": RunStatus.SUBMITTED,
+            "error": None,
+            "ended_at": None,
+            "cancel_requested": False,
+            "hold": None,
+            "paused": False,
+            "paused_tasks": [],
+            "to_tell": Tell.REOPEN,
+            "told_held": None,
+            "recoveries": 0,
+            "deadline": now + timedelta(seconds=seconds) if seconds else None,
+            "reopening": [{"task": task, "how": how} for task, how in steps.items()],
+            "generation": run.get("generation", 0) + ("reset" in steps.values()),
+        }
+        if run.get("clean_up"):
+            change["clean_up"] = {"task": run["clean_up"]["task"], "done": False, "skipped": False}
+        await self._change(turn, run, change, now)
+        turn.tell("run.reopened", now, run_id=run_id, by=by, tasks=sorted(steps))
+
+    async def set_back(self, run_id: str, *, now: datetime) -> None:
+        """Set the tasks of a reopened run back, each in one transaction; what was cut off goes on where it was."""
+
+        async def next_task(turn: Turn) -> bool:
+            run = await self._runs.find_one({"_id": run_id}, session=turn.session)
+            if run is None or not run.get("reopening"):
+                return False
+            step = run["reopening"][0]
+            await self._set_task_back(turn, run, step["task"], step["how"], now)
+            await self._runs.update_one(
+                {"_id": run_id}, {"$pull": {"reopening": {"task": step["task"]}}}, session=turn.session
+            )
+            return True
+
+        while await self._ledger.write(next_task):
+            pass
+
+    async def _set_task_back(self, turn: Turn, run: Document, task: str, how: str, now: datetime) -> None:
+        run_id = run["_id"]
+        nothing = {"results": "", "blob": "", "error": ""}
+        if how == "reset":
+            await self._lending.forget(turn, run_id, task)
+            nothing |= {"definition": "", "plan": ""}
+        else:
+            await self._lending.retry(turn, run_id, task, lending=lends(run, task), now=now)
+        await self._tasks.update_one(
+            {"_id": f"{run_id}/{task}", "is_subtask": False},
+            {"$set": {"status": TaskStatus.PENDING, "progress": 0.0, "updated_at": now}, "$unset": nothing},
+            session=turn.session,
+        )
+        turn.tell(f"task.{'reset' if how == 'reset' else 'retried'}", now, run_id=run_id, task=task)
+
+
+def _after(run: Document, tell: Tell) -> Tell:
+    """Return what Prefect must be told after a change; that the run begins again stays the first thing to tell."""
+    return Tell.REOPEN if run.get("to_tell") == Tell.REOPEN else tell

@@ -1,0 +1,459 @@
+"""Pausing, ending and beginning runs again, against a real MongoDB: what holds between any two writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from njangi_agent.protocol import Outcome, Verdict
+
+from storage.errors import (
+    NotFoundError,
+    RunEndedError,
+    RunHeldError,
+    RunLeaseLostError,
+    RunUnderWayError,
+    StorageUnavailableError,
+)
+from storage.ledger import Turn
+from storage.runs import FlowRunState, NewRun, Run, RunStatus, Tell
+from storage.stores import Stores
+from storage.subtask_models import MAX_LOSSES, NewBatch, NewSubtask, SubtaskStatus, TaskKey
+from storage.tasks import NewTask, TaskChange, TaskStatus
+from tests.conftest import NOON
+from tests.integration.storage.leasing import MINUTE, ended, lease, report, returned
+
+FLOW_RUN = "fr1"
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class Held:
+    """A run that a flow holds, and short ways to say what happens to it."""
+
+    stores: Stores
+    run: Run
+    token: str
+
+    def key(self, task: str = "a") -> TaskKey:
+        return TaskKey(self.run.id, self.run.workflow_id, task, priority=50, cpu=1.0, memory=1, storage=1)
+
+    async def put(self, *batches: int, task: str = "a", size: int = 2, stores: Stores | None = None) -> None:
+        made = [NewBatch(at, [NewSubtask(i) for i in range(at * size, (at + 1) * size)]) for at in batches]
+        await (stores or self.stores).subtasks.put(self.key(task), made, token=self.token, now=NOON)
+
+    async def control(self, name: str, *arguments: Any, stores: Stores | None = None, **named: Any) -> None:
+        chosen = stores or self.stores
+        named = {"by": "ada", "now": NOON} | named
+        method: Callable[..., Awaitable[None]] = getattr(chosen.controls, name)
+        await chosen.ledger.write(lambda turn: method(turn, self.run.id, *arguments, **named))
+
+    async def now(self) -> Run:
+        return await self.stores.runs.get(self.run.id)
+
+    async def prefect(self, type_: str, at: datetime, status: RunStatus) -> Run | None:
+        state = FlowRunState(FLOW_RUN, type_, type_.title(), "as Prefect says", at)
+
+        async def take(turn: Turn) -> Run | None:
+            run = await self.stores.runs.follow(turn, state, status, now=at)
+            if run is not None and run.ended_at is not None:
+                await self.stores.controls.close(turn, run, now=at)
+            return run
+
+        return await self.stores.ledger.write(take)
+
+    async def tasks(self) -> dict[str, str]:
+        return {task.name: task.status.value for task in await self.stores.tasks.of_run(self.run.id)}
+
+    async def statuses(self, task: str = "a") -> list[str]:
+        page = await self.stores.subtasks.page(f"{self.run.id}/{task}", after=-1, limit=100)
+        return [item.status.value for item in page]
+
+    async def change(self, task: str, status: TaskStatus, **fields: Any) -> None:
+        await self.stores.tasks.change(self.run.id, self.token, task, TaskChange(status, **fields), now=NOON)
+
+
+async def a_run(stores: Stores, *tasks: NewTask, **fields: Any) -> Held:
+    given = tasks or (a_task("a"), a_task("b", "a"))
+    new = NewRun("w1", "w", 1, "ada", 50, {"name": "w"}, {}, {}, **fields)
+    documents = [stores.tasks.pending("w1", task, now=NOON) for task in given]
+    run = await stores.runs.add(new, documents, now=NOON)
+    await stores.runs.set_flow_run(run.id, FLOW_RUN, now=NOON)
+    held, token = await stores.runs.hold(run.id, "worker", now=NOON)
+    return Held(stores, held, token)
+
+
+def a_task(name: str, *dependencies: str) -> NewTask:
+    return NewTask(name, ["true"], {}, dependencies, {"cpu": 1, "memory": 1, "storage": 1})
+
+
+async def failed_run(stores: Stores) -> Held:
+    """A run whose task `a` has one accepted and one failed subtask, and which has ended by that."""
+    held = await a_run(stores)
+    await held.put(0)
+    good, bad = await lease(stores, "v", 2, NOON, task=held.key())
+    await report(stores, [returned(good, '"kept"'), ended(bad, Outcome.FAILED)], NOON)
+    await held.change("a", TaskStatus.FAILED, error="one failed", plan={"subtasks": 2})
+    await held.change("b", TaskStatus.SKIPPED)
+    await stores.runs.release(held.run.id, held.token, "one failed", now=NOON)
+    assert (await held.prefect("FAILED", NOON + SECOND, RunStatus.FAILED)) is not None
+    return held
+
+
+async def test_a_paused_run_is_neither_offered_nor_lent_until_it_is_resumed(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0)
+    await held.control("pause")
+    await held.control("pause")
+    assert await stores.subtasks.open_batches(10) == []
+    assert await lease(stores, "v", 2, NOON, task=held.key()) == [], "a replica that remembers the batch gets nothing"
+    assert (await held.now()).status is RunStatus.PAUSED
+    await held.put(1)
+    assert await stores.subtasks.open_batches(10) == [], "what a paused run puts waits too"
+    await held.control("resume")
+    await held.control("resume")
+    assert len(await stores.subtasks.open_batches(10)) == 2
+    assert len(await lease(stores, "v", 2, NOON, task=held.key())) == 2
+    assert (await held.now()).status is RunStatus.RUNNING
+    types = [event.type for event in await stores.ledger.events(run_id=held.run.id)]
+    assert (types.count("run.paused"), types.count("run.resumed")) == (1, 1)
+
+
+async def test_attempts_under_way_finish_while_the_run_is_paused(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0)
+    [mine] = await lease(stores, "v", 1, NOON, task=held.key())
+    await held.control("pause")
+    assert await report(stores, [returned(mine)], NOON) == [Verdict.ACCEPTED]
+    assert sorted(await held.statuses()) == ["COMPLETED", "QUEUED"]
+
+
+async def test_attempts_that_are_called_back_are_no_loss_and_their_reports_stale(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0)
+    for turn in range(MAX_LOSSES + 1):
+        [mine] = await lease(stores, f"v{turn}", 1, NOON, task=held.key())
+        await held.control("pause", call_back=True)
+        assert await report(stores, [returned(mine)], NOON) == [Verdict.STALE]
+        assert await held.statuses() == ["QUEUED", "QUEUED"]
+        await held.control("resume")
+    counts = (await stores.subtasks.counts(held.run.id))["a"]
+    assert (counts["queued"], counts["leased"]) == (2, 0)
+    outcomes = {
+        attempt.outcome
+        for item in await stores.subtasks.page(held.key().task_id, after=-1, limit=10)
+        for attempt in item.attempts
+    }
+    assert outcomes == {"HANDED_BACK"}
+
+
+async def test_no_batch_slips_through_a_pause_that_commits_meanwhile(stores: Stores) -> None:
+    held = await a_run(stores)
+    others = [Stores(stores.database) for _ in range(3)]  # ledgers of their own: like other replicas
+    for turn in range(15):
+        await asyncio.gather(
+            held.put(3 * turn, stores=others[0]),
+            held.control("pause", stores=others[1]),
+            held.put(3 * turn + 1, 3 * turn + 2, stores=others[2]),
+        )
+        assert await stores.subtasks.open_batches(100) == []
+        await asyncio.gather(held.control("resume", stores=others[1]), held.put(1000 + turn, stores=others[0]))
+        assert len(await stores.subtasks.open_batches(100)) == 4 * (turn + 1), "nor is one forgotten by a resumption"
+
+
+async def test_nothing_is_lent_from_a_pause_on_that_commits_while_others_lease(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0, size=60)
+    others = [Stores(stores.database) for _ in range(3)]
+
+    async def take(own: Stores, name: str) -> int:
+        taken = 0
+        while got := await lease(own, name, 3, NOON, task=held.key()):
+            taken += len(got)
+        return taken
+
+    taking = asyncio.gather(*(take(own, f"v{at}") for at, own in enumerate(others)))
+    await held.control("pause")
+    leased = (await held.statuses()).count("LEASED")
+    assert sum(await taking) == leased
+
+
+async def test_a_flow_that_lost_the_run_cannot_put_nor_requeue(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0)
+    later = NOON + MINUTE
+    await stores.runs.hold(held.run.id, "another", now=later)
+    with pytest.raises(RunLeaseLostError):
+        await held.put(1)
+    with pytest.raises(RunLeaseLostError):
+        await stores.subtasks.requeue(f"{held.run.id}/a/b0", try_=2, token=held.token, now=later)
+    assert set((await stores.subtasks.counts(held.run.id))["a"].items()) >= {("total", 2), ("queued", 2)}
+
+
+async def test_a_paused_task_waits_and_the_others_go_on(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0)
+    await held.put(0, task="b")
+    await held.control("pause_task", "a")
+    await held.put(1)
+    assert {batch.task_id for batch in await stores.subtasks.open_batches(10)} == {f"{held.run.id}/b"}
+    await held.control("pause")
+    await held.control("resume")
+    assert {batch.task_id for batch in await stores.subtasks.open_batches(10)} == {f"{held.run.id}/b"}
+    await held.control("pause")
+    await held.control("resume_task", "a")
+    assert await stores.subtasks.open_batches(10) == []
+    await held.control("resume")
+    assert len(await stores.subtasks.open_batches(10)) == 3
+    with pytest.raises(NotFoundError):
+        await held.control("pause_task", "c")
+
+
+async def test_what_is_requeued_in_a_paused_run_waits(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0, size=1)
+    [mine] = await lease(stores, "v", 1, NOON, task=held.key())
+    await report(stores, [ended(mine, Outcome.FAILED)], NOON)
+    await held.control("pause")
+    await stores.subtasks.requeue(f"{held.run.id}/a/b0", try_=2, token=held.token, now=NOON)
+    assert await lease(stores, "v", 1, NOON, task=held.key()) == []
+    await held.control("resume")
+    assert len(await lease(stores, "v", 1, NOON, task=held.key())) == 1
+
+
+async def test_a_paused_run_stays_paused_whatever_prefect_says_until_it_ends(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.control("pause")
+    for at, type_ in enumerate(["PENDING", "RUNNING", "PAUSED"], start=1):
+        status = {"PENDING": RunStatus.SUBMITTED, "RUNNING": RunStatus.RUNNING, "PAUSED": RunStatus.PAUSED}[type_]
+        await held.prefect(type_, NOON + at * SECOND, status)
+        assert (await held.now()).status is RunStatus.PAUSED
+    await held.prefect("COMPLETED", NOON + 9 * SECOND, RunStatus.COMPLETED)
+    run = await held.now()
+    assert (run.status, run.paused, run.to_tell) == (RunStatus.COMPLETED, False, None)
+    with pytest.raises(RunEndedError):
+        await held.control("pause")
+
+
+async def test_prefect_is_told_of_the_last_change_even_if_an_earlier_telling_ends_late(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.control("pause")
+    [pausing] = await stores.controls.untold(now=NOON)
+    await held.control("resume")
+    paused = FlowRunState(FLOW_RUN, "PAUSED", "Paused", "", NOON + SECOND)
+    await stores.controls.told(pausing, paused, held=True, now=NOON)
+    [resuming] = await stores.controls.untold(now=NOON)
+    assert resuming.to_tell is Tell.RESUME
+    await stores.controls.told(resuming, paused, held=True, now=NOON)
+    assert await stores.controls.untold(now=NOON) == []
+
+
+async def test_a_pause_is_told_again_when_the_flow_that_held_the_run_is_gone(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.control("pause")
+    [run] = await stores.controls.untold(now=NOON)
+    state = FlowRunState(FLOW_RUN, "PAUSED", "Paused", "", NOON)
+    await stores.controls.told(run, state, held=True, now=NOON)
+    assert await stores.controls.untold(now=NOON) == []
+    [run] = await stores.controls.untold(now=NOON + MINUTE)
+    await stores.controls.told(run, state, held=False, now=NOON + MINUTE)
+    assert await stores.controls.untold(now=NOON + MINUTE) == []
+    assert not await stores.runs.claim_orphan(run, now=NOON + MINUTE), "it waits for its resumption"
+    await stores.runs.hold(run.id, "another", now=NOON + MINUTE)
+    [run] = await stores.controls.untold(now=NOON + MINUTE)
+    assert run.to_tell is Tell.PAUSE, "taking it up made Prefect show it as running"
+
+
+async def test_retrying_keeps_what_was_accepted_and_queues_what_failed(stores: Stores) -> None:
+    held = await failed_run(stores)
+    assert await held.tasks() == {"a": "FAILED", "b": "SKIPPED"}
+    await held.control("reopen", {"a": "retry", "b": "retry"})
+    run = await held.now()
+    assert (run.status, run.error, run.ended_at, run.reopening) == (RunStatus.SUBMITTED, None, None, True)
+    with pytest.raises(RunHeldError):
+        await stores.runs.hold(run.id, "worker", now=NOON)
+    await stores.controls.set_back(run.id, now=NOON)
+    assert await held.tasks() == {"a": "PENDING", "b": "PENDING"}
+    [accepted] = await stores.subtasks.page(f"{run.id}/a", after=-1, limit=5, status=SubtaskStatus.COMPLETED)
+    assert accepted.result == '"kept"'
+    [again] = await lease(stores, "v", 5, NOON, task=held.key())
+    assert again.subtask_id != accepted.id
+    await report(stores, [ended(again, Outcome.FAILED)], NOON)
+    [batch] = await stores.subtasks.settled([f"{run.id}/a/b0"])
+    assert (batch.completed, batch.failed, batch.tries) == (1, 1, 1), "its tries begin anew"
+    _, token = await stores.runs.hold(run.id, "worker", now=NOON)
+    assert token != held.token
+
+
+async def test_a_run_under_way_is_not_begun_again(stores: Stores) -> None:
+    held = await a_run(stores)
+    with pytest.raises(RunUnderWayError):
+        await held.control("reopen", {"a": "retry"})
+    failed = await failed_run_beside(stores, held)
+    await failed.control("reopen", {"a": "retry"})
+    with pytest.raises(RunUnderWayError):
+        await failed.control("reopen", {"a": "retry"})
+
+
+async def failed_run_beside(stores: Stores, other: Held) -> Held:
+    await stores.database["runs"].update_one({"_id": other.run.id}, {"$set": {"prefect_flow_run_id": "other"}})
+    return await failed_run(stores)
+
+
+async def test_late_states_of_the_attempt_before_do_not_end_a_run_begun_again(stores: Stores) -> None:
+    held = await failed_run(stores)
+    await held.control("reopen", {"a": "retry"})
+    assert await held.prefect("FAILED", NOON + 5 * SECOND, RunStatus.FAILED) is None
+    [run] = await stores.controls.untold(now=NOON)
+    await stores.controls.set_back(run.id, now=NOON)
+    scheduled = FlowRunState(FLOW_RUN, "SCHEDULED", "AwaitingRetry", "", NOON + 9 * SECOND)
+    await stores.controls.told(run, scheduled, held=False, now=NOON)
+    assert await held.prefect("FAILED", NOON + 6 * SECOND, RunStatus.FAILED) is None
+    assert (await held.now()).status is RunStatus.SUBMITTED
+    assert await held.prefect("RUNNING", NOON + 10 * SECOND, RunStatus.RUNNING) is not None
+
+
+async def test_a_reset_forgets_the_task_and_its_results_and_keeps_the_rest(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0)
+    await held.put(0, task="b")
+    for name in ("a", "b"):
+        for item in await lease(stores, "v", 2, NOON, task=held.key(name)):
+            await report(stores, [returned(item, f'"{name}"')], NOON)
+        await held.change(
+            name, TaskStatus.COMPLETED, result=f'"{name}"', plan={"subtasks": 2}, definition={"name": "t"}
+        )
+    await stores.runs.release(held.run.id, held.token, None, now=NOON)
+    await held.prefect("COMPLETED", NOON + SECOND, RunStatus.COMPLETED)
+    await held.control("reopen", {"b": "reset"})
+    await stores.controls.set_back(held.run.id, now=NOON)
+    a, b = await stores.tasks.of_run(held.run.id)
+    assert (a.status, a.result) == (TaskStatus.COMPLETED, '"a"')
+    assert (b.status, b.result, b.plan, b.definition) == (TaskStatus.PENDING, None, None, None)
+    assert await held.statuses("a") == ["COMPLETED", "COMPLETED"] and await held.statuses("b") == []
+    assert "b" not in await stores.subtasks.counts(held.run.id)
+
+
+async def test_a_setting_back_that_is_cut_off_goes_on_where_it_was(stores: Stores) -> None:
+    held = await failed_run(stores)
+    await held.control("reopen", {"a": "reset", "b": "reset"})
+    dying = Stores(stores.database)
+    write, writes = dying.ledger.write, 0
+
+    async def dies_after_one(work: Any) -> Any:
+        nonlocal writes
+        writes += 1
+        if writes > 1:
+            raise StorageUnavailableError("killed")
+        return await write(work)
+
+    dying.ledger.write = dies_after_one  # type: ignore[method-assign]
+    with pytest.raises(StorageUnavailableError):
+        await dying.controls.set_back(held.run.id, now=NOON)
+    assert sorted((await held.tasks()).values()) == ["PENDING", "SKIPPED"]
+    [run] = await stores.controls.untold(now=NOON)
+    assert run.reopening
+    await stores.controls.set_back(run.id, now=NOON)
+    assert await held.tasks() == {"a": "PENDING", "b": "PENDING"}
+    assert not (await held.now()).reopening and await held.statuses() == []
+
+
+async def test_what_a_lost_flow_left_behind_does_not_survive_a_reset(stores: Stores) -> None:
+    held = await failed_run(stores)
+    await held.control("reopen", {"a": "reset", "b": "reset"})
+    await stores.controls.set_back(held.run.id, now=NOON)
+    old = {"_id": f"{held.run.id}/a/0", "parent_task_id": held.key().task_id, "index": 0, "generation": 0}
+    stale = {**old, "batch": f"{held.run.id}/a/b0", "parameters": '{"x": "stale"}', "status": "QUEUED"}
+    await stores.database["tasks"].insert_one(stale)
+    _, held.token = await stores.runs.hold(held.run.id, "worker", now=NOON)
+    await held.put(0)
+    leases = await lease(stores, "v", 5, NOON, task=held.key())
+    assert [item.parameters for item in leases] == ["{}", "{}"]
+    assert await stores.subtasks.open_batches(5) == []
+
+
+async def test_a_pause_while_tasks_are_set_back_holds_them(stores: Stores) -> None:
+    held = await failed_run(stores)
+    await held.control("reopen", {"a": "retry"})
+    await held.control("pause")
+    await stores.controls.set_back(held.run.id, now=NOON)
+    assert await stores.subtasks.open_batches(5) == []
+    [run] = await stores.controls.untold(now=NOON)
+    assert run.to_tell is Tell.REOPEN, "that it begins again is told first"
+    await stores.controls.told(run, FlowRunState(FLOW_RUN, "SCHEDULED", "", "", NOON), held=False, now=NOON)
+    [run] = await stores.controls.untold(now=NOON)
+    assert run.to_tell is Tell.PAUSE
+
+
+async def test_a_run_that_misses_its_deadline_fails_and_calls_back_what_is_lent(stores: Stores) -> None:
+    held = await a_run(stores, deadline=MINUTE)
+    await held.put(0)
+    [mine] = await lease(stores, "v", 1, NOON, task=held.key())
+    await held.control("pause")
+    assert await stores.controls.overdue(now=NOON + MINUTE) == []
+    late = NOON + MINUTE + SECOND
+    assert await stores.controls.overdue(now=late) == [held.run.id]
+    for _ in range(2):
+        await stores.controls.miss_deadline(held.run.id, now=late)
+    run = await held.now()
+    assert (run.status, run.ended_at) == (RunStatus.FAILED, late)
+    assert "deadline, 2026-06-01T12:01:00" in (run.error or "")
+    assert await report(stores, [returned(mine)], late) == [Verdict.STALE]
+    assert await held.statuses() == ["CANCELLED", "CANCELLED"]
+    assert set((await held.tasks()).values()) == {"SKIPPED"}
+    with pytest.raises(RunLeaseLostError):
+        await stores.runs.beat(held.run.id, held.token, now=late)
+    [untold] = await stores.controls.untold(now=late)
+    assert untold.to_tell is Tell.FAIL
+    await held.control("reopen", {"a": "retry", "b": "retry"}, now=late)
+    assert (await held.now()).deadline == late + MINUTE, "a new attempt has as long again"
+
+
+async def test_a_cancelled_run_ends_once_it_has_cleaned_up(stores: Stores) -> None:
+    held = await a_run(stores, a_task("a"), a_task("tidy"), clean_up="tidy")
+    await held.put(0)
+    await held.control("pause")
+    await cancel(held)
+    orders = await stores.runs.beat(held.run.id, held.token, now=NOON)
+    assert (orders.cancel, orders.stop("a"), orders.stop("tidy")) == (True, True, False)
+    await held.put(1)
+    await held.put(0, task="tidy", size=1)
+    [batch] = await stores.subtasks.open_batches(5)
+    assert batch.task_id == f"{held.run.id}/tidy", "a cancelled run lends its clean-up alone, paused or not"
+    await held.prefect("CANCELLED", NOON + SECOND, RunStatus.CANCELLED)
+    assert (await held.now()).status is not RunStatus.CANCELLED
+    await held.change("tidy", TaskStatus.FAILED, error="however it ends")
+    await held.prefect("CANCELLED", NOON + 2 * SECOND, RunStatus.CANCELLED)
+    assert (await held.now()).status is RunStatus.CANCELLED
+    assert await held.tasks() == {"a": "CANCELLED", "tidy": "FAILED"}
+
+
+async def cancel(held: Held) -> None:
+    async def both(turn: Turn) -> None:
+        await held.stores.runs.request_cancel(turn, held.run.id, by="ada", now=NOON)
+        await held.stores.subtasks.cancel(turn, held.run.id, now=NOON)
+
+    await held.stores.ledger.write(both)
+
+
+async def test_a_second_cancel_leaves_the_clean_up_out(stores: Stores) -> None:
+    held = await a_run(stores, a_task("a"), a_task("tidy"), clean_up="tidy")
+    await cancel(held)
+    await held.put(0, task="tidy", size=1)
+    await lease(stores, "v", 1, NOON, task=held.key("tidy"))
+    await cancel(held)
+    assert (await stores.runs.beat(held.run.id, held.token, now=NOON)).stop("tidy")
+    assert await held.statuses("tidy") == [SubtaskStatus.CANCELLED]
+    await held.prefect("CANCELLED", NOON + SECOND, RunStatus.CANCELLED)
+    assert (await held.now()).status is RunStatus.CANCELLED
+
+
+async def test_a_run_that_completes_skips_its_clean_up(stores: Stores) -> None:
+    held = await a_run(stores, a_task("a"), a_task("tidy"), clean_up="tidy")
+    await held.change("a", TaskStatus.COMPLETED, result="1")
+    await held.prefect("COMPLETED", NOON + SECOND, RunStatus.COMPLETED)
+    assert await held.tasks() == {"a": "COMPLETED", "tidy": "SKIPPED"}
