@@ -60,7 +60,7 @@ async def test_a_run_is_held_by_one_flow_and_stale_tokens_change_nothing(client:
     async with aclosing(flow):
         other = await flow.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "another"})
         assert other.status_code == 409 and other.json()["type"] == "urn:njangi:run-held"
-        assert (await flow.post(f"/v1/flow/runs/{run_id}:beat", json={})).json() == {"cancel": False}
+        assert (await flow.post(f"/v1/flow/runs/{run_id}:beat", json={})).json()["cancel"] is False
         flow.headers["Njangi-Run-Token"] = "stale"
         change = {"status": "RUNNING"}
         for answer in (

@@ -14,19 +14,28 @@ from storage.subtask_models import Assignment, Leased, NewBatch, NewSubtask, Tas
 
 MINUTE = timedelta(minutes=1)
 TASK = TaskKey(run_id="r1", workflow_id="w1", name="factor", priority=50, cpu=1.0, memory=1, storage=1)
-
-
 TOKEN = "the flow's"
 
 
-async def a_held_run(stores: Stores, now: datetime, *, task: TaskKey = TASK, **fields: Any) -> None:
+async def a_held_run(stores: Stores, now: datetime, *, task: TaskKey = TASK) -> None:
     """Write the run of the task unless it is there, held under TOKEN."""
-    document = {
+    document: dict[str, Any] = {
         "workflow_id": task.workflow_id,
+        "name": "w",
+        "version": 1,
+        "owner": "ada",
         "status": RunStatus.RUNNING,
+        "priority": 50,
+        "spec": "{}",
+        "files": [],
+        "parameters": "{}",
         "cancel_requested": False,
+        "attempt": 1,
+        "error": None,
+        "created_at": now,
+        "started_at": now,
+        "ended_at": None,
         "hold": {"token": TOKEN, "holder": "flow", "until": now + MINUTE},
-        **fields,
     }
     await stores.database["runs"].update_one({"_id": task.run_id}, {"$setOnInsert": document}, upsert=True)
 

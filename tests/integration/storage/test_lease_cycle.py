@@ -1,10 +1,13 @@
-"""The lease cycle as a state machine: nothing is held twice, nothing forgotten, counters never drift."""
+"""The lease cycle as a state machine: nothing is held twice, nothing forgotten, counters never drift.
+
+Neither by volunteers who lease, report and overstay, nor by the run being paused, resumed and begun again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,14 +19,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from njangi_agent.protocol import Outcome, Verdict
 
 from storage.database import open_database
+from storage.errors import RunHeldError
+from storage.ledger import Turn
 from storage.mongod import mongodb
+from storage.runs import RunStatus
 from storage.stores import Stores
-from storage.subtask_models import Leased, SubtaskStatus
+from storage.subtask_models import Leased, NewBatch, NewSubtask, SubtaskStatus
 from tests.conftest import NOON
-from tests.integration.storage.leasing import MINUTE, TASK, ended, lease, queue, report, returned
+from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, a_held_run, ended, lease, report, returned
 
 LIMITED = replace(TASK, schedule_to_start=90.0, schedule_to_close=150.0)
-CLOSE_BY = NOON + timedelta(seconds=150)
 VOLUNTEERS = st.sampled_from(["ada", "bih", "che"])
 
 
@@ -39,17 +44,72 @@ class LeaseCycle(RuleBasedStateMachine):
         self.holders: dict[str, tuple[Leased, Any]] = {}
         self.completed: dict[str, str] = {}
         self.old: list[Leased] = []
-        self.tries = 1
-        for name in ("tasks", "batches"):
+        self.token = TOKEN
+        self.paused = False
+        self.generation = 0
+        for name in ("tasks", "batches", "runs"):
             self.wait(self.stores.database[name].delete_many({}))
-        self.wait(queue(self.stores, 12, self.now, batch_size=12, task=LIMITED))
+        self.close_by = NOON + timedelta(seconds=150)
+        self.wait(a_held_run(self.stores, self.now))
+        self.puts()
 
     def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
 
+    @rule()
+    def puts(self) -> None:
+        subtasks = [NewSubtask(index, str(self.generation)) for index in range(12)]
+        put = self.stores.subtasks.put(LIMITED, [NewBatch(0, subtasks)], token=self.token, now=self.now)
+        self.wait(put)
+
+    def control(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+        async def write(turn: Turn) -> None:
+            await method(turn, *arguments, **named, now=self.now)
+
+        self.wait(self.stores.ledger.write(write))
+
+    @rule(call_back=st.booleans())
+    def pauses(self, call_back: bool) -> None:
+        self.control(self.stores.controls.pause, "r1", call_back=call_back, by="ada")
+        self.paused = True
+        if call_back:
+            self.all_become_stale()
+
+    @rule()
+    def resumes(self) -> None:
+        self.control(self.stores.controls.resume, "r1", by="ada")
+        self.paused = False
+
+    def all_become_stale(self) -> None:
+        for item, _ in self.holders.values():
+            assert self.wait(report(self.stores, [returned(item, '"late"')], self.now)) == [Verdict.STALE]
+        self.holders.clear()
+
+    @rule(how=st.sampled_from(["retry", "reset"]))
+    def ends_and_begins_again(self, how: str) -> None:
+        failed = {"$set": {"status": RunStatus.FAILED, "hold": None, "paused": False}}
+        self.wait(self.stores.database["runs"].update_one({"_id": "r1"}, failed))
+        self.control(self.stores.controls.close, self.wait(self.stores.runs.get("r1")))
+        self.all_become_stale()
+        self.control(self.stores.controls.reopen, "r1", {"factor": how}, by="ada")
+        with pytest.raises(RunHeldError):
+            self.wait(self.stores.runs.hold("r1", "flow", now=self.now))
+        self.wait(self.stores.controls.set_back("r1", now=self.now))
+        _, self.token = self.wait(self.stores.runs.hold("r1", "flow", now=self.now))
+        self.paused = False
+        if how == "reset":
+            self.completed.clear()
+            self.generation += 1
+        if len(self.completed) < 12:
+            self.close_by = self.now + timedelta(seconds=150)
+        self.puts()
+
     @rule(volunteer=VOLUNTEERS, count=st.integers(1, 5))
     def leases(self, volunteer: str, count: int) -> None:
-        for item in self.wait(lease(self.stores, volunteer, count, self.now)):
+        items = self.wait(lease(self.stores, volunteer, count, self.now))
+        assert not (self.paused and items), "lent while paused"
+        for item in items:
+            assert item.parameters == str(self.generation), "of an earlier generation"
             assert item.subtask_id not in self.holders, "held twice"
             assert item.subtask_id not in self.completed, "lent again after it was accepted"
             self.holders[item.subtask_id] = (item, self.now + MINUTE)
@@ -81,14 +141,17 @@ class LeaseCycle(RuleBasedStateMachine):
         self.wait(self.stores.subtasks.expire(now=self.now))
         self.wait(self.stores.deadlines.expire(now=self.now))
         for id_, (item, until) in list(self.holders.items()):
-            if min(until, CLOSE_BY) < self.now:
+            if min(until, self.close_by) < self.now:
                 del self.holders[id_]
                 assert self.wait(report(self.stores, [returned(item)], self.now)) == [Verdict.STALE]
 
     @rule()
     def tries_again(self) -> None:
-        self.tries += 1
-        self.wait(self.stores.subtasks.requeue(f"{TASK.task_id}/b0", try_=self.tries, now=self.now))
+        [batch] = self.wait(self.stores.database["batches"].find().to_list())
+        again = self.stores.subtasks.requeue(
+            f"{TASK.task_id}/b0", try_=batch["tries"] + 1, token=self.token, now=self.now
+        )
+        self.wait(again)
 
     @invariant()
     def what_is_stored_is_what_happened(self) -> None:
