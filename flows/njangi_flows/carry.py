@@ -206,6 +206,8 @@ class TaskCarrier:
         for batch in batches:
             if batch.error is not None:
                 raise batch.error
+            if batch.last is None:
+                raise RuntimeError(f"Prefect ended the wait for {batch.id} before it had settled")
 
     async def _queued(self, plan: Plan, inputs: TaskInputs) -> AsyncGenerator[list[int], None]:
         """Put batches in the queue, call by call, and yield the indexes of those that are there."""

@@ -114,9 +114,12 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         stop_signal.set(stop)
         if task_status is not None:
             task_status.started(str(flow_run.id))
+        # Without its deployment the engine has no thread that watches whether the flow run is suspended in Prefect and
+        # then breaks the flow off: a paused run only waits, which is the service's to say.
+        unwatched = flow_run.model_copy(update={"deployment_id": None})
         try:
             flow: Flow[Any, Any] = run_workflow
-            await run_flow_async(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+            await run_flow_async(flow, flow_run=unwatched, parameters=flow_run.parameters, return_type="state")
         except RunLeftError as left:
             log.warning("a run is left: %s", left.reason.value, extra={"flow_run_id": str(flow_run.id)})
             if left.reason is Stop.LEAVING:

@@ -63,8 +63,21 @@ class Submitter:
                 return answer.json()
             await asyncio.sleep(0.1)
 
-    async def post(self, path: str) -> httpx.Response:
-        return await self._http.post(path)
+    async def post(self, path: str, json: Any = None) -> httpx.Response:
+        return await self._http.post(path, json=json)
+
+    async def control(self, run_id: str, call: str, json: Any = None) -> dict[str, Any]:
+        """POST a call that controls a run, again while the service is away; each of them may be repeated."""
+        while True:
+            try:
+                answer = await self.post(f"/v1/runs/{run_id}:{call}", json or {})
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+                continue
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                assert answer.status_code == 202, answer.text
+                return dict(answer.json())
+            await asyncio.sleep(0.1)
 
     async def run(self, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = await self.get(f"/v1/runs/{run_id}")

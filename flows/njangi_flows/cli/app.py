@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -13,9 +12,9 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from njangi_flows.cli import folder, following, history, schedules, showing
+from njangi_flows.cli import controls, folder, following, history, schedules, showing
 from njangi_flows.cli.failures import CommandError, UsageError
-from njangi_flows.cli.options import As, Limit, Output, RunId, Token, Url
+from njangi_flows.cli.options import As, Limit, Output, Parameters, RunId, Token, Url, as_json, show_as
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.writing import write
 
@@ -66,8 +65,9 @@ def up(context: typer.Context) -> None:
 @app.command()
 def submit(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The workflow, YAML or JSON.")],
-    parameter: Annotated[
-        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of the run.")
+    parameter: Parameters = None,
+    deadline: Annotated[
+        str | None, typer.Option("--deadline", metavar="DURATION", help="Fail the run after that long, as 6h.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the run to its end.")] = False,
     output: As = Output.TABLE,
@@ -83,15 +83,15 @@ def submit(
     with connect(url, token) as service:
         files = {name: _upload(service, path) for name, path in submission.files.items()}
         workflow = service.create_workflow(submission.document, files)
-        run = service.start_run(str(workflow["id"]), parameters)
+        run = service.start_run(str(workflow["id"]), parameters, deadline)
         if not watch:
-            _show(output, run, lambda: typer.echo(f"run {showing.printable(run['id'])}"))
+            show_as(output, run, lambda: typer.echo(f"run {showing.printable(run['id'])}"))
             return
         # With -o json standard output is the finished run alone, so what happens meanwhile is told on the other one.
         console = Console(stderr=output is Output.JSON)
         console.print(f"run {showing.printable(run['id'])}", markup=False, highlight=False)
         ended = _follow(service, str(run["id"]), console)
-        _show(output, ended, lambda: _say_end(console, ended))
+        show_as(output, ended, lambda: _say_end(console, ended))
     raise typer.Exit(following.EXIT_CODES[ended["status"]])
 
 
@@ -103,7 +103,7 @@ def runs(limit: Limit = 20, output: As = Output.TABLE, url: Url = None, token: T
     """
     with connect(url, token) as service:
         found = service.runs(limit)
-    _show(output, found, lambda: showing.show_runs(showing.output(), found))
+    show_as(output, found, lambda: showing.show_runs(showing.output(), found))
 
 
 @app.command()
@@ -114,7 +114,7 @@ def show(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = 
     """
     with connect(url, token) as service:
         found = service.run(run)
-    _show(output, found, lambda: showing.show_run(showing.output(), found))
+    show_as(output, found, lambda: showing.show_run(showing.output(), found))
 
 
 @app.command()
@@ -133,20 +133,9 @@ def results(
     """
     with connect(url, token) as service:
         if task is None:
-            write(output, [_json(service.results(run)).encode() + b"\n"])
+            write(output, [as_json(service.results(run)).encode() + b"\n"])
         else:
             write(output, service.task_result(run, task))
-
-
-@app.command()
-def cancel(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Cancel a run; what volunteers are working on is called back.
-
-    Example: njangi cancel 0192f0c1
-    """
-    with connect(url, token) as service:
-        found = service.cancel(run)
-    _show(output, found, lambda: typer.echo(f"run {showing.printable(found['id'])} is being cancelled"))
 
 
 @app.command()
@@ -157,7 +146,10 @@ def volunteers(limit: Limit = 200, output: As = Output.TABLE, url: Url = None, t
     """
     with connect(url, token) as service:
         found = service.volunteers(limit)
-    _show(output, found, lambda: showing.show_volunteers(showing.output(), found))
+    show_as(output, found, lambda: showing.show_volunteers(showing.output(), found))
+
+
+controls.register(app)
 
 
 def _upload(service: Service, path: Path) -> str:
@@ -186,14 +178,3 @@ def _say_end(console: Console, run: dict[str, Any]) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     if run["status"] == "COMPLETED":
         console.print(f"results: njangi results {run['id']}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _show(output: Output, value: object, as_table: Any) -> None:
-    if output is Output.JSON:
-        typer.echo(_json(value))
-    else:
-        as_table()
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)

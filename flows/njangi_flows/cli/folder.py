@@ -52,15 +52,21 @@ def read(path: Path) -> Submission:
 
 
 def parameters(spec: WorkflowSpec, given: Sequence[str]) -> dict[str, Any]:
-    """Return what `-p name=value` options give. A value is JSON where it reads as such, else text."""
-    values: dict[str, Any] = {}
+    """Return what `-p name=value` options give for a workflow. Raises UsageError if it has no such parameter."""
+    found = values(given)
+    try:
+        run_parameters(spec, found)
+    except InvalidSpecError as error:
+        raise UsageError("a parameter is wrong:", error.problems) from error
+    return found
+
+
+def values(given: Sequence[str]) -> dict[str, Any]:
+    """Return what `name=value` options give. A value is JSON where it reads as such, else text."""
+    found: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"-p needs name=value, such as -p bound=1000, not '{text}'")
-        values[name] = load_value(value)
-    try:
-        run_parameters(spec, values)
-    except InvalidSpecError as error:
-        raise UsageError("a parameter is wrong:", error.problems) from error
-    return values
+        found[name] = load_value(value)
+    return found

@@ -1,8 +1,10 @@
-"""The options and arguments that several commands take."""
+"""What commands have in common: their options, and how an answer is shown."""
 
 from __future__ import annotations
 
 import enum
+import json
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -20,3 +22,18 @@ Token = Annotated[
 As = Annotated[Output, typer.Option("--output", "-o", help="How to show the answer.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `njangi runs` shows it.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Show at most so many.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of the run.")
+]
+
+
+def show_as(output: Output, value: object, as_table: Callable[[], object]) -> None:
+    """Show an answer as JSON, or as the command shows it to people."""
+    if output is Output.JSON:
+        typer.echo(as_json(value))
+    else:
+        as_table()
+
+
+def as_json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -37,8 +37,9 @@ class Service:
     def create_workflow(self, document: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
         return self._object("POST", "/v1/workflows", json={"spec": document, "files": files})
 
-    def start_run(self, workflow_id: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return self._object("POST", f"/v1/workflows/{workflow_id}/runs", json={"parameters": parameters})
+    def start_run(self, workflow_id: str, parameters: Mapping[str, Any], deadline: str | None = None) -> dict[str, Any]:
+        body = {"parameters": parameters} | ({"deadline": deadline} if deadline is not None else {})
+        return self._object("POST", f"/v1/workflows/{workflow_id}/runs", json=body)
 
     def runs(self, limit: int) -> list[dict[str, Any]]:
         return self._list("runs", "/v1/runs", limit)
@@ -46,8 +47,13 @@ class Service:
     def run(self, run_id: str) -> dict[str, Any]:
         return self._object("GET", f"/v1/runs/{_segment(run_id)}")
 
-    def cancel(self, run_id: str) -> dict[str, Any]:
-        return self._object("POST", f"/v1/runs/{_segment(run_id)}:cancel")
+    def control(
+        self, call: str, run_id: str | None = None, task: str | None = None, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Control a run, one of its tasks, or without either the runs that `body` names, e.g. `pause`."""
+        run = f"/{_segment(run_id)}" if run_id is not None else ""
+        of_run = f"/tasks/{_segment(task)}" if task is not None else ""
+        return self._object("POST", f"/v1/runs{run}{of_run}:{call}", json=body or {})
 
     def volunteers(self, limit: int) -> list[dict[str, Any]]:
         return self._list("volunteers", "/v1/volunteers", limit)

@@ -58,6 +58,8 @@ def show_run(console: Console, run: Mapping[str, Any]) -> None:
         ("created", _moment(run.get("created_at"))),
         ("started", _moment(run.get("started_at"))),
         ("ended", _moment(run.get("ended_at"))),
+        ("deadline", _moment(run.get("deadline"))),
+        ("paused", ", ".join(run.get("paused_tasks") or ())),
         ("parameters", ", ".join(f"{name}={value}" for name, value in (run.get("parameters") or {}).items())),
         ("Prefect", run.get("prefect_url")),
         ("error", run.get("error")),

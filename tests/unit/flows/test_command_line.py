@@ -331,3 +331,45 @@ def test_up_starts_the_stack_of_this_folder(folder: Path) -> None:
     command = [sys.executable, "-m", "njangi_flows", "up", "--agents", "2"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env={**os.environ})
     assert (done.returncode, done.stdout) == (0, "up --agents 2")
+
+
+@pytest.mark.parametrize(
+    ("command", "route", "body", "told"),
+    [
+        (["pause", "r1"], "/v1/runs/r1:pause", {}, "run r1 is paused"),
+        (["pause", "r1", "--call-back"], "/v1/runs/r1:pause", {"call_back": True}, "run r1 is paused"),
+        (["pause", "r1", "-t", "count"], "/v1/runs/r1/tasks/count:pause", {}, "task count of run r1 is paused"),
+        (["resume", "r1"], "/v1/runs/r1:resume", {}, "run r1 is resumed"),
+        (["resume", "r1", "-t", "count"], "/v1/runs/r1/tasks/count:resume", {}, "task count of run r1 is resumed"),
+        (["retry-failed", "r1", "-t", "a", "-t", "b"], "/v1/runs/r1:retry-failed", {"tasks": ["a", "b"]}, "run r1"),
+        (["reset", "r1", "count"], "/v1/runs/r1:reset", {"task": "count"}, "run r1 is begun again"),
+        (["rerun", "r1", "-p", "bound=5"], "/v1/runs/r1:rerun", {"parameters": {"bound": 5}}, "run r1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_controls(service: FakeService, command: list[str], route: str, body: dict[str, Any], told: str) -> None:
+    service.answers[f"POST {route}"] = (202, a_run("PAUSED"))
+    result = njangi(service, *command)
+    assert result.exit_code == 0 and told in result.stdout, result.output
+    assert service.bodies(f"POST {route}") == [body]
+
+
+@pytest.mark.parametrize("call", ["pause", "resume", "cancel"])
+def test_all_runs_of_an_owner_are_controlled(service: FakeService, call: str) -> None:
+    service.answers[f"POST /v1/runs:{call}"] = (202, {"runs": ["r1", "r2"]})
+    assert "2 runs" in njangi(service, call, "--owner", "ada").stdout
+    assert service.bodies(f"POST /v1/runs:{call}") == [{"owner": "ada"}]
+
+
+def test_a_control_is_for_a_run_or_for_an_owner(service: FakeService) -> None:
+    for wrong in ([], ["r1", "--owner", "ada"]):
+        result = njangi(service, "pause", *wrong)
+        assert result.exit_code == 2 and "either a run" in result.output
+    assert service.sent == []
+
+
+def test_a_refused_control_says_why(service: FakeService) -> None:
+    problem = {"title": "Conflict", "detail": "run r1 is under way; wait for its end, or cancel it first"}
+    service.answers["POST /v1/runs/r1:reset"] = (409, problem)
+    result = njangi(service, "reset", "r1", "count")
+    assert result.exit_code == 2 and "wait for its end" in result.output

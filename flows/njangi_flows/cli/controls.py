@@ -1,0 +1,140 @@
+"""The commands that control runs: hold back, set going again, end, begin again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from njangi_flows.cli import folder
+from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.options import As, Output, Parameters, RunId, Token, Url, show_as
+from njangi_flows.cli.service import Service, connect
+from njangi_flows.cli.showing import printable
+
+Run = Annotated[
+    str | None, typer.Argument(metavar="[RUN]", help="The run's id, as `njangi runs` shows it.", show_default=False)
+]
+Owner = Annotated[str | None, typer.Option("--owner", metavar="NAME", help="All runs of this owner instead of one.")]
+Task = Annotated[str | None, typer.Option("--task", "-t", metavar="TASK", help="Only this task of the run.")]
+CallBack = Annotated[bool, typer.Option("--call-back", help="Give up what volunteers are working on now.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    for command in (pause, resume, cancel, retry_failed, reset, rerun):
+        app.command()(command)
+
+
+def pause(
+    run: Run = None,
+    task: Task = None,
+    owner: Owner = None,
+    call_back: CallBack = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Lend nothing of a run until it is resumed; attempts under way may finish.
+
+    Example: njangi pause 0192f0c1 --call-back
+    """
+    body = {"call_back": True} if call_back else {}
+    with connect(url, token) as service:
+        _control(service, "pause", run, task, owner, body, output, "paused")
+
+
+def resume(
+    run: Run = None,
+    task: Task = None,
+    owner: Owner = None,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Lend a paused run's subtasks again.
+
+    Example: njangi resume 0192f0c1
+    """
+    with connect(url, token) as service:
+        _control(service, "resume", run, task, owner, {}, output, "resumed")
+
+
+def cancel(
+    run: Run = None, owner: Owner = None, output: As = Output.TABLE, url: Url = None, token: Token = None
+) -> None:
+    """Cancel a run; what volunteers are working on is called back. A second time, without cleaning up.
+
+    Example: njangi cancel 0192f0c1
+    """
+    with connect(url, token) as service:
+        _control(service, "cancel", run, None, owner, {}, output, "being cancelled")
+
+
+def retry_failed(
+    run: RunId,
+    task: Annotated[list[str] | None, typer.Option("--task", "-t", metavar="TASK", help="Only these tasks.")] = None,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Begin a run that has ended again with what failed alone; what was accepted stays.
+
+    Example: njangi retry-failed 0192f0c1
+    """
+    with connect(url, token) as service:
+        found = service.control("retry-failed", run, body={"tasks": task or []})
+    _say(output, found, "begun again")
+
+
+def reset(
+    run: RunId,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task to begin at.")],
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Begin a run that has ended again at a task: it and all that depends on it are done from nothing.
+
+    Example: njangi reset 0192f0c1 report
+    """
+    with connect(url, token) as service:
+        found = service.control("reset", run, body={"task": task})
+    _say(output, found, "begun again")
+
+
+def rerun(
+    run: RunId, parameter: Parameters = None, output: As = Output.TABLE, url: Url = None, token: Token = None
+) -> None:
+    """Start a new run like this one, with the parameters given changed.
+
+    Example: njangi rerun 0192f0c1 -p bound=2000
+    """
+    with connect(url, token) as service:
+        found = service.control("rerun", run, body={"parameters": folder.values(parameter or ())})
+    show_as(output, found, lambda: typer.echo(f"run {printable(found['id'])}"))
+
+
+def _control(
+    service: Service,
+    call: str,
+    run: str | None,
+    task: str | None,
+    owner: str | None,
+    body: dict[str, Any],
+    output: Output,
+    done: str,
+) -> None:
+    if (run is None) == (owner is None) or (owner is not None and task is not None):
+        raise UsageError("give either a run (and, if you like, one of its tasks) or --owner")
+    if owner is not None:
+        found = service.control(call, body={**body, "owner": owner})
+        show_as(output, found, lambda: typer.echo(f"{len(found['runs'])} runs {done}"))
+        return
+    found = service.control(call, run, task, body)
+    _say(output, found, done, task)
+
+
+def _say(output: Output, run: dict[str, Any], what: str, task: str | None = None) -> None:
+    of = f"task {task} of " if task is not None else ""
+    show_as(output, run, lambda: typer.echo(f"{of}run {printable(run['id'])} is {what}"))
