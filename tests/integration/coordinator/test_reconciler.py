@@ -39,7 +39,7 @@ class PrefectStates:
         return [state for state in self.states.values() if state.type == "CRASHED" and state.at > since][:limit]
 
     async def set_state(self, flow_run_id: str, type_: str, message: str, *, name: str | None = None) -> None:
-        self.states[flow_run_id] = FlowRunState(flow_run_id, type_, message, self.now)
+        self.states[flow_run_id] = FlowRunState(flow_run_id, type_, type_.title(), message, self.now)
 
 
 class World:

@@ -262,7 +262,7 @@ async def test_a_pause_is_told_again_when_the_flow_that_held_the_run_is_gone(sto
     [run] = await stores.controls.untold(now=NOON + MINUTE)
     await stores.controls.told(run, state, held=False, now=NOON + MINUTE)
     assert await stores.controls.untold(now=NOON + MINUTE) == []
-    assert not await stores.runs.claim_orphan(run, now=NOON + MINUTE), "it waits for its resumption"
+    assert await stores.runs.claim_orphans(now=NOON + MINUTE, limit=5) == [], "it waits for its resumption"
     await stores.runs.hold(run.id, "another", now=NOON + MINUTE)
     [run] = await stores.controls.untold(now=NOON + MINUTE)
     assert run.to_tell is Tell.PAUSE, "taking it up made Prefect show it as running"

@@ -13,7 +13,7 @@ from storage.deadlines import Overdue
 from storage.stores import Stores
 from storage.subtask_models import Subtask, SubtaskStatus
 from tests.conftest import NOON
-from tests.integration.storage.leasing import MINUTE, TASK, ended, lease, queue, report, returned
+from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, ended, lease, queue, report, returned
 
 BATCH = f"{TASK.task_id}/b0"
 IMPATIENT = replace(TASK, schedule_to_start=300.0)
@@ -63,7 +63,7 @@ async def test_a_subtask_that_is_queued_again_may_wait_as_long_again(stores: Sto
         await report(stores, [ended(mine, Outcome.HANDED_BACK)], NOON + 6 * MINUTE)
     else:
         await report(stores, [ended(mine, Outcome.FAILED)], NOON + 6 * MINUTE)
-        await stores.subtasks.requeue(BATCH, try_=2, now=NOON + 6 * MINUTE)
+        await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=NOON + 6 * MINUTE)
     assert await stores.deadlines.expire(now=NOON + 11 * MINUTE) == Overdue()
     assert await stores.deadlines.expire(now=NOON + 11 * MINUTE + SECOND) == Overdue(failed=1)
 
@@ -90,7 +90,7 @@ async def test_another_try_does_not_move_the_limit_on_the_whole(stores: Stores) 
     await queue(stores, 1, NOON, task=URGENT)
     [mine] = await lease(stores, "a", 1, NOON)
     await report(stores, [ended(mine, Outcome.FAILED)], NOON)
-    await stores.subtasks.requeue(BATCH, try_=2, now=NOON + 9 * MINUTE)
+    await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=NOON + 9 * MINUTE)
     assert await stores.deadlines.expire(now=NOON + 11 * MINUTE) == Overdue(failed=1)
     [failure] = await stores.subtasks.failures(BATCH)
     assert failure.error is not None and failure.error["type"] == "ScheduleToCloseTimedOut"
@@ -103,7 +103,7 @@ async def test_after_the_limit_on_the_whole_there_is_no_other_try(stores: Stores
     late = NOON + 11 * MINUTE
     assert await stores.deadlines.expire(now=late) == Overdue(), "all have ended; nothing waits"
     for _ in range(2):
-        await stores.subtasks.requeue(BATCH, try_=2, now=late)
+        await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=late)
     assert await lease(stores, "b", 2, late) == []
     [batch] = await stores.subtasks.settled([BATCH])
     assert (batch.tries, batch.completed, batch.failed) == (2, 1, 1)

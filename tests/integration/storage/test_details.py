@@ -8,7 +8,7 @@ from njangi_agent.protocol import Held, Outcome
 from storage.stores import Stores
 from storage.subtask_models import Leased, Subtask
 from tests.conftest import NOON
-from tests.integration.storage.leasing import MINUTE, TASK, ended, lease, queue, report, returned
+from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, ended, lease, queue, report, returned
 
 BATCH = f"{TASK.task_id}/b0"
 HASH = "0" * 64
@@ -38,7 +38,7 @@ async def test_the_next_attempt_gets_what_the_last_one_told(stores: Stores, how:
         await report(stores, [ended(first, Outcome.HANDED_BACK)], NOON)
     else:
         await report(stores, [ended(first, Outcome.FAILED)], NOON)
-        await stores.subtasks.requeue(BATCH, try_=2, now=NOON)
+        await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=NOON)
     [second] = await lease(stores, "b", 1, NOON + 2 * MINUTE)
     assert (second.details, second.details_blob) == ('{"done":2}', None)
     await tell(stores, second, details_blob=HASH)
