@@ -74,14 +74,11 @@ async def write_run(
     return await app.stores.runs.add(new, tasks, now=now, first=first)
 
 
-async def rerun(app: Services, run: Run, changed: Mapping[str, Any], *, owner: str) -> Run:
-    """Start a new run of the version that `run` is of, with its parameters but those `changed`.
-
-    Raises NoSpecError for the run of an engineer's own flow, InvalidSpecError for unknown parameters.
-    """
+async def workflow_of(app: Services, run: Run) -> Workflow:
+    """Return the workflow in the version that `run` is of. Raises NoSpecError for an engineer's own flow."""
     if not run.spec:
         raise NoSpecError(run.id)
-    workflow = replace(
+    return replace(
         await app.stores.workflows.get(run.workflow_id),
         name=run.name,
         version=run.version,
@@ -89,7 +86,6 @@ async def rerun(app: Services, run: Run, changed: Mapping[str, Any], *, owner: s
         spec=run.spec,
         files=run.files,
     )
-    return await submit_run(app, workflow, {**run.parameters, **changed}, owner=owner)
 
 
 def new_tasks(spec: WorkflowSpec) -> list[NewTask]:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import App, Submitter
+from api.chosen_ids import ChosenIdBody, start_run
+from api.dependencies import App, Named, Submitter
 from api.routers.runs import RunView, view
-from api.submission import rerun as submit_again
+from api.submission import workflow_of
 
 router = APIRouter(prefix="/v1/runs", tags=["controls"])
 
@@ -107,7 +108,13 @@ async def reset(run_id: str, body: Reset, app: App, caller: Submitter) -> RunVie
 
 
 @router.post("/{run_id}:rerun", status_code=201)
-async def rerun(run_id: str, app: App, caller: Submitter, body: Annotated[Rerun, Body()] = Rerun()) -> RunView:
+async def rerun(
+    run_id: str, app: App, caller: Submitter, named: Named, body: Annotated[Rerun, Body()] = Rerun()
+) -> RunView:
     """Start a new run like this one: same version of spec and files, its parameters with those given on top."""
     run = await app.stores.runs.get(run_id)
-    return await view(app, await submit_again(app, run, body.parameters, owner=caller.name))
+    workflow, parameters = await workflow_of(app, run), {**run.parameters, **body.parameters}
+    anew, _ = await start_run(
+        app, workflow, parameters, ChosenIdBody(), owner=caller.name, request=named, deadline=None
+    )
+    return await view(app, anew)
