@@ -46,7 +46,7 @@ async def tell(stores: Stores, run_id: str, *, times: int = 1, **data: Any) -> N
 async def end(stores: Stores, run_id: str) -> None:
     """Let the run end as if Prefect had said so."""
     run = await stores.runs.get(run_id)
-    state = FlowRunState(run.prefect_flow_run_id or "", "COMPLETED", None, run.created_at)
+    state = FlowRunState(run.prefect_flow_run_id or "", "COMPLETED", "Completed", None, run.created_at)
     await stores.ledger.write(lambda turn: stores.runs.follow(turn, state, RunStatus.COMPLETED, now=NOON))
 
 

@@ -40,13 +40,15 @@ async def a_held_run(stores: Stores, now: datetime, *, task: TaskKey = TASK) -> 
     await stores.database["runs"].update_one({"_id": task.run_id}, {"$setOnInsert": document}, upsert=True)
 
 
-async def queue(stores: Stores, count: int, now: datetime, *, batch_size: int = 100, task: TaskKey = TASK) -> None:
+async def queue(
+    stores: Stores, count: int, now: datetime, *, batch_size: int = 100, task: TaskKey = TASK, token: str = TOKEN
+) -> None:
     await a_held_run(stores, now, task=task)
     batches = [
         NewBatch(at // batch_size, [NewSubtask(i, f'{{"x":{i}}}') for i in range(at, min(count, at + batch_size))])
         for at in range(0, count, batch_size)
     ]
-    await stores.subtasks.put(task, batches, token=TOKEN, now=now)
+    await stores.subtasks.put(task, batches, token=token, now=now)
 
 
 async def lease(

@@ -26,7 +26,7 @@ from storage.database import open_database
 from storage.errors import NjangiError
 from storage.ledger import Turn
 from storage.mongod import mongodb
-from storage.runs import FlowRunState, NewRun
+from storage.runs import FlowRunState, NewRun, Tell
 from storage.stores import Stores
 from storage.subtask_models import MAX_LOSSES, Leased, TaskKey
 from storage.tasks import NewTask, TaskChange, TaskStatus
@@ -52,18 +52,18 @@ class RunLife(RuleBasedStateMachine):
         super().__init__()
         self.now = NOON
         self.steps = 0
-        self.mirror = Mirror(None, self.stores, lambda: self.now)  # type: ignore[arg-type]
+        self.mirror = Mirror(None, self.stores, lambda _: None, lambda: self.now)  # type: ignore[arg-type]
         self.flow_run_id = f"p{next(self.numbers)}"
         self.leased: list[Leased] = []
         self.tries: Counter[str] = Counter()
-        new = NewRun("w1", "life", 1, "ada", 50, {}, {}, {})
+        new = NewRun("w1", "life", 1, "ada", 50, {}, {}, {}, deadline=5 * MINUTE)
         tasks = [self.stores.tasks.pending("w1", NewTask(TASKS[0], ["true"], {}, [], {}), now=self.now)]
         self.run_id: str = self.wait(self.stores.runs.add(new, tasks, now=self.now)).id
         self.wait(self.stores.runs.set_flow_run(self.run_id, self.flow_run_id, now=self.now))
         self.token: str = self.wait(self.stores.runs.hold(self.run_id, "one", now=self.now))[1]
         for task in TASKS:
             self.change_task(task, TaskStatus.RUNNING, None)
-            self.wait(queue(self.stores, 2 * BATCH, self.now, batch_size=BATCH, task=self.key(task)))
+            self.the_flow_queues(task, 2)
 
     def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
@@ -100,6 +100,11 @@ class RunLife(RuleBasedStateMachine):
         self.report([(item, outcome) for item, outcome in zip(items, outcomes, strict=False) if outcome])
         self.leased += items
 
+    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1))
+    def a_volunteer_vanishes(self, task: str, batch: int) -> None:
+        self.a_volunteer_works(task, batch, "ada", [None])
+        self.time_passes(61)
+
     @rule(picked=st.lists(st.integers(0, 5), min_size=1), outcome=st.sampled_from(Outcome))
     def volunteers_report_late_or_again(self, picked: list[int], outcome: Outcome) -> None:
         self.report([(self.leased[-1 - place], outcome) for place in picked if place < len(self.leased)])
@@ -112,11 +117,16 @@ class RunLife(RuleBasedStateMachine):
     def a_batch_is_tried_again(self, task: str, batch: int, repeated: bool) -> None:
         id_ = f"{self.run_id}/{task}/b{batch}"
         self.tries[id_] += not repeated
-        self.wait(self.stores.subtasks.requeue(id_, try_=1 + self.tries[id_], now=self.now))
+        again = self.stores.subtasks.requeue(id_, try_=1 + self.tries[id_], token=self.token, now=self.now)
+        self.attempt(again)
 
     @rule(task=st.sampled_from(TASKS), count=st.integers(1, 4))
     def the_flow_queues_more(self, task: str, count: int) -> None:
-        self.wait(queue(self.stores, count * BATCH, self.now, batch_size=BATCH, task=self.key(task)))
+        self.the_flow_queues(task, count)
+
+    def the_flow_queues(self, task: str, batches: int) -> None:
+        key, count = self.key(task), batches * BATCH
+        self.attempt(queue(self.stores, count, self.now, batch_size=BATCH, task=key, token=self.token))
 
     # The run and its tasks
 
@@ -135,7 +145,7 @@ class RunLife(RuleBasedStateMachine):
 
     @rule(type_=st.sampled_from(["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]))
     def prefect_tells_a_state(self, type_: str) -> None:
-        self.wait(self.mirror.take(FlowRunState(self.flow_run_id, type_, None, self.now)))
+        self.wait(self.mirror.take(FlowRunState(self.flow_run_id, type_, type_.title(), None, self.now)))
 
     @rule(state=st.sampled_from(["RUNNING", "CRASHED"]))
     def its_flow_worker_is_lost(self, state: str) -> None:
@@ -164,7 +174,43 @@ class RunLife(RuleBasedStateMachine):
     @precondition(lambda self: self.steps > STEPS_BEFORE_THE_END)
     @rule(type_=st.sampled_from(["COMPLETED", "FAILED", "CANCELLED"]))
     def prefect_ends_it(self, type_: str) -> None:
-        self.wait(self.mirror.take(FlowRunState(self.flow_run_id, type_, "as Prefect says", self.now)))
+        self.wait(self.mirror.take(FlowRunState(self.flow_run_id, type_, type_.title(), "as Prefect says", self.now)))
+
+    # What holds it back, ends it or sets it going again
+
+    def control(self, name: str, *arguments: Any, **named: Any) -> None:
+        method = getattr(self.stores.controls, name)
+        self.attempt(
+            self.stores.ledger.write(
+                lambda turn: method(turn, self.run_id, *arguments, **named, by="ada", now=self.now)
+            )
+        )
+
+    @rule(what=st.sampled_from(["pause", "resume", "pause_task", "resume_task"]), task=st.sampled_from(TASKS))
+    def somebody_holds_it_back_or_does_not(self, what: str, task: str) -> None:
+        self.control(what, *([task] if what.endswith("task") else []))
+
+    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1), volunteer=VOLUNTEERS)
+    def somebody_calls_back_who_works(self, task: str, batch: int, volunteer: str) -> None:
+        self.a_volunteer_works(task, batch, volunteer, [None, None])
+        self.control("pause", call_back=True)
+        self.control("resume")
+
+    @precondition(lambda self: self.steps > STEPS_BEFORE_THE_END)
+    @rule()
+    def it_misses_its_deadline_if_that_is_past(self) -> None:
+        self.wait(self.stores.controls.miss_deadline(self.run_id, now=self.now))
+
+    @rule(steps=st.dictionaries(st.sampled_from(TASKS), st.sampled_from(["retry", "reset"]), min_size=1))
+    def somebody_begins_it_again(self, steps: dict[str, str]) -> None:
+        self.control("reopen", steps)
+        self.wait(self.stores.controls.set_back(self.run_id, now=self.now))
+        run = self.wait(self.stores.runs.get(self.run_id))
+        if run.to_tell is Tell.REOPEN:
+            state = FlowRunState(self.flow_run_id, "SCHEDULED", "AwaitingRetry", None, self.now)
+            self.wait(self.stores.controls.told(run, state, held=False, now=self.now))
+            self.a_flow_holds_it("one")
+            self.tries.clear()
 
     @invariant()
     def what_is_stored_is_what_was_told(self) -> None:
@@ -214,7 +260,7 @@ def test_a_run_can_be_rebuilt_from_its_events_after_every_step(tmp_path_factory:
         told: set[str] = set()
         machine = type("Machine", (RunLife,), {"loop": loop, "stores": stores, "told": told})
         few = settings(
-            max_examples=40,
+            max_examples=60,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -233,7 +279,8 @@ async def test_what_every_volunteer_loses_is_dead_in_the_log_too_and_back_for_th
     tasks = [stores.tasks.pending("w1", NewTask("t", ["true"], {}, [], {}), now=NOON)]
     run_id = (await stores.runs.add(new, tasks, now=NOON)).id
     key = TaskKey(run_id, "w1", "t", priority=50, cpu=1.0, memory=1, storage=1)
-    await queue(stores, 2, NOON, task=key)
+    _, token = await stores.runs.hold(run_id, "one", now=NOON)
+    await queue(stores, 2, NOON, task=key, token=token)
     for turn in range(MAX_LOSSES):
         vanished, refused = await lease(stores, f"v{turn}", 2, NOON + 3 * turn * MINUTE, task=key)
         await report(stores, [ended(refused, Outcome.REFUSED)], NOON + 3 * turn * MINUTE)
@@ -241,7 +288,7 @@ async def test_what_every_volunteer_loses_is_dead_in_the_log_too_and_back_for_th
         assert vanished.subtask_id != refused.subtask_id
         assert await differences(stores, rebuild(await log(stores, run_id))) == []
     assert (rebuild(await log(stores, run_id))).tasks["t"].counts() == {"DEAD": 2}
-    await stores.subtasks.requeue(f"{key.task_id}/b0", try_=2, now=NOON)
+    await stores.subtasks.requeue(f"{key.task_id}/b0", try_=2, token=token, now=NOON)
     rebuilt = rebuild(await log(stores, run_id))
     assert rebuilt.tasks["t"].counts() == {"QUEUED": 2}
     assert await differences(stores, rebuilt) == []
