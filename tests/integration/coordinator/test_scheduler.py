@@ -87,7 +87,7 @@ class World:
     async def end(self, run_id: str) -> None:
         """Have a run end, as Prefect would tell."""
         await self.stores.runs.set_flow_run(run_id, f"flow-{run_id}", now=self.now)
-        state = FlowRunState(f"flow-{run_id}", "COMPLETED", None, self.now)
+        state = FlowRunState(f"flow-{run_id}", "COMPLETED", "Completed", None, self.now)
         await self.stores.ledger.write(
             lambda turn: self.stores.runs.follow(turn, state, RunStatus.COMPLETED, now=self.now)
         )
