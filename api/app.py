@@ -12,7 +12,7 @@ from api.dependencies import Callers, role, volunteer
 from api.errors import handle_errors
 from api.idempotency import AnswerOnce
 from api.limits import LimitBodies
-from api.routers import agent, controls, events, flow, health, runs, schedules, volunteers, workflows
+from api.routers import agent, controls, events, flow, health, runs, schedules, signals, volunteers, waits, workflows
 from api.routers.blobs import blob_routes
 from api.scheduling import open_scheduler
 from api.services import open_services
@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(AnswerOnce)
     app.add_middleware(LimitBodies, limit=settings.largest_json)
     handle_errors(app)
-    for routes in (health, workflows, controls, runs, events, schedules, volunteers, agent, flow):
+    for routes in (health, workflows, controls, runs, events, schedules, volunteers, agent, flow, signals, waits):
         app.include_router(routes.router)
     app.include_router(blob_routes("/v1", role(Role.ADMIN, Role.SUBMITTER)))
     app.include_router(blob_routes("/v1/flow", role(Role.FLOW)))

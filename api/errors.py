@@ -27,7 +27,9 @@ from storage.errors import (
     RunLeaseLostError,
     RunUnderWayError,
     StorageUnavailableError,
+    TooDeepError,
     TooLargeError,
+    TooManySignalsError,
 )
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     NoSpecError: (409, "no-spec"),
     BlobMismatchError: (422, "blob-mismatch"),
     TooLargeError: (413, "too-large"),
+    TooDeepError: (422, "too-deep"),
+    TooManySignalsError: (409, "too-many-signals"),
     StorageUnavailableError: (503, "storage-unavailable"),
     ProtocolError: (422, "protocol"),
 }

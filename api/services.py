@@ -36,6 +36,9 @@ REPAIR_SECONDS = 1.0
 CATCH_UP_SECONDS = 2.0
 DEADLINE_SECONDS = 1.0
 
+_RUN_ENDS = ("run.cancel_requested", "run.cancelled", "run.failed", "run.completed")
+"""The events after which a run has ended or is about to."""
+
 
 def utc_now() -> datetime:
     """The service's clock. Decisions never read it: they are told."""
@@ -44,7 +47,7 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True)
 class Settlements:
-    """Lets flows wait for batches to settle."""
+    """Lets flows wait for batches to settle, or for news of runs, by their ids."""
 
     waiting: defaultdict[str, set[asyncio.Event]] = field(default_factory=lambda: defaultdict(set))
 
@@ -104,6 +107,7 @@ class Services:
         self.mirror = Mirror(prefect, stores, self.dispatcher.run_cancelled, utc_now)
         self.settlements = Settlements()
         self.followers = Followers(stores.ledger, stores.runs)
+        self.run_news = Settlements()
         self.flow_runs = Bell()
         self.controls = Controls(stores, prefect, self.mirror, self.dispatcher, self.flow_runs.ring, utc_now)
         self.reconciler = Reconciler(stores, prefect, utc_now, secrets.token_hex(8), self.flow_runs.ring)
@@ -115,6 +119,7 @@ class Services:
         self.dispatcher.leave()
         self.settlements.everything_may_have()
         self.followers.leave()
+        self.run_news.everything_may_have()
         self.flow_runs.ring()
 
     async def start_run(self, run: Run) -> Run:
@@ -176,13 +181,36 @@ class Services:
                 case WatchBegan():
                     self.settlements.everything_may_have()
                     self.followers.everything_may_have()
+                    self.run_news.everything_may_have()
                     self.dispatcher.work_opened()
                 case BatchChanged(batch_id, settled=True):
                     self.settlements.happened(batch_id)
                 case BatchChanged():
                     self.dispatcher.work_opened()
-                case EventTold(run_id):
+                case EventTold(run_id, type_):
                     self.followers.told(run_id)
+                    await self._hear(run_id, type_)
+
+    async def _hear(self, run_id: str, event: str) -> None:
+        """Wake the flows that wait for what the event tells of a run, and let its children end with it."""
+        if event == "signal.sent" or event in _RUN_ENDS:
+            self.run_news.happened(run_id)
+        if event in _RUN_ENDS:
+            await self._cancel_all(await self.stores.children.to_cancel(run_id))
+
+    async def cancel_left_behind(self) -> None:
+        """Cancel the children of runs that ended while nobody heard of it."""
+        await self._cancel_all(await self.stores.children.left_behind(limit=100))
+
+    async def _cancel_all(self, run_ids: Sequence[str]) -> None:
+        async def cancel(turn: Turn) -> None:
+            for run_id in run_ids:
+                await self.cancel_if_open(turn, run_id, "its parent run")
+
+        if run_ids:
+            await self.stores.ledger.write(cancel)
+        for run_id in run_ids:
+            self.dispatcher.run_cancelled(run_id)
 
     async def expire_leases(self) -> None:
         """Put subtasks back whose lease has run out, and fail those whose time is over."""
@@ -225,6 +253,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             services.mirror.follow(),
             services.mirror.sweep(),
             _forever(services.watch, 0.5, "watching for changes"),
+            _forever(services.cancel_left_behind, REPAIR_SECONDS, "cancelling children of ended runs"),
             _forever(services.expire_leases, EXPIRY_SECONDS, "expiring leases"),
             _forever(services.dispatcher.keep_books, BOOKS_SECONDS, "writing down who was seen"),
             _forever(services.reconciler.tick, REPAIR_SECONDS, "repairing runs"),

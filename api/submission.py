@@ -13,7 +13,7 @@ from njangi_flows.spec import WorkflowSpec
 from api.services import Services, utc_now
 from storage.errors import NoSpecError
 from storage.ledger import Turn
-from storage.runs import NewRun, OfSchedule, Run
+from storage.runs import NewRun, OfSchedule, Parent, Run
 from storage.tasks import NewTask
 from storage.workflows import Workflow
 
@@ -51,15 +51,20 @@ async def write_run(
     schedule: OfSchedule | None = None,
     request: str | None = None,
     first: Callable[[Turn, str], Awaitable[None]] | None = None,
+    parent: Parent | None = None,
+    priority: int | None = None,
 ) -> Run:
-    """Write a run for `Services.start_run` to hand to Prefect; should nobody do so, the reconciler does."""
+    """Write a run for `Services.start_run` to hand to Prefect; should nobody do so, the reconciler does.
+
+    `parent` is the task that starts it, if one does; `priority` counts instead of the workflow's.
+    """
     spec = specs.parse(workflow.spec, files=workflow.files.keys())
     new = NewRun(
         workflow_id=workflow.id,
         name=workflow.name,
         version=workflow.version,
         owner=owner,
-        priority=workflow.priority,
+        priority=workflow.priority if priority is None else priority,
         spec=workflow.spec,
         files=workflow.files,
         parameters=specs.run_parameters(spec, given),
@@ -68,6 +73,7 @@ async def write_run(
         request=request,
         clean_up=spec.cleanup,
         deadline=timedelta(seconds=seconds) if (seconds := deadline or spec.deadline) else None,
+        parent=parent,
     )
     now = utc_now()
     tasks = [app.stores.tasks.pending(workflow.id, task, now=now) for task in new_tasks(spec)]
@@ -100,7 +106,9 @@ def new_tasks(spec: WorkflowSpec) -> list[NewTask]:
                 "cpu": task.resources.cpu,
                 "memory": task.resources.memory,
                 "storage": task.resources.storage,
-            },
+            }
+            if task.on_volunteers
+            else {},
         )
         for task in spec.tasks
     ]

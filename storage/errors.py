@@ -93,6 +93,21 @@ class NoSpecError(NjangiError):
         return f"run {self.args[0]} is that of a Prefect flow of its own; start that flow again in Prefect"
 
 
+class TooDeepError(NjangiError):
+    """A run would stand below too many others."""
+
+    def __str__(self) -> str:
+        most, chain = self.args
+        return f"runs are nested at most {most} deep, and this would be one too many: {' -> '.join(chain)}"
+
+
+class TooManySignalsError(NjangiError):
+    """The run has been sent as many signals as a run may be."""
+
+    def __str__(self) -> str:
+        return f"run {self.args[0]} has been sent {self.args[1]} signals, which is the most that a run takes"
+
+
 class BlobMismatchError(NjangiError):
     """The bytes sent do not have the SHA-256 that they were announced under."""
 

@@ -6,7 +6,7 @@ import enum
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,6 +58,19 @@ class OfSchedule:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """The task that started a run, and what becomes of the run when the task's own run is cancelled or fails.
+
+    `chain` names the workflows above the run, the outermost first. `on_parent_cancel` is cancel or abandon.
+    """
+
+    run_id: str
+    task: str
+    chain: Sequence[str]
+    on_parent_cancel: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewRun:
     """A run to start. `spec` is that of the workflow's version now, so later edits do not reach it."""
 
@@ -75,6 +88,7 @@ class NewRun:
     request: str | None = None  # the request that starts it, if that has an Idempotency-Key
     clean_up: str | None = None  # the task that runs when the run is cancelled
     deadline: timedelta | None = None  # from now on
+    parent: Parent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +127,7 @@ class Run:
     files: Mapping[str, str]
     parameters: Mapping[str, Any]
     prefect_flow_run_id: str | None
+    parent: Parent | None
     cancel_requested: bool
     attempt: int
     recoveries: int
@@ -179,7 +194,8 @@ class RunStore:
     ) -> Run:
         """Write a run with its tasks (documents from `TaskStore.pending`), all or nothing.
 
-        `first` is done before, in the same transaction, and told the id of the run. Raises IdTakenError.
+        `first` is done before, in the same transaction, and told the id of the run. Raises IdTakenError. A task has
+        one child: if its parent has it already, that one is returned.
         """
         document: Document = {
             "_id": new.id or new_id("r"),
@@ -217,6 +233,8 @@ class RunStore:
             document["schedule"] = {"id": new.schedule.id, "at": new.schedule.at}
         if new.request is not None:
             document["request"] = new.request
+        if new.parent is not None:
+            document["parent"] = {**asdict(new.parent), "chain": list(new.parent.chain)}
         for task in tasks:
             task["run_id"] = document["_id"]
             task["_id"] = f"{document['_id']}/{task['name']}"
@@ -250,7 +268,18 @@ class RunStore:
         except DuplicateKeyError as error:
             if "_id" in (error.details or {}).get("keyPattern", {}):
                 raise IdTakenError("run", document["_id"]) from error
-            raise
+            if new.parent is None:
+                raise
+            return await self.child(new.parent.run_id, new.parent.task)
+        return as_run(document)
+
+    async def child(self, run_id: str, task: str) -> Run:
+        """Return the run that a task of a run started. Raises NotFoundError."""
+        query = {"parent.run_id": run_id, "parent.task": task}
+        with unavailable_is_ours():
+            document = await self._runs.find_one(query)
+        if document is None:
+            raise NotFoundError("child of task", f"{run_id}/{task}")
         return as_run(document)
 
     async def adopt(self, new: NewRun, *, now: datetime) -> Run:
@@ -605,6 +634,7 @@ def as_run(document: Document) -> Run:
         files={file["name"]: file["sha256"] for file in document["files"]},
         parameters=json.loads(document["parameters"]),
         prefect_flow_run_id=document.get("prefect_flow_run_id"),
+        parent=Parent(**parent) if (parent := document.get("parent")) else None,
         cancel_requested=document["cancel_requested"],
         attempt=document["attempt"],
         recoveries=document.get("recoveries", 0),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from storage.blobs import BlobStore
+from storage.children import ChildStore
 from storage.controls import ControlStore
 from storage.crashes import CrashStore
 from storage.database import Database, open_database, unavailable_is_ours
@@ -15,13 +16,25 @@ from storage.leaders import LeaderStore
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from storage.schedules import ScheduleStore
+from storage.signals import SignalStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
 from storage.users import UserStore
 from storage.volunteers import VolunteerStore
 from storage.workflows import WorkflowStore
 
-COLLECTIONS = ("events", "counters", "tasks", "batches", "runs", "workflows", "schedules", "volunteers", "users")
+COLLECTIONS = (
+    "events",
+    "counters",
+    "tasks",
+    "batches",
+    "runs",
+    "signals",
+    "workflows",
+    "schedules",
+    "volunteers",
+    "users",
+)
 """What transactions write to."""
 
 
@@ -33,6 +46,8 @@ class Stores:
         self.ledger = Ledger(database)
         self.workflows = WorkflowStore(database, self.ledger)
         self.runs = RunStore(database, self.ledger)
+        self.children = ChildStore(database, self.ledger)
+        self.signals = SignalStore(database, self.ledger)
         self.tasks = TaskStore(database, self.ledger, self.runs)
         self.schedules = ScheduleStore(database, self.ledger)
         self.idempotency = IdempotencyStore(database)
@@ -56,6 +71,8 @@ class Stores:
                 self.ledger,
                 self.workflows,
                 self.runs,
+                self.children,
+                self.signals,
                 self.tasks,
                 self.schedules,
                 self.idempotency,

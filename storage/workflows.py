@@ -60,6 +60,7 @@ class WorkflowStore:
 
     async def prepare(self) -> None:
         await self._workflows.create_index([("created_at", -1)])
+        await self._workflows.create_index([("owner", 1), ("name", 1), ("created_at", -1)])
 
     async def add(
         self, new: NewWorkflow, *, owner: str, now: datetime, id_: str | None = None, request: str | None = None
@@ -112,6 +113,14 @@ class WorkflowStore:
             document = await self._workflows.find_one({"_id": workflow_id})
         if document is None:
             raise NotFoundError("workflow", workflow_id)
+        return _workflow(document)
+
+    async def latest(self, owner: str, name: str) -> Workflow:
+        """Return the owner's newest workflow of that name. Raises NotFoundError."""
+        with unavailable_is_ours():
+            document = await self._workflows.find_one({"owner": owner, "name": name}, sort=[("created_at", -1)])
+        if document is None:
+            raise NotFoundError(f"workflow of {owner}", name)
         return _workflow(document)
 
     async def page(self, *, limit: int) -> list[Workflow]:

@@ -33,6 +33,7 @@ class TaskView(BaseModel):
     failed: int
     progress: float
     error: str | None
+    child_run_id: str | None
 
 
 class ScheduleOfRun(BaseModel):
@@ -59,6 +60,7 @@ class RunView(BaseModel):
     parameters: dict[str, Any]
     prefect_flow_run_id: str | None
     prefect_url: str | None
+    parent_run_id: str | None
     progress: float
     tasks: list[TaskView]
     schedule: ScheduleOfRun | None
@@ -89,6 +91,7 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
         parameters=dict(run.parameters),
         prefect_flow_run_id=run.prefect_flow_run_id,
         prefect_url=app.prefect.ui_url(run.prefect_flow_run_id) if run.prefect_flow_run_id else None,
+        parent_run_id=run.parent.run_id if run.parent else None,
         progress=progress,
         tasks=views,
         schedule=ScheduleOfRun(id=run.schedule.id, at=run.schedule.at) if run.schedule else None,
@@ -97,7 +100,9 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
 
 
 async def _tasks(app: Services, run: Run) -> list[TaskView]:
-    tasks, counts = await asyncio.gather(app.stores.tasks.of_run(run.id), app.stores.subtasks.counts(run.id))
+    tasks, counts, children = await asyncio.gather(
+        app.stores.tasks.of_run(run.id), app.stores.subtasks.counts(run.id), app.stores.children.of(run.id)
+    )
     views = []
     for task in tasks:
         count = counts.get(task.name, Counter())
@@ -114,6 +119,7 @@ async def _tasks(app: Services, run: Run) -> list[TaskView]:
                 failed=count.get("failed", 0) + count.get("dead", 0),
                 progress=completed / total if total else done,
                 error=task.error,
+                child_run_id=children[task.name].id if task.name in children else None,
             )
         )
     return views
@@ -158,6 +164,11 @@ async def subtasks(
 async def results(run_id: str, app: App, _: Reader) -> dict[str, Any]:
     """Return the results of all completed tasks that are small enough to be inline; others name their blob."""
     await app.stores.runs.get(run_id)
+    return await small_results(app, run_id)
+
+
+async def small_results(app: Services, run_id: str) -> dict[str, Any]:
+    """Return {task: value} of the results that are kept inline, {task: {"blob": sha256}} of the others."""
     found: dict[str, Any] = {}
     for task in await app.stores.tasks.of_run(run_id):
         if task.result is not None:

@@ -98,7 +98,7 @@ async def _new(app: Services, body: WorkflowBody) -> NewWorkflow:
     missing = sorted(set(body.files.values()) - hashes) + sorted(await app.stores.blobs.missing(hashes))
     if missing:
         raise MissingFilesError(missing)
-    resources = [task.resources for task in spec.tasks]
+    resources = [task.resources for task in spec.tasks if task.on_volunteers]
     return NewWorkflow(
         name=spec.name,
         description=spec.description,
@@ -108,9 +108,9 @@ async def _new(app: Services, body: WorkflowBody) -> NewWorkflow:
         spec=body.spec,
         files=body.files,
         estimated_resources={
-            "cpu": max(item.cpu for item in resources),
-            "memory": max(item.memory for item in resources),
-            "storage": max(item.storage for item in resources),
+            "cpu": max((item.cpu for item in resources), default=0.0),
+            "memory": max((item.memory for item in resources), default=0),
+            "storage": max((item.storage for item in resources), default=0),
         },
     )
 

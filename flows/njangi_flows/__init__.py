@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from njangi_flows.awaited import SignalTimeoutError
+    from njangi_flows.signals import sleep, wait_for_signal
     from njangi_flows.volunteer_tasks import VolunteerTaskError, volunteer_task
 
-__all__ = ["VolunteerTaskError", "volunteer_task"]
+__all__ = ["SignalTimeoutError", "VolunteerTaskError", "sleep", "volunteer_task", "wait_for_signal"]
+_HOME = {
+    "SignalTimeoutError": "awaited",
+    "VolunteerTaskError": "volunteer_tasks",
+    "sleep": "signals",
+    "volunteer_task": "volunteer_tasks",
+    "wait_for_signal": "signals",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs Prefect only when it is asked for: the workflow model must load without it."""
-    if name not in __all__:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from njangi_flows import volunteer_tasks
-
-    return getattr(volunteer_tasks, name)
+    return getattr(importlib.import_module(f"njangi_flows.{_HOME[name]}"), name)

@@ -6,6 +6,7 @@ under the same ids.
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import enum
 import json
@@ -68,7 +69,11 @@ class Outcome:
     error: str | None = None
 
 
-class SubtasksFailedError(Exception):
+class TaskFailedError(Exception):
+    """Says by itself which task failed and why."""
+
+
+class SubtasksFailedError(TaskFailedError):
     """Subtasks of a batch failed. `final` says that another try is not allowed or would not help."""
 
     def __init__(self, task: str, batch: SettledBatch, final: bool) -> None:
@@ -101,27 +106,19 @@ def worth_another_try(task: object, run: TaskRun, state: State[object]) -> bool:
     return isinstance(state.data, SubtasksFailedError) and not state.data.final
 
 
-class TaskCarrier:
-    """One task of one run."""
+class Carrier(abc.ABC):
+    """One task of one run, of whatever kind. Kinds differ in their work."""
 
-    def __init__(
-        self,
-        held: HeldRun,
-        waiting: Waiting,
-        spec: WorkflowSpec,
-        task: TaskSpec,
-        given: Mapping[str, JsonValue],
-        flow_run_id: UUID,
-    ) -> None:
+    def __init__(self, held: HeldRun, name: str, flow_run_id: UUID) -> None:
         self._held = held
-        self._waiting = waiting
-        self._spec = spec
-        self._task = task
-        self._given = given
+        self._name = name
         self._flow_run_id = flow_run_id
-        self._key = f"{held.id}/{task.name}"
-        self._known = next((known for known in held.run.tasks if known.name == task.name), None)
-        self._failed = 0
+        self._key = f"{held.id}/{name}"
+        self._known = next((known for known in held.run.tasks if known.name == name), None)
+
+    @abc.abstractmethod
+    async def _work(self, upstream: Mapping[str, Outcome]) -> ResultRef:
+        """Do what the task is there for and return its result. Raises StoppedError, TaskFailedError."""
 
     async def carry(self, upstream: Mapping[str, Outcome]) -> Outcome:
         """Bring the task to its end once all of `upstream` have ended. Raises StoppedError."""
@@ -129,7 +126,7 @@ class TaskCarrier:
             await self._tell(TaskChange("SKIPPED"))
             return Outcome(Ending.SKIPPED)
         if self._known is not None and self._known.status == Ending.COMPLETED.value:
-            kept = await self._held.service.task_result(self._held.lease, self._task.name)
+            kept = await self._held.service.task_result(self._held.lease, self._name)
             return Outcome(Ending.COMPLETED, self._last_node(), ResultRef(kept.result, kept.blob))
         if self._known is not None and self._known.status == Ending.FAILED.value:
             return Outcome(Ending.FAILED, self._last_node(), error=self._known.error)
@@ -141,7 +138,7 @@ class TaskCarrier:
             self._stop_if_lost(error)
             if self._held.stop.reason is not None:
                 raise StoppedError(self._held.stop.reason) from error
-            message = str(error) if isinstance(error, SubtasksFailedError) else f"task '{self._task.name}': {error!r}"
+            message = str(error) if isinstance(error, TaskFailedError) else f"task '{self._name}': {error!r}"
             await self._tell(TaskChange("FAILED", error=message))
             return Outcome(Ending.FAILED, self._last_node(), error=message)
         await self._tell(TaskChange("COMPLETED", result=result.text, blob=result.blob))
@@ -151,8 +148,34 @@ class TaskCarrier:
         if isinstance(error, (RunLeaseLostError, RunEndedError)):
             self._held.stop.set(Stop.LEASE_LOST)
 
+    async def _tell(self, change: TaskChange) -> None:
+        await self._held.service.put_task(self._held.lease, self._name, change)
+
     def _last_node(self) -> UUID:
-        return node_id(self._flow_run_id, self._key) if self._task.split is not None else self._node(0)
+        return node_id(self._flow_run_id, self._key)
+
+
+class TaskCarrier(Carrier):
+    """A task whose subtasks volunteers run."""
+
+    def __init__(
+        self,
+        held: HeldRun,
+        waiting: Waiting,
+        spec: WorkflowSpec,
+        task: TaskSpec,
+        given: Mapping[str, JsonValue],
+        flow_run_id: UUID,
+    ) -> None:
+        super().__init__(held, task.name, flow_run_id)
+        self._waiting = waiting
+        self._spec = spec
+        self._task = task
+        self._given = given
+        self._failed = 0
+
+    def _last_node(self) -> UUID:
+        return super()._last_node() if self._task.split is not None else self._node(0)
 
     def _node(self, batch: int) -> UUID:
         return node_id(self._flow_run_id, f"{self._key}/b{batch}")
@@ -172,9 +195,6 @@ class TaskCarrier:
         if self._known is not None and self._known.plan is not None:
             return Plan.from_json(self._known.plan)
         return compiler.plan(self._task, items, self._held.slots)
-
-    async def _tell(self, change: TaskChange) -> None:
-        await self._held.service.put_task(self._held.lease, self._task.name, change)
 
     # Batches
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from njangi_flows import placeholders
+from njangi_flows.kinds import has_field, misplaced
 from njangi_flows.model import TaskSpec
 from njangi_flows.problems import Problem, listed, nearest, pointer
 
@@ -53,6 +54,7 @@ def problems(outline: Outline, files: Collection[str]) -> Iterator[Problem]:
     yield from _clean_up(outline)
     for part in outline.tasks:
         if part.task is not None:
+            yield from _misplaced_fields(part, part.task)
             yield from _split(outline, part.index, part.task, files)
             yield from _nameless_placeholders(outline, part, part.task)
 
@@ -137,6 +139,10 @@ def _clean_up(outline: Outline) -> Iterator[Problem]:
     elif len(names) == 1:
         yield Problem(pointer("cleanup"), "a workflow needs a task besides the one that cleans up")
     for part in outline.tasks:
+        if part.name == outline.cleanup and part.task is not None and not part.task.on_volunteers:
+            yield Problem(
+                pointer("cleanup"), f"only a command or python task can clean up, not a {part.task.kind} task"
+            )
         if part.name == outline.cleanup and part.dependencies:
             yield Problem(
                 pointer("tasks", part.index, "dependencies"),
@@ -175,6 +181,12 @@ def _cycles(outline: Outline) -> Iterator[Problem]:
                 graph.pop(name, None)
         else:
             return
+
+
+def _misplaced_fields(part: TaskOutline, task: TaskSpec) -> Iterator[Problem]:
+    for name in sorted(task.model_fields_set):
+        if not has_field(task.kind, name):
+            yield Problem(pointer("tasks", part.index, name), misplaced(task.kind, name))
 
 
 def _split(outline: Outline, index: int, task: TaskSpec, files: Collection[str]) -> Iterator[Problem]:

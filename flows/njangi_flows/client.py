@@ -13,9 +13,10 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
@@ -141,6 +142,28 @@ class Settled(Orders):
     settled: list[SettledBatch] = Field(default_factory=list)
 
 
+class EndedWait(BaseModel):
+    """A wait of a task that has ended: by a signal (`payload` is JSON text), its child's end, or time that passed."""
+
+    task: str
+    ending: Literal["signal", "child", "passed"]
+    payload: str | None = None
+
+
+class EndedWaits(Orders):
+    ended: list[EndedWait] = Field(default_factory=list)
+
+
+class ChildRun(BaseModel):
+    """The run that a task started; `results` holds small results by task, and names the blobs of others."""
+
+    id: str
+    name: str
+    status: str
+    error: str | None = None
+    results: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 class ResultRow(BaseModel):
     """A subtask's accepted result: JSON text, or the blob that holds it."""
 
@@ -189,6 +212,16 @@ class SubtaskInput:
 class BatchInput:
     index: int
     subtasks: Sequence[SubtaskInput]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a task waits for: a signal, the end of its child run, the moment `until`; the first that comes."""
+
+    task: str
+    signal: str | None = None
+    child: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +301,39 @@ class FlowService:
         body = {"waiting": list(waiting), "seconds": seconds}
         answer = await self._call("POST", f"{_run(lease)}/batches:settled", body, lease, seconds=seconds + 20)
         return Settled.model_validate_json(answer)
+
+    async def ended_waits(self, lease: RunLease, waiting: Sequence[Wait], seconds: float) -> EndedWaits:
+        """Wait up to `seconds` for waits to end; return those that have. A repeated call gives the same signals."""
+        body = {"waiting": [asdict(wait) for wait in waiting], "seconds": seconds}
+        answer = await self._call("POST", f"{_run(lease)}/waits:ended", body, lease, seconds=seconds + 20)
+        return EndedWaits.model_validate_json(answer)
+
+    async def start_child(
+        self,
+        lease: RunLease,
+        task: str,
+        workflow: str,
+        parameters: Mapping[str, JsonValue],
+        on_parent_cancel: str,
+        instead_of: str | None = None,
+    ) -> None:
+        """Start the owner's workflow of that name as a run of its own, unless the task has started it before.
+
+        `instead_of` is an ended run that it started before and does not want any more.
+        """
+        body = {
+            "workflow": workflow,
+            "parameters": parameters,
+            "on_parent_cancel": on_parent_cancel,
+            "instead_of": instead_of,
+        }
+        await self._call("POST", f"{_run(lease)}/tasks/{task}/child", body, lease)
+
+    async def child(self, lease: RunLease, task: str) -> ChildRun:
+        """Return the run that the task started."""
+        return ChildRun.model_validate_json(
+            await self._call("GET", f"{_run(lease)}/tasks/{task}/child", lease=lease, seconds=300)
+        )
 
     async def requeue(self, lease: RunLease, batch_id: str, try_: int) -> None:
         """Put a batch's failed subtasks back in the queue for try number `try_` (2, 3, ...)."""

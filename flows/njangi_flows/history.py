@@ -136,6 +136,10 @@ def _run_scheduled(run: Run, event: Event) -> None:
     run.prefect_flow_run_id = event["prefect_flow_run_id"]
 
 
+def _nothing(run: Run, event: Event) -> None:
+    """What is told changes nothing that is rebuilt here."""
+
+
 def _run_held(run: Run, event: Event) -> None:
     run.attempt = event["attempt"]
 
@@ -268,6 +272,9 @@ RULES: Mapping[str, Rule] = {
     "run.resumed": _run_resumed,
     "run.reopened": _run_reopened,
     "run.replaced": _run_replaced,
+    "run.detached": _nothing,
+    "signal.sent": _nothing,
+    "signal.taken": _nothing,
     **{f"task.{status.lower()}": _task_status(status) for status in TASK_STATUSES},
     "task.reset": _task_reset,
     "task.retried": _task_retried,

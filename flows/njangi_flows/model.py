@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -25,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from njangi_flows.kinds import KINDS, OnParentCancel, Span, WaitSpec, has_field
 from njangi_flows.problems import nearest, of_parent
 from njangi_flows.quantities import Duration, Size, Tolerance, ToleratedFailure
 
@@ -311,11 +313,18 @@ def _aggregate(value: object) -> object:
 
 
 class TaskSpec(_Model):
-    """A node of the workflow: one command or Python function, once or once for every part of a split."""
+    """A node of the workflow: one command or Python function, once or once for every part of a split.
+
+    Or what needs no volunteer: a wait for a signal, a sleep of so many seconds, a run of another workflow.
+    """
 
     name: Slug
     command: Command | None = None
-    python: PythonSpec | None = Field(default=None, validate_default=True)
+    python: PythonSpec | None = None
+    wait: WaitSpec | None = None
+    sleep: Span | None = None
+    workflow: Annotated[Title | None, Field(validate_default=True)] = None
+    on_parent_cancel: OnParentCancel = "cancel"
     parameters: dict[Parameter, JsonValue] = Field(default_factory=dict)
     files: Annotated[list[FileName], AfterValidator(_unique)] = Field(default_factory=list, max_length=1000)
     dependencies: Annotated[list[str], AfterValidator(_unique)] = Field(default_factory=list, max_length=MAX_TASKS)
@@ -330,13 +339,14 @@ class TaskSpec(_Model):
     tags: Tags = Field(default_factory=list)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
-    @field_validator("python")
+    @field_validator("workflow")
     @classmethod
-    def _runs_one_thing(cls, python: PythonSpec | None, info: ValidationInfo) -> PythonSpec | None:
-        if "command" in info.data and (python is None) == (info.data["command"] is None):
-            both = "command and python" if python else "none"
-            raise of_parent(f"give exactly one of command and python, not {both}")
-        return python
+    def _is_of_one_kind(cls, workflow: str | None, info: ValidationInfo) -> str | None:
+        known = {**info.data, "workflow": workflow}
+        given = [kind for kind in KINDS if known.get(kind) is not None]
+        if len(given) > 1 or (not given and known.keys() >= set(KINDS)):
+            raise of_parent(f"give exactly one of {', '.join(KINDS)}, not {' and '.join(given) or 'none'}")
+        return workflow
 
     @field_validator("aggregate", mode="wrap")
     @classmethod
@@ -358,6 +368,20 @@ class TaskSpec(_Model):
                 "only a command's output is parsed; a Python function's return value is the result as it is"
             )
         return parse
+
+    @model_serializer(mode="wrap")
+    def _without_what_means_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if has_field(self.kind, name)}
+
+    @property
+    def kind(self) -> str:
+        """Which of KINDS the task is."""
+        return next((kind for kind in KINDS if getattr(self, kind) is not None), "command")
+
+    @property
+    def on_volunteers(self) -> bool:
+        """Whether volunteers run the task."""
+        return self.kind in ("command", "python")
 
 
 class WorkflowSpec(_Model):
@@ -383,6 +407,8 @@ class WorkflowSpec(_Model):
         common = {name: info.data[name] for name in ("priority", "tolerated_failure") if name in info.data}
         return [
             task.model_copy(update={name: value for name, value in common.items() if name not in task.model_fields_set})
+            if task.on_volunteers
+            else task
             for task in tasks
         ]
 

@@ -14,12 +14,13 @@ from prefect.exceptions import Pause
 from prefect.states import Cancelled, Completed, Failed
 
 from njangi_flows import compile as compiler
-from njangi_flows.carry import Ending, Outcome, TaskCarrier
+from njangi_flows.awaited import awaited_carrier
+from njangi_flows.carry import Carrier, Ending, Outcome, TaskCarrier
 from njangi_flows.client import FlowService, RunEndedError, RunHeldError, RunLeaseLostError
 from njangi_flows.hold import HeldRun, Stop, StoppedError, hold_run
 from njangi_flows.settings import FlowSettings
 from njangi_flows.spec import TaskSpec, WorkflowSpec, parse, run_parameters
-from njangi_flows.waiting import Waiting
+from njangi_flows.waiting import Waiting, Waits
 
 SECONDS_TO_STOP = 1.0
 """How long nodes have to end by themselves when the run stops."""
@@ -90,30 +91,35 @@ async def _carry_tasks(
     held: HeldRun, flow_run_id: UUID, spec: WorkflowSpec, order: list[TaskSpec]
 ) -> Mapping[str, Outcome]:
     given = run_parameters(spec, held.run.parameters)
-    waiting = Waiting(held)
+    waiting, waits = Waiting(held), Waits(held)
     tasks: dict[str, asyncio.Task[Outcome]] = {}
 
-    async def carry(carrier: TaskCarrier, dependencies: list[str]) -> Outcome:
+    async def carry(carrier: Carrier, dependencies: list[str]) -> Outcome:
         return await carrier.carry({name: await tasks[name] for name in dependencies})
 
-    polling = asyncio.create_task(waiting.poll(), name=f"poll of {held.id}")
+    polls = [asyncio.create_task(waiting_.poll(), name=f"poll of {held.id}") for waiting_ in (waiting, waits)]
     stopping = asyncio.create_task(held.stop.wait(), name=f"stop of {held.id}")
     try:
         for task in order:
-            carrier = TaskCarrier(held, waiting, spec, task, given, flow_run_id)
+            carrier = (
+                TaskCarrier(held, waiting, spec, task, given, flow_run_id)
+                if task.on_volunteers
+                else awaited_carrier(waits, spec, task, given, flow_run_id)
+            )
             tasks[task.name] = asyncio.create_task(carry(carrier, task.dependencies), name=f"{held.id}/{task.name}")
         everything = asyncio.gather(*tasks.values(), return_exceptions=True)
-        ends: set[asyncio.Future[Any]] = {everything, stopping, polling}
+        ends: set[asyncio.Future[Any]] = {everything, stopping, *polls}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if not everything.done():
             await asyncio.wait({everything}, timeout=SECONDS_TO_STOP)
-        if polling.done() and held.stop.reason is None:
-            polling.result()
+        for poll in polls:
+            if poll.done() and held.stop.reason is None:
+                poll.result()
         if held.stop.reason is not None:
             raise StoppedError(held.stop.reason)
         return {name: task.result() for name, task in tasks.items()}
     finally:
-        owned = [polling, stopping, *tasks.values()]
+        owned = [*polls, stopping, *tasks.values()]
         for task_ in owned:
             task_.cancel()
         await asyncio.gather(*owned, return_exceptions=True)

@@ -35,7 +35,7 @@ from njangi_flows.client import (
 from njangi_flows.hold import HeldRun, hold_run
 from njangi_flows.inputs import ResultRef, result_value, subtask_input
 from njangi_flows.settings import FlowSettings
-from njangi_flows.waiting import Waiting
+from njangi_flows.waiting import Waiting, Waits
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +61,11 @@ class Session:
         self._flow_name = flow_name
         self._loop = asyncio.new_event_loop()
         self._indexes: Counter[str] = Counter()
+        self._lines: dict[str, asyncio.Event] = {}
         self._lock = threading.Lock()
         self._held: asyncio.Future[HeldRun] = self._loop.create_future()
         self._waiting: Waiting | None = None
+        self._waits: Waits | None = None
         self._client_context: AsyncClientContext | None = None
         self._defined: dict[str, asyncio.Task[None]] = {}
         self._puts: defaultdict[str, list[_Put]] = defaultdict(list)
@@ -83,6 +85,13 @@ class Session:
             index = self._indexes[task]
             self._indexes[task] += 1
             return index
+
+    def queue_up(self, line: str) -> tuple[asyncio.Event | None, asyncio.Event]:
+        """Return what the call before in that line sets once it is through (None: there is none), and its own."""
+        with self._lock:
+            before, own = self._lines.get(line), asyncio.Event()
+            self._lines[line] = own
+            return before, own
 
     def start(self, work: Coroutine[Any, Any, Any], context: Context) -> None:
         """Run `work` on the session's loop with the caller's context variables."""
@@ -137,6 +146,13 @@ class Session:
                 self._keep(asyncio.create_task(self._flush_fetches(held, task)))
         row = await future
         return await result_value(held.service, ResultRef(row.result, row.blob))
+
+    async def waits(self) -> Waits:
+        """Wait for the run lease and return the run's waits."""
+        await self._held
+        if self._waits is None:
+            raise RuntimeError("the session has not begun")
+        return self._waits
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._flushes.add(task)
@@ -200,15 +216,14 @@ class Session:
                 run_id = await service.adopt(str(self.flow_run.id), self._flow_name)
                 # A second copy of a flow that runs must not fail it: it waits until the first one has ended.
                 async with hold_run(service, run_id, why_failed=self._why_failed, patience=math.inf) as held:
-                    self._waiting = Waiting(held)
+                    self._waiting, self._waits = Waiting(held), Waits(held)
                     self._held.set_result(held)
-                    polling = asyncio.create_task(self._waiting.poll())
+                    polls = [asyncio.create_task(waiting.poll()) for waiting in (self._waiting, self._waits)]
                     await self._until_the_end()
-                    polling.cancel()
-                    calls = list(self._flushes)
-                    for call in calls:
-                        call.cancel()
-                    await asyncio.gather(polling, *calls, return_exceptions=True)
+                    owned = [*polls, *self._flushes]
+                    for task in owned:
+                        task.cancel()
+                    await asyncio.gather(*owned, return_exceptions=True)
         except Exception as error:
             if self._held.done():
                 log.exception("volunteer tasks of a flow run ended", extra={"flow_run_id": str(self.flow_run_id)})

@@ -16,6 +16,7 @@ from pydantic import JsonValue, ValidationError
 from njangi_flows import checks
 from njangi_flows.checks import Outline, TaskOutline
 from njangi_flows.document import load, unfit
+from njangi_flows.kinds import SignalName, SignalPayload, WaitSpec
 from njangi_flows.model import (
     LONGEST_DEADLINE,
     AggregateSpec,
@@ -41,10 +42,13 @@ __all__ = [
     "RangeSpec",
     "Resources",
     "Retry",
+    "SignalName",
+    "SignalPayload",
     "SplitSpec",
     "TaskSpec",
     "Timeouts",
     "Tolerance",
+    "WaitSpec",
     "WorkflowSpec",
     "load",
     "needed_files",

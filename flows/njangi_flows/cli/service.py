@@ -55,6 +55,9 @@ class Service:
         of_run = f"/tasks/{_segment(task)}" if task is not None else ""
         return self._object("POST", f"/v1/runs{run}{of_run}:{call}", json=body or {})
 
+    def signal(self, run_id: str, name: str, payload: Any) -> dict[str, Any]:
+        return self._object("POST", f"/v1/runs/{_segment(run_id)}/signals", json={"name": name, "payload": payload})
+
     def volunteers(self, limit: int) -> list[dict[str, Any]]:
         return self._list("volunteers", "/v1/volunteers", limit)
 

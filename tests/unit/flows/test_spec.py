@@ -113,7 +113,12 @@ def test_tasks_inherit_priority_and_tolerance_that_they_do_not_set() -> None:
         pytest.param(a_workflow(priority=True), "/priority", "must be a whole number, not true", id="bool"),
         pytest.param(a_workflow(a_task("A b")), "/tasks/0/name", "must be 1 to 64 of a-z", id="task-name"),
         pytest.param(a_workflow(a_task(), a_task()), "/tasks/1/name", "already the name of /tasks/0", id="twice"),
-        pytest.param(a_workflow({"name": "a"}), "/tasks/0", "exactly one of command and python", id="no-command"),
+        pytest.param(
+            a_workflow({"name": "a"}),
+            "/tasks/0",
+            "exactly one of command, python, wait, sleep, workflow, not none",
+            id="no-command",
+        ),
         pytest.param(
             a_workflow(a_task(command="x", python={"source": "", "function": "f"})),
             "/tasks/0",
@@ -337,13 +342,23 @@ _ANY: st.SearchStrategy[Any] = st.sampled_from(
         *(None, 0, -1, 1.5, True, "a", "b", "auto", "{part}", "{a.result}", "5%", "10m", "sum", [], {}),
         *(["a"], ["b", "b"], [{}], {"x": 1}, {"range": 3}, {"items": [1]}, {"lines": "x"}, {"files": "*"}),
         *({"grid": {"x": [1, 2]}}, {"source": "", "function": "f"}, {"table": {"columns": ["a"]}}),
-        *({"concat": "lines"}, {"cpu": 2, "memory": "1GB"}),
+        *(
+            {"concat": "lines"},
+            {"cpu": 2, "memory": "1GB"},
+            {"signal": "a"},
+            {"signal": "a", "timeout": "1h"},
+            "abandon",
+        ),
     ]
 )
 _TASK_FIELDS = [
     "name",
     "command",
     "python",
+    "wait",
+    "sleep",
+    "workflow",
+    "on_parent_cancel",
     "parameters",
     "files",
     "dependencies",
@@ -373,7 +388,7 @@ _FIELDS = [
 ]
 _ALMOST_TASK = st.builds(
     lambda base, more: base | more,
-    st.sampled_from([a_task("a"), a_task("b", dependencies=["a"]), {}]),
+    st.sampled_from([a_task("a"), a_task("b", dependencies=["a"]), {"name": "c", "sleep": 1}, {}]),
     st.dictionaries(st.sampled_from(_TASK_FIELDS), _ANY | _JSON, max_size=4),
 )
 _ALMOST_WORKFLOW = st.builds(

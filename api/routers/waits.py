@@ -1,0 +1,69 @@
+"""What the waits of a flow need: long-poll for signals, timers and child runs; start child runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from njangi_flows.spec import SignalName
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.children import start_child
+from api.dependencies import App, Flow
+from api.routers.flow import LONGEST_WAIT, RunToken
+from api.routers.runs import small_results
+from api.waits import Wait, ended_waits
+
+router = APIRouter(prefix="/v1/flow/runs/{run_id}", tags=["flow"])
+
+
+class WaitBody(BaseModel):
+    task: str
+    signal: SignalName | None = None
+    child: bool = False
+    until: AwareDatetime | None = None
+
+
+class Waits(BaseModel):
+    waiting: Annotated[list[WaitBody], Field(max_length=5000)]
+    seconds: Annotated[float, Field(ge=0)] = 20.0
+
+
+class ChildBody(BaseModel):
+    workflow: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    on_parent_cancel: Literal["cancel", "abandon"] = "cancel"
+    instead_of: str | None = None
+
+
+@router.post("/waits:ended")
+async def ended(run_id: str, body: Waits, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
+    """Wait until some of the waits have ended."""
+    waits = [Wait(item.task, item.signal, item.child, item.until) for item in body.waiting]
+    cancel, found = await ended_waits(app, run_id, token, waits, min(body.seconds, LONGEST_WAIT))
+    return {"cancel": cancel, "ended": [asdict(item) for item in found]}
+
+
+@router.post("/tasks/{task}/child")
+async def start(run_id: str, task: str, body: ChildBody, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
+    """Start the child run of a task, or return the one that it has."""
+    await app.stores.runs.check_hold(run_id, token)
+    run = await start_child(
+        app,
+        await app.stores.runs.get(run_id),
+        task,
+        workflow=body.workflow,
+        parameters=body.parameters,
+        on_parent_cancel=body.on_parent_cancel,
+        instead_of=body.instead_of,
+    )
+    return {"id": run.id, "name": run.name, "status": run.status}
+
+
+@router.get("/tasks/{task}/child")
+async def child(run_id: str, task: str, app: App, _: Flow) -> dict[str, Any]:
+    """Return the child run of a task with its results."""
+    run = await app.stores.runs.child(run_id, task)
+    results = await small_results(app, run.id)
+    return {"id": run.id, "name": run.name, "status": run.status, "error": run.error, "results": results}

@@ -1,0 +1,237 @@
+"""Carry the tasks that volunteers have no part in: sleeps, waits for signals, runs of other workflows.
+
+Each is one Prefect task run that waits through the run's long poll. Nothing is lost with the process: the end
+of a sleep or a wait is fixed when the task begins and kept in its plan, a signal is given to the same task again,
+and a second start of the run finds the child run that the first one started. A task that was set back to PENDING begins
+anew, with another end and another child.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.exceptions import Pause
+from prefect.states import Cancelled, Completed
+from pydantic import BaseModel, JsonValue
+
+from njangi_flows.carry import Carrier, Outcome, TaskFailedError
+from njangi_flows.client import RunEndedError, RunLeaseLostError, ServiceError, TaskChange, Wait
+from njangi_flows.hold import Stop, StoppedError
+from njangi_flows.inputs import ResultRef, gather_inputs, stored_result
+from njangi_flows.nodes import node, run_node
+from njangi_flows.spec import TaskSpec, WorkflowSpec
+from njangi_flows.waiting import Waits
+
+_ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SignalTimeoutError(TaskFailedError):
+    """No signal of that name came in time."""
+
+    def __init__(self, task: str, signal: str, until: datetime | None) -> None:
+        super().__init__(task, signal, until)
+        self.task = task
+        self.signal = signal
+        self.until = until
+
+    def __str__(self) -> str:
+        until = f"{self.until:%Y-%m-%d %H:%M:%S} UTC" if self.until else "its end"
+        return f"task '{self.task}': no signal '{self.signal}' came until {until}"
+
+
+class ChildFailedError(TaskFailedError):
+    """The child run could not be started, or did not complete."""
+
+    def __init__(self, task: str, why: str) -> None:
+        super().__init__(task, why)
+        self.task = task
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"task '{self.task}': {self.why}"
+
+
+class _Plan(BaseModel):
+    """When a sleep or a wait ends; None if it has no end of its own."""
+
+    until: datetime | None = None
+
+
+class AwaitedCarrier(Carrier):
+    """A task that waits for something. `failure` is what it failed with in this process."""
+
+    def __init__(self, waits: Waits, name: str, flow_run_id: UUID) -> None:
+        super().__init__(waits.held, name, flow_run_id)
+        self._waits = waits
+        self.failure: Exception | None = None
+
+    @abc.abstractmethod
+    async def _begin(self, upstream: Mapping[str, Outcome]) -> None:
+        """Tell the service that the task runs, with what a second start must find again."""
+
+    @abc.abstractmethod
+    async def _awaited(self) -> ResultRef:
+        """Wait, and return what came."""
+
+    async def _work(self, upstream: Mapping[str, Outcome]) -> ResultRef:
+        kept: list[ResultRef] = []
+
+        async def wait() -> State[Any]:
+            try:
+                kept.append(await self._awaited())
+            except StoppedError as stopped:
+                if stopped.reason is Stop.CANCELLED:
+                    return Cancelled(message=str(stopped))
+                raise Pause(str(stopped)) from stopped
+            except Exception as error:
+                self._stop_if_lost(error)
+                if self._held.stop.reason is Stop.LEASE_LOST:
+                    raise Pause(str(error)) from error
+                self.failure = error
+                raise
+            return Completed()
+
+        await self._begin(upstream)
+        task = Task(wait, name=self._name, persist_result=False, cache_policy=NO_CACHE, log_prints=False)
+        nodes = [outcome.node for outcome in upstream.values() if outcome.node]
+        await run_node(task, node(task, self._flow_run_id, self._last_node(), self._key, self._name, nodes), {})
+        if kept:
+            return kept[0]
+        if self.failure is not None:
+            raise self.failure
+        if self._held.stop.reason is not None:
+            raise StoppedError(self._held.stop.reason)
+        raise RuntimeError("Prefect ended the task run before what it waits for had come")
+
+
+class TimedCarrier(AwaitedCarrier):
+    """A task whose waiting has an end that is fixed when it begins: `seconds` from then, by this process's clock."""
+
+    def __init__(
+        self, waits: Waits, name: str, flow_run_id: UUID, seconds: float | None, clock: Clock = utc_now
+    ) -> None:
+        super().__init__(waits, name, flow_run_id)
+        self._seconds = seconds
+        self._clock = clock
+        known = self._known
+        self._kept = known is not None and known.plan is not None and known.status != "PENDING"
+        self._until = _Plan.model_validate(known.plan).until if known is not None and self._kept else None
+
+    async def _begin(self, upstream: Mapping[str, Outcome]) -> None:
+        """Fix the end, or take the one that an earlier start fixed. A task that was put back to PENDING begins anew."""
+        if not self._kept and self._seconds is not None:
+            self._until = self._clock() + timedelta(seconds=self._seconds)
+        await self._tell(TaskChange("RUNNING", plan=_Plan(until=self._until).model_dump(mode="json")))
+
+
+class SleepCarrier(TimedCarrier):
+    """A durable timer; its result is null."""
+
+    async def _awaited(self) -> ResultRef:
+        await self._waits.ended(Wait(self._name, until=self._until))
+        return ResultRef(text="null")
+
+
+class SignalCarrier(TimedCarrier):
+    """A wait for a signal; the result is its payload."""
+
+    def __init__(
+        self,
+        waits: Waits,
+        name: str,
+        flow_run_id: UUID,
+        signal: str,
+        seconds: float | None,
+        in_line: asyncio.Event | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        """`in_line` is set when the task waits: what comes from then on may be for it."""
+        super().__init__(waits, name, flow_run_id, seconds, clock)
+        self._signal = signal
+        self._in_line = in_line
+
+    async def _awaited(self) -> ResultRef:
+        if self._in_line is not None:
+            self._in_line.set()
+        ended = await self._waits.ended(Wait(self._name, signal=self._signal, until=self._until))
+        if ended.ending != "signal":
+            raise self.timed_out()
+        return ResultRef(text=ended.payload)
+
+    def timed_out(self) -> SignalTimeoutError:
+        """Return what a wait that has failed has failed with."""
+        return SignalTimeoutError(self._name, self._signal, self._until)
+
+
+class ChildCarrier(AwaitedCarrier):
+    """A run of another workflow; the result is {task: result} of its tasks."""
+
+    def __init__(
+        self, waits: Waits, spec: WorkflowSpec, task: TaskSpec, given: Mapping[str, JsonValue], flow_run_id: UUID
+    ) -> None:
+        super().__init__(waits, task.name, flow_run_id)
+        self._spec = spec
+        self._task = task
+        self._given = given
+        self._parameters: Mapping[str, JsonValue] = {}
+
+    async def _begin(self, upstream: Mapping[str, Outcome]) -> None:
+        results = {name: outcome.result or ResultRef() for name, outcome in upstream.items()}
+        inputs = await gather_inputs(self._held, self._spec, self._task, self._given, results)
+        self._parameters = inputs.parameters
+        await self._tell(TaskChange("RUNNING"))
+
+    async def _awaited(self) -> ResultRef:
+        service, lease = self._held.service, self._held.lease
+        workflow = self._task.workflow or ""
+        try:
+            await service.start_child(
+                lease, self._name, workflow, self._parameters, self._task.on_parent_cancel, await self._former()
+            )
+        except (RunLeaseLostError, RunEndedError):
+            raise
+        except ServiceError as error:
+            raise ChildFailedError(self._name, f"workflow '{workflow}' cannot be run: {error.detail}") from error
+        await self._waits.ended(Wait(self._name, child=True))
+        child = await service.child(lease, self._name)
+        if child.status != "COMPLETED":
+            why = f": {child.error}" if child.error else ""
+            raise ChildFailedError(self._name, f"run {child.id} of workflow '{child.name}' is {child.status}{why}")
+        return await stored_result(service, child.results)
+
+    async def _former(self) -> str | None:
+        """Return the child of an earlier life of the task: one that was set back to PENDING begins anew."""
+        if self._known is not None and self._known.status != "PENDING":
+            return None
+        try:
+            child = await self._held.service.child(self._held.lease, self._name)
+        except ServiceError as error:
+            if error.status == 404:
+                return None
+            raise
+        return child.id if child.status in _ENDED else None
+
+
+def awaited_carrier(
+    waits: Waits, spec: WorkflowSpec, task: TaskSpec, given: Mapping[str, JsonValue], flow_run_id: UUID
+) -> AwaitedCarrier:
+    """Return what carries a task that is not on volunteers; `given` are the run's parameters."""
+    if task.wait is not None:
+        return SignalCarrier(waits, task.name, flow_run_id, task.wait.signal, task.wait.timeout)
+    if task.sleep is not None:
+        return SleepCarrier(waits, task.name, flow_run_id, task.sleep)
+    return ChildCarrier(waits, spec, task, given, flow_run_id)

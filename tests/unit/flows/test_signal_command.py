@@ -1,0 +1,49 @@
+"""`njangi signal` against a real small HTTP server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.flows.test_command_line import FakeService, njangi, service
+
+__all__ = ["service"]
+
+SENT = (202, {"run_id": "r1", "name": "approved", "number": 3, "at": "2026-06-01T12:00:00Z"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "payload"),
+    [
+        pytest.param([], None, id="nothing"),
+        pytest.param(['{"by": "Ana"}'], {"by": "Ana"}, id="object"),
+        pytest.param(["3"], 3, id="number"),
+        pytest.param(["null"], None, id="null"),
+        pytest.param(["as it is"], "as it is", id="text"),
+    ],
+)
+def test_a_signal_is_sent_with_its_payload(service: FakeService, arguments: list[str], payload: Any) -> None:
+    service.answers["POST /v1/runs/r1/signals"] = SENT
+    result = njangi(service, "signal", "r1", "approved", *arguments)
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "signal 'approved' was sent to run r1; it is number 3 of that run\n",
+    )
+    assert service.bodies("POST /v1/runs/r1/signals") == [{"name": "approved", "payload": payload}]
+
+
+def test_the_answer_is_shown_as_json_where_asked_for(service: FakeService) -> None:
+    service.answers["POST /v1/runs/r1/signals"] = SENT
+    assert json.loads(njangi(service, "signal", "r1", "approved", "-o", "json").stdout) == SENT[1]
+
+
+def test_a_refusal_and_a_wrong_name_are_told(service: FakeService) -> None:
+    refusal = {"type": "urn:njangi:run-ended", "title": "Conflict", "status": 409, "detail": "run r1 has ended"}
+    service.answers["POST /v1/runs/r1/signals"] = (409, refusal)
+    result = njangi(service, "signal", "r1", "approved")
+    assert (result.exit_code, "run r1 has ended" in result.stderr) == (2, True)
+    wrong = njangi(service, "signal", "r1", "a b")
+    assert (wrong.exit_code, "letters, digits" in wrong.stderr) == (2, True)
+    assert len(service.sent) == 1
