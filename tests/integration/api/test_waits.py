@@ -183,7 +183,7 @@ async def finish(client: Client, run_id: str, status: str, **results: str) -> No
         for task, result in results.items():
             body = {"status": "COMPLETED", "result": result}
             assert (await flow.put(f"/v1/flow/runs/{run_id}/tasks/{task}", json=body)).status_code == 204
-    state = FlowRunState(flow_run, status, "as the test wants", datetime.now(UTC))
+    state = FlowRunState(flow_run, status, status.title(), "as the test wants", datetime.now(UTC))
     await stores.ledger.write(lambda turn: stores.runs.follow(turn, state, RunStatus(status), now=datetime.now(UTC)))
 
 

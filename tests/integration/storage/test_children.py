@@ -42,7 +42,9 @@ async def test_a_child_that_ended_can_be_let_go_once_for_another(stores: Stores)
     assert (await stores.runs.child(parent.id, "t")).id == first.id, "it has not ended"
     await stores.runs.set_flow_run(first.id, "f1", now=NOON)
     await stores.ledger.write(
-        lambda turn: stores.runs.follow(turn, FlowRunState("f1", "FAILED", "why", NOON), RunStatus.FAILED, now=NOON)
+        lambda turn: stores.runs.follow(
+            turn, FlowRunState("f1", "FAILED", "Failed", "why", NOON), RunStatus.FAILED, now=NOON
+        )
     )
     await stores.children.detach(parent.id, "t", first.id, now=NOON)
     second = await a_run(stores, "c", below(parent, "t"))
@@ -70,7 +72,7 @@ async def test_children_whose_parent_ended_or_is_cancelled_are_left_behind_but_f
     assert await stores.children.left_behind(limit=10) == []
     await stores.ledger.write(
         lambda turn: stores.runs.follow(
-            turn, FlowRunState("f-ended", "FAILED", "why", NOON), RunStatus.FAILED, now=NOON
+            turn, FlowRunState("f-ended", "FAILED", "Failed", "why", NOON), RunStatus.FAILED, now=NOON
         )
     )
     await stores.ledger.write(lambda turn: stores.runs.request_cancel(turn, cancelled.id, by="ana", now=NOON))

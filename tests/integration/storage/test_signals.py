@@ -100,7 +100,7 @@ async def test_signals_are_numbered_in_their_order_and_refused_where_they_could_
         await send(stores, run_id, "go", "1")
     await stores.ledger.write(
         lambda turn: stores.runs.follow(
-            turn, FlowRunState("f1", "COMPLETED", None, NOON), RunStatus.COMPLETED, now=NOON
+            turn, FlowRunState("f1", "COMPLETED", "Completed", None, NOON), RunStatus.COMPLETED, now=NOON
         )
     )
     with pytest.raises(RunEndedError):

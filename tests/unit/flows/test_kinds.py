@@ -117,7 +117,7 @@ def test_all_misplaced_fields_of_all_tasks_are_told_at_once_even_beside_a_mistak
 
 def test_what_waits_cannot_clean_up() -> None:
     [(pointer, detail)] = told(WAIT, {"name": "work", "command": "x"}, cleanup="t")
-    assert (pointer, detail) == ("/cleanup", "only a command or python task can clean up, no wait task")
+    assert (pointer, detail) == ("/cleanup", "only a command or python task can clean up, not a wait task")
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "-a", "é", "a" * 49, "a b", "a.b"])
