@@ -41,27 +41,20 @@ class Submitter:
         """Create a workflow of these tasks, start it and return the run's id."""
         hashes = {name: hashlib.sha256(content).hexdigest() for name, content in (files or {}).items()}
         for name, content in (files or {}).items():
-            (await self._http.put(f"/v1/blobs/{hashes[name]}", content=content)).raise_for_status()
+            (await self._patiently("PUT", f"/v1/blobs/{hashes[name]}", content=content)).raise_for_status()
         spec = {"name": "test", "tasks": list(tasks), **fields}
-        created = await self._http.post("/v1/workflows", json={"spec": spec, "files": hashes})
+        created = await self._patiently("POST", "/v1/workflows", json={"spec": spec, "files": hashes})
         assert created.status_code == 201, created.text
         body = {"parameters": dict(run_parameters or {})}
-        started = await self._http.post(f"/v1/workflows/{created.json()['id']}/runs", json=body)
+        started = await self._patiently("POST", f"/v1/workflows/{created.json()['id']}/runs", json=body)
         assert started.status_code == 201, started.text
         return str(started.json()["id"])
 
     async def get(self, path: str, **parameters: Any) -> Any:
         """GET, again while the service is away."""
-        while True:
-            try:
-                answer = await self._http.get(path, params=parameters)
-            except httpx.TransportError:
-                await asyncio.sleep(0.1)
-                continue
-            assert answer.status_code in (200, 503), answer.text
-            if answer.status_code == httpx.codes.OK:
-                return answer.json()
-            await asyncio.sleep(0.1)
+        answer = await self._patiently("GET", path, params=parameters)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
     async def post(self, path: str, json: Any = None) -> httpx.Response:
         return await self._http.post(path, json=json)
@@ -77,6 +70,22 @@ class Submitter:
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 assert answer.status_code == 202, answer.text
                 return dict(answer.json())
+            await asyncio.sleep(0.1)
+
+    async def cancel(self, run_id: str) -> None:
+        """Ask for a run's end; that it has ended meanwhile is fine."""
+        answer = await self._patiently("POST", f"/v1/runs/{run_id}:cancel")
+        assert answer.status_code in (202, 409), answer.text
+
+    async def _patiently(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Call again while the service is away. A POST whose answer was lost may have been done twice then."""
+        while True:
+            try:
+                answer = await self._http.request(method, path, **request)
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    return answer
+            except httpx.TransportError:
+                pass
             await asyncio.sleep(0.1)
 
     async def run(self, run_id: str) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""Kill processes at moments that a seed decides, and remember which and when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+
+Pid = Callable[[], int | None]
+STILL_SECONDS = 15.0
+"""How long a stopped flow worker stays so: longer than a run lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What was done to whom, and when by the machine's clock."""
+
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """What the monkey means to do `after` that many seconds; `chance` (0..1) picks one of several victims."""
+
+    after: float
+    kind: str
+    chance: float
+
+
+def strikes(seed: int, weights: Mapping[str, int], every: float) -> Iterator[Strike]:
+    """Yield strikes without end, one in about `every` seconds: the same ones for the same seed."""
+    random = Random(seed)
+    kinds, shares = list(weights), list(weights.values())
+    while True:
+        [kind] = random.choices(kinds, shares)
+        yield Strike(every * random.uniform(0.4, 1.6), kind, random.random())
+
+
+@dataclass(slots=True)
+class Monkey:
+    """`victims` gives for every kind of fault the processes it may hit; those not running at the moment are spared."""
+
+    victims: Mapping[str, list[Pid]]
+    plan: Iterator[Strike]
+    faults: list[Fault] = field(default_factory=list)
+    _waking: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def play(self) -> None:
+        """Strike until cancelled, and then wake whom it put to sleep."""
+        try:
+            for strike in self.plan:
+                await asyncio.sleep(strike.after)
+                self._strike(strike)
+        finally:
+            for task in self._waking:
+                task.cancel()
+            await asyncio.gather(*self._waking, return_exceptions=True)
+
+    def _strike(self, strike: Strike) -> None:
+        victims = self.victims[strike.kind]
+        pid = victims[int(strike.chance * len(victims))]()
+        if pid is None:
+            return
+        stop = strike.kind.startswith("stop ")
+        try:
+            os.kill(pid, signal.SIGSTOP if stop else signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.faults.append(Fault(strike.kind, datetime.now(UTC)))
+        if stop:
+            self._waking.add(asyncio.create_task(_wake(pid, STILL_SECONDS)))
+
+
+async def _wake(pid: int, after: float) -> None:
+    """Let a stopped process go on; it may have been killed meanwhile."""
+    try:
+        await asyncio.sleep(after)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
