@@ -201,12 +201,13 @@ class Stack:
             self._say(f"{service.name} ended with code {code}; it is started again in {pause:g} s")
             await asyncio.sleep(pause)
             rotate(self._log(service.name), LOG_BYTES)
-            began = time.monotonic()
             try:
                 await service.child.start()
-            except (StackError, NjangiError) as error:
-                log.warning("service did not start again", extra={"service": service.name, "error": str(error)})
+            except (StackError, NjangiError, OSError) as error:
+                log.warning("%s did not start again: %s", service.name, error)
                 continue
+            finally:
+                began = time.monotonic()
             self._say(f"{service.name} runs again")
             await self._progress.reached(service.name)
 

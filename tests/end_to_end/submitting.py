@@ -6,19 +6,26 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
-from stack.supervisor import Stack
+from stack.settings import Settings
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+class Running(Protocol):
+    """A stack, wherever its processes are."""
+
+    @property
+    def settings(self) -> Settings: ...
 
 
 class Submitter:
     """Calls the service as a submitter does, patiently: the service may be restarted meanwhile."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Running) -> None:
         token = (stack.settings.home / "tokens" / "admin").read_text().strip()
         headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(base_url=stack.settings.url, headers=headers, timeout=30)

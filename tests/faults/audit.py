@@ -59,7 +59,7 @@ async def _run(found: Audit, submitter: Submitter, run_id: str, shape: Shape) ->
     found.ended += run["status"] in ENDED
     if run["status"] != shape.ending:
         found.problems.append(f"{where} is {run['status']}, not {shape.ending}: {run['error']}")
-    accepted, leased, again = _accepted(await events(submitter, run_id))
+    accepted, leased, again = accepted_and_late(await events(submitter, run_id))
     found.subtasks += len(accepted)
     found.executions += leased
     twice = [key for key, times in accepted.items() if times > 1]
@@ -86,7 +86,7 @@ async def _run(found: Audit, submitter: Submitter, run_id: str, shape: Shape) ->
             found.problems.append(f"{where}: the result of {task} is {str(got)[:100]}, not {str(result)[:100]}")
 
 
-def _accepted(
+def accepted_and_late(
     happened: Iterable[Mapping[str, Any]],
 ) -> tuple[Counter[tuple[str, int]], int, list[tuple[str, int]]]:
     """Return how often each (task, index) was accepted, how many leases there were, and those that came too late."""
