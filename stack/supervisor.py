@@ -1,6 +1,7 @@
 """Run the whole service on one machine: start its processes in order, keep them running, stop them in reverse.
 
-Each dies with this process, so a killed supervisor leaves nothing that the next one would trip over.
+Each dies with this process, and what they left in sessions of their own is ended by the next start or stop, so a
+killed supervisor leaves nothing that the next one would trip over.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from stack.backoff import Backoff
 from stack.errors import AlreadyRunningError, PortTakenError, ServiceFailedError, StackError
 from stack.order import levels
 from stack.process import LOG_BYTES, Process, answers, rotate
+from stack.remnants import end_remnants, mark
 from stack.settings import CHECKOUT, Settings, environment, port_is_free
 from storage.errors import NjangiError
 from storage.mongod import Mongod
@@ -109,6 +111,8 @@ class Stack:
         _make_home(self.settings.home)
         self._lock = _hold(self.settings.home)
         try:
+            if await end_remnants(self.settings.home):
+                self._say("ended what an earlier stack had left running")
             for port, option in ((self.settings.port, "--port"), (self.settings.prefect_port, "--prefect-port")):
                 await _until_free(port, option)
             try:
@@ -129,6 +133,7 @@ class Stack:
             await asyncio.gather(*(self._halt(self._services[name]) for name in level))
         self._progress.ready.clear()
         if self._lock is not None:
+            await end_remnants(self.settings.home)
             os.close(self._lock)
             self._lock = None
 
@@ -249,9 +254,10 @@ class Stack:
         token: str | None = None,
     ) -> Process:
         def child_environment() -> Mapping[str, str]:
+            marked = {**self.environment(), **mark(self.settings.home)}
             if token is None:
-                return self.environment()
-            return {**self.environment(), f"NJANGI_{token.upper()}_TOKEN": self._token(token).read_text().strip()}
+                return marked
+            return {**marked, f"NJANGI_{token.upper()}_TOKEN": self._token(token).read_text().strip()}
 
         return Process(
             name,
