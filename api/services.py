@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from api.controls import Controls
 from api.followers import Followers
@@ -30,6 +30,8 @@ from storage.users import Role, new_token
 
 log = logging.getLogger(__name__)
 
+ABANDONED_AFTER = timedelta(seconds=2)
+ABANDONED_SECONDS = 1.0
 EXPIRY_SECONDS = 1.0
 BOOKS_SECONDS = 5.0
 REPAIR_SECONDS = 1.0
@@ -212,6 +214,11 @@ class Services:
         for run_id in run_ids:
             self.dispatcher.run_cancelled(run_id)
 
+    async def end_abandoned_transactions(self) -> None:
+        """Let go of what a replica that was killed in mid-transaction keeps from the others."""
+        if ended := await self.stores.database.end_abandoned(idle=ABANDONED_AFTER):
+            log.warning("transactions that a killed process had left open were ended", extra={"count": ended})
+
     async def expire_leases(self) -> None:
         """Put subtasks back whose lease has run out, and fail those whose time is over."""
         now = utc_now()
@@ -254,6 +261,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             services.mirror.sweep(),
             _forever(services.watch, 0.5, "watching for changes"),
             _forever(services.cancel_left_behind, REPAIR_SECONDS, "cancelling children of ended runs"),
+            _forever(services.end_abandoned_transactions, ABANDONED_SECONDS, "ending abandoned transactions"),
             _forever(services.expire_leases, EXPIRY_SECONDS, "expiring leases"),
             _forever(services.dispatcher.keep_books, BOOKS_SECONDS, "writing down who was seen"),
             _forever(services.reconciler.tick, REPAIR_SECONDS, "repairing runs"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
@@ -27,6 +27,7 @@ Collection = AsyncCollection[Document]
 Session = AsyncClientSession
 T = TypeVar("T")
 
+APPLICATION = "njangi"
 SERVER_SELECTION_SECONDS = 5.0
 
 
@@ -61,6 +62,28 @@ class Database:
                     write_concern=WriteConcern("majority"),
                 )
 
+    async def end_abandoned(self, *, idle: timedelta) -> int:
+        """Abort transactions of ours that nobody went on with for `idle`; return how many.
+
+        A process killed within a transaction leaves it open, and MongoDB keeps what it wrote from all others for a
+        minute. One that is ended although its writer lives, only slowly, is run again by `transaction`.
+        """
+        mine = {
+            "type": "idleSession",
+            "appName": APPLICATION,
+            "transaction.timeInactiveMicros": {"$gte": int(idle.total_seconds() * 1_000_000)},
+        }
+        look: list[Document] = [
+            {"$currentOp": {"idleSessions": True, "allUsers": False}},
+            {"$match": mine},
+            {"$project": {"lsid": 1}},
+        ]
+        with unavailable_is_ours():
+            found = await (await self._client.admin.aggregate(look)).to_list()
+            if found:
+                await self._client.admin.command({"killSessions": [{"id": item["lsid"]["id"]} for item in found]})
+        return len(found)
+
     async def ping(self) -> None:
         """Raise StorageUnavailableError unless a primary answers."""
         with unavailable_is_ours():
@@ -72,7 +95,7 @@ async def open_database(uri: str, name: str = "njangi") -> AsyncIterator[Databas
     """Connect to `uri` for the length of the block; times out after SERVER_SELECTION_SECONDS a call."""
     client: AsyncMongoClient[Mapping[str, Any]] = AsyncMongoClient(
         uri,
-        appname="njangi",
+        appname=APPLICATION,
         serverSelectionTimeoutMS=int(SERVER_SELECTION_SECONDS * 1000),
         retryWrites=True,
     )
