@@ -21,7 +21,7 @@ def main() -> int:
     parser = arguments(__doc__ or "")
     parser.add_argument("--runs", type=int, help="how many runs to have made (50; 12 with --quick)")
     parser.add_argument("--seed", type=int, default=1, help="which faults, when, and which runs (%(default)s)")
-    parser.add_argument("--every", type=float, default=4.0, help="seconds between two kills, about (%(default)s)")
+    parser.add_argument("--every", type=float, default=5.0, help="seconds between two kills, about (%(default)s)")
     parser.add_argument("--at-once", type=int, default=12, help="runs under way at a time (%(default)s)")
     parser.add_argument("--home", type=Path, help="an empty folder to work in and to keep, with all logs")
     options = parser.parse_args()

@@ -195,7 +195,7 @@ class Stack:
         await service.child.stop()
 
     async def _keep(self, service: Service) -> None:
-        """Start the service again whenever it ends, more patiently the more often it does."""
+        """Start the service again whenever it ends, as soon as what it needs is there; ever later if it dies young."""
         failures = 0
         began = time.monotonic()
         while True:
@@ -205,11 +205,15 @@ class Stack:
             pause = self._backoff.wait(failures)
             self._say(f"{service.name} ended with code {code}; it is started again in {pause:g} s")
             await asyncio.sleep(pause)
+            await self._until_ready(service.needs)
             rotate(self._log(service.name), LOG_BYTES)
             try:
                 await service.child.start()
-            except (StackError, NjangiError, OSError) as error:
+            except (StackError, NjangiError) as error:
                 log.warning("%s did not start again: %s", service.name, error)
+                continue
+            except Exception:  # whatever it was, a service that is not tried again would be missing for ever
+                log.exception("%s could not be started again", service.name)
                 continue
             finally:
                 began = time.monotonic()

@@ -207,6 +207,9 @@ class Mongod:
         except TimeoutError:
             await self.stop()
             raise MongodStartError(f"not primary after {START_SECONDS:.0f} s", self.last_lines()) from None
+        except PyMongoError as error:  # it ended, or was killed, while it was spoken to
+            await self.stop()
+            raise MongodStartError(str(error)[:300], self.last_lines()) from error
         except BaseException:
             await self.stop()
             raise

@@ -110,6 +110,8 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         """Carry one flow run to its end, or until this worker leaves."""
         if configuration.entrypoint != ENTRYPOINT:
             raise ForeignFlowError(configuration.entrypoint)
+        if earlier := self._carried.get(flow_run.id):
+            earlier.set(Stop.LEASE_LOST)  # it is scheduled again, so its run lease counts as lost
         stop = self._carried[flow_run.id] = StopSignal()
         stop_signal.set(stop)
         if task_status is not None:

@@ -28,7 +28,7 @@ from tests.faults.monkey import Monkey, Pid, strikes
 from tests.faults.proxy import Proxy, at_random
 from tests.faults.shapes import Shape, shapes
 
-WEIGHTS = {"agent": 4, "api": 3, "flow-worker": 3, "mongod": 2, "prefect": 1, "stop flow-worker": 1}
+WEIGHTS = {"agent": 5, "flow-worker": 3, "api": 2, "mongod": 2, "prefect": 1, "stop flow-worker": 1}
 LOOK_SECONDS = 1.0
 CALM_SECONDS = 300.0
 """How long the runs may take to end once nothing is killed any more."""
@@ -40,7 +40,7 @@ class Storm:
 
     runs: int
     seed: int
-    every: float = 4.0
+    every: float = 5.0
     at_once: int = 12
     agents: int = 3
     network: float = 0.03

@@ -113,3 +113,23 @@ async def test_a_given_uri_is_used_and_nothing_is_started(tmp_path: Path, monkey
     async with mongodb(tmp_path / "mongod") as uri:
         assert uri == "mongodb://elsewhere/?replicaSet=rs0"
     assert not (tmp_path / "mongod").exists()
+
+
+async def test_a_mongod_killed_while_it_is_started_fails_as_any_start_does_and_may_be_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mongod = Mongod(tmp_path / "mongod")
+    configure = storage.mongod._configure
+
+    async def killed_first(*arguments: Any) -> None:
+        assert mongod.pid is not None
+        os.kill(mongod.pid, signal.SIGKILL)
+        await configure(*arguments)
+
+    with monkeypatch.context() as at_the_wrong_moment:
+        at_the_wrong_moment.setattr(storage.mongod, "_configure", killed_first)
+        with pytest.raises(MongodStartError):
+            await mongod.start()
+    assert mongod.pid is None
+    async with mongod, collection(mongod.uri) as things:
+        await things.insert_one({"_id": 1})
