@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
+import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -112,7 +112,8 @@ class Services:
         self.run_news = Settlements()
         self.flow_runs = Bell()
         self.controls = Controls(stores, prefect, self.mirror, self.dispatcher, self.flow_runs.ring, utc_now)
-        self.reconciler = Reconciler(stores, prefect, utc_now, secrets.token_hex(8), self.flow_runs.ring)
+        replica = f"{socket.gethostname()}:{settings.port}"  # two that live cannot share it
+        self.reconciler = Reconciler(stores, prefect, utc_now, replica, self.flow_runs.ring)
         self.leaving = False
 
     def leave(self) -> None:
@@ -236,10 +237,11 @@ async def _forever(work: Callable[[], Awaitable[None]], every: float, name: str)
     while True:
         try:
             await work()
-        except (NjangiError, OSError) as error:
+        except Exception as error:  # a loop that ended would be missed by all and noticed by nobody
             failures += 1
             if failures == 1:
-                log.warning("%s failed and is tried again: %s", name, error)
+                unforeseen = not isinstance(error, NjangiError | OSError)
+                log.warning("%s failed and is tried again: %s", name, error, exc_info=unforeseen)
         else:
             if failures:
                 log.warning("%s works again after %d failures", name, failures)
@@ -256,9 +258,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         prefect = await stack.enter_async_context(Prefect(settings.prefect_api_url))
         services = Services(settings, stores, prefect)
         loops = [
-            services.dispatcher.run(),
-            services.mirror.follow(),
-            services.mirror.sweep(),
+            _forever(services.dispatcher.run, 0.5, "answering agents"),
+            _forever(services.mirror.follow, 0.5, "following Prefect"),
+            _forever(services.mirror.sweep, 0.5, "sweeping runs"),
             _forever(services.watch, 0.5, "watching for changes"),
             _forever(services.cancel_left_behind, REPAIR_SECONDS, "cancelling children of ended runs"),
             _forever(services.end_abandoned_transactions, ABANDONED_SECONDS, "ending abandoned transactions"),

@@ -47,12 +47,16 @@ class Reconciler:
         holder: str,
         scheduled: Callable[[], None],
     ) -> None:
-        """`holder` names this replica; `scheduled` is called when Prefect has a flow run for the workers."""
+        """`holder` names this replica; `scheduled` is called when Prefect has a flow run for the workers.
+
+        One that is started again should bear its old name: it leads on without waiting for its own lease.
+        """
         self._stores = stores
         self._prefect = prefect
         self._clock = clock
         self._holder = holder
         self._scheduled = scheduled
+        self._began = clock()
         self._look_for_crashes: datetime | None = None
 
     async def submit(self, run: Run) -> None:
@@ -65,8 +69,8 @@ class Reconciler:
     async def tick(self) -> None:
         """Repair what there is to repair, if this replica leads.
 
-        A replica that has not led for as long as a run lease leaves workers alone: they had no chance to
-        renew their leases while the service was away.
+        A replica that has not run and led for as long as a run lease leaves workers alone: they had no
+        chance to renew their leases while the service was away.
         """
         now = self._clock()
         since = await self._stores.leaders.lead(OFFICE, self._holder, now=now)
@@ -76,7 +80,7 @@ class Reconciler:
         for run in await self._stores.runs.unsubmitted(before=before, limit=MOST_A_TICK):
             log.warning("a run without a flow run is submitted again", extra={"run_id": run.id})
             await self.submit(run)
-        if now - since >= RUN_LEASE:
+        if now - max(since, self._began) >= RUN_LEASE:
             await self._recover(now)
             if self._look_for_crashes is None or now >= self._look_for_crashes:
                 self._look_for_crashes = now + CRASHES_EVERY

@@ -119,6 +119,20 @@ async def test_a_run_that_was_cancelled_before_prefect_heard_of_it_ends(world: W
     assert await world.state(run.id) == "CANCELLED"
 
 
+async def test_a_replica_that_is_started_again_leads_on_but_gives_workers_time(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run_id = await world.carried()
+    world.now += SECOND
+    world.reconciler = world.replica("one")
+    unsubmitted = await world.run()
+    await world.later(4)
+    assert await world.state(unsubmitted.id) == "SCHEDULED"
+    await world.later(RUN_LEASE.total_seconds() - 5)
+    assert await world.state(run_id) == "RUNNING"
+    await world.later(2)
+    assert await world.state(run_id) == "SCHEDULED"
+
+
 async def test_a_run_whose_worker_died_is_scheduled_again_once_its_lease_has_ended(world: World) -> None:
     await world.later(RUN_LEASE.total_seconds())
     run_id = await world.carried()
