@@ -79,7 +79,7 @@ BREAKS = [NetworkFault.CUT, NetworkFault.HALF_REQUEST, NetworkFault.TRUNCATE, Ne
 @pytest.mark.parametrize("fault", GETS_THROUGH, ids=lambda fault: fault.value)
 async def test_a_report_that_gets_through_is_accepted(running: RunningService, line: Line, fault: NetworkFault) -> None:
     flow, batch, lease = await a_lease(running, line)
-    assert (await line.sync(returned(lease), fault=fault)).verdicts == [Verdict.ACCEPTED]
+    assert (await line.sync(returned(lease), fault=fault)).verdicts == (Verdict.ACCEPTED,)
     await flow.settled(batch)
     await flow.close()
 
@@ -92,7 +92,7 @@ async def test_a_report_whose_connection_broke_is_sent_again_and_accepted_once(
     with suppress(ServiceUnavailable):  # a kept connection that breaks before any answer is tried again at once
         await line.sync(returned(lease), fault=fault)
     assert line.faults[fault] == 1
-    assert (await line.sync(returned(lease))).verdicts == [Verdict.ACCEPTED]
+    assert (await line.sync(returned(lease))).verdicts == (Verdict.ACCEPTED,)
     await flow.settled(batch)
     await flow.close()
 
