@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -67,13 +67,15 @@ def problem(
     detail: str,
     errors: Sequence[dict[str, str]] = (),
     headers: dict[str, str] | None = None,
+    members: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return a problem+json answer; `type` is `urn:njangi:<type_>` and stable."""
+    """Return a problem+json answer; `type` is `urn:njangi:<type_>` and stable, `members` are added as they are."""
     body: dict[str, Any] = {
         "type": f"urn:njangi:{type_}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        **(members or {}),
     }
     if errors:
         body["errors"] = list(errors)
@@ -92,7 +94,9 @@ def handle_errors(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, type_ = next((row for class_, row in _TABLE.items() if isinstance(error, class_)), (422, "refused"))
-    return problem(status, type_, str(error), headers=RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else None)
+    headers = RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    members = {"run_status": error.status} if isinstance(error, RunEndedError) and error.status else {}
+    return problem(status, type_, str(error), headers=headers, members=members)
 
 
 async def _spec(request: Request, error: Exception) -> JSONResponse:

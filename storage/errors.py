@@ -52,10 +52,15 @@ class RunHeldError(NjangiError):
 
 
 class RunEndedError(NjangiError):
-    """The run has reached its last state; nothing more can be done in it."""
+    """The run has reached its last state, `status` where that is known; nothing more can be done in it."""
+
+    def __init__(self, run_id: str, status: str | None = None) -> None:
+        super().__init__(run_id, status)
+        self.run_id = run_id
+        self.status = status
 
     def __str__(self) -> str:
-        return f"run {self.args[0]} has ended"
+        return f"run {self.run_id} has ended"
 
 
 class RunCancelledError(NjangiError):

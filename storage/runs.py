@@ -453,7 +453,8 @@ class RunStore:
                 current = await self._runs.find_one({"_id": run_id}, session=turn.session)
                 if current is None:
                     raise NotFoundError("run", run_id)
-                raise RunEndedError(run_id) if current["status"] in ENDED else RunHeldError(run_id)
+                ended = current["status"] in ENDED
+                raise RunEndedError(run_id, current["status"]) if ended else RunHeldError(run_id)
             if document.get("paused"):  # Prefect shows it as running since it was taken up
                 await self._runs.update_one(
                     {"_id": run_id},

@@ -40,11 +40,12 @@ _TRY_AGAIN = (429, 502, 503, 504)
 class ServiceError(Exception):
     """The service refused a call; `kind` is the last part of the problem's type, e.g. "not-found"."""
 
-    def __init__(self, status: int, kind: str, detail: str) -> None:
-        super().__init__(status, kind, detail)
+    def __init__(self, status: int, kind: str, detail: str, run_status: str | None = None) -> None:
+        super().__init__(status, kind, detail, run_status)
         self.status = status
         self.kind = kind
         self.detail = detail
+        self.run_status = run_status  # how the run ended, where that is why
 
     def __str__(self) -> str:
         return f"the service refused: {self.status} {self.kind}: {self.detail}"
@@ -431,6 +432,7 @@ class _Problem(BaseModel):
     type: str = "about:blank"
     title: str = ""
     detail: str = ""
+    run_status: str | None = None
     errors: list[dict[str, Any]] = Field(default_factory=list)
 
 
@@ -468,4 +470,4 @@ def _refusal(answer: httpx.Response) -> ServiceError:
     detail = problem.detail or problem.title
     if problem.errors:
         detail = "; ".join([detail, *(f"{item.get('pointer')}: {item.get('detail')}" for item in problem.errors[:5])])
-    return _ERRORS.get(kind, ServiceError)(answer.status_code, kind, detail)
+    return _ERRORS.get(kind, ServiceError)(answer.status_code, kind, detail, problem.run_status)

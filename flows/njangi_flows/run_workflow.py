@@ -63,11 +63,17 @@ async def run_workflow(run_id: str) -> State[Any]:
         raise RunLeftError(stopped.reason) from stopped
     except (RunHeldError, RunLeaseLostError) as error:
         raise RunLeftError(Stop.LEASE_LOST) from error
-    except RunEndedError:
-        return Cancelled(message="the run had ended before this flow run began")
+    except RunEndedError as error:
+        return _ended(error.run_status)
     if failure is not None:
         return Failed(message=failure)
     return Completed(message=f"{len(outcomes)} tasks")
+
+
+def _ended(run_status: str | None) -> State[Any]:
+    """Return the state of a flow run that was begun once more after its run had ended: it ends as the run did."""
+    state = {"COMPLETED": Completed, "FAILED": Failed}.get(run_status or "", Cancelled)
+    return state(message="the run had ended before this flow run began")
 
 
 async def carry_run(held: HeldRun, flow_run_id: UUID) -> Mapping[str, Outcome]:

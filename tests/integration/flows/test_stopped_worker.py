@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from typing import Any
 
@@ -66,3 +67,24 @@ async def test_a_worker_given_its_own_run_again_carries_it_once(stack: Stack, vo
         stack.behaviours["next"] = lambda parameters, attempt: "next"
         after_it = await stack.submit({"name": "next", "command": ["next"]})
         assert (await stack.ended(after_it, SECONDS))["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("ending", ["COMPLETED", "FAILED"])
+async def test_a_flow_run_begun_again_after_its_run_has_ended_ends_as_the_run_did(
+    stack: Stack, volunteer: Volunteer, ending: str
+) -> None:
+    def once(parameters: dict[str, Any], attempt: int) -> Any:
+        if ending == "FAILED":
+            raise SubtaskError("NonZeroExit", "exit status 1")
+        return 1
+
+    stack.behaviours["once"] = once
+    async with stack.worker("late"):
+        run_id = await stack.submit({"name": "t", "command": ["once"], "retry": {"maximum_attempts": 1}})
+        assert (await stack.ended(run_id, SECONDS))["status"] == ending
+        await reschedule(stack, run_id)
+        async with asyncio.timeout(SECONDS):
+            while (flow_run := await stack.flow_run(run_id))["state_type"] in ("SCHEDULED", "PENDING", "RUNNING"):
+                await asyncio.sleep(0.2)
+        assert flow_run["state_type"] == ending
+        assert flow_run["state"]["message"] == "the run had ended before this flow run began"
