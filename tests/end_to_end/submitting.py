@@ -46,16 +46,27 @@ class Submitter:
         **fields: Any,
     ) -> str:
         """Create a workflow of these tasks, start it and return the run's id."""
+        workflow_id = await self.create(*tasks, files=files, **fields)
+        body = {"parameters": dict(run_parameters or {})}
+        started = await self._patiently("POST", f"/v1/workflows/{workflow_id}/runs", json=body)
+        assert started.status_code == 201, started.text
+        return str(started.json()["id"])
+
+    async def create(self, *tasks: Mapping[str, Any], files: Mapping[str, bytes] | None = None, **fields: Any) -> str:
+        """Create a workflow of these tasks and return its id."""
         hashes = {name: hashlib.sha256(content).hexdigest() for name, content in (files or {}).items()}
         for name, content in (files or {}).items():
             (await self._patiently("PUT", f"/v1/blobs/{hashes[name]}", content=content)).raise_for_status()
         spec = {"name": "test", "tasks": list(tasks), **fields}
         created = await self._patiently("POST", "/v1/workflows", json={"spec": spec, "files": hashes})
         assert created.status_code == 201, created.text
-        body = {"parameters": dict(run_parameters or {})}
-        started = await self._patiently("POST", f"/v1/workflows/{created.json()['id']}/runs", json=body)
-        assert started.status_code == 201, started.text
-        return str(started.json()["id"])
+        return str(created.json()["id"])
+
+    async def signal(self, run_id: str, name: str, payload: Any) -> None:
+        """Send a run a signal; one whose answer was lost is sent again, which no wait minds."""
+        body = {"name": name, "payload": payload}
+        answer = await self._patiently("POST", f"/v1/runs/{run_id}/signals", json=body)
+        assert answer.status_code == 202, answer.text
 
     async def get(self, path: str, **parameters: Any) -> Any:
         """GET, again while the service is away."""

@@ -165,7 +165,13 @@ async def _carry(
     """Submit one run and wait for its end."""
     async with places:
         asked[name] = shape
-        run_id = await submitter.start(*shape.tasks, name=name)
+        child = f"{name} child"
+        if shape.child is not None:
+            asked[child] = shape.child
+            await submitter.create(*shape.child.tasks, name=child)
+        run_id = await submitter.start(*shape.named(child), name=name)
+        for signal, payload in shape.signals.items():
+            await submitter.signal(run_id, signal, payload)
         if shape.cancel:
             await submitter.until(run_id, lambda run: any(task["leased"] for task in run["tasks"]), CALM_SECONDS)
             await submitter.cancel(run_id)

@@ -1,7 +1,6 @@
 """Workflows to run under faults, each with what it must come to whatever is killed meanwhile.
 
-A new kind of task (a signal, a timer, a child workflow) gets a shape of its own here: a function from a
-random generator to a `Shape`, and a line in `SHAPES`.
+A new kind of task gets a shape here, a function from a random generator to a `Shape`, and a line in `SHAPES`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ Task = dict[str, Any]
 class Shape:
     """A workflow and its one right ending. `results` and `subtasks` (accepted ones) are by task.
 
-    `cancel`: whoever submits it asks for its end as soon as something of it is lent.
+    `cancel`: whoever submits it asks for its end as soon as something of it is lent. `signals` are sent to it once it
+    is submitted. `child` is the workflow that its task `child` starts.
     """
 
     kind: str
@@ -34,6 +34,12 @@ class Shape:
     results: Mapping[str, Any] = field(default_factory=dict)
     subtasks: Mapping[str, int] = field(default_factory=dict)
     cancel: bool = False
+    signals: Mapping[str, Any] = field(default_factory=dict)
+    child: Shape | None = None
+
+    def named(self, child: str) -> list[Task]:
+        """Return the tasks, with `child` as the name of the workflow that is started."""
+        return [{**task, "workflow": child} if "workflow" in task else task for task in self.tasks]
 
     @property
     def total(self) -> int:
@@ -147,11 +153,53 @@ def cancelled(random: Random) -> Shape:
     return Shape("cancelled", [slow], ending="CANCELLED", cancel=True)
 
 
+def timed(random: Random) -> Shape:
+    """A timer between two tasks."""
+    seconds, value = random.randint(1, 8), random.randrange(100)
+    tasks = [
+        _task("before", f"def f():\n    return {value}\n"),
+        {"name": "rest", "sleep": f"{seconds}s", "dependencies": ["before"]},
+        _task(
+            "after",
+            "def f(x):\n    return x + 1\n",
+            parameters={"x": "{before.result}"},
+            dependencies=["rest", "before"],
+        ),
+    ]
+    results = {"before": value, "rest": None, "after": value + 1}
+    return Shape("timed", tasks, results=results, subtasks={"before": 1, "after": 1})
+
+
+def signalled(random: Random) -> Shape:
+    """Two waits, for signals that come early, and work on what they carried."""
+    given = {"first": random.randrange(100), "second": random.randrange(100)}
+    tasks: list[Task] = [{"name": name, "wait": {"signal": name, "timeout": "1h"}} for name in given]
+    inputs = {name: f"{{{name}.result}}" for name in given}
+    add = "def f(first, second):\n    return first + second\n"
+    tasks.append(_task("sum", add, parameters=inputs, dependencies=list(given)))
+    results = {**given, "sum": sum(given.values())}
+    return Shape("signalled", tasks, results=results, subtasks={"sum": 1}, signals=given)
+
+
+def family(random: Random) -> Shape:
+    """A task that runs another workflow, and one that works on its result."""
+    child = diamond(random)
+    tasks: list[Task] = [
+        {"name": "child", "workflow": ""},
+        _task("last", "def f(x):\n    return x['d']\n", parameters={"x": "{child.result}"}, dependencies=["child"]),
+    ]
+    results = {"child": child.results, "last": child.results["d"]}
+    return Shape("family", tasks, results=results, subtasks={"last": 1}, child=child)
+
+
 SHAPES: Mapping[Callable[[Random], Shape], int] = {
-    chain: 6,
-    diamond: 5,
-    flaky: 4,
-    wide: 2,
+    chain: 4,
+    diamond: 3,
+    flaky: 3,
+    timed: 2,
+    signalled: 2,
+    family: 2,
+    wide: 1,
     hopeless: 1,
     tolerant: 1,
     cancelled: 1,
