@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from coordinator.decisions.recovery import Recovery, crash_is_retried, recovery
-from storage.runs import RUN_LEASE, FlowRunState, Run
+from storage.run_models import RUN_LEASE, FlowRunState, Run
 from storage.stores import Stores
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Reconciler:
         """Create the Prefect flow run of a run. Repeating finds the same one."""
         tags = [f"workflow:{run.workflow_id}", *([f"schedule:{run.schedule.id}"] if run.schedule else [])]
         flow_run_id = await self._prefect.create_flow_run(run.id, run.name, tags)
-        await self._stores.runs.set_flow_run(run.id, flow_run_id, now=self._clock())
+        await self._stores.run_recovery.set_flow_run(run.id, flow_run_id, now=self._clock())
         self._scheduled()
 
     async def tick(self) -> None:
@@ -77,7 +77,7 @@ class Reconciler:
         if since is None:
             return
         before = now - timedelta(seconds=SUBMISSION_SECONDS)
-        for run in await self._stores.runs.unsubmitted(before=before, limit=MOST_A_TICK):
+        for run in await self._stores.run_recovery.unsubmitted(before=before, limit=MOST_A_TICK):
             log.warning("a run without a flow run is submitted again", extra={"run_id": run.id})
             await self.submit(run)
         if now - max(since, self._began) >= RUN_LEASE:
@@ -87,7 +87,7 @@ class Reconciler:
                 await self._retry_crashed(now)
 
     async def _recover(self, now: datetime) -> None:
-        runs = await self._stores.runs.claim_orphans(now=now, limit=MOST_A_TICK)
+        runs = await self._stores.run_recovery.claim_orphans(now=now, limit=MOST_A_TICK)
         orphans = {run.prefect_flow_run_id: run for run in runs if run.prefect_flow_run_id is not None}
         if not orphans:
             return
@@ -96,7 +96,7 @@ class Reconciler:
             state = states.get(flow_run_id)
             if state is None:
                 log.warning("Prefect knows a run's flow run no more; it gets a new one", extra={"run_id": run.id})
-                await self._stores.runs.forget_flow_run(run.id, flow_run_id, now=now)
+                await self._stores.run_recovery.forget_flow_run(run.id, flow_run_id, now=now)
             else:
                 await self._carry_on(run, state, now)
 
@@ -105,7 +105,7 @@ class Reconciler:
         crashed = {state.flow_run_id: state for state in await self._prefect.crashed_flow_runs(now - DAY, MOST_A_TICK)}
         if not crashed:
             return
-        ours = await self._stores.runs.carried_by(list(crashed))
+        ours = await self._stores.run_recovery.carried_by(list(crashed))
         counted = await self._stores.crashes.counted([id_ for id_ in crashed if id_ not in ours])
         for flow_run_id, crashes in counted.items():
             if crash_is_retried((now - crashed[flow_run_id].at).total_seconds(), crashes):
@@ -120,7 +120,7 @@ class Reconciler:
         decision = recovery(state.type, (now - state.at).total_seconds(), run.recoveries)
         if decision is Recovery.RESCHEDULE:
             log.warning("a run has lost its flow worker and is scheduled again", extra={"run_id": run.id})
-            await self._stores.runs.count_recovery(run.id, state.type, now=now)
+            await self._stores.run_recovery.count_recovery(run.id, state.type, now=now)
             await self._prefect.set_state(
                 state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry"
             )
