@@ -10,12 +10,17 @@ import pytest
 
 from coordinator.decisions.recovery import MOST_RECOVERIES
 from coordinator.reconciler import Reconciler
+from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
 from storage.run_models import RUN_LEASE, FlowRunState, NewRun, Run, RunStatus
 from storage.stores import Stores
 from tests.conftest import NOON
 
 SECOND = timedelta(seconds=1)
+
+
+class RefusedError(NjangiError):
+    """Prefect does not take this flow run."""
 
 
 @dataclass
@@ -25,8 +30,11 @@ class PrefectStates:
     now: datetime
     states: dict[str, FlowRunState] = field(default_factory=dict)
     made: int = 0
+    refused: set[str] = field(default_factory=set)
 
     async def create_flow_run(self, run_id: str, name: str, tags: Sequence[str]) -> str:
+        if run_id in self.refused:
+            raise RefusedError(run_id)
         self.made += 1
         flow_run_id = f"flow-run-{run_id}-{self.made}"
         await self.set_state(flow_run_id, "SCHEDULED", "Submitted to Njangi")
@@ -235,3 +243,10 @@ async def test_a_flow_run_that_crashed_before_it_asked_for_anything_is_scheduled
             world.prefect.now = world.now
             await world.prefect.set_state("an-engineers", "CRASHED", "its process is gone")
     assert scheduled == MOST_RECOVERIES
+
+
+async def test_a_run_that_prefect_refuses_does_not_keep_the_others_waiting(world: World) -> None:
+    bad, good = await world.run(), await world.run()
+    world.prefect.refused.add(bad.id)
+    await world.later(5)
+    assert await world.state(good.id) == "SCHEDULED"
