@@ -9,7 +9,7 @@ from api.services import Services, utc_now
 from api.submission import write_run
 from coordinator.decisions.children import MOST_DEPTH, too_deep
 from storage.errors import TooDeepError
-from storage.runs import Parent, Run
+from storage.run_models import Parent, Run
 
 
 async def start_child(

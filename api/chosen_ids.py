@@ -18,7 +18,7 @@ from api.submission import submit_run
 from storage.errors import IdTakenError, NotFoundError
 from storage.idempotency import made_id
 from storage.ledger import Turn
-from storage.runs import Run
+from storage.run_models import Run
 from storage.workflows import NewWorkflow, Workflow
 
 

@@ -17,7 +17,7 @@ from coordinator.decisions.reopening import Step, reset_steps, retry_steps
 from coordinator.dispatcher import Dispatcher
 from storage.errors import NoSpecError, NotFoundError, NothingToRetryError, RunUnderWayError, StorageUnavailableError
 from storage.ledger import Turn
-from storage.runs import ENDED, Run, Tell
+from storage.run_models import ENDED, Run, Tell
 from storage.stores import Stores
 from storage.tasks import Task
 

@@ -18,7 +18,8 @@ import orjson
 
 from storage.errors import StorageUnavailableError
 from storage.ledger import EVENTS_A_PAGE, Event, Ledger
-from storage.runs import ENDED, RunStore
+from storage.run_models import ENDED
+from storage.runs import RunStore
 
 KEPT = 1000
 """How many of a followed run's newest events are kept in memory."""

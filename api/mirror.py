@@ -16,7 +16,7 @@ from api.prefect import Prefect, PrefectUnavailableError
 from coordinator.decisions.controls import Ask, Record, asked
 from storage.errors import StorageUnavailableError
 from storage.ledger import Turn
-from storage.runs import ENDED, FlowRunState, Run, RunStatus, Tell
+from storage.run_models import ENDED, FlowRunState, Run, RunStatus, Tell
 from storage.stores import Stores
 
 log = logging.getLogger(__name__)
@@ -137,5 +137,5 @@ class Mirror:
 
         Where the flow's process is gone after all, its run lease ends soon, and the reconciler goes on from there.
         """
-        if await self._stores.runs.is_held(state.flow_run_id, now=now):
+        if await self._stores.run_leases.is_held(state.flow_run_id, now=now):
             await self._prefect.set_state(state.flow_run_id, "RUNNING", OURS + "its flow worker is at work")

@@ -17,7 +17,7 @@ import httpx
 import websockets
 
 from storage.errors import NjangiError
-from storage.runs import FlowRunState
+from storage.run_models import FlowRunState
 
 RUN_WORKFLOW = "run-workflow/run-workflow"
 """The generic flow and its deployment, as prefect.yaml names them."""

@@ -12,7 +12,7 @@ from api.services import Services, utc_now
 from api.submission import write_run
 from coordinator.scheduler import Refused, Scheduler
 from storage.errors import NotFoundError, StorageUnavailableError
-from storage.runs import OfSchedule, Run
+from storage.run_models import OfSchedule, Run
 from storage.schedules import Action, Schedule
 
 

@@ -23,7 +23,7 @@ from coordinator.reconciler import Reconciler
 from storage.errors import NjangiError, RunCancelledError, RunEndedError, StorageUnavailableError
 from storage.ledger import Turn
 from storage.news import BatchChanged, EventTold, WatchBegan, watch
-from storage.runs import Run
+from storage.run_models import Run
 from storage.stores import Stores, open_stores
 from storage.subtask_models import Batch
 from storage.users import Role, new_token

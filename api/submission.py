@@ -13,7 +13,7 @@ from njangi_flows.spec import WorkflowSpec
 from api.services import Services, utc_now
 from storage.errors import NoSpecError
 from storage.ledger import Turn
-from storage.runs import NewRun, OfSchedule, Parent, Run
+from storage.run_models import NewRun, OfSchedule, Parent, Run
 from storage.tasks import NewTask
 from storage.workflows import Workflow
 

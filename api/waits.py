@@ -50,7 +50,7 @@ async def ended_waits(
     with app.run_news.of([run_id, *(child.id for child in children.values())]) as news:
         while True:
             news.clear()
-            cancel = (await app.stores.runs.check_hold(run_id, token)).cancel
+            cancel = (await app.stores.run_leases.check_hold(run_id, token)).cancel
             now = utc_now()
             ended = [] if cancel else await _ended(app, run_id, token, waits, now)
             patience = last - loop.time()

@@ -6,12 +6,14 @@ Runs in every replica of the service; one of them leads at a time. Every repair 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from coordinator.decisions.recovery import Recovery, crash_is_retried, recovery
-from storage.runs import RUN_LEASE, FlowRunState, Run
+from storage.errors import NjangiError
+from storage.run_models import RUN_LEASE, FlowRunState, Run
 from storage.stores import Stores
 
 log = logging.getLogger(__name__)
@@ -20,6 +22,7 @@ OFFICE = "reconciler"
 SUBMISSION_SECONDS = 3.0
 """How long the request that started a run has to create its flow run itself."""
 MOST_A_TICK = 100
+MOST_REFUSALS = 3
 CRASHES_EVERY = timedelta(seconds=10)
 DAY = timedelta(days=1)
 
@@ -58,12 +61,13 @@ class Reconciler:
         self._scheduled = scheduled
         self._began = clock()
         self._look_for_crashes: datetime | None = None
+        self._refused = 0
 
     async def submit(self, run: Run) -> None:
         """Create the Prefect flow run of a run. Repeating finds the same one."""
         tags = [f"workflow:{run.workflow_id}", *([f"schedule:{run.schedule.id}"] if run.schedule else [])]
         flow_run_id = await self._prefect.create_flow_run(run.id, run.name, tags)
-        await self._stores.runs.set_flow_run(run.id, flow_run_id, now=self._clock())
+        await self._stores.run_recovery.set_flow_run(run.id, flow_run_id, now=self._clock())
         self._scheduled()
 
     async def tick(self) -> None:
@@ -77,35 +81,51 @@ class Reconciler:
         if since is None:
             return
         before = now - timedelta(seconds=SUBMISSION_SECONDS)
-        for run in await self._stores.runs.unsubmitted(before=before, limit=MOST_A_TICK):
+        for run in await self._stores.run_recovery.unsubmitted(before=before, limit=MOST_A_TICK):
             log.warning("a run without a flow run is submitted again", extra={"run_id": run.id})
-            await self.submit(run)
+            with self._refusals(run.id):
+                await self.submit(run)
         if now - max(since, self._began) >= RUN_LEASE:
             await self._recover(now)
             if self._look_for_crashes is None or now >= self._look_for_crashes:
                 self._look_for_crashes = now + CRASHES_EVERY
                 await self._retry_crashed(now)
 
+    @contextmanager
+    def _refusals(self, run_id: str) -> Iterator[None]:
+        """Let one run that cannot be repaired not keep the others from it; three in a row mean that nothing can be."""
+        try:
+            yield
+        except NjangiError as error:
+            self._refused += 1
+            log.warning("a run cannot be repaired now", extra={"run_id": run_id, "reason": str(error)})
+            if self._refused >= MOST_REFUSALS:
+                self._refused = 0
+                raise
+        else:
+            self._refused = 0
+
     async def _recover(self, now: datetime) -> None:
-        runs = await self._stores.runs.claim_orphans(now=now, limit=MOST_A_TICK)
+        runs = await self._stores.run_recovery.claim_orphans(now=now, limit=MOST_A_TICK)
         orphans = {run.prefect_flow_run_id: run for run in runs if run.prefect_flow_run_id is not None}
         if not orphans:
             return
         states = {state.flow_run_id: state for state in await self._prefect.flow_run_states(list(orphans))}
         for flow_run_id, run in orphans.items():
             state = states.get(flow_run_id)
-            if state is None:
-                log.warning("Prefect knows a run's flow run no more; it gets a new one", extra={"run_id": run.id})
-                await self._stores.runs.forget_flow_run(run.id, flow_run_id, now=now)
-            else:
-                await self._carry_on(run, state, now)
+            with self._refusals(run.id):
+                if state is None:
+                    log.warning("Prefect knows a run's flow run no more; it gets a new one", extra={"run_id": run.id})
+                    await self._stores.run_recovery.forget_flow_run(run.id, flow_run_id, now=now)
+                else:
+                    await self._carry_on(run, state, now)
 
     async def _retry_crashed(self, now: datetime) -> None:
         """Schedule engineers' flow runs again that crashed before they asked for anything of us."""
         crashed = {state.flow_run_id: state for state in await self._prefect.crashed_flow_runs(now - DAY, MOST_A_TICK)}
         if not crashed:
             return
-        ours = await self._stores.runs.carried_by(list(crashed))
+        ours = await self._stores.run_recovery.carried_by(list(crashed))
         counted = await self._stores.crashes.counted([id_ for id_ in crashed if id_ not in ours])
         for flow_run_id, crashes in counted.items():
             if crash_is_retried((now - crashed[flow_run_id].at).total_seconds(), crashes):
@@ -120,7 +140,7 @@ class Reconciler:
         decision = recovery(state.type, (now - state.at).total_seconds(), run.recoveries)
         if decision is Recovery.RESCHEDULE:
             log.warning("a run has lost its flow worker and is scheduled again", extra={"run_id": run.id})
-            await self._stores.runs.count_recovery(run.id, state.type, now=now)
+            await self._stores.run_recovery.count_recovery(run.id, state.type, now=now)
             await self._prefect.set_state(
                 state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry"
             )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Ledger, Turn
-from storage.runs import ENDED, RunStatus
+from storage.run_models import ENDED, RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError, RunCancelledError, RunEndedError, RunUnderWayError
 from storage.ledger import Ledger, Turn
 from storage.lending import LendingStore
-from storage.runs import ENDED, FlowRunState, Run, RunStatus, RunStore, Tell, as_run, told_of
+from storage.run_models import ENDED, FlowRunState, Run, RunStatus, Tell, as_run, told_of
+from storage.runs import RunStore
 from storage.subtasks import SubtaskStore, lends
 from storage.tasks import TaskStatus, TaskStore
 

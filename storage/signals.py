@@ -11,7 +11,7 @@ from pymongo import ReturnDocument
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError, RunEndedError, RunLeaseLostError, TooLargeError, TooManySignalsError
 from storage.ledger import Ledger, Turn
-from storage.runs import ENDED
+from storage.run_models import ENDED
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 MAX_SIGNALS = 10_000

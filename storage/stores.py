@@ -14,6 +14,8 @@ from storage.deadlines import DeadlineStore
 from storage.idempotency import IdempotencyStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
+from storage.run_leases import RunLeaseStore
+from storage.run_recovery import RunRecoveryStore
 from storage.runs import RunStore
 from storage.schedules import ScheduleStore
 from storage.signals import SignalStore
@@ -46,6 +48,8 @@ class Stores:
         self.ledger = Ledger(database)
         self.workflows = WorkflowStore(database, self.ledger)
         self.runs = RunStore(database, self.ledger)
+        self.run_leases = RunLeaseStore(database, self.ledger)
+        self.run_recovery = RunRecoveryStore(database, self.ledger)
         self.children = ChildStore(database, self.ledger)
         self.signals = SignalStore(database, self.ledger)
         self.tasks = TaskStore(database, self.ledger, self.runs)

@@ -14,7 +14,8 @@ from pymongo import ReturnDocument
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError, RunLeaseLostError
 from storage.ledger import Ledger, Turn
-from storage.runs import RunStatus, RunStore
+from storage.run_models import RunStatus
+from storage.runs import RunStore
 
 
 class TaskStatus(enum.StrEnum):

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import IdTakenError, NotFoundError
 from storage.ledger import Ledger, Turn
-from storage.runs import RunStatus
+from storage.run_models import RunStatus
 
 
 @dataclass(frozen=True, slots=True)

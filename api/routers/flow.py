@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from api.dependencies import App, Flow
 from api.services import Services, utc_now
 from storage.errors import RunLeaseLostError
-from storage.runs import RUN_LEASE, NewRun, Orders, Run
+from storage.run_models import RUN_LEASE, NewRun, Orders, Run
 from storage.subtask_models import Batch, NewBatch, NewSubtask, TaskKey
 from storage.tasks import TaskChange, TaskStatus
 
@@ -99,7 +99,7 @@ async def adopt(body: Adoption, app: App, _: Flow) -> dict[str, Any]:
 @router.post("/runs/{run_id}:hold")
 async def hold(run_id: str, body: Hold, app: App, _: Flow) -> dict[str, Any]:
     """Take the run lease; every later write carries its token."""
-    run, token = await app.stores.runs.hold(run_id, body.holder, now=utc_now())
+    run, token = await app.stores.run_leases.hold(run_id, body.holder, now=utc_now())
     return {
         "token": token,
         "attempt": run.attempt,
@@ -126,7 +126,7 @@ async def _run_for_flow(app: Services, run: Run) -> dict[str, Any]:
 
 @router.post("/runs/{run_id}:beat")
 async def beat(run_id: str, token: RunToken, app: App, _: Flow) -> dict[str, bool]:
-    return _orders(await app.stores.runs.beat(run_id, token, now=utc_now()))
+    return _orders(await app.stores.run_leases.beat(run_id, token, now=utc_now()))
 
 
 def _orders(orders: Orders) -> dict[str, bool]:
@@ -135,7 +135,7 @@ def _orders(orders: Orders) -> dict[str, bool]:
 
 @router.post("/runs/{run_id}:release", status_code=204)
 async def release(run_id: str, body: Release, token: RunToken, app: App, _: Flow) -> None:
-    await app.stores.runs.release(run_id, token, body.error, now=utc_now())
+    await app.stores.run_leases.release(run_id, token, body.error, now=utc_now())
 
 
 @router.put("/runs/{run_id}/tasks/{task}", status_code=204)
@@ -183,11 +183,11 @@ async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, ap
 async def settled(run_id: str, body: Waiting, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
     """Wait until some of the batches have settled."""
     _of_run(run_id, body.waiting)
-    orders = await app.stores.runs.check_hold(run_id, token)
+    orders = await app.stores.run_leases.check_hold(run_id, token)
     stop = any(orders.stop(task) for task in {id_.split("/")[1] for id_ in body.waiting})
     found = [] if stop else await app.settled(body.waiting, min(body.seconds, LONGEST_WAIT))
     return {
-        **_orders(orders if stop else await app.stores.runs.check_hold(run_id, token)),
+        **_orders(orders if stop else await app.stores.run_leases.check_hold(run_id, token)),
         "settled": [await _settled(app, batch) for batch in found],
     }
 

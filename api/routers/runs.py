@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from api.dependencies import App, Reader, Submitter
 from api.services import Services
 from storage.errors import NotFoundError
-from storage.runs import ENDED, Run, RunStatus
+from storage.run_models import ENDED, Run, RunStatus
 from storage.subtask_models import SubtaskStatus
 from storage.tasks import TaskStatus
 

@@ -48,7 +48,7 @@ async def ended(run_id: str, body: Waits, token: RunToken, app: App, _: Flow) ->
 @router.post("/tasks/{task}/child")
 async def start(run_id: str, task: str, body: ChildBody, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
     """Start the child run of a task, or return the one that it has."""
-    await app.stores.runs.check_hold(run_id, token)
+    await app.stores.run_leases.check_hold(run_id, token)
     run = await start_child(
         app,
         await app.stores.runs.get(run_id),

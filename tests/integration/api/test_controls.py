@@ -12,7 +12,7 @@ import pytest
 
 from api.services import utc_now
 from storage.ledger import Turn
-from storage.runs import FlowRunState, RunStatus, Tell
+from storage.run_models import FlowRunState, RunStatus, Tell
 from tests.integration.api.conftest import Client, put_task, reports
 
 WISH = {"slots": 4, "wish": 4, "wait": 0}
@@ -51,7 +51,7 @@ async def ends(client: Client, run_id: str, type_: str, status: RunStatus) -> No
     stores = client.services.stores
     run = await stores.runs.get(run_id)
     if run.prefect_flow_run_id is None:
-        await stores.runs.set_flow_run(run_id, f"flow-run-of-{run_id}", now=utc_now())
+        await stores.run_recovery.set_flow_run(run_id, f"flow-run-of-{run_id}", now=utc_now())
     flow_run_id = run.prefect_flow_run_id or f"flow-run-of-{run_id}"
     await client.services.mirror.take(FlowRunState(flow_run_id, type_, type_.title(), "it failed", utc_now()))
     assert (await stores.runs.get(run_id)).status is status
@@ -270,7 +270,7 @@ async def test_a_run_that_was_cancelled_in_prefect_before_it_was_taken_up_cleans
     stores = client.services.stores
     async with client.http("admin") as http:
         run_id = (await started(http, task("a"), task("tidy"), cleanup="tidy"))["id"]
-        await stores.runs.set_flow_run(run_id, "fr", now=utc_now())
+        await stores.run_recovery.set_flow_run(run_id, "fr", now=utc_now())
         await client.services.mirror.take(FlowRunState("fr", "CANCELLED", "Cancelled", "", utc_now()))
         run = await stores.runs.get(run_id)
         assert (run.status, run.cancel_requested, run.to_tell) == (RunStatus.SUBMITTED, True, Tell.RESUME)

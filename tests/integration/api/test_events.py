@@ -15,7 +15,7 @@ from njangi_flows.history import rebuild
 
 from api.followers import KEPT, Followers
 from storage.ledger import Turn
-from storage.runs import FlowRunState, NewRun, RunStatus
+from storage.run_models import FlowRunState, NewRun, RunStatus
 from storage.stores import Stores
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client, put_task, reports, until

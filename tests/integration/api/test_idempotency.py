@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from storage.errors import StorageUnavailableError
-from storage.runs import Run
+from storage.run_models import Run
 from storage.users import Role
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client

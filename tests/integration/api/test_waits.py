@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from storage.runs import FlowRunState, RunStatus
+from storage.run_models import FlowRunState, RunStatus
 from tests.integration.api.conftest import Client
 
 LONG_AGO = "2026-06-01T12:00:00Z"
@@ -178,7 +178,7 @@ async def finish(client: Client, run_id: str, status: str, **results: str) -> No
     """Give the run's tasks results, and have Prefect say that its flow run has ended."""
     flow_run = f"flow run of {run_id}"
     stores = client.services.stores
-    await stores.runs.set_flow_run(run_id, flow_run, now=datetime.now(UTC))
+    await stores.run_recovery.set_flow_run(run_id, flow_run, now=datetime.now(UTC))
     async with held(client, run_id) as flow:
         for task, result in results.items():
             body = {"status": "COMPLETED", "result": result}

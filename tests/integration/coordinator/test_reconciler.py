@@ -10,12 +10,17 @@ import pytest
 
 from coordinator.decisions.recovery import MOST_RECOVERIES
 from coordinator.reconciler import Reconciler
+from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
-from storage.runs import RUN_LEASE, FlowRunState, NewRun, Run, RunStatus
+from storage.run_models import RUN_LEASE, FlowRunState, NewRun, Run, RunStatus
 from storage.stores import Stores
 from tests.conftest import NOON
 
 SECOND = timedelta(seconds=1)
+
+
+class RefusedError(NjangiError):
+    """Prefect does not take this flow run."""
 
 
 @dataclass
@@ -25,8 +30,11 @@ class PrefectStates:
     now: datetime
     states: dict[str, FlowRunState] = field(default_factory=dict)
     made: int = 0
+    refused: set[str] = field(default_factory=set)
 
     async def create_flow_run(self, run_id: str, name: str, tags: Sequence[str]) -> str:
+        if run_id in self.refused:
+            raise RefusedError(run_id)
         self.made += 1
         flow_run_id = f"flow-run-{run_id}-{self.made}"
         await self.set_state(flow_run_id, "SCHEDULED", "Submitted to Njangi")
@@ -81,7 +89,7 @@ class World:
         flow_run_id = (await self.stores.runs.get(run.id)).prefect_flow_run_id
         assert flow_run_id is not None
         await self.prefect.set_state(flow_run_id, "RUNNING", "")
-        await self.stores.runs.hold(run.id, "worker", now=self.now)
+        await self.stores.run_leases.hold(run.id, "worker", now=self.now)
         return run.id
 
 
@@ -104,7 +112,7 @@ async def test_a_run_whose_request_died_before_prefect_heard_of_it_is_submitted(
 async def test_a_run_that_goes_on_though_its_flow_run_was_never_written_down_gets_to_know_it(world: World) -> None:
     """The service was killed between Prefect's answer and its own record; a worker has taken the run up since."""
     run = await world.run()
-    await world.stores.runs.hold(run.id, "worker", now=world.now)
+    await world.stores.run_leases.hold(run.id, "worker", now=world.now)
     await world.stores.ledger.write(lambda turn: world.stores.runs.move(turn, run.id, RunStatus.RUNNING, now=world.now))
     await world.later(4)
     assert (await world.stores.runs.get(run.id)).prefect_flow_run_id is not None
@@ -149,12 +157,12 @@ async def test_a_run_that_is_beaten_for_is_left_alone(world: World) -> None:
     await world.later(RUN_LEASE.total_seconds())
     run = await world.run()
     await world.reconciler.submit(run)
-    _, token = await world.stores.runs.hold(run.id, "worker", now=world.now)
+    _, token = await world.stores.run_leases.hold(run.id, "worker", now=world.now)
     flow_run_id = (await world.stores.runs.get(run.id)).prefect_flow_run_id or ""
     await world.prefect.set_state(flow_run_id, "RUNNING", "")
     for _ in range(20):
         await world.later(3)
-        await world.stores.runs.beat(run.id, token, now=world.now)
+        await world.stores.run_leases.beat(run.id, token, now=world.now)
     assert await world.state(run.id) == "RUNNING"
 
 
@@ -216,8 +224,8 @@ async def test_one_replica_leads_and_another_takes_over_when_it_dies(world: Worl
 async def test_a_flow_that_lives_is_told_apart_from_one_that_does_not(world: World) -> None:
     run_id = await world.carried()
     flow_run_id = (await world.stores.runs.get(run_id)).prefect_flow_run_id or ""
-    assert await world.stores.runs.is_held(flow_run_id, now=world.now + RUN_LEASE)
-    assert not await world.stores.runs.is_held(flow_run_id, now=world.now + RUN_LEASE + SECOND)
+    assert await world.stores.run_leases.is_held(flow_run_id, now=world.now + RUN_LEASE)
+    assert not await world.stores.run_leases.is_held(flow_run_id, now=world.now + RUN_LEASE + SECOND)
 
 
 async def test_a_flow_run_that_crashed_before_it_asked_for_anything_is_scheduled_again_ten_times(
@@ -235,3 +243,10 @@ async def test_a_flow_run_that_crashed_before_it_asked_for_anything_is_scheduled
             world.prefect.now = world.now
             await world.prefect.set_state("an-engineers", "CRASHED", "its process is gone")
     assert scheduled == MOST_RECOVERIES
+
+
+async def test_a_run_that_prefect_refuses_does_not_keep_the_others_waiting(world: World) -> None:
+    bad, good = await world.run(), await world.run()
+    world.prefect.refused.add(bad.id)
+    await world.later(5)
+    assert await world.state(good.id) == "SCHEDULED"

@@ -13,7 +13,7 @@ from coordinator.decisions.schedules import Overlap
 from coordinator.scheduler import MOST_RUNS, UNDONE_AFTER, BackfillError, Refused, Scheduler
 from storage.errors import IdTakenError, NotFoundError
 from storage.ledger import Turn
-from storage.runs import FlowRunState, NewRun, OfSchedule, RunStatus
+from storage.run_models import FlowRunState, NewRun, OfSchedule, RunStatus
 from storage.schedules import Action, Cause, Outcome, Rule, Schedule, Taken
 from storage.stores import Stores
 from tests.conftest import NOON
@@ -86,7 +86,7 @@ class World:
 
     async def end(self, run_id: str) -> None:
         """Have a run end, as Prefect would tell."""
-        await self.stores.runs.set_flow_run(run_id, f"flow-{run_id}", now=self.now)
+        await self.stores.run_recovery.set_flow_run(run_id, f"flow-{run_id}", now=self.now)
         state = FlowRunState(f"flow-{run_id}", "COMPLETED", "Completed", None, self.now)
         await self.stores.ledger.write(
             lambda turn: self.stores.runs.follow(turn, state, RunStatus.COMPLETED, now=self.now)

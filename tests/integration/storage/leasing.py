@@ -8,7 +8,7 @@ from typing import Any
 
 from njangi_agent.protocol import AttemptError, Outcome, Report, Verdict
 
-from storage.runs import RunStatus
+from storage.run_models import RunStatus
 from storage.stores import Stores
 from storage.subtask_models import Assignment, Leased, NewBatch, NewSubtask, TaskKey, VolunteerReport
 

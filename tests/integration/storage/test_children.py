@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from storage.errors import NotFoundError
-from storage.runs import FlowRunState, NewRun, Parent, Run, RunStatus
+from storage.run_models import FlowRunState, NewRun, Parent, Run, RunStatus
 from storage.stores import Stores
 from tests.conftest import NOON
 
@@ -40,7 +40,7 @@ async def test_a_child_that_ended_can_be_let_go_once_for_another(stores: Stores)
     first = await a_run(stores, "c", below(parent, "t"))
     await stores.children.detach(parent.id, "t", first.id, now=NOON)
     assert (await stores.runs.child(parent.id, "t")).id == first.id, "it has not ended"
-    await stores.runs.set_flow_run(first.id, "f1", now=NOON)
+    await stores.run_recovery.set_flow_run(first.id, "f1", now=NOON)
     await stores.ledger.write(
         lambda turn: stores.runs.follow(
             turn, FlowRunState("f1", "FAILED", "Failed", "why", NOON), RunStatus.FAILED, now=NOON

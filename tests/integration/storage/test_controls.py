@@ -20,7 +20,7 @@ from storage.errors import (
     StorageUnavailableError,
 )
 from storage.ledger import Turn
-from storage.runs import FlowRunState, NewRun, Run, RunStatus, Tell
+from storage.run_models import FlowRunState, NewRun, Run, RunStatus, Tell
 from storage.stores import Stores
 from storage.subtask_models import MAX_LOSSES, NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from storage.tasks import NewTask, TaskChange, TaskStatus
@@ -82,8 +82,8 @@ async def a_run(stores: Stores, *tasks: NewTask, **fields: Any) -> Held:
     new = NewRun("w1", "w", 1, "ada", 50, {"name": "w"}, {}, {}, **fields)
     documents = [stores.tasks.pending("w1", task, now=NOON) for task in given]
     run = await stores.runs.add(new, documents, now=NOON)
-    await stores.runs.set_flow_run(run.id, FLOW_RUN, now=NOON)
-    held, token = await stores.runs.hold(run.id, "worker", now=NOON)
+    await stores.run_recovery.set_flow_run(run.id, FLOW_RUN, now=NOON)
+    held, token = await stores.run_leases.hold(run.id, "worker", now=NOON)
     return Held(stores, held, token)
 
 
@@ -99,7 +99,7 @@ async def failed_run(stores: Stores) -> Held:
     await report(stores, [returned(good, '"kept"'), ended(bad, Outcome.FAILED)], NOON)
     await held.change("a", TaskStatus.FAILED, error="one failed", plan={"subtasks": 2})
     await held.change("b", TaskStatus.SKIPPED)
-    await stores.runs.release(held.run.id, held.token, "one failed", now=NOON)
+    await stores.run_leases.release(held.run.id, held.token, "one failed", now=NOON)
     assert (await held.prefect("FAILED", NOON + SECOND, RunStatus.FAILED)) is not None
     return held
 
@@ -186,7 +186,7 @@ async def test_a_flow_that_lost_the_run_cannot_put_nor_requeue(stores: Stores) -
     held = await a_run(stores)
     await held.put(0)
     later = NOON + MINUTE
-    await stores.runs.hold(held.run.id, "another", now=later)
+    await stores.run_leases.hold(held.run.id, "another", now=later)
     with pytest.raises(RunLeaseLostError):
         await held.put(1)
     with pytest.raises(RunLeaseLostError):
@@ -262,8 +262,8 @@ async def test_a_pause_is_told_again_when_the_flow_that_held_the_run_is_gone(sto
     [run] = await stores.controls.untold(now=NOON + MINUTE)
     await stores.controls.told(run, state, held=False, now=NOON + MINUTE)
     assert await stores.controls.untold(now=NOON + MINUTE) == []
-    assert await stores.runs.claim_orphans(now=NOON + MINUTE, limit=5) == [], "it waits for its resumption"
-    await stores.runs.hold(run.id, "another", now=NOON + MINUTE)
+    assert await stores.run_recovery.claim_orphans(now=NOON + MINUTE, limit=5) == [], "it waits for its resumption"
+    await stores.run_leases.hold(run.id, "another", now=NOON + MINUTE)
     [run] = await stores.controls.untold(now=NOON + MINUTE)
     assert run.to_tell is Tell.PAUSE, "taking it up made Prefect show it as running"
 
@@ -275,7 +275,7 @@ async def test_retrying_keeps_what_was_accepted_and_queues_what_failed(stores: S
     run = await held.now()
     assert (run.status, run.error, run.ended_at, run.reopening) == (RunStatus.SUBMITTED, None, None, True)
     with pytest.raises(RunHeldError):
-        await stores.runs.hold(run.id, "worker", now=NOON)
+        await stores.run_leases.hold(run.id, "worker", now=NOON)
     await stores.controls.set_back(run.id, now=NOON)
     assert await held.tasks() == {"a": "PENDING", "b": "PENDING"}
     [accepted] = await stores.subtasks.page(f"{run.id}/a", after=-1, limit=5, status=SubtaskStatus.COMPLETED)
@@ -285,7 +285,7 @@ async def test_retrying_keeps_what_was_accepted_and_queues_what_failed(stores: S
     await report(stores, [ended(again, Outcome.FAILED)], NOON)
     [batch] = await stores.subtasks.settled([f"{run.id}/a/b0"])
     assert (batch.completed, batch.failed, batch.tries) == (1, 1, 1), "its tries begin anew"
-    _, token = await stores.runs.hold(run.id, "worker", now=NOON)
+    _, token = await stores.run_leases.hold(run.id, "worker", now=NOON)
     assert token != held.token
 
 
@@ -327,7 +327,7 @@ async def test_a_reset_forgets_the_task_and_its_results_and_keeps_the_rest(store
         await held.change(
             name, TaskStatus.COMPLETED, result=f'"{name}"', plan={"subtasks": 2}, definition={"name": "t"}
         )
-    await stores.runs.release(held.run.id, held.token, None, now=NOON)
+    await stores.run_leases.release(held.run.id, held.token, None, now=NOON)
     await held.prefect("COMPLETED", NOON + SECOND, RunStatus.COMPLETED)
     await held.control("reopen", {"b": "reset"})
     await stores.controls.set_back(held.run.id, now=NOON)
@@ -369,7 +369,7 @@ async def test_what_a_lost_flow_left_behind_does_not_survive_a_reset(stores: Sto
     old = {"_id": f"{held.run.id}/a/0", "parent_task_id": held.key().task_id, "index": 0, "generation": 0}
     stale = {**old, "batch": f"{held.run.id}/a/b0", "parameters": '{"x": "stale"}', "status": "QUEUED"}
     await stores.database["tasks"].insert_one(stale)
-    _, held.token = await stores.runs.hold(held.run.id, "worker", now=NOON)
+    _, held.token = await stores.run_leases.hold(held.run.id, "worker", now=NOON)
     await held.put(0)
     leases = await lease(stores, "v", 5, NOON, task=held.key())
     assert [item.parameters for item in leases] == ["{}", "{}"]
@@ -406,7 +406,7 @@ async def test_a_run_that_misses_its_deadline_fails_and_calls_back_what_is_lent(
     assert await held.statuses() == ["CANCELLED", "CANCELLED"]
     assert set((await held.tasks()).values()) == {"SKIPPED"}
     with pytest.raises(RunLeaseLostError):
-        await stores.runs.beat(held.run.id, held.token, now=late)
+        await stores.run_leases.beat(held.run.id, held.token, now=late)
     [untold] = await stores.controls.untold(now=late)
     assert untold.to_tell is Tell.FAIL
     await held.control("reopen", {"a": "retry", "b": "retry"}, now=late)
@@ -418,7 +418,7 @@ async def test_a_cancelled_run_ends_once_it_has_cleaned_up(stores: Stores) -> No
     await held.put(0)
     await held.control("pause")
     await cancel(held)
-    orders = await stores.runs.beat(held.run.id, held.token, now=NOON)
+    orders = await stores.run_leases.beat(held.run.id, held.token, now=NOON)
     assert (orders.cancel, orders.stop("a"), orders.stop("tidy")) == (True, True, False)
     await held.put(1)
     await held.put(0, task="tidy", size=1)
@@ -446,7 +446,7 @@ async def test_a_second_cancel_leaves_the_clean_up_out(stores: Stores) -> None:
     await held.put(0, task="tidy", size=1)
     await lease(stores, "v", 1, NOON, task=held.key("tidy"))
     await cancel(held)
-    assert (await stores.runs.beat(held.run.id, held.token, now=NOON)).stop("tidy")
+    assert (await stores.run_leases.beat(held.run.id, held.token, now=NOON)).stop("tidy")
     assert await held.statuses("tidy") == [SubtaskStatus.CANCELLED]
     await held.prefect("CANCELLED", NOON + SECOND, RunStatus.CANCELLED)
     assert (await held.now()).status is RunStatus.CANCELLED

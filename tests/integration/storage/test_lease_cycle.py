@@ -22,7 +22,7 @@ from storage.database import open_database
 from storage.errors import RunHeldError
 from storage.ledger import Turn
 from storage.mongod import mongodb
-from storage.runs import RunStatus
+from storage.run_models import RunStatus
 from storage.stores import Stores
 from storage.subtask_models import Leased, NewBatch, NewSubtask, SubtaskStatus
 from tests.conftest import NOON
@@ -93,9 +93,9 @@ class LeaseCycle(RuleBasedStateMachine):
         self.all_become_stale()
         self.control(self.stores.controls.reopen, "r1", {"factor": how}, by="ada")
         with pytest.raises(RunHeldError):
-            self.wait(self.stores.runs.hold("r1", "flow", now=self.now))
+            self.wait(self.stores.run_leases.hold("r1", "flow", now=self.now))
         self.wait(self.stores.controls.set_back("r1", now=self.now))
-        _, self.token = self.wait(self.stores.runs.hold("r1", "flow", now=self.now))
+        _, self.token = self.wait(self.stores.run_leases.hold("r1", "flow", now=self.now))
         self.paused = False
         if how == "reset":
             self.completed.clear()

@@ -26,7 +26,7 @@ from storage.database import open_database
 from storage.errors import NjangiError
 from storage.ledger import Turn
 from storage.mongod import mongodb
-from storage.runs import FlowRunState, NewRun, Tell
+from storage.run_models import FlowRunState, NewRun, Tell
 from storage.stores import Stores
 from storage.subtask_models import MAX_LOSSES, Leased, TaskKey
 from storage.tasks import NewTask, TaskChange, TaskStatus
@@ -59,8 +59,8 @@ class RunLife(RuleBasedStateMachine):
         new = NewRun("w1", "life", 1, "ada", 50, {}, {}, {}, deadline=5 * MINUTE)
         tasks = [self.stores.tasks.pending("w1", NewTask(TASKS[0], ["true"], {}, [], {}), now=self.now)]
         self.run_id: str = self.wait(self.stores.runs.add(new, tasks, now=self.now)).id
-        self.wait(self.stores.runs.set_flow_run(self.run_id, self.flow_run_id, now=self.now))
-        self.token: str = self.wait(self.stores.runs.hold(self.run_id, "one", now=self.now))[1]
+        self.wait(self.stores.run_recovery.set_flow_run(self.run_id, self.flow_run_id, now=self.now))
+        self.token: str = self.wait(self.stores.run_leases.hold(self.run_id, "one", now=self.now))[1]
         for task in TASKS:
             self.change_task(task, TaskStatus.RUNNING, None)
             self.the_flow_queues(task, 2)
@@ -136,12 +136,12 @@ class RunLife(RuleBasedStateMachine):
 
     @rule(holder=st.sampled_from(["one", "other"]))
     def a_flow_holds_it(self, holder: str) -> None:
-        held = self.attempt(self.stores.runs.hold(self.run_id, holder, now=self.now))
+        held = self.attempt(self.stores.run_leases.hold(self.run_id, holder, now=self.now))
         self.token = held[1] if held else self.token
 
     @rule(error=st.sampled_from([None, "it broke"]))
     def the_flow_gives_it_back(self, error: str | None) -> None:
-        self.attempt(self.stores.runs.release(self.run_id, self.token, error, now=self.now))
+        self.attempt(self.stores.run_leases.release(self.run_id, self.token, error, now=self.now))
 
     @rule(type_=st.sampled_from(["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]))
     def prefect_tells_a_state(self, type_: str) -> None:
@@ -149,13 +149,13 @@ class RunLife(RuleBasedStateMachine):
 
     @rule(state=st.sampled_from(["RUNNING", "CRASHED"]))
     def its_flow_worker_is_lost(self, state: str) -> None:
-        self.wait(self.stores.runs.count_recovery(self.run_id, state, now=self.now))
+        self.wait(self.stores.run_recovery.count_recovery(self.run_id, state, now=self.now))
 
     @rule()
     def prefect_forgets_the_flow_run(self) -> None:
-        self.wait(self.stores.runs.forget_flow_run(self.run_id, self.flow_run_id, now=self.now))
+        self.wait(self.stores.run_recovery.forget_flow_run(self.run_id, self.flow_run_id, now=self.now))
         self.flow_run_id = f"p{next(self.numbers)}"
-        self.wait(self.stores.runs.set_flow_run(self.run_id, self.flow_run_id, now=self.now))
+        self.wait(self.stores.run_recovery.set_flow_run(self.run_id, self.flow_run_id, now=self.now))
 
     @rule(successor=st.sampled_from(["r-next", "r-last"]))
     def another_run_takes_its_id(self, successor: str) -> None:
@@ -279,7 +279,7 @@ async def test_what_every_volunteer_loses_is_dead_in_the_log_too_and_back_for_th
     tasks = [stores.tasks.pending("w1", NewTask("t", ["true"], {}, [], {}), now=NOON)]
     run_id = (await stores.runs.add(new, tasks, now=NOON)).id
     key = TaskKey(run_id, "w1", "t", priority=50, cpu=1.0, memory=1, storage=1)
-    _, token = await stores.runs.hold(run_id, "one", now=NOON)
+    _, token = await stores.run_leases.hold(run_id, "one", now=NOON)
     await queue(stores, 2, NOON, task=key, token=token)
     for turn in range(MAX_LOSSES):
         vanished, refused = await lease(stores, f"v{turn}", 2, NOON + 3 * turn * MINUTE, task=key)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from storage.errors import NotFoundError, RunEndedError, RunLeaseLostError, TooLargeError, TooManySignalsError
-from storage.runs import FlowRunState, NewRun, RunStatus
+from storage.run_models import FlowRunState, NewRun, RunStatus
 from storage.signals import MAX_PAYLOAD_BYTES, MAX_SIGNALS, Signal, Wanted
 from storage.stores import Stores
 from tests.conftest import NOON
@@ -20,7 +20,7 @@ async def a_run(stores: Stores, flow_run: str = "f1") -> tuple[str, str]:
     """Return a held run and the token of its lease."""
     new = NewRun("w1", "w", 1, "ana", 50, {}, {}, {}, prefect_flow_run_id=flow_run)
     run = await stores.runs.add(new, [], now=NOON)
-    _, token = await stores.runs.hold(run.id, "worker", now=NOON)
+    _, token = await stores.run_leases.hold(run.id, "worker", now=NOON)
     return run.id, token
 
 

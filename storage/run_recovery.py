@@ -1,0 +1,100 @@
+"""What the reconciler asks and notes of runs: which have no flow run, and which nobody carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo import ReturnDocument
+
+from storage.database import Database, unavailable_is_ours
+from storage.ledger import Ledger, Turn
+from storage.run_models import ENDED, RUN_LEASE, Run, RunStatus, as_run, told_of
+
+
+class RunRecoveryStore:
+    """Looks at runs that have not ended, in `runs`."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._runs = database["runs"]
+        self._ledger = ledger
+
+    async def unsubmitted(self, *, before: datetime, limit: int) -> list[Run]:
+        """Return runs untouched since that time of which we do not know a flow run.
+
+        A run may go on without: whoever made its flow run was killed before it could write that down.
+        """
+        query = {
+            "status": {"$nin": list(ENDED)},  # a paused or cancelled one too: its flow run says so, or ends it
+            "updated_at": {"$lt": before},
+            "prefect_flow_run_id": None,
+        }
+        with unavailable_is_ours():
+            return [as_run(item) async for item in self._runs.find(query).limit(limit)]
+
+    async def claim_orphans(self, *, now: datetime, limit: int) -> list[Run]:
+        """Return runs that nobody has held or touched for RUN_LEASE; they count as touched then, so one caller wins."""
+        idle = {
+            "status": {"$nin": list(ENDED)},
+            "paused": {"$ne": True},
+            "to_tell": None,
+            "updated_at": {"$lt": now - RUN_LEASE},
+            "$or": [{"hold": None}, {"hold.until": {"$lt": now}}],
+        }
+        claimed: list[Run] = []
+        with unavailable_is_ours():
+            async for document in self._runs.find(idle).sort("updated_at", 1).limit(limit):
+                mine = {**idle, "_id": document["_id"]}
+                outcome = await self._runs.update_one(mine, {"$set": {"updated_at": now}})
+                if outcome.modified_count:
+                    claimed.append(as_run(document))
+        return claimed
+
+    async def carried_by(self, flow_run_ids: Sequence[str]) -> set[str]:
+        """Return those of the flow runs that stand for a run."""
+        with unavailable_is_ours():
+            found = self._runs.find({"prefect_flow_run_id": {"$in": list(flow_run_ids)}}, {"prefect_flow_run_id": 1})
+            return {document["prefect_flow_run_id"] async for document in found}
+
+    async def count_recovery(self, run_id: str, state: str, *, now: datetime) -> None:
+        """Log that a run is scheduled again after its flow, in Prefect's `state`, lost its worker."""
+
+        async def count(turn: Turn) -> None:
+            document = await self._runs.find_one_and_update(
+                {"_id": run_id},
+                {"$inc": {"recoveries": 1}, "$set": {"updated_at": now}},
+                return_document=ReturnDocument.AFTER,
+                session=turn.session,
+            )
+            if document is not None:
+                turn.tell("run.recovered", now, run_id=run_id, state=state, recoveries=document.get("recoveries", 0))
+
+        await self._ledger.write(count)
+
+    async def forget_flow_run(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
+        """Let a run have a new flow run in place of one that Prefect does not know any more."""
+        lost = {"_id": run_id, "prefect_flow_run_id": flow_run_id}
+        change = {"$set": {"status": RunStatus.SUBMITTED, "updated_at": now}, "$unset": {"prefect_flow_run_id": ""}}
+
+        async def forget(turn: Turn) -> None:
+            document = await self._runs.find_one_and_update(
+                lost, change, return_document=ReturnDocument.AFTER, session=turn.session
+            )
+            if document is not None:
+                turn.tell("run.submitted", now, run_id=run_id, lost_flow_run=flow_run_id, **told_of(document))
+
+        await self._ledger.write(forget)
+
+    async def set_flow_run(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
+        """Note which Prefect flow run carries the run. Repeating is harmless."""
+
+        async def note(turn: Turn) -> None:
+            outcome = await self._runs.update_one(
+                {"_id": run_id, "prefect_flow_run_id": {"$ne": flow_run_id}},
+                {"$set": {"prefect_flow_run_id": flow_run_id, "updated_at": now}},
+                session=turn.session,
+            )
+            if outcome.modified_count:
+                turn.tell("run.scheduled", now, run_id=run_id, prefect_flow_run_id=flow_run_id)
+
+        await self._ledger.write(note)
