@@ -79,6 +79,7 @@ def environment(settings: Settings, mongodb_uri: str, inherited: Mapping[str, st
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
         "MONGODB_URI": mongodb_uri,
+        "NJANGI_DATABASE": "njangi",
         "NJANGI_HOME": str(settings.home),
         "NJANGI_HOST": HOST,
         "NJANGI_PORT": str(settings.port),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +77,39 @@ async def test_a_run_goes_on_after_its_worker_was_killed(stack: Stack, volunteer
 async def test_a_worker_that_lost_the_run_lease_stops_and_leaves_the_run_alone(
     stack: Stack, volunteer: Volunteer
 ) -> None:
-    async with stack.worker("fenced"):
+    async with contextlib.AsyncExitStack() as until_the_end, stack.worker("fenced"):
         stack.behaviours["first"] = lambda parameters, attempt: 1
         run_id = await stack.submit(
             {"name": "first", "command": ["first"]},
             {"name": "never", "command": ["x"], "dependencies": ["first"], "resources": {"cpu": 1000}},
         )
         await stack.when(run_id, lambda run: run["tasks"][1]["status"] == "RUNNING")
-        async with stack.http("flow") as http:
-            taken = (await http.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "fenced"})).raise_for_status()
-            token = {"Njangi-Run-Token": taken.json()["token"]}
-            await said(stack.logs / "fenced.log", "a run is left: another holder carries the run")
-            (await http.post(f"/v1/flow/runs/{run_id}:beat", json={}, headers=token)).raise_for_status()
+        await until_the_end.enter_async_context(holding(stack, run_id))
+        await said(stack.logs / "fenced.log", "a run is left: another holder carries the run")
         assert (await stack.flow_run(run_id))["state_type"] == "RUNNING"
     assert (await stack.flow_run(run_id))["state_type"] == "RUNNING"
     async with stack.http("admin") as admin:
         (await admin.post(f"/v1/runs/{run_id}:cancel")).raise_for_status()
+
+
+@contextlib.asynccontextmanager
+async def holding(stack: Stack, run_id: str) -> AsyncIterator[None]:
+    """Take the run lease as another start of the same holder would, and keep it."""
+    async with stack.http("flow") as http:
+        taken = (await http.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "fenced"})).raise_for_status()
+        token = {"Njangi-Run-Token": taken.json()["token"]}
+
+        async def beat() -> None:
+            while True:
+                await http.post(f"/v1/flow/runs/{run_id}:beat", json={}, headers=token)
+                await asyncio.sleep(1)
+
+        beating = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
 
 
 async def test_a_worker_leaves_though_nobody_answers_it(stack: Stack, tmp_path: Path) -> None:

@@ -13,8 +13,14 @@ def test_where_things_are_is_not_overridden_from_outside() -> None:
     told = environment(
         Settings(home=Path("/data"), port=1, prefect_port=2),
         "mongodb://here",
-        {"PREFECT_API_URL": "http://elsewhere/api", "MONGODB_URI": "mongodb://elsewhere", "NJANGI_PORT": "99"},
+        {
+            "PREFECT_API_URL": "http://elsewhere/api",
+            "MONGODB_URI": "mongodb://elsewhere",
+            "NJANGI_PORT": "99",
+            "NJANGI_DATABASE": "other",
+        },
     )
+    assert told["NJANGI_DATABASE"] == "njangi"
     assert told["PREFECT_API_URL"] == "http://127.0.0.1:2/api"
     assert told["MONGODB_URI"] == "mongodb://here"
     assert told["NJANGI_PORT"] == "1"
