@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -312,16 +312,12 @@ class Dispatcher:
 
     async def keep_books(self) -> None:
         """Once in a while: write down who was heard of, forget who was not, look again for work."""
-        now = self._clock()
         seen, self._seen = self._seen, {}
         quiet = [id_ for id_ in self._slots if id_ not in seen and id_ not in self._parked]
         for id_ in quiet:
             self._slots.pop(id_, None)
             self._extended.pop(id_, None)
-        parked: Mapping[str, Seen] = {
-            id_: Seen(turn.request.slots, now) for id_, turn in self._parked.items() if id_ not in seen
-        }
-        await self._volunteers.seen({**seen, **parked})
+        await self._volunteers.seen(seen)  # those who wait will be heard of again before they count as OFFLINE
         if self._parked:
             self.work_opened()
 
