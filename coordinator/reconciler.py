@@ -13,6 +13,7 @@ from typing import Protocol
 
 from coordinator.decisions.recovery import Recovery, crash_is_retried, recovery
 from storage.errors import NjangiError
+from storage.leaders import LEADER_LEASE
 from storage.run_models import RUN_LEASE, FlowRunState, Run
 from storage.stores import Stores
 
@@ -62,6 +63,8 @@ class Reconciler:
         self._began = clock()
         self._look_for_crashes: datetime | None = None
         self._refused = 0
+        self._leads_since: datetime | None = None
+        self._led_at = self._began
 
     async def submit(self, run: Run) -> None:
         """Create the Prefect flow run of a run. Repeating finds the same one."""
@@ -77,7 +80,7 @@ class Reconciler:
         chance to renew their leases while the service was away.
         """
         now = self._clock()
-        since = await self._stores.leaders.lead(OFFICE, self._holder, now=now)
+        since = await self._lead(now)
         if since is None:
             return
         before = now - timedelta(seconds=SUBMISSION_SECONDS)
@@ -90,6 +93,13 @@ class Reconciler:
             if self._look_for_crashes is None or now >= self._look_for_crashes:
                 self._look_for_crashes = now + CRASHES_EVERY
                 await self._retry_crashed(now)
+
+    async def _lead(self, now: datetime) -> datetime | None:
+        """Return since when this replica leads; its lease is extended three times in its length, not at every tick."""
+        if self._leads_since is None or not self._led_at <= now < self._led_at + LEADER_LEASE / 3:
+            self._leads_since = await self._stores.leaders.lead(OFFICE, self._holder, now=now)
+            self._led_at = now
+        return self._leads_since
 
     @contextmanager
     def _refusals(self, run_id: str) -> Iterator[None]:

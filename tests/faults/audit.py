@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from stack.supervisor import Stack
 from storage.database import Database
+from tests.end_to_end.replaying import command
 from tests.end_to_end.submitting import ENDED, Submitter
 from tests.faults.monkey import Fault
 from tests.faults.shapes import Shape
@@ -34,6 +37,7 @@ class Audit:
     lost: int = 0
     rerun_after_accept: int = 0
     wrong_aggregates: int = 0
+    recoveries: int = 0  # of runs whose flow worker was lost
     problems: list[str] = field(default_factory=list)
 
 
@@ -46,6 +50,7 @@ async def audit(stack: Stack, database: Database, submitter: Submitter, asked: M
         found.problems.append(f"{name}: its submission was acknowledged, and it is gone")
     for run in runs:
         await _run(found, submitter, run["_id"], asked[run["name"]])
+        found.problems += await _unlike_its_history(stack, run["_id"])
     found.problems += await _drifted(database)
     found.problems += await _left_open(database)
     found.problems += await _disagreements(stack, {run["prefect_flow_run_id"]: run["status"] for run in runs})
@@ -59,7 +64,9 @@ async def _run(found: Audit, submitter: Submitter, run_id: str, shape: Shape) ->
     found.ended += run["status"] in ENDED
     if run["status"] != shape.ending:
         found.problems.append(f"{where} is {run['status']}, not {shape.ending}: {run['error']}")
-    accepted, leased, again = accepted_and_late(await events(submitter, run_id))
+    happened = await events(submitter, run_id)
+    accepted, leased, again = accepted_and_late(happened)
+    found.recoveries += sum(event["type"] == "run.recovered" for event in happened)
     found.subtasks += len(accepted)
     found.executions += leased
     twice = [key for key, times in accepted.items() if times > 1]
@@ -84,6 +91,17 @@ async def _run(found: Audit, submitter: Submitter, run_id: str, shape: Shape) ->
         elif (got := await submitter.result(run_id, task)) != result:
             found.wrong_aggregates += 1
             found.problems.append(f"{where}: the result of {task} is {str(got)[:100]}, not {str(result)[:100]}")
+
+
+async def _unlike_its_history(stack: Stack, run_id: str) -> list[str]:
+    """Return where a run is not what its exported history makes of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder) / "history.jsonl")
+        for arguments in (["history", run_id, "-o", file], ["replay", file]):
+            done = await command(stack, *arguments)
+            if done.exit_code != 0:
+                return [f"{run_id}: njangi {arguments[0]} says {done.output.strip()[:300]}"]
+    return []
 
 
 def accepted_and_late(

@@ -68,6 +68,7 @@ class Report:
             "faults": sum(self.faults.values()),
             "resume_p50_s": statistics.median(self.resumed) if self.resumed else None,
             "resume_p99_s": _percentile(self.resumed, 0.99),
+            "recoveries": found.recoveries,
             "extra_executions": found.executions - found.subtasks,
             "seconds": self.seconds,
         }
