@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from njangi_agent import __version__
 
-from api.dependencies import Callers, role, volunteer
+from api.dependencies import USER_SECONDS, VOLUNTEER_SECONDS, Callers, role, volunteer
 from api.errors import handle_errors
 from api.idempotency import AnswerOnce
 from api.limits import LimitBodies
@@ -31,8 +31,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title="Njangi", version=__version__, lifespan=lifespan, redoc_url=None)
-    app.state.users = Callers()
-    app.state.volunteers = Callers()
+    app.state.users = Callers(USER_SECONDS)
+    app.state.volunteers = Callers(VOLUNTEER_SECONDS)
     app.add_middleware(AnswerOnce)
     app.add_middleware(LimitBodies, limit=settings.largest_json)
     handle_errors(app)

@@ -16,8 +16,10 @@ from storage.users import Role, User, token_hash
 from storage.volunteers import Volunteer
 
 T = TypeVar("T")
-REMEMBERED_SECONDS = 10.0
-"""How long the owner of a token is remembered: the delay with which a revoked token stops to work."""
+USER_SECONDS = 10.0
+VOLUNTEER_SECONDS = 120.0
+"""How long the owner of a token is remembered: the delay with which a revoked one stops to work. Longer for volunteers:
+thousands of them come back once a minute only to say that they are still there."""
 REMEMBERED_TOKENS = 20_000
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -25,14 +27,15 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 class Callers(Generic[T]):
     """Remembers for a moment whose token is whose, so that a sync need not ask the database."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._known: OrderedDict[str, tuple[float, T]] = OrderedDict()
 
     async def find(self, token: str, look_up: Callable[[str], Awaitable[T | None]]) -> T | None:
         """Return the owner of `token`; strangers are looked up every time."""
         key, now = token_hash(token), time.monotonic()
         known = self._known.get(key)
-        if known is not None and now - known[0] < REMEMBERED_SECONDS:
+        if known is not None and now - known[0] < self._seconds:
             return known[1]
         owner = await look_up(token)
         if owner is not None:
