@@ -138,7 +138,11 @@ class Carrier(abc.ABC):
             self._stop_if_lost(error)
             if self._held.stop.reason is not None:
                 raise StoppedError(self._held.stop.reason) from error
-            message = str(error) if isinstance(error, TaskFailedError) else f"task '{self._name}': {error!r}"
+            message = (
+                str(error)
+                if isinstance(error, TaskFailedError)
+                else f"task '{self._name}': {type(error).__name__}: {error}"
+            )
             await self._tell(TaskChange("FAILED", error=message))
             return Outcome(Ending.FAILED, self._last_node(), error=message)
         await self._tell(TaskChange("COMPLETED", result=result.text, blob=result.blob))
@@ -338,19 +342,22 @@ class TaskCarrier(Carrier):
         """Aggregate the subtasks' results as one Prefect task run downstream of every batch."""
         await self._tell(TaskChange("AGGREGATING"))
         kept: list[ResultRef] = []
+        wrong: list[Exception] = []  # Prefect's state does not always carry it
 
         async def gather() -> None:
-            kept.append(await self._aggregate())
+            try:
+                kept.append(await self._aggregate())
+            except Exception as error:
+                wrong.append(error)
+                raise
 
         task = Task(gather, name=f"{self._task.name} aggregate", persist_result=False, cache_policy=NO_CACHE)
         batches = [self._node(index) for index in range(plan.batches)]
         run = node(task, self._flow_run_id, self._last_node(), self._key, f"{self._task.name} aggregate", batches)
-        state = await run_node(task, run, {})
+        await run_node(task, run, {})
         if kept:
             return kept[0]
-        if state is not None and isinstance(state.data, Exception):
-            raise state.data
-        raise RuntimeError("the aggregate ended without a result")
+        raise wrong[0] if wrong else RuntimeError("the aggregate ended without a result")
 
     async def _aggregate(self) -> ResultRef:
         """Return the aggregate, made in a thread of results that are fetched as it asks for them."""

@@ -57,6 +57,15 @@ async def test_a_failed_run_says_which_subtask_failed_and_why(
     assert {item["name"]: item["status"] for item in run["tasks"]} == {"bad": "FAILED", "after": "SKIPPED"}
 
 
+async def test_results_that_cannot_be_aggregated_fail_the_task_and_say_why(submitter: Submitter) -> None:
+    run_id = await submitter.start(
+        python("words", "def f(part):\n    return 'x'\n", split={"range": 3}, aggregate="sum")
+    )
+    run = await submitter.ended(run_id, 60)
+    assert run["status"] == "FAILED"
+    assert "task 'words': AggregateError: the result of subtask 0 must be" in run["error"], run["error"]
+
+
 async def test_an_error_that_no_retry_mends_is_not_retried(submitter: Submitter) -> None:
     retry = {"maximum_attempts": 5, "initial_interval": "30s", "non_retryable": ["ValueError"]}
     run_id = await submitter.start(python("bad", "def f():\n    raise ValueError('never')\n", retry=retry))
