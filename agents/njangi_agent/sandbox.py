@@ -55,7 +55,14 @@ class Python:
 
 
 def base_python() -> Python:
-    return Python(getattr(sys, "_base_executable", sys.executable) or sys.executable, sys.base_prefix)
+    """Return the interpreter below any virtual environment: a sandbox shows the environment to nobody."""
+    executable = getattr(sys, "_base_executable", None) or sys.executable
+    if sys.prefix != sys.base_prefix and executable == sys.executable:  # before 3.11 Python names the environment's own
+        binaries = Path(sys.base_prefix, "bin")
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        places = [binaries / version, binaries / "python3", Path(executable).resolve()]
+        executable = str(next((place for place in places if place.exists()), executable))
+    return Python(executable, sys.base_prefix)
 
 
 class NoSandbox:
