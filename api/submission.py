@@ -74,6 +74,7 @@ async def write_run(
         clean_up=spec.cleanup,
         deadline=timedelta(seconds=seconds) if (seconds := deadline or spec.deadline) else None,
         parent=parent,
+        readers=workflow.readers,
     )
     now = utc_now()
     tasks = [app.stores.tasks.pending(workflow.id, task, now=now) for task in new_tasks(spec)]

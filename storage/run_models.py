@@ -83,6 +83,7 @@ class NewRun:
     clean_up: str | None = None  # the task that runs when the run is cancelled
     deadline: timedelta | None = None  # from now on
     parent: Parent | None = None
+    readers: Sequence[str] = ()  # who may see it beside its owner; `*` is everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ class Run:
     schedule: OfSchedule | None = None
     replaced_by: str | None = None
     request: str | None = None
+    readers: Sequence[str] = ()  # who may see it, its owner first; `*` is everybody
 
     def held(self, now: datetime) -> bool:
         """Whether a flow carries the run."""
@@ -196,6 +198,7 @@ def as_run(document: Document) -> Run:
         schedule=OfSchedule(**document["schedule"]) if "schedule" in document else None,
         replaced_by=document.get("replaced_by"),
         request=document.get("request"),
+        readers=tuple(document["readers"]),
         paused=bool(document.get("paused")),
         paused_tasks=document.get("paused_tasks", ()),
         deadline=document.get("deadline"),

@@ -38,6 +38,8 @@ class RunStore:
     async def prepare(self) -> None:
         await self._runs.create_index("prefect_flow_run_id", unique=True, sparse=True)
         await self._runs.create_index([("created_at", -1)])
+        await self._runs.create_index([("readers", 1), ("created_at", -1)])
+        await self._runs.update_many({"readers": {"$exists": False}}, [{"$set": {"readers": ["$owner"]}}])
         await self._runs.create_index([("status", 1), ("updated_at", 1)])
         await self._runs.create_index(
             [("schedule.id", 1), ("status", 1)], partialFilterExpression={"schedule.id": {"$exists": True}}
@@ -62,6 +64,7 @@ class RunStore:
             "name": new.name,
             "version": new.version,
             "owner": new.owner,
+            "readers": list(dict.fromkeys((new.owner, *new.readers))),
             "status": RunStatus.SUBMITTED,
             "priority": new.priority,
             "spec": json.dumps(new.spec),

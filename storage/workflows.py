@@ -48,6 +48,7 @@ class Workflow:
     current_run_id: str | None
     created_at: datetime
     updated_at: datetime
+    readers: Sequence[str] = ()  # who may see it, its owner first; `*` is everybody
     request: str | None = None  # the request that made it, if that had an Idempotency-Key
 
 
@@ -60,6 +61,8 @@ class WorkflowStore:
 
     async def prepare(self) -> None:
         await self._workflows.create_index([("created_at", -1)])
+        await self._workflows.create_index([("readers", 1), ("created_at", -1)])
+        await self._workflows.update_many({"readers": {"$exists": False}}, [{"$set": {"readers": ["$owner"]}}])
         await self._workflows.create_index([("owner", 1), ("name", 1), ("created_at", -1)])
 
     async def add(
@@ -70,6 +73,7 @@ class WorkflowStore:
             "_id": id_ or new_id("w"),
             "request": request,
             "owner": owner,
+            "readers": [owner],
             "status": RunStatus.VALIDATED,
             "version": 1,
             "current_run_id": None,
@@ -160,5 +164,6 @@ def _workflow(document: Document) -> Workflow:
         current_run_id=document["current_run_id"],
         created_at=document["created_at"],
         updated_at=document["updated_at"],
+        readers=tuple(document["readers"]),
         request=document.get("request"),
     )
