@@ -14,6 +14,7 @@ from api.idempotency import AnswerOnce
 from api.limits import LimitBodies
 from api.routers import agent, controls, events, flow, health, runs, schedules, signals, volunteers, waits, workflows
 from api.routers.blobs import blob_routes
+from api.routers.uploads import upload_routes
 from api.scheduling import open_scheduler
 from api.services import open_services
 from api.settings import Settings
@@ -38,8 +39,9 @@ def create_app(settings: Settings) -> FastAPI:
     handle_errors(app)
     for routes in (health, workflows, controls, runs, events, schedules, volunteers, agent, flow, signals, waits):
         app.include_router(routes.router)
-    app.include_router(blob_routes("/v1", role(Role.ADMIN, Role.SUBMITTER)))
-    app.include_router(blob_routes("/v1/flow", role(Role.FLOW)))
-    app.include_router(blob_routes("/v1/agent", volunteer))
+    submitter = role(Role.ADMIN, Role.SUBMITTER)
+    for prefix, guard in (("/v1", submitter), ("/v1/flow", role(Role.FLOW)), ("/v1/agent", volunteer)):
+        app.include_router(blob_routes(prefix, guard))
+        app.include_router(upload_routes(prefix, guard))
     app.add_route("/v1/agent/sync", agent.sync, methods=["POST"])
     return app

@@ -30,6 +30,8 @@ from storage.errors import (
     TooDeepError,
     TooLargeError,
     TooManySignalsError,
+    UploadBusyError,
+    UploadOffsetError,
 )
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     TooLargeError: (413, "too-large"),
     TooDeepError: (422, "too-deep"),
     TooManySignalsError: (409, "too-many-signals"),
+    UploadOffsetError: (409, "upload-offset"),
+    UploadBusyError: (423, "upload-busy"),
     StorageUnavailableError: (503, "storage-unavailable"),
     ProtocolError: (422, "protocol"),
 }

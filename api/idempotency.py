@@ -25,7 +25,7 @@ LONGEST_KEY = 255
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes; a larger answer is not kept: a repetition makes it anew from what the first request made."""
 _PREFIX = "/v1/"
-_OTHERS = ("/v1/agent/", "/v1/flow/", "/v1/blobs/")  # repeat safely by construction
+_OTHERS = ("/v1/agent/", "/v1/flow/", "/v1/blobs/", "/v1/uploads")  # repeat safely by construction
 
 
 class AnswerOnce:

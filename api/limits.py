@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
+
+_COUNT_THEMSELVES = re.compile(r"/v1/(flow/|agent/)?(blobs|uploads)/")
 
 
 class BodyTooLarge(Exception):
@@ -12,14 +16,14 @@ class BodyTooLarge(Exception):
 
 
 class LimitBodies:
-    """ASGI middleware: at most `limit` bytes a body, but for uploads of blobs, which count for themselves."""
+    """ASGI middleware: at most `limit` bytes a body, but for blobs and uploads, which count for themselves."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or "/blobs/" in scope["path"]:
+        if scope["type"] != "http" or _COUNT_THEMSELVES.match(scope["path"]):
             await self._app(scope, receive, send)
             return
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")

@@ -37,6 +37,8 @@ BOOKS_SECONDS = 5.0
 REPAIR_SECONDS = 1.0
 CATCH_UP_SECONDS = 2.0
 DEADLINE_SECONDS = 1.0
+COLLECT_SECONDS = 300.0
+COLLECTED_AT_ONCE = 500
 
 _RUN_ENDS = ("run.cancel_requested", "run.cancelled", "run.failed", "run.completed")
 """The events after which a run has ended or is about to."""
@@ -220,6 +222,15 @@ class Services:
         if ended := await self.stores.database.end_abandoned(idle=ABANDONED_AFTER):
             log.warning("transactions that a killed process had left open were ended", extra={"count": ended})
 
+    async def collect_blobs(self) -> None:
+        """Let go of uploads that paused too long, and of blobs that nothing refers to any more."""
+        stores, grace, most = self.stores, self.settings.blob_grace, COLLECTED_AT_ONCE
+        while await stores.uploads.expire(now=utc_now(), limit=most) == most:
+            pass
+        while (found := await stores.blob_collection.collect(now=utc_now(), grace=grace, limit=most)).looked_at:
+            if found.blobs:
+                log.info("blobs were collected", extra={"count": found.blobs, "bytes": found.bytes})
+
     async def expire_leases(self) -> None:
         """Put subtasks back whose lease has run out, and fail those whose time is over."""
         now = utc_now()
@@ -268,6 +279,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             _forever(services.dispatcher.keep_books, BOOKS_SECONDS, "writing down who was seen"),
             _forever(services.reconciler.tick, REPAIR_SECONDS, "repairing runs"),
             _forever(services.controls.catch_up, CATCH_UP_SECONDS, "telling Prefect of changes"),
+            _forever(services.collect_blobs, COLLECT_SECONDS, "collecting blobs"),
             _forever(services.controls.miss_deadlines, DEADLINE_SECONDS, "looking for missed deadlines"),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import AliasChoices, Field
@@ -28,3 +29,9 @@ class Settings(BaseSettings):
     largest_json: int = 16 * 1024 * 1024
     """Bytes; a larger body is refused with 413 before it is read."""
     largest_blob: int = 2 * 1024**3
+    """Bytes; what a submitter or a volunteer may store as one blob."""
+    largest_blob_trusted: int = 16 * 1024**3
+    """The same for admins and for flows."""
+    blob_grace: timedelta = timedelta(days=7)
+    """How long a blob that nothing refers to is kept, as ISO 8601 (`P7D`) or in seconds. An agent that stored a result
+    must tell of it before."""

@@ -120,6 +120,24 @@ class BlobMismatchError(NjangiError):
         return f"the bytes sent hash to {self.args[1]}, not to the announced {self.args[0]}"
 
 
+class UploadOffsetError(NjangiError):
+    """An upload goes on at another byte than the one sent."""
+
+    def __init__(self, upload_id: str, expected: int, found: int) -> None:
+        super().__init__(upload_id, expected, found)
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"upload {self.args[0]} has {self.args[1]} bytes and goes on from there, not from byte {self.args[2]}"
+
+
+class UploadBusyError(NjangiError):
+    """Another request is sending the upload's bytes."""
+
+    def __str__(self) -> str:
+        return f"another request is sending bytes of upload {self.args[0]}; wait for its end, or for a minute"
+
+
 class TooLargeError(NjangiError):
     """More bytes than allowed."""
 

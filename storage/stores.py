@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from storage.blob_collection import BlobCollection
 from storage.blobs import BlobStore
 from storage.children import ChildStore
 from storage.controls import ControlStore
@@ -21,6 +22,7 @@ from storage.schedules import ScheduleStore
 from storage.signals import SignalStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
+from storage.uploads import UploadStore
 from storage.users import UserStore
 from storage.volunteers import VolunteerStore
 from storage.workflows import WorkflowStore
@@ -36,6 +38,8 @@ COLLECTIONS = (
     "schedules",
     "volunteers",
     "users",
+    "blobs.files",
+    "blobs.chunks",
 )
 """What transactions write to."""
 
@@ -61,6 +65,8 @@ class Stores:
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database)
         self.blobs = BlobStore(database)
+        self.uploads = UploadStore(database, self.blobs)
+        self.blob_collection = BlobCollection(database, self.blobs)
         self.leaders = LeaderStore(database)
         self.crashes = CrashStore(database)
 
@@ -86,6 +92,8 @@ class Stores:
                 self.volunteers,
                 self.users,
                 self.blobs,
+                self.uploads,
+                self.blob_collection,
                 self.crashes,
             ):
                 await store.prepare()

@@ -112,6 +112,7 @@ class TaskStore:
         fields: Document = {"status": change.status, "updated_at": now}
         if change.definition is not None:
             fields["definition"] = json.dumps(change.definition)
+            fields["file_blobs"] = [file["sha256"] for file in change.definition.get("files", ())]
         if change.plan is not None:
             fields["plan"] = json.dumps(change.plan)
         if change.result is not None or change.blob is not None:

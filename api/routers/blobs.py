@@ -1,43 +1,65 @@
-"""Blobs, by SHA-256: the same three calls for submitters, flows and agents."""
+"""Blobs, by SHA-256: the same calls for submitters, flows and agents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
-from fastapi.params import Depends
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api.dependencies import App
+from api.downloads import send_blob
+from api.services import utc_now
 from storage.errors import NotFoundError
+from storage.users import Role, User
+from storage.volunteers import Volunteer
 
 Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Guard = Callable[..., Awaitable[User] | Awaitable[Volunteer]]
 
 
-def blob_routes(prefix: str, *guards: Callable[..., Any]) -> APIRouter:
-    """Return PUT, HEAD and GET of `{prefix}/blobs/{sha256}` behind `guards`."""
-    router = APIRouter(prefix=prefix, tags=["blobs"], dependencies=[Depends(guard) for guard in guards])
+@dataclass(frozen=True, slots=True)
+class Depositor:
+    """Who stores blobs, under which name they are kept apart, and how large one may be in bytes."""
+
+    name: str
+    largest: int
+
+
+def depositor(guard: Guard) -> Callable[..., Awaitable[Depositor]]:
+    """Return a dependency that lets in whom `guard` does."""
+
+    async def of(app: App, caller: Annotated[User | Volunteer, Depends(guard)]) -> Depositor:
+        if isinstance(caller, Volunteer):
+            return Depositor(f"volunteer:{caller.id}", app.settings.largest_blob)
+        trusted = caller.role in (Role.ADMIN, Role.FLOW)
+        return Depositor(caller.name, app.settings.largest_blob_trusted if trusted else app.settings.largest_blob)
+
+    return of
+
+
+def blob_routes(prefix: str, guard: Guard) -> APIRouter:
+    """Return PUT, HEAD and GET of `{prefix}/blobs/{sha256}` for those that `guard` lets in."""
+    router = APIRouter(prefix=prefix, tags=["blobs"])
+    caller: Any = Depends(depositor(guard))
 
     @router.put("/blobs/{sha256}", status_code=201)
-    async def put_blob(sha256: Sha256, request: Request, app: App) -> Response:
-        """Store the body under its hash: 201 when new, 200 when it was there."""
-        fresh = await app.stores.blobs.put(sha256, request.stream(), limit=app.settings.largest_blob)
+    async def put_blob(sha256: Sha256, request: Request, app: App, by: Depositor = caller) -> Response:
+        """Store the body under its hash: 201 when new, 200 when it was there. Large ones had better be uploads."""
+        fresh = await app.stores.uploads.put(sha256, request.stream(), by=by.name, limit=by.largest, now=utc_now())
         return Response(status_code=201 if fresh else 200)
 
     @router.head("/blobs/{sha256}")
-    async def head_blob(sha256: Sha256, app: App) -> Response:
-        blob = await app.stores.blobs.find(sha256)
-        if blob is None:
+    async def head_blob(sha256: Sha256, request: Request, app: App, by: Depositor = caller) -> Response:
+        """Tell whether a blob is stored. Who asks may refer to it for some days from now on."""
+        if await app.stores.blobs.touch({sha256}, by=by.name, now=utc_now()):
             raise NotFoundError("blob", sha256)
-        return Response(headers={"Content-Length": str(blob.size)})
+        return await send_blob(app, request, sha256, "application/octet-stream")
 
     @router.get("/blobs/{sha256}")
-    async def get_blob(sha256: Sha256, app: App) -> Response:
-        blob = await app.stores.blobs.find(sha256)
-        if blob is None:
-            raise NotFoundError("blob", sha256)
-        headers = {"Content-Length": str(blob.size), "ETag": f'"{sha256}"'}
-        return StreamingResponse(app.stores.blobs.read(sha256), media_type="application/octet-stream", headers=headers)
+    async def get_blob(sha256: Sha256, request: Request, app: App, _: Depositor = caller) -> Response:
+        """Return a blob, or the part of it that the header Range asks for."""
+        return await send_blob(app, request, sha256, "application/octet-stream")
 
     return router

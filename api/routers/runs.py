@@ -9,11 +9,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from api.dependencies import App, Reader, Submitter
+from api.downloads import send_blob
 from api.services import Services
 from storage.errors import NotFoundError
 from storage.run_models import ENDED, Run, RunStatus
@@ -179,11 +179,11 @@ async def small_results(app: Services, run_id: str) -> dict[str, Any]:
 
 
 @router.get("/{run_id}/results/{task}")
-async def task_result(run_id: str, task: str, app: App, _: Reader) -> Response:
-    """Return one task's result as JSON, streamed when it is large."""
+async def task_result(run_id: str, task: str, request: Request, app: App, _: Reader) -> Response:
+    """Return one task's result as JSON; a large one is streamed, or a part of it (Range)."""
     found = await app.stores.tasks.get(f"{run_id}/{task}")
     if found.result is not None:
         return Response(found.result, media_type="application/json")
     if found.blob is None:
         raise NotFoundError("result of task", f"{run_id}/{task}")
-    return StreamingResponse(app.stores.blobs.read(found.blob), media_type="application/json")
+    return await send_blob(app, request, found.blob, "application/json")

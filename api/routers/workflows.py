@@ -48,7 +48,9 @@ async def create(
     body: Annotated[NewWorkflowBody, Body()], app: App, caller: Submitter, named: Named, response: Response
 ) -> dict[str, Any]:
     """Create a workflow. 422 tells every problem of its spec at once."""
-    workflow, fresh = await create_workflow(app, await _new(app, body), body, owner=caller.name, request=named)
+    workflow, fresh = await create_workflow(
+        app, await _new(app, body, caller.name), body, owner=caller.name, request=named
+    )
     response.status_code = 201 if fresh else 200
     return _view(workflow)
 
@@ -73,10 +75,12 @@ async def get(workflow_id: str, app: App, _: Reader) -> dict[str, Any]:
 
 @router.put("/{workflow_id}")
 async def edit(
-    workflow_id: str, body: Annotated[WorkflowBody, Body()], app: App, _: Submitter, named: Named
+    workflow_id: str, body: Annotated[WorkflowBody, Body()], app: App, caller: Submitter, named: Named
 ) -> dict[str, Any]:
     """Replace a workflow's content; runs under way keep the version they began with."""
-    return _view(await app.stores.workflows.edit(workflow_id, await _new(app, body), now=utc_now(), request=named))
+    return _view(
+        await app.stores.workflows.edit(workflow_id, await _new(app, body, caller.name), now=utc_now(), request=named)
+    )
 
 
 @router.post("/{workflow_id}/runs", status_code=201)
@@ -92,10 +96,12 @@ async def start(
     return await view(app, run)
 
 
-async def _new(app: Services, body: WorkflowBody) -> NewWorkflow:
+async def _new(app: Services, body: WorkflowBody, owner: str) -> NewWorkflow:
     spec = specs.parse(body.spec, files=body.files.keys())
     hashes = {sha256 for sha256 in body.files.values() if is_sha256(sha256)}
-    missing = sorted(set(body.files.values()) - hashes) + sorted(await app.stores.blobs.missing(hashes))
+    missing = sorted(set(body.files.values()) - hashes) + sorted(
+        await app.stores.blobs.touch(hashes, by=owner, now=utc_now())
+    )
     if missing:
         raise MissingFilesError(missing)
     resources = [task.resources for task in spec.tasks if task.on_volunteers]

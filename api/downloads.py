@@ -1,0 +1,39 @@
+"""Send a blob, whole or in part, without ever holding it."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+
+from api.errors import problem
+from api.ranges import UnsatisfiableError, part_of
+from api.services import Services
+from storage.errors import NotFoundError
+
+_KEEP = "private, max-age=31536000, immutable"
+"""A name stands for the same bytes for ever."""
+
+
+async def send_blob(app: Services, request: Request, sha256: str, media_type: str) -> Response:
+    """Return the bytes that the request asks for (Range, If-Range, If-None-Match). Raises NotFoundError."""
+    blob = await app.stores.blobs.find(sha256)
+    if blob is None:
+        raise NotFoundError("blob", sha256)
+    etag = f'"{sha256}"'
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": _KEEP}
+    if etag in (request.headers.get("if-none-match") or ""):
+        return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":
+        return Response(headers={**headers, "Content-Length": str(blob.size)}, media_type=media_type)
+    wanted = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
+    try:
+        part = part_of(wanted, blob.size)
+    except UnsatisfiableError:
+        told = {**headers, "Content-Range": f"bytes */{blob.size}"}
+        return problem(416, "range", f"the blob has {blob.size} bytes; the range begins after them", headers=told)
+    if part is None:
+        content, status, length = app.stores.blobs.read(sha256), 200, blob.size
+    else:
+        content, status, length = app.stores.blobs.read(sha256, part.first, part.length), 206, part.length
+        headers["Content-Range"] = part.of(blob.size)
+    return StreamingResponse(content, status, {**headers, "Content-Length": str(length)}, media_type)
