@@ -98,7 +98,7 @@ def handle_errors(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, type_ = next((row for class_, row in _TABLE.items() if isinstance(error, class_)), (422, "refused"))
-    headers = RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    headers = RETRY_AFTER if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.LOCKED) else None
     members = {"run_status": error.status} if isinstance(error, RunEndedError) and error.status else {}
     return problem(status, type_, str(error), headers=headers, members=members)
 

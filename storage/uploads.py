@@ -48,13 +48,22 @@ class UploadStore:
 
     async def prepare(self) -> None:
         await self._uploads.create_index("expires_at")
-        await self._uploads.create_index("by")
+        await self._uploads.create_index([("by", 1), ("sha256", 1)])
 
     async def create(
         self, length: int, sha256: str | None, *, by: str, limit: int, now: datetime, done: bool = False
     ) -> Upload:
-        """Begin an upload of `length` bytes. One that is `done` names a blob that is there already."""
+        """Begin an upload of `length` bytes, or return the one of the same blob that `by` has begun before.
+
+        One that is `done` names a blob that is there already. Raises TooLargeError.
+        """
         check_size(length, limit)
+        if sha256 is not None and not done:
+            begun = {"by": by, "sha256": sha256, "length": length, "done": False, "expires_at": {"$gt": now}}
+            with unavailable_is_ours():
+                document = await self._uploads.find_one(begun, sort=[("offset", -1)])
+            if document is not None:
+                return _upload(document)
         return _upload(await self._add(length, sha256, by=by, now=now, done=done))
 
     async def _add(self, length: int, sha256: str | None, *, by: str, now: datetime, done: bool = False) -> Document:

@@ -21,7 +21,7 @@ class Blobs(Protocol):
 
 
 class Cache:
-    """A folder of verified blobs. Beyond `most_bytes` the longest unused go, except those in use."""
+    """A folder of verified blobs, and parts of some. Beyond `most_bytes` the longest unused go, except those in use."""
 
     def __init__(self, folder: Path, blobs: Blobs, most_bytes: int = MOST_BYTES) -> None:
         self._folder = folder
@@ -71,6 +71,6 @@ class Cache:
         for path, status in sorted(held, key=lambda item: item[1].st_mtime):
             if total <= self._most_bytes:
                 return
-            if not self._used[path.name] and path.suffix != ".part":
+            if not self._used[path.name] and path.stem not in self._fetching:
                 path.unlink(missing_ok=True)
                 total -= status.st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import http.client
@@ -9,7 +10,7 @@ import json
 import socket
 import threading
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
 from njangi_agent import __version__
@@ -20,8 +21,12 @@ _MOST_ANSWER_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
 _PIECE = 64 * 1024
 _TIMEOUT = 30.0
+_RESUMABLE_BYTES = 1024 * 1024
+"""Larger blobs go up in a way that can be taken up again after a broken line."""
+_LATER = (423, 429)
+_TUS = {"Tus-Resumable": "1.0.0"}
 
-_Body = Union[bytes, Path, None]
+_Body = Union[bytes, Path, "_Rest", None]
 
 
 class Service:
@@ -58,22 +63,52 @@ class Service:
             raise Rejected(200, f"its answer is of another version: {error}") from error
 
     def fetch_blob(self, sha256: str, path: Path) -> None:
-        """Write a blob to `path`. Raises Rejected when its content is not what its name says."""
-        digest = hashlib.sha256()
-        call = self._exchange("GET", f"/v1/agent/blobs/{sha256}", None, {}, _TIMEOUT)
-        with call as response, path.open("wb") as file:
-            for chunk in iter(lambda: response.read(_CHUNK), b""):
-                digest.update(chunk)
-                file.write(chunk)
-            if response.length:  # http.client keeps quiet about a connection that broke off
-                raise ServiceUnavailable(f"{response.length} bytes of a blob did not arrive")
-        if digest.hexdigest() != sha256:
+        """Write a blob to `path`, after what an earlier call that broke off left there.
+
+        Raises Rejected when its content is not what its name says.
+        """
+        there = path.stat().st_size if path.exists() else 0
+        headers = {"Range": f"bytes={there}-"} if there else {}
+        try:
+            with self._exchange("GET", f"/v1/agent/blobs/{sha256}", None, headers, _TIMEOUT) as response:
+                with path.open("ab" if response.status == 206 else "wb") as file:
+                    for chunk in iter(lambda: response.read(_CHUNK), b""):
+                        file.write(chunk)
+                if response.length:  # http.client keeps quiet about a connection that broke off
+                    raise ServiceUnavailable(f"{response.length} bytes of a blob did not arrive")
+        except Rejected as error:
+            if error.status != 416:  # all is there already
+                raise
+        if _sha256(path) != sha256:
+            path.unlink()
             raise Rejected(200, f"the content of blob {sha256} is not what its name says")
 
     def put_blob(self, sha256: str, content: Union[bytes, Path]) -> None:
+        """Store a blob. A large file goes on where an earlier call broke off, even one of another process."""
+        if isinstance(content, Path) and content.stat().st_size > _RESUMABLE_BYTES:
+            self._upload(sha256, content)
+            return
         headers = {"Content-Type": "application/octet-stream"}
         with self._exchange("PUT", f"/v1/agent/blobs/{sha256}", content, headers, _TIMEOUT) as response:
             response.read(_CHUNK)
+
+    def _upload(self, sha256: str, path: Path) -> None:
+        named = base64.b64encode(sha256.encode()).decode()
+        wish = {**_TUS, "Upload-Length": str(path.stat().st_size), "Upload-Metadata": f"sha256 {named}"}
+        with self._exchange("POST", "/v1/agent/uploads", b"", wish, _TIMEOUT) as response:
+            response.read(_CHUNK)
+            there, where = int(response.getheader("Upload-Offset") or 0), response.getheader("Location") or ""
+            if response.getheader("Njangi-Sha256"):
+                return
+        headers = {**_TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(there)}
+        place = urlsplit(where).path
+        try:
+            with self._exchange("PATCH", place, _Rest(path, there), headers, _TIMEOUT) as response:
+                response.read(_CHUNK)
+        except Rejected as error:
+            if error.status in (404, 409):  # it has come further meanwhile, or has expired: ask again
+                raise ServiceUnavailable(error.detail) from error
+            raise
 
     def close(self) -> None:
         """End every connection; calls under way fail with ServiceUnavailable."""
@@ -154,12 +189,30 @@ class Service:
             return _sent(connection, method, path, body, headers)
 
 
+class _Rest(NamedTuple):
+    """A file from byte `first` on."""
+
+    path: Path
+    first: int
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def _sent(
     connection: http.client.HTTPConnection, method: str, path: str, body: _Body, headers: Mapping[str, str]
 ) -> http.client.HTTPResponse:
     if isinstance(body, Path):
-        with body.open("rb") as file:
-            size = str(body.stat().st_size)
+        body = _Rest(body, 0)
+    if isinstance(body, _Rest):
+        with body.path.open("rb") as file:
+            file.seek(body.first)
+            size = str(body.path.stat().st_size - body.first)
             connection.request(method, path, file, {**headers, "Content-Length": size})
     else:
         connection.request(method, path, body, dict(headers))
@@ -180,7 +233,7 @@ def _error(response: http.client.HTTPResponse) -> Exception:
     detail = _detail(response)
     if response.status in (401, 403):
         return Refused(detail)
-    if response.status >= 500 or response.status == 429:
+    if response.status >= 500 or response.status in _LATER:
         return ServiceUnavailable(f"{response.status} {detail}", _seconds(response.getheader("Retry-After")))
     return Rejected(response.status, detail)
 

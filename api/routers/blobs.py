@@ -30,7 +30,9 @@ class Depositor:
 def depositor(guard: Guard) -> Callable[..., Awaitable[Depositor]]:
     """Return a dependency that lets in whom `guard` does."""
 
-    async def of(app: App, caller: Annotated[User | Volunteer, Depends(guard)]) -> Depositor:
+    let_in: Any = Depends(guard)
+
+    async def of(app: App, caller: Any = let_in) -> Depositor:
         if isinstance(caller, Volunteer):
             return Depositor(f"volunteer:{caller.id}", app.settings.largest_blob)
         trusted = caller.role in (Role.ADMIN, Role.FLOW)

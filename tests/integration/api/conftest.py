@@ -84,6 +84,7 @@ async def client(mongodb_uri: str, tmp_path: Path) -> AsyncIterator[Client]:
         home=tmp_path,
         largest_json=1024 * 1024,
         largest_blob=4 * 1024 * 1024,
+        largest_blob_trusted=5 * 1024 * 1024,
     )
     app = create_app(settings)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1, ws="none"))
