@@ -12,7 +12,20 @@ from api.dependencies import USER_SECONDS, VOLUNTEER_SECONDS, Callers, role, vol
 from api.errors import handle_errors
 from api.idempotency import AnswerOnce
 from api.limits import LimitBodies
-from api.routers import agent, controls, events, flow, health, runs, schedules, signals, volunteers, waits, workflows
+from api.routers import (
+    agent,
+    controls,
+    events,
+    flow,
+    health,
+    outputs,
+    runs,
+    schedules,
+    signals,
+    volunteers,
+    waits,
+    workflows,
+)
 from api.routers.blobs import blob_routes
 from api.routers.uploads import upload_routes
 from api.scheduling import open_scheduler
@@ -37,7 +50,20 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(AnswerOnce)
     app.add_middleware(LimitBodies, limit=settings.largest_json)
     handle_errors(app)
-    for routes in (health, workflows, controls, runs, events, schedules, volunteers, agent, flow, signals, waits):
+    for routes in (
+        health,
+        workflows,
+        controls,
+        runs,
+        outputs,
+        events,
+        schedules,
+        volunteers,
+        agent,
+        flow,
+        signals,
+        waits,
+    ):
         app.include_router(routes.router)
     submitter = role(Role.ADMIN, Role.SUBMITTER)
     for prefix, guard in (("/v1", submitter), ("/v1/flow", role(Role.FLOW)), ("/v1/agent", volunteer)):

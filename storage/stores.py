@@ -15,6 +15,7 @@ from storage.deadlines import DeadlineStore
 from storage.idempotency import IdempotencyStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
+from storage.logs import LogStore
 from storage.run_leases import RunLeaseStore
 from storage.run_recovery import RunRecoveryStore
 from storage.runs import RunStore
@@ -60,6 +61,7 @@ class Stores:
         self.schedules = ScheduleStore(database, self.ledger)
         self.idempotency = IdempotencyStore(database)
         self.subtasks = SubtaskStore(database, self.ledger)
+        self.logs = LogStore(database)
         self.deadlines = DeadlineStore(database, self.ledger)
         self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.subtasks)
         self.volunteers = VolunteerStore(database, self.ledger)

@@ -143,13 +143,16 @@ def completed(returned: Sequence[Report], now: datetime) -> list[Document]:
     def own(values: list[Any]) -> Document:
         return {"$arrayElemAt": [{"$literal": values}, place]}
 
+    ended: Document = {"seconds": own([report.seconds for report in returned])}
+    if any(report.stderr for report in returned):
+        ended["stderr"] = own([report.stderr for report in returned])
     changed: Document = {
         "status": SubtaskStatus.COMPLETED,
         "results": own([report.result for report in returned]),
         "progress": 1.0,
         "updated_at": now,
         "lease.until": None,
-        "attempts": _with_attempt(Outcome.RETURNED, own([report.seconds for report in returned]), now),
+        "attempts": _with_attempt(Outcome.RETURNED, ended, now),
     }
     if any(report.blob for report in returned):
         changed["blob"] = own([report.blob for report in returned])
@@ -171,14 +174,14 @@ def told(held: Held) -> Document:
     return {"$set": changed}
 
 
-def _with_attempt(outcome: str, seconds: Any, now: datetime) -> Document:
+def _with_attempt(outcome: str, more: Document, now: datetime) -> Document:
     ended = {
         "volunteer": "$lease.by",
         "token": "$lease.token",
         "from": "$lease.from",
         "to": now,
         "outcome": outcome,
-        "seconds": seconds,
+        **more,
     }
     return {"$slice": [{"$concatArrays": ["$attempts", [ended]]}, -REMEMBERED_ATTEMPTS]}
 
@@ -188,7 +191,7 @@ def called_back(now: datetime) -> list[Document]:
     changed: Document = {
         "status": SubtaskStatus.QUEUED,
         "updated_at": now,
-        "attempts": _with_attempt(Outcome.HANDED_BACK, None, now),
+        "attempts": _with_attempt(Outcome.HANDED_BACK, {}, now),
     }
     return [{"$set": changed}, {"$unset": ["lease", "assigned_to"]}]
 
@@ -391,7 +394,7 @@ def subtask(document: Document) -> Subtask:
         status=SubtaskStatus(document["status"]),
         attempt=document["attempt"],
         assigned_to=document.get("assigned_to"),
-        attempts=[_attempt(item) for item in document["attempts"]],
+        attempts=[attempt(item) for item in document["attempts"]],
         error=document.get("error") if document["status"] != SubtaskStatus.COMPLETED else None,
         result=document.get("results"),
         blob=document.get("blob"),
@@ -400,7 +403,7 @@ def subtask(document: Document) -> Subtask:
     )
 
 
-def _attempt(item: Document) -> Attempt:
+def attempt(item: Document) -> Attempt:
     return Attempt(
         volunteer_id=item["volunteer"],
         token=item["token"],
@@ -408,4 +411,5 @@ def _attempt(item: Document) -> Attempt:
         ended_at=item["to"],
         outcome=item["outcome"],
         error=item.get("error"),
+        stderr=item.get("stderr") or (item.get("error") or {}).get("stderr", ""),
     )

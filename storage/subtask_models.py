@@ -110,6 +110,7 @@ class Attempt:
     ended_at: datetime
     outcome: str
     error: Mapping[str, str] | None
+    stderr: str = ""  # the last of it
 
 
 @dataclass(frozen=True, slots=True)

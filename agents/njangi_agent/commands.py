@@ -7,7 +7,7 @@ import json
 import signal
 import time
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from njangi_agent.cache import Cache
 from njangi_agent.details import Details, Tell, lay_out
@@ -67,17 +67,18 @@ class Commands:
                     details = Details(folder, task.storage, self._results.store, tell)
                     details.begin(lease, folder.notes / HEARTBEAT)
                     async with details.following():
-                        used = await self._execute(task, argv, folder, files)
+                        used, stderr = await self._execute(task, argv, folder, files)
                         seconds = time.monotonic() - began
                         loop = asyncio.get_running_loop()
                         answer = await loop.run_in_executor(None, answer_of, task.parse, folder.stdout, folder.result)
-                    return await self._results.returned(lease, answer, seconds, used.cpu_seconds, used.memory)
+                    return await self._results.returned(lease, answer, seconds, used.cpu_seconds, used.memory, stderr)
         except AttemptFailed as error:
             return failed(lease, error, time.monotonic() - began)
 
     async def _execute(
         self, task: TaskDefinition, argv: Sequence[str], folder: Folder, files: Mapping[str, Path]
-    ) -> Exit:
+    ) -> Tuple[Exit, str]:
+        """Run the command; return how it ended and the last of its standard error. Raises AttemptFailed."""
         limits = limits_of(task)
         shell = launcher(limits, count_processes=self._sandbox.counts_processes)
         # Process 1 is the launching shell, not the task's program.
@@ -97,7 +98,7 @@ class Commands:
                     if stopped is None and used.code != 0 and group.ran_out_of_memory():
                         stopped = memory_exceeded(limits)
                     _judge(used, stopped, stderr, folder, limits)
-                    return used
+                    return used, stderr.text()
             finally:
                 process.kill()
 

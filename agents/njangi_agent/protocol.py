@@ -95,6 +95,7 @@ class Report:
     seconds: float = 0.0  # wall time of the attempt
     cpu_seconds: float = 0.0
     memory: int = 0  # peak bytes
+    stderr: str = ""  # of one that RETURNED: the last STDERR_TAIL_BYTES of it
 
 
 @dataclass(frozen=True)
@@ -262,6 +263,7 @@ def _report(item: Any) -> Report:
         seconds=_number(fields, "seconds"),
         cpu_seconds=_number(fields, "cpu_seconds"),
         memory=_count(fields, "memory"),
+        stderr=_tail(fields),
     )
 
 
@@ -270,8 +272,12 @@ def _error(item: Any) -> AttemptError:
     return AttemptError(
         type=_text(fields, "type", 200),
         message=_text(fields, "message", 4 * STDERR_TAIL_BYTES)[:STDERR_TAIL_BYTES],
-        stderr=_text(fields, "stderr", 4 * STDERR_TAIL_BYTES)[-STDERR_TAIL_BYTES:],
+        stderr=_tail(fields),
     )
+
+
+def _tail(fields: Mapping[str, Any]) -> str:
+    return _text(fields, "stderr", 4 * STDERR_TAIL_BYTES)[-STDERR_TAIL_BYTES:] if "stderr" in fields else ""
 
 
 def is_sha256(value: Any) -> bool:

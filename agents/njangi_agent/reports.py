@@ -19,7 +19,9 @@ class Results:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    async def returned(self, lease: Lease, answer: Answer, seconds: float, cpu_seconds: float, memory: int) -> Report:
+    async def returned(
+        self, lease: Lease, answer: Answer, seconds: float, cpu_seconds: float, memory: int, stderr: str = ""
+    ) -> Report:
         """Raises AttemptFailed when the service does not take the result."""
         if answer.path is not None and answer.sha256 is not None:
             try:
@@ -36,6 +38,7 @@ class Results:
             seconds=seconds,
             cpu_seconds=cpu_seconds,
             memory=memory,
+            stderr=stderr,
         )
 
 

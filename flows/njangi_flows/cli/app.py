@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from njangi_flows.cli import controls, folder, following, history, schedules, showing, signals
+from njangi_flows.cli import controls, folder, following, history, outputs, schedules, showing, signals
 from njangi_flows.cli.failures import CommandError, UsageError
 from njangi_flows.cli.options import As, Limit, Output, Parameters, RunId, Token, Url, as_json, show_as
 from njangi_flows.cli.service import Service, connect
@@ -42,6 +42,8 @@ app = typer.Typer(
 app.add_typer(schedules.app, name="schedules")
 app.command()(history.history)
 app.command()(history.replay)
+app.command()(outputs.archive)
+app.command()(outputs.logs)
 app.command()(signals.signal)
 
 

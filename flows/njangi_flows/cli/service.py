@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from njangi_flows.cli.failures import RefusedError, UnreachableError, UsageError
+from njangi_flows.cli.uploading import RESUMABLE_BYTES, upload
 from njangi_flows.problems import Problem
 
 DEFAULT_URL = "http://127.0.0.1:8400"
@@ -29,9 +30,16 @@ class Service:
         """Store a file as a blob unless the service has it, and return its SHA-256."""
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            if not self._has_blob(sha256):
+            if self._has_blob(sha256):
+                return sha256
+            if path.stat().st_size <= RESUMABLE_BYTES:
                 file.seek(0)
                 self._send("PUT", f"/v1/blobs/{sha256}", content=file)
+                return sha256
+        with self._readable_failures():
+            answer = upload(self._http, path, sha256)
+        if not answer.is_success:
+            raise _failure(answer)
         return sha256
 
     def create_workflow(self, document: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
@@ -93,6 +101,19 @@ class Service:
                 answer.read()
                 raise _failure(answer)
             yield from answer.iter_bytes()
+
+    def archive(self, run_id: str, kind: str) -> Iterator[bytes]:
+        """Yield an archive, zip or tar, of all results of a run."""
+        yield from self._stream(f"/v1/runs/{_segment(run_id)}/archive", {"format": kind})
+
+    def logs(self, run_id: str, task: str, text: str) -> Iterator[dict[str, Any]]:
+        """Yield what attempts at a task's subtasks wrote to standard error, if it holds `text`."""
+        after: int | None = -1
+        while after is not None:
+            query = {"task": task, "text": text, "after": after}
+            page = self._object("GET", f"/v1/runs/{_segment(run_id)}/logs", params=query)
+            yield from page["logs"]
+            after = page["next"]
 
     def schedules(self, limit: int) -> list[dict[str, Any]]:
         return self._list("schedules", "/v1/schedules", limit)

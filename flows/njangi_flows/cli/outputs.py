@@ -1,0 +1,63 @@
+"""Fetch what a run put out: an archive of its results, the logs of its attempts."""
+
+from __future__ import annotations
+
+import enum
+import json
+from typing import Annotated, Any
+
+import typer
+
+from njangi_flows.cli import showing
+from njangi_flows.cli.options import As, Output, RunId, Token, Url
+from njangi_flows.cli.service import connect
+from njangi_flows.cli.writing import write
+
+
+class Kind(enum.StrEnum):
+    ZIP = "zip"
+    TAR = "tar"
+
+
+def archive(
+    run: RunId,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Write there; default RUN.zip, `-`: standard output.")
+    ] = "",
+    kind: Annotated[Kind, typer.Option("--format", help="How to pack them.")] = Kind.ZIP,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Fetch the results of all completed tasks of a run as one archive.
+
+    Example: njangi archive 0192f0c1 -o results.zip
+    """
+    place = output or f"{run}.{kind}"
+    with connect(url, token) as service:
+        write(place, service.archive(run, kind))
+    if place != "-":
+        typer.echo(f"wrote {place}", err=True)
+
+
+def logs(
+    run: RunId,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Whose subtasks.")],
+    text: Annotated[
+        str, typer.Option("--grep", "-g", metavar="TEXT", help="Only logs that hold it, in any case of letters.")
+    ] = "",
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show the end of what the attempts at a task wrote to standard error.
+
+    Example: njangi logs 0192f0c1 factor --grep "no such file"
+    """
+    with connect(url, token) as service:
+        for log in service.logs(run, task, text):
+            typer.echo(json.dumps(log) if output is Output.JSON else _lines(log))
+
+
+def _lines(log: dict[str, Any]) -> str:
+    head = f"--- {log['subtask_id']}, attempt {log['attempt']} by {log['volunteer_id']}: {log['outcome']}"
+    return "\n".join(map(showing.printable, [head, *str(log["stderr"]).splitlines()]))
