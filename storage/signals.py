@@ -50,9 +50,12 @@ class SignalStore:
 
     async def prepare(self) -> None:
         await self._signals.create_index([("run_id", 1), ("name", 1), ("taken_by", -1), ("number", 1)])
+        await self._signals.create_index("request", sparse=True)
 
-    async def send(self, run_id: str, name: str, payload: str, *, by: str, now: datetime) -> Signal:
-        """Keep a signal for the run. Repeating the call sends another one.
+    async def send(
+        self, run_id: str, name: str, payload: str, *, by: str, now: datetime, request: str | None = None
+    ) -> Signal:
+        """Keep a signal for the run. Repeating the call sends another one, unless both name the same `request`.
 
         Raises RunEndedError, NotFoundError, TooManySignalsError, and TooLargeError above MAX_PAYLOAD_BYTES.
         """
@@ -61,13 +64,18 @@ class SignalStore:
         open_ = {"_id": run_id, "status": {"$nin": list(ENDED)}, "signals": {"$not": {"$gte": MAX_SIGNALS}}}
 
         async def keep(turn: Turn) -> Signal:
+            if request is not None:
+                sent = await self._signals.find_one({"request": request}, session=turn.session)
+                if sent is not None:
+                    return _signal(sent)
             run = await self._runs.find_one_and_update(
                 open_, {"$inc": {"signals": 1}}, return_document=ReturnDocument.AFTER, session=turn.session
             )
             if run is None:
                 raise await self._refusal(turn, run_id)
             signal = Signal(run_id, run["signals"], name, payload, by, now, None)
-            await self._signals.insert_one(_document(signal), session=turn.session)
+            named = {"request": request} if request is not None else {}
+            await self._signals.insert_one({**_document(signal), **named}, session=turn.session)
             turn.tell("signal.sent", now, run_id=run_id, name=name, number=signal.number, by=by)
             return signal
 

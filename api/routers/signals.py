@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from njangi_flows.spec import SignalName, SignalPayload
 from pydantic import BaseModel
 
-from api.dependencies import App, Submitter
+from api.dependencies import App, Named, Submitter
 from api.services import utc_now
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -21,8 +21,8 @@ class SignalBody(BaseModel):
 
 
 @router.post("/{run_id}/signals", status_code=202)
-async def send(run_id: str, body: SignalBody, app: App, caller: Submitter) -> dict[str, Any]:
+async def send(run_id: str, body: SignalBody, app: App, caller: Submitter, named: Named) -> dict[str, Any]:
     """Send the run a signal; it is kept until a task waits for it. Refused once the run has ended."""
     payload = json.dumps(body.payload, separators=(",", ":"), ensure_ascii=False)
-    signal = await app.stores.signals.send(run_id, body.name, payload, by=caller.name, now=utc_now())
+    signal = await app.stores.signals.send(run_id, body.name, payload, by=caller.name, now=utc_now(), request=named)
     return {"run_id": signal.run_id, "name": signal.name, "number": signal.number, "at": signal.at}

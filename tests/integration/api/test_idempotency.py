@@ -257,3 +257,26 @@ async def test_agents_and_flows_and_blobs_need_no_key(client: Client) -> None:
         assert answer.status_code == 204
     await flow.aclose()
     assert await client.services.stores.database["idempotency"].count_documents({}) == 0
+
+
+async def test_a_kill_between_the_work_and_the_answer_doubles_no_signal(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = client.services.stores.idempotency
+
+    async def dies(*args: object, **more: object) -> None:
+        raise OSError("killed")
+
+    async with client.http("admin") as http:
+        run_id = (await http.post(f"/v1/workflows/{await workflow_of(http)}/runs", json={})).json()["id"]
+        url, body = f"/v1/runs/{run_id}/signals", {"name": "go", "payload": 1}
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "answered", dies)
+            assert (await http.post(url, json=body, headers=KEY)).status_code == 500
+        await client.services.stores.database["idempotency"].update_one({}, {"$set": {"lease.until": NOON}})
+        again = await http.post(url, json=body, headers=KEY)
+        assert (again.status_code, again.json()["number"]) == (202, 1)
+        another = await http.post(url, json=body, headers={"Idempotency-Key": "another"})
+        assert (another.status_code, another.json()["number"]) == (202, 2)
+        events = (await http.get(f"/v1/runs/{run_id}/events")).json()["events"]
+        assert [event["number"] for event in events if event["type"] == "signal.sent"] == [1, 2]
