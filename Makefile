@@ -10,7 +10,7 @@ BENCHMARKS := dispatch end_to_end fan_out recovery api agent console stack
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format bench chaos install clean
+.PHONY: help demo up test lint format bench faults chaos install clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ format: $(INSTALLED) ## rewrite the sources in our style
 bench: $(INSTALLED) ## take every figure (ARGS=--quick for under a minute each)
 	@set -e; for name in $(BENCHMARKS); do \
 		if [ -f benchmarks/$$name.py ]; then echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS); fi; done
+
+faults: $(INSTALLED) ## run the tests that take minutes: failovers of MongoDB, restarts of everything
+	$(BIN)/python -m pytest -m long tests/faults $(ARGS)
 
 chaos: $(INSTALLED) ## kill everything in turn under load and count what was lost
 	$(BIN)/python -m benchmarks.chaos $(ARGS)

@@ -21,6 +21,7 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from storage.errors import StorageUnavailableError
+from storage.transactions import in_transaction
 
 Document = dict[str, Any]
 Collection = AsyncCollection[Document]
@@ -53,14 +54,13 @@ class Database:
         return self.mongo[name]
 
     async def transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        """Run `work` in one transaction, again from its start when another writer got in between."""
+        """Run `work` in one transaction, again from its start when another writer got in between.
+
+        Raises StorageUnavailableError; what was being committed then may have been.
+        """
         with unavailable_is_ours():
             async with self._client.start_session() as session:
-                return await session.with_transaction(
-                    work,
-                    read_concern=ReadConcern("snapshot"),
-                    write_concern=WriteConcern("majority"),
-                )
+                return await in_transaction(session, work)
 
     async def end_abandoned(self, *, idle: timedelta) -> int:
         """Abort transactions of ours that nobody went on with for `idle`; return how many.
