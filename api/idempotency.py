@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dependencies import Callers, services_of
-from api.errors import problem
+from api.errors import RETRY_AFTER, problem
 from api.services import utc_now
 from storage.errors import StorageUnavailableError
 from storage.idempotency import Answer, KeyReusedError, UnderWayError
@@ -36,7 +36,11 @@ class AnswerOnce:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = Headers(scope=scope).get(HEADER) if _concerns(scope) else None
-        caller = await _submitter(Request(scope)) if key is not None else None
+        try:
+            caller = await _submitter(Request(scope)) if key is not None else None
+        except StorageUnavailableError as error:  # passed on, it might be done a moment later, and without its key
+            await _unavailable(error)(scope, receive, send)
+            return
         if key is None or caller is None:  # who is no submitter is refused further on
             await self._app(scope, receive, send)
         elif not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
@@ -60,7 +64,7 @@ class AnswerOnce:
             await problem(409, "under-way", str(error), headers=headers)(scope, receive, send)
             return
         except StorageUnavailableError as error:
-            await problem(503, "storage-unavailable", str(error), headers={"Retry-After": "2"})(scope, receive, send)
+            await _unavailable(error)(scope, receive, send)
             return
         if isinstance(claim, Answer):
             headers = {"Content-Type": claim.content_type, "Idempotency-Replayed": "true"}
@@ -137,11 +141,12 @@ async def _submitter(request: Request) -> User | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    try:
-        user = await users.find(token.strip(), services_of(request).stores.users.by_token)
-    except StorageUnavailableError:
-        return None
+    user = await users.find(token.strip(), services_of(request).stores.users.by_token)
     return user if user is not None and user.role in (Role.ADMIN, Role.SUBMITTER) else None
+
+
+def _unavailable(error: StorageUnavailableError) -> Response:
+    return problem(503, "storage-unavailable", str(error), headers=RETRY_AFTER)
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -11,7 +11,7 @@ import pytest
 
 from storage.errors import StorageUnavailableError
 from storage.run_models import Run
-from storage.users import Role
+from storage.users import Role, User
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client
 from tests.integration.api.test_workflows import SPEC
@@ -280,3 +280,25 @@ async def test_a_kill_between_the_work_and_the_answer_doubles_no_signal(
         assert (another.status_code, another.json()["number"]) == (202, 2)
         events = (await http.get(f"/v1/runs/{run_id}/events")).json()["events"]
         assert [event["number"] for event in events if event["type"] == "signal.sent"] == [1, 2]
+
+
+async def test_a_keyed_request_whose_caller_cannot_be_looked_up_is_not_done_without_its_key(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = client.services.stores.users
+    by_token, looks = users.by_token, 0
+
+    async def away_at_first(token: str) -> User | None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise StorageUnavailableError("a failover")
+        return await by_token(token)
+
+    await users.add_token("new here", Role.SUBMITTER, "a token nobody has used", now=NOON)
+    monkeypatch.setattr(users, "by_token", away_at_first)
+    async with client.bearer("a token nobody has used") as http:
+        first = await http.post("/v1/workflows", json={"spec": SPEC}, headers=KEY)
+        assert (first.status_code, first.headers["retry-after"]) == (503, "2")
+        assert (await http.post("/v1/workflows", json={"spec": SPEC}, headers=KEY)).status_code == 201
+        assert len((await http.get("/v1/workflows")).json()["workflows"]) == 1
