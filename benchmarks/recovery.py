@@ -11,98 +11,35 @@ import asyncio
 import os
 import signal
 import statistics
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.report import Figures, arguments, show
-from stack.settings import CHECKOUT, Settings
+from stack.settings import Settings
 from tests.end_to_end.submitting import Submitter, python
 from tests.faults.audit import accepted_and_late, events
+from tests.faults.machine import Machine
 
 HEARTBEAT_SECONDS = 5
-LINKS = 200
+LINKS = 400
 LONGEST_SECONDS = 120.0
 LOOK_SECONDS = 0.2
-PARTS = {
-    "agent": "njangi_agent",
-    "api": "api",
-    "flow-worker": "njangi_flows.worker",
-    "mongod": "--dbpath",
-    "prefect": "stack.prefect_server",
-}
-"""A word of each process' command line by which it is known."""
 
 Moment = datetime
 
 
-class Machine:
-    """`python -m stack up` on one home, as an operator starts it; nothing here restarts its parts."""
-
-    def __init__(self, home: Path) -> None:
-        self.settings = Settings(home=home, port=0, prefect_port=0).resolved()
-        self._supervisor: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        """Return when everything is ready."""
-        where = self.settings
-        ports = ["--port", str(where.port), "--prefect-port", str(where.prefect_port)]
-        self._supervisor = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "stack", "up", "--home", str(where.home), *ports),
-            *("--agents", "2", "--without", "python-worker"),
-            cwd=CHECKOUT,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        output = self._supervisor.stdout
-        while output is not None and b"Ctrl-C stops everything" not in (line := await output.readline()):
-            if not line:
-                raise RuntimeError(f"the stack did not start; see {where.home / 'logs'}")
-
-    def kill(self, part: str) -> Moment:
-        """End all processes of one part with SIGKILL and return when."""
-        victims = [process for process in self._processes() if PARTS[part] in _command(process)]
-        if not victims:
-            raise RuntimeError(f"no {part} is running")
-        return _killed(victims)
-
-    async def lose_power(self) -> Moment:
-        """End every process with SIGKILL, the supervisor first, and return when."""
-        if self._supervisor is None:
-            raise RuntimeError("the machine is off")
-        victims = self._processes()
-        self._supervisor.kill()
-        at = _killed(victims)
-        await self._supervisor.wait()
-        return at
-
-    async def stop(self) -> None:
-        if self._supervisor is not None and self._supervisor.returncode is None:
-            self._supervisor.send_signal(signal.SIGTERM)
-            await self._supervisor.wait()
-
-    def _processes(self) -> list[psutil.Process]:
-        if self._supervisor is None:
-            return []
-        return list(psutil.Process(self._supervisor.pid).children(recursive=True))
-
-
-def _command(process: psutil.Process) -> list[str]:
-    with suppress(psutil.NoSuchProcess):
-        return list(process.cmdline())
-    return []
-
-
-def _killed(victims: list[psutil.Process]) -> Moment:
+def killed(pids: Sequence[int]) -> Moment:
+    """End these processes with SIGKILL, in their order, and return when. Raises LookupError if there are none."""
+    if not pids:
+        raise LookupError("what is to be killed does not run")
     at = datetime.now(UTC)
-    for process in victims:
+    for pid in pids:
         with suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
     return at
 
 
@@ -120,36 +57,32 @@ async def chain_under_way(submitter: Submitter) -> AsyncIterator[str]:
     await submitter.until(run_id, lambda run: sum(task["completed"] for task in run["tasks"]) >= 3, LONGEST_SECONDS)
     yield run_id
     await submitter.cancel(run_id)
-    await submitter.ended(run_id, LONGEST_SECONDS)
 
 
-async def resumed(submitter: Submitter, run_id: str, killed: Moment) -> float:
+async def resumed(submitter: Submitter, run_id: str, since: Moment) -> float:
     """Return the seconds from the kill until a subtask was accepted that was queued after it."""
     async with asyncio.timeout(LONGEST_SECONDS):
         while True:
             queued = False
             for event in await events(submitter, run_id):
                 at = datetime.fromisoformat(event["at"])
-                queued = queued or (event["type"] == "subtasks.queued" and at > killed)
+                queued = queued or (event["type"] == "subtasks.queued" and at > since)
                 if queued and event["type"] == "subtasks.completed":
-                    return (at - killed).total_seconds()
+                    return (at - since).total_seconds()
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def of_part(machine: Machine, submitter: Submitter, part: str) -> tuple[float, int]:
-    """Kill a part in mid-run; return the seconds to resume, and how many accepted subtasks were lent again."""
-    async with chain_under_way(submitter) as run_id:
-        seconds = await resumed(submitter, run_id, machine.kill(part))
-        _, _, again = accepted_and_late(await events(submitter, run_id))
-        return seconds, len(again)
+async def of_part(machine: Machine, submitter: Submitter, run_id: str, part: str) -> float:
+    """Kill a part in mid-run; return the seconds to resume."""
+    return await resumed(submitter, run_id, killed(machine.pids(part)))
 
 
-async def of_machine(machine: Machine, submitter: Submitter) -> float:
+async def of_machine(machine: Machine, submitter: Submitter, run_id: str) -> float:
     """Kill everything in mid-run and start it again; return the seconds to resume."""
-    async with chain_under_way(submitter) as run_id:
-        killed = await machine.lose_power()
-        await machine.start()
-        return await resumed(submitter, run_id, killed)
+    at = killed(machine.everything())
+    await machine.wait()
+    await machine.start()
+    return await resumed(submitter, run_id, at)
 
 
 async def of_agent(machine: Machine, submitter: Submitter) -> float:
@@ -157,11 +90,11 @@ async def of_agent(machine: Machine, submitter: Submitter) -> float:
     source = "import time\ndef f():\n    time.sleep(60)\n"
     run_id = await submitter.start(python("long", source, timeouts={"heartbeat": HEARTBEAT_SECONDS}))
     await submitter.until(run_id, lambda run: any(task["leased"] for task in run["tasks"]), LONGEST_SECONDS)
-    killed = machine.kill("agent")
+    at_kill = killed(machine.pids("agent"))
     await _told(submitter, run_id, "subtasks.expired")
     [at, *_] = [event["at"] for event in await events(submitter, run_id) if event["type"] == "subtasks.expired"]
     await submitter.cancel(run_id)
-    return (datetime.fromisoformat(at) - killed).total_seconds()
+    return (datetime.fromisoformat(at) - at_kill).total_seconds()
 
 
 async def _told(submitter: Submitter, run_id: str, type_: str) -> None:
@@ -173,41 +106,78 @@ async def _told(submitter: Submitter, run_id: str, type_: str) -> None:
 async def lost_by_prefect(machine: Machine, submitter: Submitter, runs: int) -> int:
     """Kill Prefect between submissions; return how many of the runs did not complete."""
     before = [await submitter.start(link(0)) for _ in range(runs)]
-    machine.kill("prefect")
+    killed(machine.pids("prefect"))
     during = [await submitter.start(link(0)) for _ in range(runs)]
     ended = [await submitter.ended(run_id, LONGEST_SECONDS) for run_id in (*before, *during)]
     return sum(run["status"] != "COMPLETED" for run in ended)
 
 
 async def measure(home: Path, *, quick: bool) -> Figures:
-    times = 1 if quick else 5
-    machine = Machine(home)
+    without = frozenset({"python-worker"})
+    machine = Machine(Settings(home=home, port=0, prefect_port=0, agents=2, without=without))
     await machine.start()
     try:
         async with Submitter(machine) as submitter:
-            workers = [await of_part(machine, submitter, "flow-worker") for _ in range(times)]
-            return {
-                "worker_kill_resume_p50_s": statistics.median(seconds for seconds, _ in workers),
-                "worker_kill_rerun_accepted": sum(again for _, again in workers),
-                "api_kill_resume_p50_s": await _median(times, lambda: _seconds(of_part(machine, submitter, "api"))),
-                "mongod_kill_resume_p50_s": await _median(
-                    times, lambda: _seconds(of_part(machine, submitter, "mongod"))
-                ),
-                "agent_kill_requeue_p50_s": await _median(times, lambda: of_agent(machine, submitter)),
-                "prefect_kill_lost_runs": await lost_by_prefect(machine, submitter, 3 if quick else 10),
-                "machine_kill_resume_p50_s": await _median(1 if quick else 3, lambda: of_machine(machine, submitter)),
-                "notes": f"leases of the killed agents last {HEARTBEAT_SECONDS} s",
-            }
+            figures = await (_at_once if quick else _in_turn)(machine, submitter)
+        if not quick:
+            await machine.stop()
     finally:
-        await machine.stop()
+        await machine.stop(grace=0)
+    return {**figures, "notes": f"leases of the killed agents last {HEARTBEAT_SECONDS} s"}
 
 
-async def _seconds(measured: Awaitable[tuple[float, int]]) -> float:
-    return (await measured)[0]
+async def _in_turn(machine: Machine, submitter: Submitter) -> Figures:
+    """Kill each part five times in a run of its own, the machine three times, one after the other."""
+    seconds: dict[str, list[float]] = {}
+    again = 0
+    for part in ("flow-worker", "api", "mongod"):
+        for _ in range(5):
+            async with chain_under_way(submitter) as run_id:
+                seconds.setdefault(part, []).append(await of_part(machine, submitter, run_id, part))
+                if part == "flow-worker":
+                    again += await lent_again(submitter, run_id)
+    agents = [await of_agent(machine, submitter) for _ in range(5)]
+    lost = await lost_by_prefect(machine, submitter, 10)
+    machines = []
+    for _ in range(3):
+        async with chain_under_way(submitter) as run_id:
+            machines.append(await of_machine(machine, submitter, run_id))
+    return {
+        "worker_kill_resume_p50_s": statistics.median(seconds["flow-worker"]),
+        "worker_kill_rerun_accepted": again,
+        "api_kill_resume_p50_s": statistics.median(seconds["api"]),
+        "mongod_kill_resume_p50_s": statistics.median(seconds["mongod"]),
+        "agent_kill_requeue_p50_s": statistics.median(agents),
+        "prefect_kill_lost_runs": lost,
+        "machine_kill_resume_p50_s": statistics.median(machines),
+    }
 
 
-async def _median(times: int, once: Callable[[], Awaitable[float]]) -> float:
-    return statistics.median([await once() for _ in range(times)])
+async def _at_once(machine: Machine, submitter: Submitter) -> Figures:
+    """Kill each part once, all in one run; while Prefect is away, which a run under way does without, others too."""
+    async with chain_under_way(submitter) as run_id:
+
+        async def others() -> tuple[float, float]:
+            return await of_part(machine, submitter, run_id, "api"), await of_part(machine, submitter, run_id, "mongod")
+
+        agent = await of_agent(machine, submitter)
+        (api, mongod), lost = await asyncio.gather(others(), lost_by_prefect(machine, submitter, 3))
+        worker = await of_part(machine, submitter, run_id, "flow-worker")
+        return {
+            "worker_kill_resume_p50_s": worker,
+            "worker_kill_rerun_accepted": await lent_again(submitter, run_id),
+            "api_kill_resume_p50_s": api,
+            "mongod_kill_resume_p50_s": mongod,
+            "agent_kill_requeue_p50_s": agent,
+            "prefect_kill_lost_runs": lost,
+            "machine_kill_resume_p50_s": await of_machine(machine, submitter, run_id),
+        }
+
+
+async def lent_again(submitter: Submitter, run_id: str) -> int:
+    """Return how many subtasks of a run were lent again after they had been accepted."""
+    _, _, again = accepted_and_late(await events(submitter, run_id))
+    return len(again)
 
 
 def main() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from njangi_flows.cli.app import app
 from typer.testing import CliRunner, Result
 
-from stack.supervisor import Stack
+from tests.end_to_end.submitting import Running
 
 
-async def command(stack: Stack, *arguments: str) -> Result:
+async def command(stack: Running, *arguments: str) -> Result:
     """Run `njangi` with these arguments against the stack."""
     token = (stack.settings.home / "tokens" / "admin").read_text().strip()
     return await asyncio.to_thread(
@@ -19,7 +19,7 @@ async def command(stack: Stack, *arguments: str) -> Result:
     )
 
 
-async def check_history(stack: Stack, run_id: str, folder: Path) -> Path:
+async def check_history(stack: Running, run_id: str, folder: Path) -> Path:
     """Assert that the run, which has ended, can be rebuilt from its history; return the file."""
     file = folder / f"{run_id}.jsonl"
     exported = await command(stack, "history", run_id, "-o", str(file))

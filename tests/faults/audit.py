@@ -13,10 +13,9 @@ from typing import Any
 
 import httpx
 
-from stack.supervisor import Stack
 from storage.database import Database
 from tests.end_to_end.replaying import command
-from tests.end_to_end.submitting import ENDED, Submitter
+from tests.end_to_end.submitting import ENDED, Running, Submitter
 from tests.faults.monkey import Fault
 from tests.faults.shapes import Shape
 
@@ -41,7 +40,7 @@ class Audit:
     problems: list[str] = field(default_factory=list)
 
 
-async def audit(stack: Stack, database: Database, submitter: Submitter, asked: Mapping[str, Shape]) -> Audit:
+async def audit(stack: Running, database: Database, submitter: Submitter, asked: Mapping[str, Shape]) -> Audit:
     """Look at every run there is. `asked` gives, by run name, what was acknowledged when it was submitted."""
     found = Audit()
     runs = [run async for run in database["runs"].find({}, {"name": 1, "status": 1, "prefect_flow_run_id": 1})]
@@ -93,7 +92,7 @@ async def _run(found: Audit, submitter: Submitter, run_id: str, shape: Shape) ->
             found.problems.append(f"{where}: the result of {task} is {str(got)[:100]}, not {str(result)[:100]}")
 
 
-async def _unlike_its_history(stack: Stack, run_id: str) -> list[str]:
+async def _unlike_its_history(stack: Running, run_id: str) -> list[str]:
     """Return where a run is not what its exported history makes of it."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "history.jsonl")
@@ -174,7 +173,7 @@ async def _left_open(database: Database) -> list[str]:
     ]
 
 
-async def _disagreements(stack: Stack, expected: Mapping[str | None, str]) -> list[str]:
+async def _disagreements(stack: Running, expected: Mapping[str | None, str]) -> list[str]:
     """Return where Prefect's flow runs are not what our runs are, once Prefect had time to show it."""
     wrong: dict[str | None, str | None] = {}
     try:
@@ -192,7 +191,7 @@ async def _disagreements(stack: Stack, expected: Mapping[str | None, str]) -> li
     ]
 
 
-async def _flow_runs(stack: Stack) -> dict[str | None, str | None]:
+async def _flow_runs(stack: Running) -> dict[str | None, str | None]:
     """Return the state types of all flow runs that Prefect has, waiting for it while it is away."""
     found: dict[str | None, str | None] = {}
     async with httpx.AsyncClient(base_url=f"{stack.settings.prefect_url}/api", timeout=30) as prefect:

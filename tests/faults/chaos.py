@@ -10,7 +10,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,17 +18,30 @@ from random import Random
 from typing import Any
 
 from stack.process import Process
-from stack.settings import Settings
-from stack.supervisor import Stack
+from stack.settings import Settings, free_port
 from storage.database import Database, open_database
 from tests.end_to_end.submitting import ENDED, Submitter
 from tests.faults.audit import Audit, audit, seconds_to_resume
-from tests.faults.crew import Crew, agents, flow_worker
-from tests.faults.monkey import Monkey, Pid, strikes
-from tests.faults.proxy import Proxy, at_random
+from tests.faults.crew import Crew, agents, flow_worker, replica
+from tests.faults.engineers import NAME, SHAPE, Engineers
+from tests.faults.machine import Machine, below
+from tests.faults.monkey import Monkey, Pids, strikes
+from tests.faults.proxy import NetworkFault, Proxy, at_random
+from tests.faults.replica_set import ReplicaSet
 from tests.faults.shapes import Shape, shapes
 
-WEIGHTS = {"agent": 5, "flow-worker": 3, "api": 2, "mongod": 2, "prefect": 1, "stop flow-worker": 1}
+WEIGHTS = {
+    "agent": 5,
+    "flow-worker": 3,
+    "api": 2,
+    "mongod": 2,
+    "prefect": 1,
+    "stop flow-worker": 1,
+    "stop api": 1,  # where there are several
+    "python-worker": 1,  # where engineers' flows run
+    "engineer's flow": 1,
+    "machine": 1,  # where power is cut
+}
 LOOK_SECONDS = 1.0
 CALM_SECONDS = 300.0
 """How long the runs may take to end once nothing is killed any more."""
@@ -36,7 +49,11 @@ CALM_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """How much of what: one process is struck in about `every` seconds, `network` is the share of bad requests."""
+    """How much of what: one process is struck in about `every` seconds, `network` is the share of bad requests.
+
+    `members` of MongoDB, `replicas` of the API; `engineers` runs of an engineer's own flow come with the others;
+    `power_cuts`: now and then the supervisor is killed with all that it has started, and started again.
+    """
 
     runs: int
     seed: int
@@ -44,6 +61,10 @@ class Storm:
     at_once: int = 12
     agents: int = 3
     network: float = 0.03
+    members: int = 1
+    replicas: int = 1
+    engineers: int = 0
+    power_cuts: bool = False
     longest_seconds: float = 3600.0  # after that nothing is killed any more
 
 
@@ -80,7 +101,7 @@ async def chaos(home: Path, storm: Storm, say: Callable[[str], None]) -> Report:
     async with _shaken(home, storm, say) as (stack, database, monkey, proxy):
         async with Submitter(stack) as submitter:
             asked: dict[str, Shape] = {}
-            await _storm(storm, submitter, monkey, asked, say)
+            await _storm(storm, stack.settings, submitter, monkey, asked, say)
             say("every run has ended or had its time; looking at what they left")
             found = await audit(stack, database, submitter, asked)
         resumed = await seconds_to_resume(database, monkey.faults)
@@ -89,42 +110,68 @@ async def chaos(home: Path, storm: Storm, say: Callable[[str], None]) -> Report:
     return Report(found, kinds, resumed, time.monotonic() - began)
 
 
-def _service(stack: Stack, name: str) -> Pid:
-    return lambda: stack.pid(name)
+def _part(machine: Machine, name: str) -> Pids:
+    return lambda: machine.pids(name)
 
 
-def _process(process: Process) -> Pid:
-    return lambda: process.pid
+def _process(process: Process) -> Pids:
+    return lambda: [] if process.pid is None else [process.pid]
 
 
 @asynccontextmanager
 async def _shaken(
     home: Path, storm: Storm, say: Callable[[str], None]
-) -> AsyncIterator[tuple[Stack, Database, Monkey, Proxy]]:
-    """Start a stack with its agents behind a bad network, a second flow worker, and the monkey ready."""
-    settings = Settings(home=home, port=0, prefect_port=0, without=frozenset({"python-worker"})).resolved()
-    delays = Random(storm.seed)
-    async with (
-        Stack(settings, say) as stack,
-        Proxy(settings.port, at_random(storm.seed, storm.network), lambda: 2 * delays.random()) as proxy,
-        open_database(stack.mongodb_uri) as database,
-    ):
-        workers = [flow_worker(stack, "second-worker")]
-        volunteers = agents(stack, proxy.url, storm.agents)
-        carriers = [_service(stack, "flow-worker"), _process(workers[0])]
-        victims: dict[str, list[Pid]] = {
+) -> AsyncIterator[tuple[Machine, Database, Monkey, Proxy]]:
+    """Start a stack with its agents behind a bad network, what else the storm asks for, and the monkey ready."""
+    async with AsyncExitStack() as all_of_it:
+        members = None
+        if storm.members > 1:
+            members = await all_of_it.enter_async_context(ReplicaSet(home / "set", storm.members))
+        without = frozenset() if storm.engineers else frozenset({"python-worker"})
+        uri = members.uri if members else None
+        machine = Machine(Settings(home=home, port=0, prefect_port=0, without=without, mongodb_uri=uri))
+        all_of_it.push_async_callback(machine.stop)
+        await machine.start()
+        say("the stack has started")
+        others = [free_port() for _ in range(storm.replicas - 1)]
+        ports = [machine.settings.port, *others]
+        delays = Random(storm.seed)
+        bad = Proxy(ports, at_random(storm.seed, storm.network), lambda: 2 * delays.random())
+        proxy = await all_of_it.enter_async_context(bad)
+        balancer = await all_of_it.enter_async_context(Proxy(ports, lambda: NetworkFault.NONE))
+        database = await all_of_it.enter_async_context(open_database(machine.mongodb_uri))
+
+        worker = flow_worker(machine, "second-worker", balancer.url)
+        volunteers = agents(machine, proxy.url, storm.agents)
+        replicas = [replica(machine, f"api-{port}", port) for port in others]
+        apis = [_part(machine, "api"), *map(_process, replicas)]
+        carriers = [_part(machine, "flow-worker"), _process(worker)]
+        victims: dict[str, list[Pids]] = {
             "agent": [_process(agent) for agent in volunteers],
             "flow-worker": carriers,
             "stop flow-worker": carriers,
-            **{name: [_service(stack, name)] for name in ("api", "mongod", "prefect")},
+            "api": apis,
+            "mongod": [_process(member) for member in members.members] if members else [_part(machine, "mongod")],
+            "prefect": [_part(machine, "prefect")],
         }
-        monkey = Monkey(victims, strikes(storm.seed, WEIGHTS, storm.every))
-        async with Crew([*volunteers, *workers]):
-            yield stack, database, monkey, proxy
+        if replicas:
+            victims["stop api"] = apis
+        if storm.engineers:
+            victims["python-worker"] = [_part(machine, "python-worker")]
+            victims["engineer's flow"] = [
+                lambda: [pid for worker in machine.pids("python-worker") for pid in below(worker)]
+            ]
+        if storm.power_cuts:
+            victims["machine"] = [machine.everything]
+        weights = {kind: weight for kind, weight in WEIGHTS.items() if kind in victims}
+        monkey = Monkey(victims, strikes(storm.seed, weights, storm.every))
+        async with Crew([machine, *volunteers, worker, *replicas, *(members.members if members else ())]):
+            yield machine, database, monkey, proxy
 
 
 async def _storm(
     storm: Storm,
+    settings: Settings,
     submitter: Submitter,
     monkey: Monkey,
     asked: dict[str, Shape],
@@ -132,12 +179,16 @@ async def _storm(
 ) -> None:
     """Have all runs made, with the monkey at play until they have ended or the storm's time is over."""
     places = asyncio.Semaphore(storm.at_once)
+    engineers = Engineers(settings)
+    if storm.engineers:
+        await engineers.deploy()
     running = asyncio.ensure_future(
         asyncio.gather(
             *(
                 _carry(f"chaos {number}", shape, submitter, asked, places, say)
                 for number, shape in enumerate(islice(shapes(storm.seed), storm.runs))
-            )
+            ),
+            *(_engineer(f"engineer {number}", engineers, submitter, asked, say) for number in range(storm.engineers)),
         )
     )
     playing = asyncio.create_task(monkey.play())
@@ -149,10 +200,13 @@ async def _storm(
     finally:
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)
+    if running.done():
+        running.result()
     if playing.done() and not playing.cancelled():
         playing.result()
     with suppress(TimeoutError):
         await asyncio.wait_for(running, CALM_SECONDS)
+    await engineers.close()
 
 
 async def _carry(
@@ -176,9 +230,22 @@ async def _carry(
         if shape.cancel:
             await submitter.until(run_id, lambda run: any(task["leased"] for task in run["tasks"]), CALM_SECONDS)
             await submitter.cancel(run_id)
-        while (status := (await submitter.run(run_id))["status"]) not in ENDED:
-            await asyncio.sleep(LOOK_SECONDS)
-        say(f"{name} ({shape.kind}) {status}")
+        say(f"{name} ({shape.kind}) {await _end(run_id, submitter)}")
+
+
+async def _engineer(
+    key: str, engineers: Engineers, submitter: Submitter, asked: dict[str, Shape], say: Callable[[str], None]
+) -> None:
+    """Start one run of an engineer's own flow and wait for its end."""
+    asked[NAME] = SHAPE
+    run_id = await engineers.start(key, submitter)
+    say(f"{key} ({SHAPE.kind}) {await _end(run_id, submitter)}")
+
+
+async def _end(run_id: str, submitter: Submitter) -> str:
+    while (status := (await submitter.run(run_id))["status"]) not in ENDED:
+        await asyncio.sleep(LOOK_SECONDS)
+    return str(status)
 
 
 def _percentile(values: list[float], share: float) -> float | None:

@@ -1,26 +1,41 @@
-"""Processes beside the stack, each started again whenever it dies: agents behind a proxy, a second flow worker."""
+"""Processes beside the stack, each started again whenever it dies: agents, a second flow worker, a second API."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from stack.errors import ServiceFailedError
-from stack.process import Process
-from stack.settings import CHECKOUT
-from stack.supervisor import Stack
+from stack.process import Process, Ready, answers
+from stack.settings import CHECKOUT, HOST, Settings
 
 PAUSE_SECONDS = 0.5
 
 
-class Crew:
-    """Keeps processes running; `async with` starts and stops them."""
+class Main(Protocol):
+    """The stack that the crew belongs to, wherever its processes are."""
 
-    def __init__(self, processes: Sequence[Process]) -> None:
+    @property
+    def settings(self) -> Settings: ...
+    def environment(self) -> dict[str, str]: ...
+
+
+class Child(Protocol):
+    @property
+    def pid(self) -> int | None: ...
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def wait(self) -> int: ...
+
+
+class Crew:
+    """Keeps processes running; `async with` starts those that do not run yet, and stops all."""
+
+    def __init__(self, processes: Sequence[Child]) -> None:
         self._processes = processes
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -37,42 +52,45 @@ class Crew:
         await asyncio.gather(*(process.stop() for process in self._processes))
 
 
-async def _keep(process: Process) -> None:
+async def _keep(process: Child) -> None:
     """An agent whose enrolment met a bad network ends, as a volunteer's would; whoever keeps it tries again."""
     while True:
         with suppress(ServiceFailedError):
-            await process.start()
+            if process.pid is None:
+                await process.start()
             await process.wait()
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-def agents(stack: Stack, url: str, count: int) -> list[Process]:
+def agents(main: Main, url: str, count: int) -> list[Process]:
     """Return real agents of one slot that join the service at `url`."""
-    home = stack.settings.home
+    home = main.settings.home
     made = []
     for number in range(count):
         name = f"crew-{number}"
         join = ["join", url, "--token-file", str(home / "tokens" / "join"), "--name", name, "--slots", "1"]
-        made.append(_process(stack, name, ["njangi_agent", *join, "--home", str(home / "crew" / str(number))]))
+        made.append(_process(main, name, ["njangi_agent", *join, "--home", str(home / "crew" / str(number))]))
     return made
 
 
-def flow_worker(stack: Stack, name: str) -> Process:
-    """Return a flow worker beside the stack's own."""
+def flow_worker(main: Main, name: str, url: str) -> Process:
+    """Return a flow worker beside the stack's own, which finds the service at `url`."""
+    token = (main.settings.home / "tokens" / "flow").read_text().strip()
+    return _process(main, name, ["njangi_flows.worker", "--name", name], NJANGI_FLOW_TOKEN=token, NJANGI_URL=url)
 
-    def environment() -> Mapping[str, str]:
-        token = (stack.settings.home / "tokens" / "flow").read_text().strip()
-        return {**stack.environment(), "NJANGI_FLOW_TOKEN": token}
 
+def replica(main: Main, name: str, port: int) -> Process:
+    """Return an API beside the stack's own."""
+    return _process(main, name, ["api"], answers(f"http://{HOST}:{port}/readyz"), NJANGI_PORT=str(port))
+
+
+def _process(main: Main, name: str, module: Sequence[str], ready: Ready | None = None, **more: str) -> Process:
+    """Return `python -m` that module, with the stack's environment and what is more."""
     return Process(
         name,
-        [sys.executable, "-m", "njangi_flows.worker", "--name", name],
-        environment,
-        stack.settings.home / "logs" / f"{name}.log",
+        [sys.executable, "-m", *module],
+        lambda: {**main.environment(), **more},
+        main.settings.home / "logs" / f"{name}.log",
         directory=CHECKOUT,
+        ready=ready,
     )
-
-
-def _process(stack: Stack, name: str, module: Sequence[str]) -> Process:
-    log = stack.settings.home / "logs" / f"{name}.log"
-    return Process(name, [sys.executable, "-m", *module], stack.environment, log, directory=CHECKOUT)

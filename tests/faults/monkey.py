@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 
-Pid = Callable[[], int | None]
+Pids = Callable[[], Sequence[int]]
+"""The processes that are struck together, now; none while they do not run."""
 STILL_SECONDS = 15.0
-"""How long a stopped flow worker stays so: longer than a run lease."""
+"""How long a stopped process stays so: longer than a run lease, and than that of a leader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ def strikes(seed: int, weights: Mapping[str, int], every: float) -> Iterator[Str
 
 @dataclass(slots=True)
 class Monkey:
-    """`victims` gives for every kind of fault the processes it may hit; those not running at the moment are spared."""
+    """`victims` gives for every kind of fault whom it may hit; those not running at the moment are spared."""
 
-    victims: Mapping[str, list[Pid]]
+    victims: Mapping[str, list[Pids]]
     plan: Iterator[Strike]
     faults: list[Fault] = field(default_factory=list)
     _waking: set[asyncio.Task[None]] = field(default_factory=set)
@@ -64,17 +65,24 @@ class Monkey:
 
     def _strike(self, strike: Strike) -> None:
         victims = self.victims[strike.kind]
-        pid = victims[int(strike.chance * len(victims))]()
-        if pid is None:
-            return
         stop = strike.kind.startswith("stop ")
-        try:
-            os.kill(pid, signal.SIGSTOP if stop else signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        self.faults.append(Fault(strike.kind, datetime.now(UTC)))
+        struck = [
+            pid
+            for pid in victims[int(strike.chance * len(victims))]()
+            if _sent(pid, signal.SIGSTOP if stop else signal.SIGKILL)
+        ]
+        if struck:
+            self.faults.append(Fault(strike.kind, datetime.now(UTC)))
         if stop:
-            self._waking.add(asyncio.create_task(_wake(pid, STILL_SECONDS)))
+            self._waking |= {asyncio.create_task(_wake(pid, STILL_SECONDS)) for pid in struck}
+
+
+def _sent(pid: int, number: signal.Signals) -> bool:
+    """Send a signal; return whether there was a process to get it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+        return True
+    return False
 
 
 async def _wake(pid: int, after: float) -> None:
@@ -82,5 +90,4 @@ async def _wake(pid: int, after: float) -> None:
     try:
         await asyncio.sleep(after)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+        _sent(pid, signal.SIGCONT)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -45,11 +45,16 @@ def at_random(seed: int, share: float) -> Choose:
 
 
 class Proxy:
-    """Listens on a free port of this machine and speaks to `port`; `async with` starts and stops it."""
+    """Listens on a free port of this machine and speaks to `ports`; `async with` starts and stops it.
 
-    def __init__(self, port: int, choose: Choose, delay: Callable[[], float] = lambda: LONGEST_DELAY_SECONDS) -> None:
+    Requests go to each of the ports in turn, past those where nobody listens.
+    """
+
+    def __init__(
+        self, ports: Sequence[int], choose: Choose, delay: Callable[[], float] = lambda: LONGEST_DELAY_SECONDS
+    ) -> None:
         """`delay` gives the seconds by which a delayed request is late."""
-        self._port = port
+        self._ports = deque(ports)
         self._choose = choose
         self._delay = delay
         self._server: asyncio.Server | None = None
@@ -120,7 +125,7 @@ class Proxy:
 
     async def _ask(self, content: bytes, gone: asyncio.Future[bytes]) -> bytes | None:
         """Return the service's answer, or None when the agent hung up before."""
-        reader, writer = await asyncio.open_connection(HOST, self._port, limit=LARGEST)
+        reader, writer = await self._connect()
         head_only = content.startswith(b"HEAD ")
         try:
             writer.write(content)
@@ -133,8 +138,17 @@ class Proxy:
         finally:
             await _closed(writer)
 
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the next port that somebody listens on. Raises ConnectionRefusedError if there is none."""
+        for _ in range(len(self._ports) - 1):
+            self._ports.rotate(-1)
+            with contextlib.suppress(ConnectionRefusedError):
+                return await asyncio.open_connection(HOST, self._ports[0], limit=LARGEST)
+        self._ports.rotate(-1)
+        return await asyncio.open_connection(HOST, self._ports[0], limit=LARGEST)
+
     async def _half(self, content: bytes) -> None:
-        _, writer = await asyncio.open_connection(HOST, self._port)
+        _, writer = await self._connect()
         try:
             writer.write(content[: len(content) // 2])
             await writer.drain()

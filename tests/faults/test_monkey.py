@@ -31,14 +31,14 @@ def test_every_kind_of_run_comes_as_often_as_it_should() -> None:
 
 async def test_a_struck_process_dies_and_is_remembered() -> None:
     victim = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(600)")
-    monkey = Monkey({"victim": [lambda: victim.pid]}, iter([Strike(0.0, "victim", 0.5)]))
+    monkey = Monkey({"victim": [lambda: [victim.pid]]}, iter([Strike(0.0, "victim", 0.5)]))
     await monkey.play()
     assert await victim.wait() == -signal.SIGKILL
     assert [fault.kind for fault in monkey.faults] == ["victim"]
 
 
 async def test_who_does_not_run_is_spared() -> None:
-    monkey = Monkey({"victim": [lambda: None]}, iter([Strike(0.0, "victim", 0.5)]))
+    monkey = Monkey({"victim": [list]}, iter([Strike(0.0, "victim", 0.5)]))
     await monkey.play()
     assert monkey.faults == []
 

@@ -48,7 +48,7 @@ class Line:
 async def line(running: RunningService) -> AsyncIterator[Line]:
     plan: list[NetworkFault] = []
     choose = lambda: plan.pop(0) if plan else NetworkFault.NONE  # noqa: E731
-    async with Proxy(running.port, choose, delay=lambda: 0.3) as proxy:
+    async with Proxy([running.port], choose, delay=lambda: 0.3) as proxy:
         joining = Service(proxy.url, running.token("join"))
         _, secret = await asyncio.to_thread(joining.enrol, "behind a bad line", MACHINE)
         joining.close()
