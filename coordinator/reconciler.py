@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from coordinator.decisions.recovery import Recovery, crash_is_retried, recovery
+from coordinator.decisions.recovery import Standing, crash_is_retried, in_a_row, is_given_up, is_lost
 from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
 from storage.run_models import RUN_LEASE, FlowRunState, Run
@@ -147,14 +147,19 @@ class Reconciler:
         if run.cancel_requested and not run.must_clean_up:
             await self._prefect.set_state(state.flow_run_id, "CANCELLED", "Cancelled through Njangi")
             return
-        decision = recovery(state.type, (now - state.at).total_seconds(), run.recoveries)
-        if decision is Recovery.RESCHEDULE:
-            log.warning("a run has lost its flow worker and is scheduled again", extra={"run_id": run.id})
-            await self._stores.run_recovery.count_recovery(run.id, state.type, now=now)
-            await self._prefect.set_state(
-                state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry"
+        if not is_lost(state.type, (now - state.at).total_seconds()):
+            return
+        progress = await self._stores.run_recovery.progress(run.id)
+        last = Standing(*run.recovered) if run.recovered else None
+        recoveries = in_a_row(run.recoveries, last, Standing(progress, now))
+        if is_given_up(recoveries):
+            reason = (
+                f"the run was given up: its flow worker was lost {recoveries + 1} times in a row, and between them no"
+                " subtask was accepted and no task completed"
             )
-            self._scheduled()
-        elif decision is Recovery.GIVE_UP:
-            reason = f"the run was given up: its flow worker was lost {run.recoveries + 1} times"
             await self._prefect.set_state(state.flow_run_id, "FAILED", reason)
+            return
+        log.warning("a run has lost its flow worker and is scheduled again", extra={"run_id": run.id})
+        await self._stores.run_recovery.count_recovery(run.id, state.type, recoveries + 1, progress, now=now)
+        await self._prefect.set_state(state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry")
+        self._scheduled()

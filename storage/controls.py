@@ -227,6 +227,7 @@ class ControlStore:
             "to_tell": Tell.REOPEN,
             "told_held": None,
             "recoveries": 0,
+            "recovered": None,
             "deadline": now + timedelta(seconds=seconds) if seconds else None,
             "reopening": [{"task": task, "how": how} for task, how in steps.items()],
             "generation": run.get("generation", 0) + ("reset" in steps.values()),

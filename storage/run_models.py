@@ -125,7 +125,7 @@ class Run:
     parent: Parent | None
     cancel_requested: bool
     attempt: int
-    recoveries: int
+    recoveries: int  # in a row, without progress
     error: str | None
     created_at: datetime
     started_at: datetime | None
@@ -143,6 +143,7 @@ class Run:
     replaced_by: str | None = None
     request: str | None = None
     readers: Sequence[str] = ()  # who may see it, its owner first; `*` is everybody
+    recovered: tuple[int, datetime] | None = None  # its progress at the last recovery, and when that was
 
     def held(self, now: datetime) -> bool:
         """Whether a flow carries the run."""
@@ -191,6 +192,7 @@ def as_run(document: Document) -> Run:
         cancel_requested=document["cancel_requested"],
         attempt=document["attempt"],
         recoveries=document.get("recoveries", 0),
+        recovered=(last["progress"], last["at"]) if (last := document.get("recovered")) else None,
         error=document["error"],
         created_at=document["created_at"],
         started_at=document["started_at"],

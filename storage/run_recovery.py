@@ -7,9 +7,10 @@ from datetime import datetime
 
 from pymongo import ReturnDocument
 
-from storage.database import Database, unavailable_is_ours
+from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Ledger, Turn
 from storage.run_models import ENDED, RUN_LEASE, Run, RunStatus, as_run, told_of
+from storage.tasks import TaskStatus
 
 
 class RunRecoveryStore:
@@ -17,6 +18,8 @@ class RunRecoveryStore:
 
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self._runs = database["runs"]
+        self._tasks = database["tasks"]
+        self._batches = database["batches"]
         self._ledger = ledger
 
     async def unsubmitted(self, *, before: datetime, limit: int) -> list[Run]:
@@ -56,18 +59,26 @@ class RunRecoveryStore:
             found = self._runs.find({"prefect_flow_run_id": {"$in": list(flow_run_ids)}}, {"prefect_flow_run_id": 1})
             return {document["prefect_flow_run_id"] async for document in found}
 
-    async def count_recovery(self, run_id: str, state: str, *, now: datetime) -> None:
-        """Log that a run is scheduled again after its flow, in Prefect's `state`, lost its worker."""
+    async def progress(self, run_id: str) -> int:
+        """Return how many subtasks of the run were accepted and how many tasks completed, together."""
+        accepted: list[Document] = [{"$match": {"run_id": run_id}}, {"$group": {"_id": None, "completed": {"$sum": "$completed"}}}]
+        with unavailable_is_ours():
+            rows = await (await self._batches.aggregate(accepted)).to_list()
+            tasks = {"run_id": run_id, "is_subtask": False, "status": TaskStatus.COMPLETED}
+            completed = await self._tasks.count_documents(tasks)
+            return sum((row["completed"] for row in rows), completed)
+
+    async def count_recovery(self, run_id: str, state: str, recoveries: int, progress: int, *, now: datetime) -> None:
+        """Log that a run is scheduled again after its flow, in Prefect's `state`, lost its worker.
+
+        It is the run's recovery number `recoveries` since it last had `progress`. Repeating is harmless.
+        """
+        change = {"recoveries": recoveries, "recovered": {"progress": progress, "at": now}, "updated_at": now}
 
         async def count(turn: Turn) -> None:
-            document = await self._runs.find_one_and_update(
-                {"_id": run_id},
-                {"$inc": {"recoveries": 1}, "$set": {"updated_at": now}},
-                return_document=ReturnDocument.AFTER,
-                session=turn.session,
-            )
-            if document is not None:
-                turn.tell("run.recovered", now, run_id=run_id, state=state, recoveries=document.get("recoveries", 0))
+            outcome = await self._runs.update_one({"_id": run_id}, {"$set": change}, session=turn.session)
+            if outcome.matched_count:
+                turn.tell("run.recovered", now, run_id=run_id, state=state, recoveries=recoveries)
 
         await self._ledger.write(count)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 MOST_RECOVERIES = 10
-"""How many times a run's flow worker may be lost before the run FAILS with the reason."""
+"""How many times in a row a run's flow worker may be lost without progress before the run FAILS with the reason."""
+QUIET = timedelta(hours=6)
+"""A run that went on for so long does not kill its workers: it may sleep, on a machine whose power fails every night."""
 PENDING_SECONDS = 30.0
 """How long a flow run may be PENDING: a worker takes seconds, so after that it has lost it."""
 
@@ -14,21 +17,31 @@ LONGEST_CRASH_SECONDS = 600.0
 """How long a crashed flow run of an engineer rests before it is scheduled again: twice as long each time."""
 
 
-class Recovery(enum.Enum):
-    WAIT = "WAIT"  # Prefect will have it run, or has ended it
-    RESCHEDULE = "RESCHEDULE"
-    GIVE_UP = "GIVE_UP"
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a run was at a moment. `progress` counts its accepted subtasks and its completed tasks."""
+
+    progress: int
+    at: datetime
 
 
-def recovery(state: str, seconds: float, recoveries: int) -> Recovery:
-    """Return what to do with a run without a holder whose flow run has been in `state` for `seconds`.
+def is_lost(state: str, seconds: float) -> bool:
+    """Whether a run without a holder, whose flow run has been in `state` for `seconds`, needs another flow worker.
 
-    `state` is Prefect's state type; `recoveries` counts how often the run was rescheduled before.
+    `state` is Prefect's state type. Of all others Prefect will have them run, or has ended them.
     """
-    stuck = state in ("RUNNING", "CRASHED") or (state == "PENDING" and seconds > PENDING_SECONDS)
-    if not stuck:
-        return Recovery.WAIT
-    return Recovery.GIVE_UP if recoveries >= MOST_RECOVERIES else Recovery.RESCHEDULE
+    return state in ("RUNNING", "CRASHED") or (state == "PENDING" and seconds > PENDING_SECONDS)
+
+
+def in_a_row(recoveries: int, last: Standing | None, now: Standing) -> int:
+    """Return how many of a run's `recoveries` count: none if it progressed since the last one, or long went on."""
+    moved = last is None or now.progress > last.progress or now.at - last.at >= QUIET
+    return 0 if moved else recoveries
+
+
+def is_given_up(recoveries: int) -> bool:
+    """Whether a run is scheduled no more after so many recoveries in a row."""
+    return recoveries >= MOST_RECOVERIES
 
 
 def crash_is_retried(seconds: float, crashes: int) -> bool:

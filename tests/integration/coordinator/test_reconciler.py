@@ -14,7 +14,10 @@ from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
 from storage.run_models import RUN_LEASE, FlowRunState, NewRun, Run, RunStatus
 from storage.stores import Stores
+from storage.subtask_models import NewBatch, NewSubtask, TaskKey
+from storage.tasks import TaskChange, TaskStatus
 from tests.conftest import NOON
+from tests.integration.storage.leasing import lease, report, returned
 
 SECOND = timedelta(seconds=1)
 
@@ -186,7 +189,35 @@ async def test_a_run_that_loses_every_worker_is_given_up(world: World) -> None:
         await world.prefect.set_state(flow_run_id, "RUNNING", "")
     await world.later(RUN_LEASE.total_seconds() + 1)
     assert world.prefect.states[flow_run_id].type == "FAILED"
-    assert world.prefect.states[flow_run_id].message == "the run was given up: its flow worker was lost 11 times"
+    assert world.prefect.states[flow_run_id].message == (
+        "the run was given up: its flow worker was lost 11 times in a row, and between them no subtask was accepted and"
+        " no task completed"
+    )
+
+
+async def test_a_run_that_progresses_survives_any_number_of_lost_workers(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run_id = await world.carried()
+    flow_run_id = (await world.stores.runs.get(run_id)).prefect_flow_run_id or ""
+    for night in range(MOST_RECOVERIES + 5):
+        await world.later(RUN_LEASE.total_seconds() + 1)
+        assert await world.state(run_id) == "SCHEDULED", f"given up after night {night}"
+        _, token = await world.stores.run_leases.hold(run_id, "worker", now=world.now)
+        done = TaskChange(TaskStatus.COMPLETED)
+        await world.stores.tasks.change(run_id, token, f"day-{night}", done, now=world.now)
+        await world.prefect.set_state(flow_run_id, "RUNNING", "")
+    assert (await world.stores.runs.get(run_id)).recoveries == 1
+
+
+async def test_accepted_subtasks_are_progress(world: World) -> None:
+    run_id = await world.carried()
+    _, token = await world.stores.run_leases.hold(run_id, "worker", now=world.now)
+    key = TaskKey(run_id, "w1", "t", 50, 1.0, 0, 0)
+    await world.stores.subtasks.put(key, [NewBatch(0, [NewSubtask(0), NewSubtask(1)])], token=token, now=world.now)
+    assert await world.stores.run_recovery.progress(run_id) == 0
+    [mine] = await lease(world.stores, "a volunteer", 1, world.now, task=key)
+    await report(world.stores, [returned(mine)], world.now)
+    assert await world.stores.run_recovery.progress(run_id) == 1
 
 
 async def test_a_run_that_was_to_be_cancelled_when_its_worker_died_is_cancelled(world: World) -> None:

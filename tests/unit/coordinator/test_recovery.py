@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from coordinator.decisions.recovery import MOST_RECOVERIES, Recovery, crash_is_retried, recovery
+from coordinator.decisions.recovery import (
+    MOST_RECOVERIES,
+    QUIET,
+    Standing,
+    crash_is_retried,
+    in_a_row,
+    is_given_up,
+    is_lost,
+)
+from tests.conftest import NOON
 
 
 @pytest.mark.parametrize(
-    ("state", "seconds", "recoveries", "expected"),
+    ("state", "seconds", "expected"),
     [
-        pytest.param("RUNNING", 1.0, 1, Recovery.RESCHEDULE, id="its process is gone"),
-        pytest.param("CRASHED", 1.0, 1, Recovery.RESCHEDULE, id="Prefect has noticed too"),
-        pytest.param("PENDING", 5.0, 0, Recovery.WAIT, id="a worker is about to begin"),
-        pytest.param("PENDING", 60.0, 0, Recovery.RESCHEDULE, id="a worker took it and died"),
-        pytest.param("SCHEDULED", 600.0, 0, Recovery.WAIT, id="it waits for a worker"),
-        pytest.param("COMPLETED", 600.0, 1, Recovery.WAIT, id="the mirror will tell"),
-        pytest.param("CRASHED", 1.0, MOST_RECOVERIES, Recovery.GIVE_UP, id="it kills every worker"),
+        pytest.param("RUNNING", 1.0, True, id="its process is gone"),
+        pytest.param("CRASHED", 1.0, True, id="Prefect has noticed too"),
+        pytest.param("PENDING", 5.0, False, id="a worker is about to begin"),
+        pytest.param("PENDING", 60.0, True, id="a worker took it and died"),
+        pytest.param("SCHEDULED", 600.0, False, id="it waits for a worker"),
+        pytest.param("COMPLETED", 600.0, False, id="the mirror will tell"),
     ],
 )
-def test_what_becomes_of_a_run_that_nobody_carries(
-    state: str, seconds: float, recoveries: int, expected: Recovery
-) -> None:
-    assert recovery(state, seconds, recoveries) is expected
+def test_which_runs_that_nobody_carries_need_another_worker(state: str, seconds: float, expected: bool) -> None:
+    assert is_lost(state, seconds) is expected
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "expected"),
+    [
+        pytest.param(None, Standing(0, NOON), 0, id="its first"),
+        pytest.param(Standing(7, NOON), Standing(7, NOON + MINUTE), 9, id="nothing was done since"),
+        pytest.param(Standing(7, NOON), Standing(8, NOON + MINUTE), 0, id="a subtask was accepted since"),
+        pytest.param(Standing(7, NOON), Standing(7, NOON + QUIET), 0, id="it slept until the power failed again"),
+    ],
+)
+def test_recoveries_count_from_the_last_progress(last: Standing | None, now: Standing, expected: int) -> None:
+    assert in_a_row(9, last, now) == expected
+
+
+def test_a_run_that_kills_every_worker_is_given_up_after_its_tenth_recovery() -> None:
+    assert not is_given_up(MOST_RECOVERIES - 1)
+    assert is_given_up(MOST_RECOVERIES)
 
 
 @pytest.mark.parametrize(
