@@ -22,7 +22,7 @@ from storage.errors import StorageUnavailableError
 from storage.ledger import Ledger, Turn
 from storage.subtask_models import Assignment, Leased, VolunteerReport
 from storage.subtasks import SubtaskStore
-from storage.volunteers import Seen, Volunteer, VolunteerStore
+from storage.volunteers import Seen, Volunteer, VolunteerStore, together
 
 log = logging.getLogger(__name__)
 
@@ -317,7 +317,11 @@ class Dispatcher:
         for id_ in quiet:
             self._slots.pop(id_, None)
             self._extended.pop(id_, None)
-        await self._volunteers.seen(seen)  # those who wait will be heard of again before they count as OFFLINE
+        try:
+            await self._volunteers.seen(seen)  # those who wait will be heard of again before they count as OFFLINE
+        except BaseException:  # cut short too: what was not written for certain is written the next time
+            self._seen = together(seen, self._seen)
+            raise
         if self._parked:
             self.work_opened()
 

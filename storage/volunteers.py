@@ -49,6 +49,15 @@ class Seen:
     failed: int = 0
 
 
+def together(earlier: Mapping[str, Seen], later: Mapping[str, Seen]) -> dict[str, Seen]:
+    """Return what was noticed in two stretches of time, by volunteer."""
+    both = dict(earlier)
+    for id_, seen in later.items():
+        before = both.get(id_, Seen(seen.slots, seen.at))
+        both[id_] = Seen(seen.slots, seen.at, before.completed + seen.completed, before.failed + seen.failed)
+    return both
+
+
 class VolunteerStore:
     """One document a machine; its secret is stored hashed."""
 
