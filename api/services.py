@@ -20,6 +20,7 @@ from api.settings import Settings
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
 from coordinator.reconciler import Reconciler
+from storage.deadlines import Overdue
 from storage.errors import NjangiError, RunCancelledError, RunEndedError, StorageUnavailableError
 from storage.ledger import Turn
 from storage.news import BatchChanged, EventTold, WatchBegan, watch
@@ -236,7 +237,7 @@ class Services:
         now = utc_now()
         if await self.stores.subtasks.expire(now=now):
             self.dispatcher.work_opened()
-        while (overdue := await self.stores.deadlines.expire(now=now)).failed:
+        while (overdue := await self.stores.deadlines.expire(now=now)) != Overdue():
             for run_id in overdue.called_back:
                 self.dispatcher.run_cancelled(run_id)
             self.dispatcher.work_opened()

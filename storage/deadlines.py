@@ -1,16 +1,16 @@
 """The limits on how long subtasks may wait for an attempt, and last from first queueing to their end.
 
-All subtasks of a batch are queued together, so a limit is one time on the batch: `start_by` moves whenever
-some of them are queued again, `close_by` never does. Looking for what is overdue costs two reads of an index
-that holds only batches with a limit.
+A limit is one time on the batch, when the first of its subtasks may be overdue: `close_by` never moves, `start_by`
+is the earliest that any waiting subtask can have, and is set right when it has passed. Looking for what is
+overdue costs two reads of an index that holds only batches with a limit.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pymongo import UpdateMany, UpdateOne
 
@@ -26,9 +26,13 @@ _BATCHES_A_TURN = 20
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """How many subtasks failed for want of time, and the runs some of whose attempts were called back by that."""
+    """How many subtasks failed for want of time, and the runs some of whose attempts were called back by that.
+
+    `postponed` counts batches that looked overdue, some of whose subtasks still have time.
+    """
 
     failed: int = 0
+    postponed: int = 0
     called_back: Set[str] = frozenset()
 
 
@@ -50,7 +54,7 @@ class DeadlineStore:
         )
 
     async def expire(self, *, now: datetime) -> Overdue:
-        """Fail subtasks whose time is over, some thousand at most; call again until it says that none were left."""
+        """Fail subtasks whose time is over, some thousand at most; call again until there was nothing to do."""
         with unavailable_is_ours():
             for late in (_past_start(now), _past_close(now)):
                 if await self._batches.find_one(late, {"_id": 1}) is not None:
@@ -59,15 +63,19 @@ class DeadlineStore:
                 return Overdue()
 
         async def fail(turn: Turn) -> Overdue:
-            failed, called_back = 0, set[str]()
+            failed, postponed, called_back = 0, 0, set[str]()
             waiting, under_way = SubtaskStatus.QUEUED, SubtaskStatus.LEASED
             for batch in await self._some(turn, _past_close(now)):
-                rows = await self._fail(turn, batch, [waiting, under_way], not_ended(batch), now)
+                open_ = {"status": {"$in": [waiting, under_way]}}
+                rows = await self._fail(turn, batch, open_, not_ended(batch), now)
                 called_back |= {row["run_id"] for row in rows if row["status"] == under_way}
                 failed += len(rows)
             for batch in await self._some(turn, _past_start(now)):
-                failed += len(await self._fail(turn, batch, [waiting], not_begun(batch), now))
-            return Overdue(failed, called_back)
+                since = now - timedelta(seconds=batch["schedule_to_start"])
+                overdue = {"status": waiting, "updated_at": {"$lt": since}}  # a waiting subtask changes no more
+                failed += len(await self._fail(turn, batch, overdue, not_begun(batch), now))
+                postponed += await self._postpone(turn, batch)
+            return Overdue(failed, postponed, called_back)
 
         return await self._ledger.write(fail)
 
@@ -82,16 +90,24 @@ class DeadlineStore:
             found.append(batch)
         return found
 
+    async def _postpone(self, turn: Turn, batch: Document) -> bool:
+        """Set `start_by` to when the next of the batch's subtasks is overdue; tell whether any is left that waits."""
+        waiting = {**documents.of_batch(batch), "status": SubtaskStatus.QUEUED}
+        first = (
+            await self._tasks.find(waiting, {"updated_at": 1}, session=turn.session).sort("updated_at", 1).to_list(1)
+        )
+        if not first:
+            return False
+        since = max(first[0]["updated_at"], batch.get("lent_from", first[0]["updated_at"]))
+        start_by = since + timedelta(seconds=batch["schedule_to_start"])
+        await self._batches.update_one({"_id": batch["_id"]}, {"$set": {"start_by": start_by}}, session=turn.session)
+        return True
+
     async def _fail(
-        self, turn: Turn, batch: Document, statuses: Sequence[SubtaskStatus], error: Document, now: datetime
+        self, turn: Turn, batch: Document, which: Document, error: Document, now: datetime
     ) -> list[Document]:
-        """Fail the batch's subtasks in one of `statuses`, and return them as they were."""
-        wanted = {
-            "parent_task_id": batch["task_id"],
-            "index": {"$gte": batch["first"], "$lte": batch["last"]},
-            "batch": batch["_id"],
-            "status": {"$in": statuses},
-        }
+        """Fail those of the batch's subtasks, and return them as they were."""
+        wanted = {**documents.of_batch(batch), **which}
         rows: list[Document] = await self._tasks.find(wanted, documents.FOR_REPORT, session=turn.session).to_list()
         if not rows:
             return []

@@ -44,7 +44,7 @@ class LendingStore:
         of_run = {"run_id": run_id, "leased": {"$gt": 0}} | ({"task": task} if task is not None else {})
         called_back = 0
         async for batch in self._batches.find(of_run, session=turn.session):
-            lent = {**_of_batch(batch), "status": SubtaskStatus.LEASED}
+            lent = {**documents.of_batch(batch), "status": SubtaskStatus.LEASED}
             ranges, count = await self._ranges(turn, lent)
             await self._tasks.update_many(lent, documents.called_back(now), session=turn.session)
             await self._batches.update_one(
@@ -61,7 +61,7 @@ class LendingStore:
         """Queue a task's subtasks that did not complete, as if for a first try; return how many."""
         queued = 0
         async for batch in self._batches.find({"run_id": run_id, "task": task}, session=turn.session):
-            not_done = {**_of_batch(batch), "status": {"$in": _NOT_DONE}}
+            not_done = {**documents.of_batch(batch), "status": {"$in": _NOT_DONE}}
             ranges, count = await self._ranges(turn, not_done)
             if count == 0:
                 continue
@@ -95,11 +95,3 @@ class LendingStore:
         """Delete a task's batches and subtasks with their results."""
         await self._tasks.delete_many({"parent_task_id": f"{run_id}/{task}"}, session=turn.session)
         await self._batches.delete_many({"run_id": run_id, "task": task}, session=turn.session)
-
-
-def _of_batch(batch: Document) -> Document:
-    return {
-        "parent_task_id": batch["task_id"],
-        "index": {"$gte": batch["first"], "$lte": batch["last"]},
-        "batch": batch["_id"],
-    }

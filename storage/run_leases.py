@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from pymongo import ReturnDocument
@@ -56,17 +57,18 @@ class RunLeaseStore:
 
         return as_run(await self._ledger.write(take)), token
 
-    async def beat(self, run_id: str, token: str, *, now: datetime) -> Orders:
-        """Extend the run lease; return what its flow must know. Raises RunLeaseLostError."""
+    async def beat(self, leases: Sequence[tuple[str, str]], *, now: datetime) -> list[Orders | None]:
+        """Extend run leases, given as run and token; return what the flow of each must know, None if it is lost."""
+        # A token is of one run alone, so each of these matches with its own only.
+        held = {"_id": {"$in": [run_id for run_id, _ in leases]}, "hold.token": {"$in": [token for _, token in leases]}}
+        shown = {"hold.token": 1, "cancel_requested": 1, "clean_up": 1}
         with unavailable_is_ours():
-            document = await self._runs.find_one_and_update(
-                {"_id": run_id, "hold.token": token},
-                {"$set": {"hold.until": now + RUN_LEASE}},
-                projection={"cancel_requested": 1, "clean_up": 1},
-            )
-        if document is None:
-            raise RunLeaseLostError(run_id)
-        return Orders(document["cancel_requested"], clean_up_of(document))
+            await self._runs.update_many(held, {"$set": {"hold.until": now + RUN_LEASE}})
+            found = {document["hold"]["token"]: document async for document in self._runs.find(held, shown)}
+        return [
+            Orders(document["cancel_requested"], clean_up_of(document)) if (document := found.get(token)) else None
+            for _, token in leases
+        ]
 
     async def check_hold(self, run_id: str, token: str) -> Orders:
         """Raise RunLeaseLostError unless `token` holds the run; return what its flow must know."""

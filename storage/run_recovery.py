@@ -61,12 +61,13 @@ class RunRecoveryStore:
 
     async def progress(self, run_id: str) -> int:
         """Return how many subtasks of the run were accepted and how many tasks completed, together."""
-        accepted: list[Document] = [{"$match": {"run_id": run_id}}, {"$group": {"_id": None, "completed": {"$sum": "$completed"}}}]
+        group = {"_id": None, "completed": {"$sum": "$completed"}}
+        accepted: list[Document] = [{"$match": {"run_id": run_id}}, {"$group": group}]
         with unavailable_is_ours():
             rows = await (await self._batches.aggregate(accepted)).to_list()
             tasks = {"run_id": run_id, "is_subtask": False, "status": TaskStatus.COMPLETED}
             completed = await self._tasks.count_documents(tasks)
-            return sum((row["completed"] for row in rows), completed)
+            return completed + sum(int(row["completed"]) for row in rows)
 
     async def count_recovery(self, run_id: str, state: str, recoveries: int, progress: int, *, now: datetime) -> None:
         """Log that a run is scheduled again after its flow, in Prefect's `state`, lost its worker.

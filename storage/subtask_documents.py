@@ -119,14 +119,25 @@ def opened(task: TaskKey, new: NewBatch, now: datetime, *, lending: bool, genera
     }
 
 
+def of_batch(batch: Document) -> Document:
+    """Return the filter for a batch's subtasks."""
+    return {
+        "parent_task_id": batch["task_id"],
+        "index": {"$gte": batch["first"], "$lte": batch["last"]},
+        "batch": batch["_id"],
+    }
+
+
 def _after(now: datetime, seconds: float) -> datetime:
     return now + timedelta(seconds=seconds)
 
 
 def queued_again(batch: Document, now: datetime) -> Document:
-    """Return the fields that let a batch's subtasks wait anew."""
+    """Return the fields of a batch of which some subtasks are queued again; those that wait already wait on."""
     seconds = batch.get("schedule_to_start")
-    return {"opened_at": now} if seconds is None else {"opened_at": now, "start_by": _after(now, seconds)}
+    if seconds is None or batch["queued"] > 0:
+        return {"opened_at": now}
+    return {"opened_at": now, "start_by": _after(now, seconds)}
 
 
 def holds(subtask: Document, volunteer_id: str, token: str) -> bool:
@@ -269,20 +280,21 @@ def counted(change: Counter[str], now: datetime) -> list[Document]:
     moved: Document = {name: {"$add": [f"${name}", by]} for name, by in change.items() if by}
     moved["v"] = {"$add": ["$v", 1]}
     if change["queued"] > 0:
-        moved |= _waiting_from(now)
+        moved |= _waiting_from(now, {"$eq": ["$queued", 0]})
     ended = {"$add": ["$completed", "$failed", "$dead", "$cancelled"]}
     return [{"$set": moved}, {"$set": {"settled": {"$eq": [ended, "$total"]}}}]
 
 
-def _waiting_from(now: datetime) -> Document:
+def _waiting_from(now: datetime, all_wait_anew: Any) -> Document:
     milliseconds = {"$multiply": ["$schedule_to_start", 1000]}
+    anew = {"$cond": [all_wait_anew, {"$add": [now, milliseconds]}, "$start_by"]}
     limited = {"$gt": ["$schedule_to_start", None]}
-    return {"opened_at": now, "start_by": {"$cond": [limited, {"$add": [now, milliseconds]}, "$$REMOVE"]}}
+    return {"opened_at": now, "start_by": {"$cond": [limited, anew, "$$REMOVE"]}}
 
 
 def lending_again(now: datetime) -> list[Document]:
     """Return the one update that lets many batches lend again; their subtasks wait anew."""
-    return [{"$set": {"lending": True, "v": {"$add": ["$v", 1]}, **_waiting_from(now)}}]
+    return [{"$set": {"lending": True, "lent_from": now, "v": {"$add": ["$v", 1]}, **_waiting_from(now, True)}}]
 
 
 def begun_again(batch: Document, now: datetime) -> Document:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from njangi_agent.protocol import Held, Outcome, Report, Verdict
@@ -333,11 +333,11 @@ class SubtaskStore:
 
         return await self._ledger.write(give_back)
 
-    async def requeue(self, batch_id: str, *, try_: int, token: str, now: datetime) -> None:
+    async def requeue(self, batch_id: str, *, try_: int, token: str, now: datetime, but: Collection[str] = ()) -> None:
         """Put a batch's FAILED subtasks back for its try number `try_`; repeating the same one is harmless.
 
-        Past the batch's `close_by` they stay FAILED instead, for want of time. Raises RunLeaseLostError unless
-        `token` holds the run.
+        Those stay FAILED whose error is of a type in `but`, and past the batch's `close_by` all of them, for want of
+        time. Raises RunLeaseLostError unless `token` holds the run.
         """
 
         async def once(turn: Turn) -> None:
@@ -345,20 +345,23 @@ class SubtaskStore:
             batch = await self._batches.find_one({"_id": batch_id, "tries": try_ - 1}, session=turn.session)
             if batch is None:
                 return
-            failed = {
-                "parent_task_id": batch["task_id"],
-                "index": {"$gte": batch["first"], "$lte": batch["last"]},
-                "batch": batch_id,
-                "status": _ENDED_BADLY,
-            }
+            badly = {**documents.of_batch(batch), "status": _ENDED_BADLY}
+            failed = {**badly, "error.type": {"$nin": list(but)}}
             indexes = [item["index"] async for item in self._tasks.find(failed, {"index": 1}, session=turn.session)]
+            kept = {**badly, "error.type": {"$in": list(but)}}
+            left = Counter(
+                [item["status"].lower() async for item in self._tasks.find(kept, {"status": 1}, session=turn.session)]
+            )
             told = {"task": batch["task"], "batch": batch["index"], "tries": try_, "ranges": documents.ranges(indexes)}
             if "close_by" in batch and batch["close_by"] < now:
                 error = not_ended(batch)
                 await self._tasks.update_many(failed, documents.timed_out(error, now), session=turn.session)
                 await self._batches.update_one(
                     {"_id": batch_id},
-                    {"$set": {"tries": try_, "failed": len(indexes), "dead": 0}, "$inc": {"v": 1}},
+                    {
+                        "$set": {"tries": try_, "failed": left["failed"] + len(indexes), "dead": left["dead"]},
+                        "$inc": {"v": 1},
+                    },
                     session=turn.session,
                 )
                 turn.tell("subtasks.overdue", now, run_id=batch["run_id"], error=error["type"], **told)
@@ -374,7 +377,7 @@ class SubtaskStore:
             await self._batches.update_one(
                 {"_id": batch_id},
                 {
-                    "$set": {"tries": try_, "settled": False, "failed": 0, "dead": 0}
+                    "$set": {"tries": try_, "settled": not indexes, "failed": left["failed"], "dead": left["dead"]}
                     | documents.queued_again(batch, now),
                     "$inc": {"queued": len(indexes), "v": 1},
                 },
@@ -384,15 +387,14 @@ class SubtaskStore:
 
         await self._ledger.write(once)
 
-    async def cancel(self, turn: Turn, run_id: str, *, now: datetime) -> int:
-        """Cancel whatever of the run has not ended. Attempts under way become stale."""
-        batches = self._batches.find({"run_id": run_id, "settled": False}, session=turn.session)
+    async def cancel(self, turn: Turn, run_id: str, *, now: datetime, task: str | None = None) -> int:
+        """Cancel whatever of the run, or of one task of it, has not ended. Attempts under way become stale."""
+        wanted = {"run_id": run_id, "settled": False} | ({"task": task} if task is not None else {})
+        batches = self._batches.find(wanted, session=turn.session)
         cancelled: defaultdict[str, list[int]] = defaultdict(list)
         async for batch in batches:
             open_ = {
-                "parent_task_id": batch["task_id"],
-                "index": {"$gte": batch["first"], "$lte": batch["last"]},
-                "batch": batch["_id"],
+                **documents.of_batch(batch),
                 "status": {"$in": [SubtaskStatus.QUEUED, SubtaskStatus.LEASED]},
             }
             indexes = [item["index"] async for item in self._tasks.find(open_, {"index": 1}, session=turn.session)]
@@ -435,12 +437,7 @@ class SubtaskStore:
             batch = await self._batches.find_one({"_id": batch_id})
             if batch is None:
                 return []
-            badly = {
-                "parent_task_id": batch["task_id"],
-                "index": {"$gte": batch["first"], "$lte": batch["last"]},
-                "batch": batch_id,
-                "status": _ENDED_BADLY,
-            }
+            badly = {**documents.of_batch(batch), "status": _ENDED_BADLY}
             for_want_of_time = {**badly, "error.type": {"$in": TOO_LATE}}
             limited = "schedule_to_start" in batch or "schedule_to_close" in batch
             found = await self._tasks.find(for_want_of_time).sort("index", 1).limit(limit).to_list() if limited else []
@@ -448,6 +445,18 @@ class SubtaskStore:
             if len(found) < limit:
                 found += await self._tasks.find(others).sort("index", 1).limit(limit - len(found)).to_list()
             return [documents.subtask(document) for document in found]
+
+    async def failure_types(self, batch_id: str) -> dict[str, int]:
+        """Return how many subtasks of a batch failed or are dead, by the type of their error."""
+        with unavailable_is_ours():
+            batch = await self._batches.find_one({"_id": batch_id})
+            if batch is None:
+                return {}
+            badly: list[Document] = [
+                {"$match": {**documents.of_batch(batch), "status": _ENDED_BADLY}},
+                {"$group": {"_id": "$error.type", "count": {"$sum": 1}}},
+            ]
+            return {row["_id"]: row["count"] async for row in await self._tasks.aggregate(badly)}
 
     async def counts(self, run_id: str) -> dict[str, Counter[str]]:
         """Return the sums of the batches' counters by task name."""

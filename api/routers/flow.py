@@ -29,6 +29,15 @@ class Hold(BaseModel):
     holder: str
 
 
+class LeaseBody(BaseModel):
+    run_id: str
+    token: str
+
+
+class Beats(BaseModel):
+    leases: Annotated[list[LeaseBody], Field(max_length=5000)]
+
+
 class Release(BaseModel):
     error: str | None = None
 
@@ -70,6 +79,7 @@ class Listening(BaseModel):
 class Requeue(BaseModel):
     batch: str
     try_: Annotated[int, Field(alias="try", ge=2)]
+    but: Annotated[list[str], Field(max_length=200)] = []
 
 
 @router.post("/flow-runs:wait")
@@ -124,9 +134,12 @@ async def _run_for_flow(app: Services, run: Run) -> dict[str, Any]:
     }
 
 
-@router.post("/runs/{run_id}:beat")
-async def beat(run_id: str, token: RunToken, app: App, _: Flow) -> dict[str, bool]:
-    return _orders(await app.stores.run_leases.beat(run_id, token, now=utc_now()))
+@router.post("/runs:beat")
+async def beat(body: Beats, app: App, _: Flow) -> dict[str, Any]:
+    """Extend the run leases of a process; say for each, in their order, what its flow must know."""
+    leases = [(lease.run_id, lease.token) for lease in body.leases]
+    told = await app.stores.run_leases.beat(leases, now=utc_now())
+    return {"orders": [{"lost": True} if orders is None else _orders(orders) for orders in told]}
 
 
 def _orders(orders: Orders) -> dict[str, bool]:
@@ -143,6 +156,8 @@ async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, a
     """Record one task's change of state."""
     change = TaskChange(body.status, body.definition, body.plan, body.result, body.blob, body.error)
     await app.stores.tasks.change(run_id, token, task, change, now=utc_now())
+    if body.status is TaskStatus.FAILED:
+        app.dispatcher.run_cancelled(run_id)
 
 
 @router.post("/runs/{run_id}/tasks/{task}/batches", status_code=204)
@@ -202,6 +217,7 @@ async def _settled(app: Services, batch: Batch) -> dict[str, Any]:
         "failed": failed,
         "tries": batch.tries,
         "errors": [{"subtask_id": item.id, **(item.error or {})} for item in failures],
+        "error_types": await app.stores.subtasks.failure_types(batch.id) if failed else {},
     }
 
 
@@ -209,7 +225,7 @@ async def _settled(app: Services, batch: Batch) -> dict[str, Any]:
 async def requeue(run_id: str, body: Requeue, token: RunToken, app: App, _: Flow) -> None:
     """Put a batch's failed subtasks back in the queue for its next try."""
     _of_run(run_id, [body.batch])
-    await app.stores.subtasks.requeue(body.batch, try_=body.try_, token=token, now=utc_now())
+    await app.stores.subtasks.requeue(body.batch, try_=body.try_, token=token, now=utc_now(), but=body.but)
     app.dispatcher.work_opened()
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 MOST_RECOVERIES = 10
 """How many times in a row a run's flow worker may be lost without progress before the run FAILS with the reason."""
 QUIET = timedelta(hours=6)
-"""A run that went on for so long does not kill its workers: it may sleep, on a machine whose power fails every night."""
+"""A run that went on for so long kills no workers: it may sleep, on a machine whose power fails every night."""
 PENDING_SECONDS = 30.0
 """How long a flow run may be PENDING: a worker takes seconds, so after that it has lost it."""
 

@@ -26,10 +26,8 @@ from pydantic import JsonValue
 from njangi_flows import compile as compiler
 from njangi_flows.aggregate import aggregate
 from njangi_flows.client import (
-    CLOSE_TIMED_OUT,
     MAX_BODY_BYTES,
     MAX_SUBTASKS_PER_CALL,
-    START_TIMED_OUT,
     BatchInput,
     RunEndedError,
     RunLeaseLostError,
@@ -39,6 +37,7 @@ from njangi_flows.client import (
 )
 from njangi_flows.compile import Plan
 from njangi_flows.drawing import drawn
+from njangi_flows.failures import lost_for_good, not_mended
 from njangi_flows.hold import HeldRun, Stop, StoppedError
 from njangi_flows.inputs import ResultRef, TaskInputs, gather_inputs, stored_result, subtask_input
 from njangi_flows.nodes import node, node_id, run_node
@@ -115,6 +114,7 @@ class Carrier(abc.ABC):
         self._flow_run_id = flow_run_id
         self._key = f"{held.id}/{name}"
         self._known = next((known for known in held.run.tasks if known.name == name), None)
+        self._told_failed = False
 
     @abc.abstractmethod
     async def _work(self, upstream: Mapping[str, Outcome]) -> ResultRef:
@@ -143,7 +143,7 @@ class Carrier(abc.ABC):
                 if isinstance(error, TaskFailedError)
                 else f"task '{self._name}': {type(error).__name__}: {error}"
             )
-            await self._tell(TaskChange("FAILED", error=message))
+            await self._tell_failed(message)
             return Outcome(Ending.FAILED, self._last_node(), error=message)
         await self._tell(TaskChange("COMPLETED", result=result.text, blob=result.blob))
         return Outcome(Ending.COMPLETED, self._last_node(), result)
@@ -154,6 +154,12 @@ class Carrier(abc.ABC):
 
     async def _tell(self, change: TaskChange) -> None:
         await self._held.service.put_task(self._held.lease, self._name, change)
+
+    async def _tell_failed(self, error: str) -> None:
+        """Tell that the task failed, once; the service cancels whatever of it has not ended."""
+        if not self._told_failed:
+            await self._tell(TaskChange("FAILED", error=error))
+            self._told_failed = True
 
     def _last_node(self) -> UUID:
         return node_id(self._flow_run_id, self._key)
@@ -176,7 +182,9 @@ class TaskCarrier(Carrier):
         self._spec = spec
         self._task = task
         self._given = given
-        self._failed = 0
+        self._lost: dict[int, int] = {}  # subtasks that failed for good, by batch
+        self._failure: SubtasksFailedError | None = None  # more of them than the task tolerates
+        self._telling = asyncio.Lock()  # so that nothing is queued, or said to go on, once it failed
 
     def _last_node(self) -> UUID:
         return super()._last_node() if self._task.split is not None else self._node(0)
@@ -224,9 +232,15 @@ class TaskCarrier(Carrier):
                         batch = Batch(index, f"{self._key}/b{index}")
                         batches.append(batch)
                         group.create_task(run(batch), name=batch.id)
-            await self._tell(TaskChange("RUNNING"))
+                    if self._failure is not None:
+                        break
+            async with self._telling:
+                if self._failure is None:
+                    await self._tell(TaskChange("RUNNING"))
         if self._held.stop.reason is not None:
             raise StoppedError(self._held.stop.reason)
+        if self._failure is not None:
+            raise self._failure
         for batch in batches:
             if batch.error is not None:
                 raise batch.error
@@ -269,7 +283,9 @@ class TaskCarrier(Carrier):
         return BatchInput(index, subtasks), sum(length for _, length in made)
 
     async def _put(self, call: list[BatchInput]) -> list[int]:
-        await self._held.service.put_batches(self._held.lease, self._task.name, call)
+        async with self._telling:
+            if self._failure is None:
+                await self._held.service.put_batches(self._held.lease, self._task.name, call)
         return [batch.index for batch in call]
 
     def _prefect_task(self, plan: Plan) -> Task[[Batch], Any]:
@@ -304,30 +320,30 @@ class TaskCarrier(Carrier):
         )
 
     async def _settle(self, batch: Batch, allowed: int) -> State[None]:
+        retry = self._task.retry
+        if self._failure is not None:
+            return Cancelled(message=str(self._failure))
         if batch.last is not None:
-            await self._held.service.requeue(self._held.lease, batch.id, batch.last.tries + 1)
+            await self._held.service.requeue(self._held.lease, batch.id, batch.last.tries + 1, not_mended(retry))
         batch.error = None
         settled = batch.last = await self._waiting.settled(batch.id)
-        if settled.failed == 0:
+        if settled.completed == settled.total:
             return Completed(message=f"{settled.total} subtasks")
-        final = settled.tries >= self._task.retry.maximum_attempts or self._hopeless(settled, allowed)
-        if not final:
+        self._lost[batch.index] = lost_for_good(settled, retry)
+        if self._failure is not None:
+            return Cancelled(message=str(self._failure))
+        if sum(self._lost.values()) > allowed:
+            raise await self._give_up(settled)
+        if self._lost[batch.index] < settled.failed:
             raise SubtasksFailedError(self._task.name, settled, final=False)
-        self._failed += settled.failed
-        if self._failed > allowed:
-            raise SubtasksFailedError(self._task.name, settled, final=True)
         return Completed(message=f"{settled.failed} of {settled.total} subtasks failed, which the task tolerates")
 
-    def _hopeless(self, settled: SettledBatch, allowed: int) -> bool:
-        """Whether another try cannot help: its time is over, or errors of a kind that no try mends.
-
-        Those are limits on waiting and what the task names, on all subtasks or on more than it tolerates.
-        """
-        if any(error.type == CLOSE_TIMED_OUT for error in settled.errors):
-            return True
-        final = (START_TIMED_OUT, *self._task.retry.non_retryable)
-        named = [error.type in final for error in settled.errors]
-        return bool(named) and (all(named) if allowed else any(named))
+    async def _give_up(self, settled: SettledBatch) -> SubtasksFailedError:
+        """Have the rest of the task cancelled, since nothing of it can change the outcome; return why it failed."""
+        self._failure = SubtasksFailedError(self._task.name, settled, final=True)
+        async with self._telling:
+            await self._tell_failed(str(self._failure))
+        return self._failure
 
     # Results
 

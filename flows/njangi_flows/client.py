@@ -33,6 +33,8 @@ START_TIMED_OUT = "ScheduleToStartTimedOut"
 CLOSE_TIMED_OUT = "ScheduleToCloseTimedOut"
 """Types of the errors of subtasks that waited, or lasted, longer than their task allows. No try mends them."""
 LONGEST_RETRY_SECONDS = 5.0
+_BEAT_PATIENCE = 4.0
+"""Seconds after which an unanswered beat is sent again, well within a run lease."""
 _BLOB_CHUNK = 1024 * 1024
 _TRY_AGAIN = (429, 502, 503, 504)
 
@@ -122,7 +124,10 @@ class SubtaskFailure(BaseModel):
 
 
 class SettledBatch(BaseModel):
-    """A batch of which every subtask has ended, after `tries` rounds; `errors` are the first few failures."""
+    """A batch of which every subtask has ended, after `tries` rounds.
+
+    `errors` are the first few failures, `error_types` counts all of them by the type of their error.
+    """
 
     id: str
     total: int
@@ -130,6 +135,7 @@ class SettledBatch(BaseModel):
     failed: int = 0
     tries: int = 1
     errors: list[SubtaskFailure] = Field(default_factory=list)
+    error_types: dict[str, int] = Field(default_factory=dict)
 
 
 class Orders(BaseModel):
@@ -137,6 +143,12 @@ class Orders(BaseModel):
 
     cancel: bool = False
     skip_clean_up: bool = False
+
+
+class BeatOrders(Orders):
+    """What the service has to say to one flow with its beat. `lost`: its run lease is another's."""
+
+    lost: bool = False
 
 
 class Settled(Orders):
@@ -186,6 +198,10 @@ class TaskResult(BaseModel):
 
 class _Adopted(BaseModel):
     id: str
+
+
+class _Beaten(BaseModel):
+    orders: list[BeatOrders]
 
 
 class _Heard(BaseModel):
@@ -274,9 +290,11 @@ class FlowService:
         answer = await self._call("POST", f"/v1/flow/runs/{run_id}:hold", {"holder": self.holder})
         return Hold.model_validate_json(answer)
 
-    async def beat(self, lease: RunLease) -> Orders:
-        """Extend the run lease. Raises RunLeaseLostError."""
-        return Orders.model_validate_json(await self._call("POST", f"{_run(lease)}:beat", {}, lease))
+    async def beat(self, leases: Sequence[RunLease]) -> list[BeatOrders]:
+        """Extend run leases; return what their flows must know, in their order."""
+        body = {"leases": [asdict(lease) for lease in leases]}
+        answer = await self._call("POST", "/v1/flow/runs:beat", body, seconds=_BEAT_PATIENCE)
+        return _Beaten.model_validate_json(answer).orders
 
     async def release(self, lease: RunLease, error: str | None) -> None:
         """Give the run lease back; `error` says why the run fails, if it does."""
@@ -336,9 +354,10 @@ class FlowService:
             await self._call("GET", f"{_run(lease)}/tasks/{task}/child", lease=lease, seconds=300)
         )
 
-    async def requeue(self, lease: RunLease, batch_id: str, try_: int) -> None:
-        """Put a batch's failed subtasks back in the queue for try number `try_` (2, 3, ...)."""
-        await self._call("POST", f"{_run(lease)}/batches:requeue", {"batch": batch_id, "try": try_}, lease)
+    async def requeue(self, lease: RunLease, batch_id: str, try_: int, but: Sequence[str] = ()) -> None:
+        """Put a batch's failed subtasks back for try number `try_` (2, 3, ...), without errors of the types `but`."""
+        body = {"batch": batch_id, "try": try_, "but": list(but)}
+        await self._call("POST", f"{_run(lease)}/batches:requeue", body, lease)
 
     async def results(self, lease: RunLease, task: str) -> AsyncIterator[list[ResultRow]]:
         """Yield the results of a task's subtasks in their order, a page at a time."""

@@ -13,7 +13,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
+from njangi_flows.beats import Heart
 from njangi_flows.client import (
+    BeatOrders,
     CarriedRun,
     FlowService,
     Hold,
@@ -26,7 +28,6 @@ from njangi_flows.client import (
 
 log = logging.getLogger(__name__)
 
-BEAT_SECONDS = 3.0
 SECONDS_TO_LEAVE = 3.0
 """How long a process that was asked to leave tries to give a run lease back."""
 LONGEST_LEASE_SECONDS = 20.0
@@ -101,10 +102,17 @@ class HeldRun:
         elif orders.cancel:
             self.stop.set(Stop.CANCELLED)
 
+    def heed_beat(self, orders: BeatOrders) -> None:
+        """Stop if the run lease is lost, or if the service says so."""
+        if orders.lost:
+            self.stop.set(Stop.LEASE_LOST)
+        else:
+            self.heed(orders)
+
 
 @asynccontextmanager
 async def hold_run(
-    service: FlowService,
+    heart: Heart,
     run_id: str,
     why_failed: Callable[[], str | None] = lambda: None,
     patience: float = LONGEST_LEASE_SECONDS,
@@ -114,8 +122,8 @@ async def hold_run(
     Waits `patience` seconds for the lease of a holder that may have died. Raises RunHeldError if it is alive,
     RunEndedError. A lost lease is not given back: it is another's.
     """
-    held = HeldRun(service, await _take(service, run_id, patience), stop_signal.get() or StopSignal())
-    beats = asyncio.create_task(_beat(held), name=f"beats of {run_id}")
+    held = HeldRun(heart.service, await _take(heart.service, run_id, patience), stop_signal.get() or StopSignal())
+    heart.begin(held.lease, held.heed_beat)
     error: str | None = None
     try:
         yield held
@@ -126,8 +134,7 @@ async def hold_run(
         error = f"{type(failure).__name__}: {failure}"
         raise
     finally:
-        beats.cancel()
-        await asyncio.gather(beats, return_exceptions=True)
+        heart.end(held.lease)
         if held.stop.reason is not Stop.LEASE_LOST:
             await _give_back(held, error)
 
@@ -141,16 +148,6 @@ async def _take(service: FlowService, run_id: str, patience: float) -> Hold:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.5)
-
-
-async def _beat(held: HeldRun) -> None:
-    while True:
-        try:
-            held.heed(await held.service.beat(held.lease))
-        except (RunLeaseLostError, RunEndedError):
-            held.stop.set(Stop.LEASE_LOST)
-            return
-        await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _give_back(held: HeldRun, error: str | None) -> None:

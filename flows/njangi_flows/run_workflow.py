@@ -15,10 +15,10 @@ from prefect.states import Cancelled, Completed, Failed
 
 from njangi_flows import compile as compiler
 from njangi_flows.awaited import awaited_carrier
+from njangi_flows.beats import open_heart
 from njangi_flows.carry import Carrier, Ending, Outcome, TaskCarrier
-from njangi_flows.client import FlowService, RunEndedError, RunHeldError, RunLeaseLostError
+from njangi_flows.client import RunEndedError, RunHeldError, RunLeaseLostError
 from njangi_flows.hold import HeldRun, Stop, StoppedError, hold_run
-from njangi_flows.settings import FlowSettings
 from njangi_flows.spec import TaskSpec, WorkflowSpec, parse, run_parameters
 from njangi_flows.waiting import Waiting, Waits
 
@@ -47,8 +47,8 @@ async def run_workflow(run_id: str) -> State[Any]:
     failure: str | None = None
     try:
         async with (
-            FlowService(FlowSettings.from_environment()) as service,
-            hold_run(service, run_id, why_failed=lambda: failure) as held,
+            open_heart() as heart,
+            hold_run(heart, run_id, why_failed=lambda: failure) as held,
         ):
             try:
                 outcomes = await carry_run(held, _flow_run_id())

@@ -22,19 +22,18 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
 from pydantic import JsonValue
 
+from njangi_flows.beats import open_heart
 from njangi_flows.client import (
     MAX_BODY_BYTES,
     MAX_SUBTASKS_PER_CALL,
     RESULTS_PER_PAGE,
     BatchInput,
-    FlowService,
     ResultRow,
     SettledBatch,
     TaskChange,
 )
 from njangi_flows.hold import HeldRun, hold_run
 from njangi_flows.inputs import ResultRef, result_value, subtask_input
-from njangi_flows.settings import FlowSettings
 from njangi_flows.waiting import Waiting, Waits
 
 log = logging.getLogger(__name__)
@@ -211,11 +210,11 @@ class Session:
             if self._after is not None:
                 await asyncio.to_thread(self._after.close)
                 self._after = None
-            async with AsyncClientContext() as client_context, FlowService(FlowSettings.from_environment()) as service:
+            async with AsyncClientContext() as client_context, open_heart() as heart:
                 self._client_context = client_context
-                run_id = await service.adopt(str(self.flow_run.id), self._flow_name)
+                run_id = await heart.service.adopt(str(self.flow_run.id), self._flow_name)
                 # A second copy of a flow that runs must not fail it: it waits until the first one has ended.
-                async with hold_run(service, run_id, why_failed=self._why_failed, patience=math.inf) as held:
+                async with hold_run(heart, run_id, why_failed=self._why_failed, patience=math.inf) as held:
                     self._waiting, self._waits = Waiting(held), Waits(held)
                     self._held.set_result(held)
                     polls = [asyncio.create_task(waiting.poll()) for waiting in (self._waiting, self._waits)]

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from njangi_flows.client import EndedWait, Orders, RunEndedError, RunLeaseLostError, SettledBatch, Wait
 from njangi_flows.hold import HeldRun, Stop, StoppedError
 
-POLL_SECONDS = 20.0
+POLL_SECONDS = 50.0
 MAX_NAMES = 5000
 GATHERING_SECONDS = 0.005
 """How long a changed list of waiting batches may grow before it is sent."""

@@ -35,6 +35,7 @@ from prefect.settings import (
 from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+from njangi_flows.beats import Heart, shared_heart
 from njangi_flows.client import FlowService
 from njangi_flows.hold import SECONDS_TO_LEAVE, Stop, StopSignal, stop_signal
 from njangi_flows.run_workflow import RunLeftError, run_workflow
@@ -103,6 +104,7 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._carried: dict[UUID, StopSignal] = {}
+        self._heart: Heart | None = None
 
     async def run(
         self, flow_run: FlowRun, configuration: NjangiJobConfiguration, task_status: TaskStatus[Any] | None = None
@@ -114,6 +116,7 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
             earlier.set(Stop.LEASE_LOST)  # it is scheduled again, so its run lease counts as lost
         stop = self._carried[flow_run.id] = StopSignal()
         stop_signal.set(stop)
+        shared_heart.set(self._heart)
         if task_status is not None:
             task_status.started(str(flow_run.id))
         # Without its deployment the engine has no thread that watches whether the flow run is suspended in Prefect and
@@ -150,7 +153,7 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
 
         The Prefect server may be away for any time at any moment.
         """
-        async with self:
+        async with FlowService(FlowSettings.from_environment()) as service, Heart(service) as self._heart, self:
             told = asyncio.Event()
             loops = [
                 asyncio.create_task(_patiently(loop, seconds, early))
@@ -160,7 +163,7 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
                     (self._stop_cancelling, CANCELLING_SECONDS, None),
                 )
             ]
-            loops.append(asyncio.create_task(_listen(told)))
+            loops.append(asyncio.create_task(_listen(service, told)))
             await leave.wait()
             for loop in loops:
                 loop.cancel()
@@ -183,14 +186,13 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
                 stop.set(Stop.CANCELLED)
 
 
-async def _listen(told: asyncio.Event) -> None:
+async def _listen(service: FlowService, told: asyncio.Event) -> None:
     """Set `told` whenever the service says that there are new flow runs."""
-    async with FlowService(FlowSettings.from_environment()) as service:
-        heard = -1
-        while True:
-            before, heard = heard, await service.wait_for_flow_runs(heard, LISTEN_SECONDS)
-            if heard != before:
-                told.set()
+    heard = -1
+    while True:
+        before, heard = heard, await service.wait_for_flow_runs(heard, LISTEN_SECONDS)
+        if heard != before:
+            told.set()
 
 
 async def _patiently(step: Callable[[], Awaitable[object]], seconds: float, early: asyncio.Event | None = None) -> None:

@@ -122,6 +122,14 @@ async def put_task(http: httpx.AsyncClient, run_id: str, task: str, count: int, 
     assert put.status_code == 204, put.text
 
 
+async def beat(http: httpx.AsyncClient, *run_ids: str) -> list[dict[str, Any]]:
+    """Beat for runs under the token that the client carries; return the orders for each."""
+    leases = [{"run_id": run_id, "token": http.headers["Njangi-Run-Token"]} for run_id in run_ids]
+    answer = await http.post("/v1/flow/runs:beat", json={"leases": leases})
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["orders"])
+
+
 def reports(answer: dict[str, Any], result: str = "1", **fields: Any) -> list[dict[str, Any]]:
     """Return what an agent says when every lease of a sync's answer came to `result`."""
     common = {"outcome": "RETURNED", "result": result, "seconds": 0.01} | fields

@@ -13,7 +13,7 @@ import pytest
 from api.services import utc_now
 from storage.ledger import Turn
 from storage.run_models import FlowRunState, RunStatus, Tell
-from tests.integration.api.conftest import Client, put_task, reports
+from tests.integration.api.conftest import Client, beat, put_task, reports
 
 WISH = {"slots": 4, "wish": 4, "wait": 0}
 
@@ -227,8 +227,7 @@ async def test_a_flow_hears_of_a_cancellation_and_of_the_second_one_that_skips_t
         async with aclosing(await held(client, run_id)) as flow:
             await put_task(flow, run_id, "a", 1)
             await http.post(f"/v1/runs/{run_id}:cancel")
-            beat = (await flow.post(f"/v1/flow/runs/{run_id}:beat", json={})).json()
-            assert beat == {"cancel": True, "skip_clean_up": False}
+            assert await beat(flow, run_id) == [{"cancel": True, "skip_clean_up": False}]
             again = await flow.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "test"})
             flow.headers["Njangi-Run-Token"] = again.json()["token"]
             assert (again.json()["run"]["cancel"], again.json()["run"]["clean_up"]) == (True, "tidy")
@@ -315,8 +314,7 @@ async def test_a_deadline_that_passes_calls_the_agents_back(client: Client) -> N
             answer = await lease(agent, wait=5)
             await client.services.stores.controls.miss_deadline(run_id, now=utc_now() + timedelta(hours=2))
             assert (await lease(agent, reports=reports(answer)))["verdicts"] == ["STALE"]
-            beat = await flow.post(f"/v1/flow/runs/{run_id}:beat", json={})
-            assert (beat.status_code, beat.json()["type"]) == (409, "urn:njangi:run-lease-lost")
+            assert await beat(flow, run_id) == [{"lost": True}]
 
 
 async def test_nothing_is_changed_when_a_write_is_not(client: Client) -> None:

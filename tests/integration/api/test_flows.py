@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import aclosing
 
 import httpx
 
-from tests.integration.api.conftest import Client, put_task, reports
+from tests.integration.api.conftest import Client, beat, put_task, reports
 
 
 async def work(agent: httpx.AsyncClient, wanted: int, **fields: object) -> int:
@@ -60,16 +61,80 @@ async def test_a_run_is_held_by_one_flow_and_stale_tokens_change_nothing(client:
     async with aclosing(flow):
         other = await flow.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "another"})
         assert other.status_code == 409 and other.json()["type"] == "urn:njangi:run-held"
-        assert (await flow.post(f"/v1/flow/runs/{run_id}:beat", json={})).json()["cancel"] is False
+        assert await beat(flow, run_id) == [{"cancel": False, "skip_clean_up": False}]
         flow.headers["Njangi-Run-Token"] = "stale"
         change = {"status": "RUNNING"}
         for answer in (
             await flow.put(f"/v1/flow/runs/{run_id}/tasks/t", json=change),
-            await flow.post(f"/v1/flow/runs/{run_id}:beat", json={}),
             await flow.post(f"/v1/flow/runs/{run_id}:release", json={}),
         ):
             assert answer.status_code == 409 and answer.json()["type"] == "urn:njangi:run-lease-lost"
+        assert await beat(flow, run_id) == [{"lost": True}]
         assert await client.services.stores.tasks.of_run(run_id) == []
+
+
+async def test_one_beat_extends_the_leases_of_many_runs_and_names_those_that_are_lost(client: Client) -> None:
+    flows = [await client.flow() for _ in range(3)]
+    run_ids = [run_id for _, run_id in flows]
+    leases = [{"run_id": run_id, "token": flow.headers["Njangi-Run-Token"]} for flow, run_id in flows]
+    for flow, _ in flows:
+        await flow.aclose()
+    stores = client.services.stores
+    async with client.http("flow") as http, client.http("admin") as admin:
+        again = await http.post(f"/v1/flow/runs/{run_ids[0]}:hold", json={"holder": "test"})
+        await admin.post(f"/v1/runs/{run_ids[1]}:cancel")
+        before = [(await stores.runs.get(run_id)).held_until for run_id in run_ids]
+        answer = await http.post("/v1/flow/runs:beat", json={"leases": leases})
+    assert answer.json()["orders"] == [
+        {"lost": True},
+        {"cancel": True, "skip_clean_up": False},
+        {"cancel": False, "skip_clean_up": False},
+    ]
+    after = [(await stores.runs.get(run_id)).held_until for run_id in run_ids]
+    assert again.status_code == 200
+    assert after[0] == before[0], "it is another's lease"
+    assert after[1] > before[1] and after[2] > before[2]  # type: ignore[operator]
+
+
+async def test_what_a_task_has_left_is_cancelled_when_it_fails_and_what_it_has_is_kept(client: Client) -> None:
+    flow, run_id = await client.flow()
+    async with aclosing(flow), await client.enrol() as agent, await client.enrol("busy") as busy:
+        await put_task(flow, run_id, "t", 6)
+        done = (await agent.post("/v1/agent/sync", json={"slots": 2, "wish": 2, "wait": 5})).json()
+        await agent.post("/v1/agent/sync", json={"slots": 2, "reports": reports(done)})
+        answer = (await busy.post("/v1/agent/sync", json={"slots": 1, "wish": 1, "wait": 5})).json()
+        await put_task(flow, run_id, "other", 1)
+        failed = {"status": "FAILED", "error": "more than it tolerates"}
+        assert (await flow.put(f"/v1/flow/runs/{run_id}/tasks/t", json=failed)).status_code == 204
+        late = await busy.post("/v1/agent/sync", json={"slots": 1, "reports": reports(answer)})
+        waiting = {"waiting": [f"{run_id}/t/b0"], "seconds": 5}
+        [settled] = (await flow.post(f"/v1/flow/runs/{run_id}/batches:settled", json=waiting)).json()["settled"]
+    assert late.json()["verdicts"] == ["STALE"]
+    counts = await client.services.stores.subtasks.counts(run_id)
+    assert (settled["completed"], settled["failed"]) == (2, 0)
+    assert counts["t"] == Counter(total=6, completed=2, cancelled=4)
+    assert counts["other"]["queued"] == 1
+
+
+async def test_a_settled_batch_counts_all_its_failures_by_their_type(client: Client) -> None:
+    flow, run_id = await client.flow()
+    async with aclosing(flow), await client.enrol() as agent:
+        await put_task(flow, run_id, "t", 5)
+        answer = (await agent.post("/v1/agent/sync", json={"slots": 5, "wish": 5, "wait": 5})).json()
+        said = reports(answer, outcome="FAILED", result=None)
+        for index, item in enumerate(said):
+            item["error"] = {"type": "BadInput" if index == 4 else "Flaky", "message": "", "stderr": ""}
+        await agent.post("/v1/agent/sync", json={"slots": 5, "reports": said})
+        batch = f"{run_id}/t/b0"
+        waiting = {"waiting": [batch], "seconds": 5}
+        [settled] = (await flow.post(f"/v1/flow/runs/{run_id}/batches:settled", json=waiting)).json()["settled"]
+        assert settled["error_types"] == {"Flaky": 4, "BadInput": 1}
+        body = {"batch": batch, "try": 2, "but": ["BadInput"]}
+        await flow.post(f"/v1/flow/runs/{run_id}/batches:requeue", json=body)
+        await work(agent, 4)
+        [settled] = (await flow.post(f"/v1/flow/runs/{run_id}/batches:settled", json=waiting)).json()["settled"]
+    assert (settled["completed"], settled["failed"], settled["tries"]) == (4, 1, 2)
+    assert settled["error_types"] == {"BadInput": 1}
 
 
 async def test_a_flow_cannot_wait_for_another_runs_batches(client: Client) -> None:

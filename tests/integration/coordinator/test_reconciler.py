@@ -165,7 +165,7 @@ async def test_a_run_that_is_beaten_for_is_left_alone(world: World) -> None:
     await world.prefect.set_state(flow_run_id, "RUNNING", "")
     for _ in range(20):
         await world.later(3)
-        await world.stores.run_leases.beat(run.id, token, now=world.now)
+        await world.stores.run_leases.beat([(run.id, token)], now=world.now)
     assert await world.state(run.id) == "RUNNING"
 
 

@@ -97,11 +97,11 @@ async def holding(stack: Stack, run_id: str) -> AsyncIterator[None]:
     """Take the run lease as another start of the same holder would, and keep it."""
     async with stack.http("flow") as http:
         taken = (await http.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "fenced"})).raise_for_status()
-        token = {"Njangi-Run-Token": taken.json()["token"]}
+        leases = [{"run_id": run_id, "token": taken.json()["token"]}]
 
         async def beat() -> None:
             while True:
-                await http.post(f"/v1/flow/runs/{run_id}:beat", json={}, headers=token)
+                await http.post("/v1/flow/runs:beat", json={"leases": leases})
                 await asyncio.sleep(1)
 
         beating = asyncio.create_task(beat())

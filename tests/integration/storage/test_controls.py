@@ -405,8 +405,7 @@ async def test_a_run_that_misses_its_deadline_fails_and_calls_back_what_is_lent(
     assert await report(stores, [returned(mine)], late) == [Verdict.STALE]
     assert await held.statuses() == ["CANCELLED", "CANCELLED"]
     assert set((await held.tasks()).values()) == {"SKIPPED"}
-    with pytest.raises(RunLeaseLostError):
-        await stores.run_leases.beat(held.run.id, held.token, now=late)
+    assert await stores.run_leases.beat([(held.run.id, held.token)], now=late) == [None]
     [untold] = await stores.controls.untold(now=late)
     assert untold.to_tell is Tell.FAIL
     await held.control("reopen", {"a": "retry", "b": "retry"}, now=late)
@@ -418,7 +417,8 @@ async def test_a_cancelled_run_ends_once_it_has_cleaned_up(stores: Stores) -> No
     await held.put(0)
     await held.control("pause")
     await cancel(held)
-    orders = await stores.run_leases.beat(held.run.id, held.token, now=NOON)
+    [orders] = await stores.run_leases.beat([(held.run.id, held.token)], now=NOON)
+    assert orders is not None
     assert (orders.cancel, orders.stop("a"), orders.stop("tidy")) == (True, True, False)
     await held.put(1)
     await held.put(0, task="tidy", size=1)
@@ -446,7 +446,8 @@ async def test_a_second_cancel_leaves_the_clean_up_out(stores: Stores) -> None:
     await held.put(0, task="tidy", size=1)
     await lease(stores, "v", 1, NOON, task=held.key("tidy"))
     await cancel(held)
-    assert (await stores.run_leases.beat(held.run.id, held.token, now=NOON)).stop("tidy")
+    [orders] = await stores.run_leases.beat([(held.run.id, held.token)], now=NOON)
+    assert orders is not None and orders.stop("tidy")
     assert await held.statuses("tidy") == [SubtaskStatus.CANCELLED]
     await held.prefect("CANCELLED", NOON + SECOND, RunStatus.CANCELLED)
     assert (await held.now()).status is RunStatus.CANCELLED

@@ -68,6 +68,28 @@ async def test_a_subtask_that_is_queued_again_may_wait_as_long_again(stores: Sto
     assert await stores.deadlines.expire(now=NOON + 11 * MINUTE + SECOND) == Overdue(failed=1)
 
 
+async def test_one_that_is_queued_again_does_not_let_the_others_of_its_batch_wait_longer(stores: Stores) -> None:
+    await queue(stores, 3, NOON, task=IMPATIENT)
+    [mine] = await lease(stores, "a", 1, NOON + MINUTE)
+    await report(stores, [ended(mine, Outcome.HANDED_BACK)], NOON + 4 * MINUTE)
+    over = NOON + 5 * MINUTE + SECOND
+    assert await stores.deadlines.expire(now=over) == Overdue(failed=2, postponed=1)
+    waiting = [item.id for item in await subtasks(stores) if item.status is SubtaskStatus.QUEUED]
+    assert waiting == [mine.subtask_id]
+    assert await stores.deadlines.expire(now=NOON + 9 * MINUTE) == Overdue()
+    assert await stores.deadlines.expire(now=NOON + 9 * MINUTE + SECOND) == Overdue(failed=1)
+
+
+async def test_the_limit_on_waiting_is_looked_at_again_only_when_the_next_may_be_overdue(stores: Stores) -> None:
+    await queue(stores, 2, NOON, task=IMPATIENT)
+    both = await lease(stores, "a", 2, NOON + MINUTE)
+    await report(stores, [ended(both[0], Outcome.HANDED_BACK)], NOON + 2 * MINUTE)
+    await report(stores, [ended(both[1], Outcome.HANDED_BACK)], NOON + 3 * MINUTE)
+    assert await stores.deadlines.expire(now=NOON + 7 * MINUTE + SECOND) == Overdue(failed=1, postponed=1)
+    assert await stores.deadlines.expire(now=NOON + 8 * MINUTE) == Overdue()
+    assert await stores.deadlines.expire(now=NOON + 8 * MINUTE + SECOND) == Overdue(failed=1)
+
+
 async def test_the_limit_on_the_whole_counts_from_first_queueing_and_calls_attempts_back(stores: Stores) -> None:
     await queue(stores, 3, NOON, task=URGENT)
     [mine, other] = await lease(stores, "a", 2, NOON + MINUTE)
@@ -75,7 +97,7 @@ async def test_the_limit_on_the_whole_counts_from_first_queueing_and_calls_attem
     await stores.subtasks.extend("a", [Held(mine.subtask_id, mine.token)], until=NOON + 20 * MINUTE)
     assert await stores.deadlines.expire(now=NOON + 10 * MINUTE) == Overdue()
     over = NOON + 10 * MINUTE + SECOND
-    assert await stores.deadlines.expire(now=over) == Overdue(2, {"r1"})
+    assert await stores.deadlines.expire(now=over) == Overdue(2, called_back={"r1"})
     assert await counts(stores) == {"total": 3, "completed": 1, "failed": 2}
     held = [Held(mine.subtask_id, mine.token)]
     assert await stores.subtasks.extend("a", held, until=over + MINUTE) == {mine.subtask_id}

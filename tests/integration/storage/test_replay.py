@@ -33,6 +33,7 @@ from storage.tasks import NewTask, TaskChange, TaskStatus
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, ended, lease, queue, report, returned
 
+ERRORS = [[], ["NonZeroExit"], ["Lost", "ScheduleToStartTimedOut"]]
 TASKS = ("first", "second")
 BATCH = 3
 STEPS_BEFORE_THE_END = 15
@@ -113,11 +114,11 @@ class RunLife(RuleBasedStateMachine):
         reports = [returned(item) if end is Outcome.RETURNED else ended(item, end) for item, end in ends]
         self.wait(report(self.stores, reports, self.now))
 
-    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1), repeated=st.booleans())
-    def a_batch_is_tried_again(self, task: str, batch: int, repeated: bool) -> None:
+    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1), repeated=st.booleans(), but=st.sampled_from(ERRORS))
+    def a_batch_is_tried_again(self, task: str, batch: int, repeated: bool, but: list[str]) -> None:
         id_ = f"{self.run_id}/{task}/b{batch}"
         self.tries[id_] += not repeated
-        again = self.stores.subtasks.requeue(id_, try_=1 + self.tries[id_], token=self.token, now=self.now)
+        again = self.stores.subtasks.requeue(id_, try_=1 + self.tries[id_], token=self.token, now=self.now, but=but)
         self.attempt(again)
 
     @rule(task=st.sampled_from(TASKS), count=st.integers(1, 4))
@@ -147,9 +148,11 @@ class RunLife(RuleBasedStateMachine):
     def prefect_tells_a_state(self, type_: str) -> None:
         self.wait(self.mirror.take(FlowRunState(self.flow_run_id, type_, type_.title(), None, self.now)))
 
-    @rule(state=st.sampled_from(["RUNNING", "CRASHED"]))
-    def its_flow_worker_is_lost(self, state: str) -> None:
-        self.wait(self.stores.run_recovery.count_recovery(self.run_id, state, now=self.now))
+    @rule(state=st.sampled_from(["RUNNING", "CRASHED"]), recoveries=st.integers(1, 10))
+    def its_flow_worker_is_lost(self, state: str, recoveries: int) -> None:
+        progress = self.wait(self.stores.run_recovery.progress(self.run_id))
+        count = self.stores.run_recovery.count_recovery(self.run_id, state, recoveries, progress, now=self.now)
+        self.wait(count)
 
     @rule()
     def prefect_forgets_the_flow_run(self) -> None:

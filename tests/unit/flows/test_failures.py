@@ -1,0 +1,28 @@
+"""Which failures of a batch no further try can mend."""
+
+from __future__ import annotations
+
+import pytest
+from njangi_flows.client import SettledBatch
+from njangi_flows.failures import lost_for_good
+from njangi_flows.model import Retry
+
+RETRY = Retry(maximum_attempts=3, non_retryable=["BadInput"])
+
+
+@pytest.mark.parametrize(
+    ("tries", "types", "expected"),
+    [
+        pytest.param(1, {"Flaky": 900}, 0, id="all may do better"),
+        pytest.param(3, {"Flaky": 900}, 900, id="no try is left"),
+        pytest.param(1, {"Flaky": 900, "BadInput": 7}, 7, id="what the task names, however rare"),
+        pytest.param(1, {"Flaky": 4, "ScheduleToStartTimedOut": 5}, 5, id="no machine came"),
+        pytest.param(1, {"Flaky": 4, "ScheduleToCloseTimedOut": 1}, 5, id="there is no time for another try"),
+    ],
+)
+def test_what_no_try_mends(tries: int, types: dict[str, int], expected: int) -> None:
+    failed = sum(types.values())
+    batch = SettledBatch(
+        id="r/t/b0", total=1000, completed=1000 - failed, failed=failed, tries=tries, error_types=types
+    )
+    assert lost_for_good(batch, RETRY) == expected
