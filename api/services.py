@@ -36,6 +36,7 @@ ABANDONED_SECONDS = 1.0
 EXPIRY_SECONDS = 1.0
 BOOKS_SECONDS = 5.0
 REPAIR_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 CATCH_UP_SECONDS = 2.0
 DEADLINE_SECONDS = 1.0
 COLLECT_SECONDS = 300.0
@@ -118,6 +119,7 @@ class Services:
         replica = f"{socket.gethostname()}:{settings.port}"  # two that live cannot share it
         self.reconciler = Reconciler(stores, prefect, utc_now, replica, self.flow_runs.ring)
         self.leaving = False
+        self._under_way = True  # whether any run may be
 
     def leave(self) -> None:
         """Answer all who wait with what there is: this process ends."""
@@ -194,6 +196,7 @@ class Services:
                 case BatchChanged():
                     self.dispatcher.work_opened()
                 case EventTold(run_id, type_):
+                    self._under_way = True
                     self.followers.told(run_id)
                     await self._hear(run_id, type_)
 
@@ -203,6 +206,19 @@ class Services:
             self.run_news.happened(run_id)
         if event in _RUN_ENDS:
             await self._cancel_all(await self.stores.children.to_cancel(run_id))
+
+    async def look_for_runs(self) -> None:
+        """Note whether any run is under way. While none is, nothing can be overdue, and nobody looks for it."""
+        self._under_way = await self.stores.runs.any_under_way()
+
+    def during_runs(self, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Return what does `work` only while a run may be under way."""
+
+        async def during_runs() -> None:
+            if self._under_way:
+                await work()
+
+        return during_runs
 
     async def cancel_left_behind(self) -> None:
         """Cancel the children of runs that ended while nobody heard of it."""
@@ -274,14 +290,19 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             _forever(services.mirror.follow, 0.5, "following Prefect"),
             _forever(services.mirror.sweep, 0.5, "sweeping runs"),
             _forever(services.watch, 0.5, "watching for changes"),
-            _forever(services.cancel_left_behind, REPAIR_SECONDS, "cancelling children of ended runs"),
+            _forever(services.look_for_runs, LOOK_SECONDS, "looking for runs under way"),
+            _forever(
+                services.during_runs(services.cancel_left_behind), REPAIR_SECONDS, "cancelling children of ended runs"
+            ),
             _forever(services.end_abandoned_transactions, ABANDONED_SECONDS, "ending abandoned transactions"),
-            _forever(services.expire_leases, EXPIRY_SECONDS, "expiring leases"),
+            _forever(services.during_runs(services.expire_leases), EXPIRY_SECONDS, "expiring leases"),
             _forever(services.dispatcher.keep_books, BOOKS_SECONDS, "writing down who was seen"),
             _forever(services.reconciler.tick, REPAIR_SECONDS, "repairing runs"),
-            _forever(services.controls.catch_up, CATCH_UP_SECONDS, "telling Prefect of changes"),
             _forever(services.collect_blobs, COLLECT_SECONDS, "collecting blobs"),
-            _forever(services.controls.miss_deadlines, DEADLINE_SECONDS, "looking for missed deadlines"),
+            _forever(services.during_runs(services.controls.catch_up), CATCH_UP_SECONDS, "telling Prefect of changes"),
+            _forever(
+                services.during_runs(services.controls.miss_deadlines), DEADLINE_SECONDS, "looking for missed deadlines"
+            ),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:

@@ -33,6 +33,9 @@ _WATCHED: list[Document] = [
 ]
 """Batches inserted, settled, or with subtasks back in the queue; events."""
 
+LONGEST_LOOK_MS = 10_000
+"""How long MongoDB keeps a look open in which nothing happens; what happens is told at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class WatchBegan:
@@ -61,7 +64,7 @@ News = WatchBegan | BatchChanged | EventTold
 async def watch(database: Database) -> AsyncIterator[News]:
     """Yield what happens. Ends, also with StorageUnavailableError, when the stream breaks; start it again then."""
     with unavailable_is_ours():
-        async with await database.mongo.watch(_WATCHED, max_await_time_ms=1000) as stream:
+        async with await database.mongo.watch(_WATCHED, max_await_time_ms=LONGEST_LOOK_MS) as stream:
             yield WatchBegan()
             async for change in stream:
                 if change["ns"]["coll"] == "batches":

@@ -206,6 +206,13 @@ class RunStore:
         with unavailable_is_ours():
             return [as_run(item) async for item in self._runs.find(query).sort("_id", 1).limit(limit)]
 
+    async def any_under_way(self) -> bool:
+        """Whether some run has not ended, or has ended and Prefect has still to hear of it."""
+        going_on = {"status": {"$in": [status for status in RunStatus if status not in ENDED]}}
+        query = {"$or": [going_on, {"to_tell": {"$type": "string"}}]}
+        with unavailable_is_ours():
+            return await self._runs.find_one(query, {"_id": 1}) is not None
+
     async def follow(self, turn: Turn, state: FlowRunState, status: RunStatus, *, now: datetime) -> Run | None:
         """Copy a state of Prefect's into the run, unless a later one is there; return the run if the state was news.
 
