@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.routers.socket import LARGEST_MESSAGE
 from api.services import Services
 from api.settings import Settings
 
@@ -27,6 +28,7 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=3,
+                ws_max_size=LARGEST_MESSAGE,
             )
         )
         self._app = app

@@ -22,6 +22,8 @@ from api.routers import (
     runs,
     schedules,
     signals,
+    feed,
+    socket,
     volunteers,
     waits,
     workflows,
@@ -63,6 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
         flow,
         signals,
         waits,
+        feed,
+        socket,
     ):
         app.include_router(routes.router)
     submitter = role(Role.ADMIN, Role.SUBMITTER)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from api.controls import Controls
+from api.feed import Feed
 from api.followers import Followers
 from api.mirror import Mirror
 from api.prefect import Prefect, PrefectUnavailableError
@@ -113,6 +114,7 @@ class Services:
         self.mirror = Mirror(prefect, stores, self.dispatcher.run_cancelled, utc_now)
         self.settlements = Settlements()
         self.followers = Followers(stores.ledger, stores.runs)
+        self.feed = Feed(stores.ledger, stores.audiences)
         self.run_news = Settlements()
         self.flow_runs = Bell()
         self.controls = Controls(stores, prefect, self.mirror, self.dispatcher, self.flow_runs.ring, utc_now)
@@ -127,6 +129,7 @@ class Services:
         self.dispatcher.leave()
         self.settlements.everything_may_have()
         self.followers.leave()
+        self.feed.leave()
         self.run_news.everything_may_have()
         self.flow_runs.ring()
 
@@ -189,6 +192,7 @@ class Services:
                 case WatchBegan():
                     self.settlements.everything_may_have()
                     self.followers.everything_may_have()
+                    self.feed.told()
                     self.run_news.everything_may_have()
                     self.dispatcher.work_opened()
                 case BatchChanged(batch_id, settled=True):
@@ -196,9 +200,11 @@ class Services:
                 case BatchChanged():
                     self.dispatcher.work_opened()
                 case EventTold(run_id, type_):
-                    self._under_way = True
-                    self.followers.told(run_id)
-                    await self._hear(run_id, type_)
+                    self.feed.told()
+                    if run_id is not None:
+                        self._under_way = True
+                        self.followers.told(run_id)
+                        await self._hear(run_id, type_)
 
     async def _hear(self, run_id: str, event: str) -> None:
         """Wake the flows that wait for what the event tells of a run, and let its children end with it."""
@@ -290,6 +296,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             _forever(services.mirror.follow, 0.5, "following Prefect"),
             _forever(services.mirror.sweep, 0.5, "sweeping runs"),
             _forever(services.watch, 0.5, "watching for changes"),
+            _forever(services.feed.run, 0.5, "reading new events"),
             _forever(services.look_for_runs, LOOK_SECONDS, "looking for runs under way"),
             _forever(
                 services.during_runs(services.cancel_left_behind), REPAIR_SECONDS, "cancelling children of ended runs"

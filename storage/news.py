@@ -52,9 +52,9 @@ class BatchChanged:
 
 @dataclass(frozen=True, slots=True)
 class EventTold:
-    """The log has a new event of this run."""
+    """The log has a new event, of this run or of none."""
 
-    run_id: str
+    run_id: str | None
     type: str
 
 
@@ -70,5 +70,5 @@ async def watch(database: Database) -> AsyncIterator[News]:
                 if change["ns"]["coll"] == "batches":
                     fields = change.get("updateDescription", {}).get("updatedFields", {})
                     yield BatchChanged(change["documentKey"]["_id"], settled=bool(fields.get("settled")))
-                elif run_id := change["fullDocument"].get("run_id"):
-                    yield EventTold(run_id, change["fullDocument"]["type"])
+                else:
+                    yield EventTold(change["fullDocument"].get("run_id"), change["fullDocument"]["type"])

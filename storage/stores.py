@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from storage.audiences import AudienceStore
 from storage.blob_collection import BlobCollection
 from storage.blobs import BlobStore
 from storage.children import ChildStore
@@ -71,6 +72,7 @@ class Stores:
         self.blob_collection = BlobCollection(database, self.blobs)
         self.leaders = LeaderStore(database)
         self.crashes = CrashStore(database)
+        self.audiences = AudienceStore(database)
 
     async def prepare(self) -> None:
         """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""

@@ -87,7 +87,7 @@ async def client(mongodb_uri: str, tmp_path: Path) -> AsyncIterator[Client]:
         largest_blob_trusted=5 * 1024 * 1024,
     )
     app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1, ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         if serving.done():

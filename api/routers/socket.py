@@ -1,0 +1,196 @@
+"""Events over a WebSocket: one connection, several subscriptions that come and go.
+
+Each message is a JSON object with `op`. The client sends `auth`, `subscribe` and `unsubscribe`; the service
+`subscribed`, `event`, `resync` and `error`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import aclosing
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import orjson
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from api.dependencies import Callers
+from api.feed import Listener, Told, listen
+from api.hearing import Wanted, WrongFilterError, types_of
+from api.services import Services
+from storage.errors import StorageUnavailableError
+from storage.users import Role, User
+
+router = APIRouter(tags=["events"])
+
+READERS = (Role.ADMIN, Role.SUBMITTER, Role.VIEWER)
+FIRST_MESSAGE_SECONDS = 10.0
+MOST_SUBSCRIPTIONS = 32
+LARGEST_MESSAGE = 64 * 1024
+"""Bytes; a larger one closes the connection."""
+NOT_ALLOWED, COME_AGAIN = 4401, 1012
+"""Codes that a connection is closed with: without a good token; when it has lasted or the service leaves."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Auth(_Message):
+    op: Literal["auth"]
+    token: str
+
+
+class Subscribe(_Message):
+    op: Literal["subscribe"]
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    types: list[str] = []
+    run_id: str | None = None
+    workflow_id: str | None = None
+    owner: str | None = None
+    after: Annotated[int, Field(ge=0)] | None = None
+
+
+class Unsubscribe(_Message):
+    op: Literal["unsubscribe"]
+    id: str
+
+
+_MESSAGES: TypeAdapter[Auth | Subscribe | Unsubscribe] = TypeAdapter(
+    Annotated[Auth | Subscribe | Unsubscribe, Field(discriminator="op")]
+)
+
+
+class Conversation:
+    """One connection's subscriptions, each told by a task of its own."""
+
+    def __init__(self, socket: WebSocket, app: Services, user: User, tasks: asyncio.TaskGroup) -> None:
+        self._socket = socket
+        self._app = app
+        self._user = user
+        self._tasks = tasks
+        self._subscriptions: dict[str, asyncio.Task[None]] = {}
+
+    async def take(self, message: Auth | Subscribe | Unsubscribe) -> None:
+        match message:
+            case Subscribe():
+                await self._subscribe(message)
+            case Unsubscribe():
+                if task := self._subscriptions.pop(message.id, None):
+                    task.cancel()
+
+    async def _subscribe(self, message: Subscribe) -> None:
+        if message.id not in self._subscriptions and len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
+            await self.error(f"a connection has at most {MOST_SUBSCRIPTIONS} subscriptions", message.id)
+            return
+        try:
+            wanted = Wanted(types_of(message.types), message.run_id, message.workflow_id, message.owner)
+            after = await self._app.stores.ledger.last_seq() if message.after is None else message.after
+        except (WrongFilterError, StorageUnavailableError) as error:
+            await self.error(str(error), message.id)
+            return
+        if before := self._subscriptions.pop(message.id, None):
+            before.cancel()
+        await self._say({"op": "subscribed", "id": message.id, "after": after})
+        listener = Listener(self._app.feed, self._user, wanted, after)
+        self._subscriptions[message.id] = self._tasks.create_task(self._tell(message.id, listener))
+
+    async def _tell(self, id_: str, listener: Listener) -> None:
+        name = orjson.dumps(id_)
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the reader of messages sees that it is closed
+            async with aclosing(listen(self._app.feed, listener)) as batches:
+                async for batch in batches:
+                    for told in batch:
+                        form = b'{"op":"event","id":%s,"event":%s}' if isinstance(told, Told) else _RESYNC
+                        await self._socket.send_text((form % (name, told.json)).decode())
+            await self._socket.close(COME_AGAIN)
+
+    def end(self) -> None:
+        """Tell nothing more."""
+        for task in self._subscriptions.values():
+            task.cancel()
+
+    async def error(self, detail: str, id_: str | None = None) -> None:
+        await self._say({"op": "error", "id": id_, "detail": detail})
+
+    async def _say(self, message: dict[str, object]) -> None:
+        await self._socket.send_text(orjson.dumps(message).decode())
+
+
+_RESYNC = b'{"op":"resync","id":%s,"resync":%s}'
+
+
+@router.websocket("/v1/ws")
+async def socket(socket: WebSocket) -> None:
+    """Tell events to whoever has subscribed; the token comes in the header Authorization or in the first message."""
+    if not _same_origin(socket):
+        await socket.close()  # before it is accepted: 403
+        return
+    app: Services = socket.app.state.services
+    user = await _user(socket, _bearer(socket))
+    if user is None and _bearer(socket):
+        await socket.close()
+        return
+    await socket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        user = user or await _introduced(socket)
+        if user is None:
+            await socket.close(NOT_ALLOWED, "say first: op auth, with a token that reads")
+            return
+        async with asyncio.TaskGroup() as tasks:
+            conversation = Conversation(socket, app, user, tasks)
+            try:
+                await _converse(socket, conversation)
+            finally:
+                conversation.end()
+
+
+async def _introduced(socket: WebSocket) -> User | None:
+    """Return whose token the first message brings, None if it brings none that is good."""
+    try:
+        message = _MESSAGES.validate_json(await asyncio.wait_for(socket.receive_text(), FIRST_MESSAGE_SECONDS))
+    except (TimeoutError, ValidationError):
+        return None
+    return await _user(socket, message.token) if isinstance(message, Auth) else None
+
+
+async def _converse(socket: WebSocket, conversation: Conversation) -> None:
+    """Take messages until the connection ends."""
+    while True:
+        text = await socket.receive_text()
+        try:
+            message = _MESSAGES.validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            await conversation.error(
+                f"a message is a JSON object with op subscribe or unsubscribe; {where}: {first['msg']}"
+            )
+            continue
+        await conversation.take(message)
+
+
+async def _user(socket: WebSocket, token: str) -> User | None:
+    """Return who may read under this token."""
+    if not token:
+        return None
+    users: Callers[User] = socket.app.state.users
+    app: Services = socket.app.state.services
+    try:
+        user = await users.find(token, app.stores.users.by_token)
+    except StorageUnavailableError:
+        return None
+    return user if user is not None and user.role in READERS else None
+
+
+def _same_origin(socket: WebSocket) -> bool:
+    """Whether the page that opened this came from here; programs send no origin."""
+    origin = socket.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
+
+
+def _bearer(socket: WebSocket) -> str:
+    scheme, _, token = socket.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
