@@ -17,6 +17,7 @@ from api.routers import (
     controls,
     events,
     flow,
+    grid,
     health,
     outputs,
     runs,
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         waits,
         feed,
         socket,
+        grid,
     ):
         app.include_router(routes.router)
     submitter = role(Role.ADMIN, Role.SUBMITTER)

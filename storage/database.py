@@ -62,6 +62,12 @@ class Database:
             async with self._client.start_session() as session:
                 return await in_transaction(session, work)
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """Reads under this session all see one moment, however long they take (at most five minutes)."""
+        async with self._client.start_session(snapshot=True) as session:
+            yield session
+
     async def end_abandoned(self, *, idle: timedelta) -> int:
         """Abort transactions of ours that nobody went on with for `idle`; return how many.
 

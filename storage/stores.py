@@ -13,6 +13,7 @@ from storage.controls import ControlStore
 from storage.crashes import CrashStore
 from storage.database import Database, open_database, unavailable_is_ours
 from storage.deadlines import DeadlineStore
+from storage.grids import GridStore
 from storage.idempotency import IdempotencyStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
@@ -73,6 +74,7 @@ class Stores:
         self.leaders = LeaderStore(database)
         self.crashes = CrashStore(database)
         self.audiences = AudienceStore(database)
+        self.grids = GridStore(database)
 
     async def prepare(self) -> None:
         """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""
