@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from types import FrameType
 
@@ -11,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.logs import write_logs
 from api.routers.socket import LARGEST_MESSAGE
 from api.services import Services
 from api.settings import Settings
@@ -26,6 +26,7 @@ class Server(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 log_level="warning",
+                log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=3,
                 ws_max_size=LARGEST_MESSAGE,
@@ -45,9 +46,8 @@ class Server(uvicorn.Server):
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = Settings()
+    write_logs(settings.log)
     server = Server(create_app(settings), settings)
     server.run()
     return 0 if server.started else 1

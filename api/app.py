@@ -12,6 +12,7 @@ from api.dependencies import USER_SECONDS, VOLUNTEER_SECONDS, Callers, role, vol
 from api.errors import handle_errors
 from api.idempotency import AnswerOnce
 from api.limits import LimitBodies
+from api.metrics import Requests
 from api.routers import (
     agent,
     controls,
@@ -34,6 +35,7 @@ from api.routers.uploads import upload_routes
 from api.scheduling import open_scheduler
 from api.services import open_services
 from api.settings import Settings
+from api.tracing import TraceRequests
 from storage.users import Role
 
 
@@ -42,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings) as services, open_scheduler(services) as scheduler:
+        async with open_services(settings, app.state.requests) as services, open_scheduler(services) as scheduler:
             app.state.services = services
             app.state.scheduler = scheduler
             yield
@@ -52,6 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.volunteers = Callers(VOLUNTEER_SECONDS)
     app.add_middleware(AnswerOnce)
     app.add_middleware(LimitBodies, limit=settings.largest_json)
+    app.state.requests = Requests()
+    app.add_middleware(TraceRequests, requests=app.state.requests)
     handle_errors(app)
     for routes in (
         health,

@@ -14,6 +14,7 @@ from njangi_agent.protocol import ProtocolError
 from njangi_flows.spec import InvalidSpecError
 from starlette.exceptions import HTTPException
 
+from api.tracing import HEADER, request_id
 from storage.errors import (
     BlobMismatchError,
     IdTakenError,
@@ -81,6 +82,9 @@ def problem(
         "detail": detail,
         **(members or {}),
     }
+    if (name := request_id.get()) is not None:
+        body["request_id"] = name
+        headers = {HEADER: name, **(headers or {})}  # what is unforeseen is answered outside of all middleware
     if errors:
         body["errors"] = list(errors)
     return JSONResponse(body, status, headers=headers, media_type="application/problem+json")

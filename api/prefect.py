@@ -22,6 +22,8 @@ from storage.run_models import FlowRunState
 RUN_WORKFLOW = "run-workflow/run-workflow"
 """The generic flow and its deployment, as prefect.yaml names them."""
 
+HEALTH_SECONDS = 1.0
+
 
 class PrefectUnavailableError(NjangiError):
     """The Prefect server does not answer now, or not as it should."""
@@ -57,6 +59,13 @@ class Prefect:
     def ui_url(self, flow_run_id: str) -> str:
         """Return where Prefect's own UI shows a flow run."""
         return f"{self._url.removesuffix('/api')}/runs/flow-run/{flow_run_id}"
+
+    async def answers(self) -> bool:
+        """Whether the server is there at this moment."""
+        try:
+            return (await self._http.get("/health", timeout=HEALTH_SECONDS)).is_success
+        except httpx.HTTPError:
+            return False
 
     async def create_flow_run(self, run_id: str, name: str, tags: Sequence[str]) -> str:
         """Create the flow run that carries a run and return its id; repeating returns the same."""

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from api.controls import Controls
 from api.feed import Feed
 from api.followers import Followers
+from api.lately import Lately
+from api.metrics import Counts, Requests, Tables
 from api.mirror import Mirror
 from api.prefect import Prefect, PrefectUnavailableError
 from api.settings import Settings
@@ -23,6 +25,7 @@ from coordinator.dispatcher import Dispatcher
 from coordinator.reconciler import Reconciler
 from storage.deadlines import Overdue
 from storage.errors import NjangiError, RunCancelledError, RunEndedError, StorageUnavailableError
+from storage.figures import Figures
 from storage.ledger import Turn
 from storage.news import BatchChanged, EventTold, WatchBegan, watch
 from storage.run_models import Run
@@ -42,6 +45,9 @@ CATCH_UP_SECONDS = 2.0
 DEADLINE_SECONDS = 1.0
 COLLECT_SECONDS = 300.0
 COLLECTED_AT_ONCE = 500
+FIGURES_SECONDS = 10.0
+SURROUNDINGS_SECONDS = 5.0
+"""How old what the service tells of itself may be."""
 
 _RUN_ENDS = ("run.cancel_requested", "run.cancelled", "run.failed", "run.completed")
 """The events after which a run has ended or is about to."""
@@ -105,7 +111,7 @@ class Bell:
 class Services:
     """Stores, dispatcher, mirror and their loops."""
 
-    def __init__(self, settings: Settings, stores: Stores, prefect: Prefect) -> None:
+    def __init__(self, settings: Settings, stores: Stores, prefect: Prefect, requests: Requests) -> None:
         self.settings = settings
         self.stores = stores
         self.prefect = prefect
@@ -120,8 +126,29 @@ class Services:
         self.controls = Controls(stores, prefect, self.mirror, self.dispatcher, self.flow_runs.ring, utc_now)
         replica = f"{socket.gethostname()}:{settings.port}"  # two that live cannot share it
         self.reconciler = Reconciler(stores, prefect, utc_now, replica, self.flow_runs.ring)
+        self.requests = requests
+        self.expiries = 0
+        """How many leases this process saw run out."""
+        self.figures = Lately(lambda: stores.figures.now(now=utc_now()), FIGURES_SECONDS)
+        self.surroundings = Lately(self._surroundings, SURROUNDINGS_SECONDS)
         self.leaving = False
         self._under_way = True  # whether any run may be
+
+    def tables(self, figures: Figures | None) -> Tables:
+        """Return what is told to Prometheus beside the requests."""
+        counts = Counts(
+            leases=self.dispatcher.leases,
+            reports=self.dispatcher.reports,
+            expiries=self.expiries,
+            conflicts=self.stores.ledger.conflicts,
+            waiting_agents=self.dispatcher.parked,
+            listeners=self.feed.listeners,
+        )
+        return Tables(lambda: counts, lambda: figures)
+
+    async def _surroundings(self) -> tuple[bool, dict[str, str]]:
+        """Return whether Prefect answers, and who leads in which office."""
+        return await self.prefect.answers(), await self.stores.leaders.holders(now=utc_now())
 
     def leave(self) -> None:
         """Answer all who wait with what there is: this process ends."""
@@ -257,7 +284,8 @@ class Services:
     async def expire_leases(self) -> None:
         """Put subtasks back whose lease has run out, and fail those whose time is over."""
         now = utc_now()
-        if await self.stores.subtasks.expire(now=now):
+        if expired := await self.stores.subtasks.expire(now=now):
+            self.expiries += expired
             self.dispatcher.work_opened()
         while (overdue := await self.stores.deadlines.expire(now=now)) != Overdue():
             for run_id in overdue.called_back:
@@ -284,13 +312,13 @@ async def _forever(work: Callable[[], Awaitable[None]], every: float, name: str)
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, requests: Requests) -> AsyncIterator[Services]:
     """Connect, prepare and start the loops. Raises StorageUnavailableError when MongoDB does not answer."""
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(settings.mongodb_uri, settings.database))
         await _first_tokens(settings, stores)
         prefect = await stack.enter_async_context(Prefect(settings.prefect_api_url))
-        services = Services(settings, stores, prefect)
+        services = Services(settings, stores, prefect, requests)
         loops = [
             _forever(services.dispatcher.run, 0.5, "answering agents"),
             _forever(services.mirror.follow, 0.5, "following Prefect"),

@@ -35,3 +35,8 @@ class LeaderStore:
                 return None
         since: datetime | None = document["since"] if document else None
         return since
+
+    async def holders(self, *, now: datetime) -> dict[str, str]:
+        """Return who leads, by office."""
+        with unavailable_is_ours():
+            return {item["_id"]: item["holder"] async for item in self._leaders.find({"until": {"$gte": now}})}

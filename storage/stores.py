@@ -13,6 +13,7 @@ from storage.controls import ControlStore
 from storage.crashes import CrashStore
 from storage.database import Database, open_database, unavailable_is_ours
 from storage.deadlines import DeadlineStore
+from storage.figures import FigureStore
 from storage.grids import GridStore
 from storage.idempotency import IdempotencyStore
 from storage.leaders import LeaderStore
@@ -75,6 +76,7 @@ class Stores:
         self.crashes = CrashStore(database)
         self.audiences = AudienceStore(database)
         self.grids = GridStore(database)
+        self.figures = FigureStore(database)
 
     async def prepare(self) -> None:
         """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import Annotated, Any
 
 import orjson
@@ -54,7 +55,10 @@ async def sync(request: Request) -> Response:
         if held.details is not None and not _is_json(held.details):
             raise protocol.ProtocolError(f"the details of {held.subtask_id} are not JSON text")
     services = services_of(request)
+    began = time.perf_counter()
     answer = await _while_connected(request, services, member, turn)
+    if turn.reports:
+        services.requests.synced(time.perf_counter() - began)
     return Response(_encoded(answer, services), media_type="application/json")
 
 

@@ -1,12 +1,29 @@
-"""Whether the process lives, and whether it can serve."""
+"""Whether the process lives, whether it can serve, and its figures for those who watch over it."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+import hmac
+import ipaddress
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from api.dependencies import App
+from api.metrics import text
+from storage.errors import StorageUnavailableError
 
 router = APIRouter(tags=["health"])
+
+
+class Readiness(BaseModel):
+    """`leaders` tells by office which replica does what one alone should do; none means that nobody does it now."""
+
+    status: str
+    mongodb: str
+    prefect: str
+    leaders: dict[str, str]
 
 
 @router.get("/healthz")
@@ -16,20 +33,33 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz")
-async def readyz(app: App) -> dict[str, str]:
-    """MongoDB answers too; 503 while it does not."""
+async def readyz(app: App) -> Readiness:
+    """MongoDB answers too; 503 while it does not. Without Prefect the service goes on, but no run begins."""
     await app.stores.database.ping()
-    return {"status": "ok"}
+    prefect, leaders = await app.surroundings.get()
+    return Readiness(status="ok", mongodb="ok", prefect="ok" if prefect else "away", leaders=leaders)
 
 
-@router.get("/metrics")
-async def metrics(app: App) -> Response:
-    """Counters of this process since its start, in Prometheus' text format."""
-    counters = {
-        "njangi_leases_total": app.dispatcher.leases,
-        "njangi_reports_total": app.dispatcher.reports,
-        "njangi_transaction_conflicts_total": app.stores.ledger.conflicts,
-    }
-    lines = [f"# TYPE {name} counter\n{name} {value}" for name, value in counters.items()]
-    lines.append(f"# TYPE njangi_agents_waiting gauge\nnjangi_agents_waiting {app.dispatcher.parked}\n")
-    return Response("\n".join(lines), media_type="text/plain; version=0.0.4")
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request, app: App) -> Response:
+    """Return figures in Prometheus' text format, to this machine or under the token of NJANGI_METRICS_TOKEN."""
+    if not _may_scrape(request, app.settings.metrics_token):
+        raise HTTPException(403, "metrics go to this machine alone, or under the token set as NJANGI_METRICS_TOKEN")
+    try:
+        figures = await app.figures.get()
+    except StorageUnavailableError:
+        figures = None  # what this process counted is told all the same
+    return Response(text(app.requests, app.tables(figures)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _may_scrape(request: Request, token: str | None) -> bool:
+    if token is not None:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if hmac.compare_digest(given.encode(), token.encode()):
+            return True
+    passed_on = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+    host = request.client.host if request.client is not None else ""
+    try:
+        return not passed_on and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -110,5 +110,4 @@ async def test_events_resume_where_the_reader_stopped(client: Client) -> None:
 async def test_health_needs_no_token_and_tells_of_mongodb(client: Client) -> None:
     async with client.bearer("none") as http:
         assert (await http.get("/healthz")).json() == {"status": "ok"}
-        assert (await http.get("/readyz")).json() == {"status": "ok"}
-        assert "njangi_leases_total 0" in (await http.get("/metrics")).text
+        assert (await http.get("/readyz")).json()["status"] == "ok"
