@@ -28,6 +28,7 @@ from api.routers import (
     socket,
     volunteers,
     waits,
+    webhooks,
     workflows,
 )
 from api.routers.blobs import blob_routes
@@ -73,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         feed,
         socket,
         grid,
+        webhooks,
     ):
         app.include_router(routes.router)
     submitter = role(Role.ADMIN, Role.SUBMITTER)

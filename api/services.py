@@ -18,10 +18,14 @@ from api.followers import Followers
 from api.lately import Lately
 from api.metrics import Counts, Requests, Tables
 from api.mirror import Mirror
+from api.posting import Poster
 from api.prefect import Prefect, PrefectUnavailableError
+from api.publishing import OFFICE, Publisher
 from api.settings import Settings
+from api.webhooks import Courier, WebhookOutlet
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
+from coordinator.office import Office
 from coordinator.reconciler import Reconciler
 from storage.deadlines import Overdue
 from storage.errors import NjangiError, RunCancelledError, RunEndedError, StorageUnavailableError
@@ -126,6 +130,12 @@ class Services:
         self.controls = Controls(stores, prefect, self.mirror, self.dispatcher, self.flow_runs.ring, utc_now)
         replica = f"{socket.gethostname()}:{settings.port}"  # two that live cannot share it
         self.reconciler = Reconciler(stores, prefect, utc_now, replica, self.flow_runs.ring)
+        self.log_grew = Bell()
+        self.publishing = Office(stores.leaders, OFFICE, replica)
+        self.publisher = Publisher(stores.ledger, stores.cursors, self.publishing, self.log_grew.wait, utc_now)
+        self.poster = Poster(private=settings.webhooks_private)
+        self.courier = Courier(stores, self.poster, self.publishing, utc_now)
+        self.webhooks = WebhookOutlet(stores, self.courier.wake, utc_now)
         self.requests = requests
         self.expiries = 0
         """How many leases this process saw run out."""
@@ -143,6 +153,7 @@ class Services:
             conflicts=self.stores.ledger.conflicts,
             waiting_agents=self.dispatcher.parked,
             listeners=self.feed.listeners,
+            deliveries=self.courier.outcomes,
         )
         return Tables(lambda: counts, lambda: figures)
 
@@ -228,6 +239,7 @@ class Services:
                     self.dispatcher.work_opened()
                 case EventTold(run_id, type_):
                     self.feed.told()
+                    self.log_grew.ring()
                     if run_id is not None:
                         self._under_way = True
                         self.followers.told(run_id)
@@ -325,6 +337,8 @@ async def open_services(settings: Settings, requests: Requests) -> AsyncIterator
             _forever(services.mirror.sweep, 0.5, "sweeping runs"),
             _forever(services.watch, 0.5, "watching for changes"),
             _forever(services.feed.run, 0.5, "reading new events"),
+            _forever(services.courier.run, 2.0, "delivering to webhooks"),
+            _forever(lambda: services.publisher.feed(services.webhooks), 2.0, "telling webhooks"),
             _forever(services.look_for_runs, LOOK_SECONDS, "looking for runs under way"),
             _forever(
                 services.during_runs(services.cancel_left_behind), REPAIR_SECONDS, "cancelling children of ended runs"
@@ -346,6 +360,7 @@ async def open_services(settings: Settings, requests: Requests) -> AsyncIterator
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await services.poster.close()
             with contextlib.suppress(StorageUnavailableError):
                 await services.dispatcher.keep_books()
 

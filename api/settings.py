@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     log: Literal["text", "json"] = "text"
     metrics_token: str | None = None
     """Opens /metrics from elsewhere; this machine needs none."""
+    webhooks_private: bool = False
+    """Whether webhooks may name addresses of this machine and of private networks."""
     largest_json: int = 16 * 1024 * 1024
     """Bytes; a larger body is refused with 413 before it is read."""
     largest_blob: int = 2 * 1024**3

@@ -11,8 +11,10 @@ from storage.blobs import BlobStore
 from storage.children import ChildStore
 from storage.controls import ControlStore
 from storage.crashes import CrashStore
+from storage.cursors import CursorStore
 from storage.database import Database, open_database, unavailable_is_ours
 from storage.deadlines import DeadlineStore
+from storage.deliveries import DeliveryStore
 from storage.figures import FigureStore
 from storage.grids import GridStore
 from storage.idempotency import IdempotencyStore
@@ -29,6 +31,7 @@ from storage.tasks import TaskStore
 from storage.uploads import UploadStore
 from storage.users import UserStore
 from storage.volunteers import VolunteerStore
+from storage.webhooks import WebhookStore
 from storage.workflows import WorkflowStore
 
 COLLECTIONS = (
@@ -76,6 +79,9 @@ class Stores:
         self.crashes = CrashStore(database)
         self.audiences = AudienceStore(database)
         self.grids = GridStore(database)
+        self.cursors = CursorStore(database)
+        self.webhooks = WebhookStore(database, self.ledger)
+        self.deliveries = DeliveryStore(database)
         self.figures = FigureStore(database)
 
     async def prepare(self) -> None:
@@ -103,6 +109,8 @@ class Stores:
                 self.uploads,
                 self.blob_collection,
                 self.crashes,
+                self.webhooks,
+                self.deliveries,
             ):
                 await store.prepare()
 

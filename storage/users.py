@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,3 +62,9 @@ class UserStore:
         with unavailable_is_ours():
             document = await self._users.find_one({"tokens.hash": token_hash(token)}, {"role": 1})
         return User(document["_id"], Role(document["role"])) if document else None
+
+    async def by_names(self, names: Collection[str]) -> dict[str, User]:
+        """Return users by name, as far as there are such."""
+        with unavailable_is_ours():
+            found = self._users.find({"_id": {"$in": sorted(names)}}, {"role": 1})
+            return {document["_id"]: User(document["_id"], Role(document["role"])) async for document in found}
