@@ -17,7 +17,7 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, ExecutionTimeout, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
 
 from storage.errors import StorageUnavailableError
@@ -113,11 +113,15 @@ async def open_database(uri: str, name: str = "njangi") -> AsyncIterator[Databas
 
 @contextmanager
 def unavailable_is_ours() -> Iterator[None]:
-    """Turn pymongo's ways of saying "no server now" into StorageUnavailableError."""
+    """Turn pymongo's ways of saying "no server now" and "not on a majority" into StorageUnavailableError."""
     try:
         yield
-    except (ConnectionFailure, ExecutionTimeout) as error:
+    except (ConnectionFailure, ExecutionTimeout, WriteConcernError) as error:
         raise StorageUnavailableError(str(error)[:300]) from error
+    except BulkWriteError as error:
+        if error.details.get("writeConcernErrors"):  # done on one member, and perhaps not kept
+            raise StorageUnavailableError(str(error.details["writeConcernErrors"])[:300]) from error
+        raise
     except PyMongoError as error:
         if error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError"):
             raise StorageUnavailableError(str(error)[:300]) from error

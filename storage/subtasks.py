@@ -90,7 +90,8 @@ class SubtaskStore:
             try:
                 await self._tasks.insert_many(rows, ordered=False)
             except BulkWriteError as error:
-                if any(problem["code"] != _DUPLICATE for problem in error.details["writeErrors"]):
+                others = any(problem["code"] != _DUPLICATE for problem in error.details["writeErrors"])
+                if others or error.details["writeConcernErrors"]:  # a failover may take back what is on one member only
                     raise
 
         async def publish(turn: Turn) -> bool:

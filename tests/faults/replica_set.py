@@ -101,6 +101,7 @@ def _member(directory: Path, port: int) -> Process:
         *("--port", str(port)),
         "--nounixsocket",
         *("--wiredTigerCacheSizeGB", str(CACHE_GB)),
+        *("--setParameter", "enableTestCommands=1"),  # to have one fail on demand
         *FLAGS,
     ]
     return Process(
