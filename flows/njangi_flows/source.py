@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dis
 import inspect
 import sys
 import textwrap
@@ -61,9 +62,13 @@ def _globals_of(function: Callable[..., object]) -> list[str]:
     """Return the names that the function, and those within it, take from its module."""
     code: CodeType = function.__code__
     around = function.__globals__
-    names = {name for part in _codes(code) for name in part.co_names}
+    names = {step.argval for part in _codes(code) for step in dis.get_instructions(part) if step.opname in _OF_MODULE}
     own = {code.co_name}
     return sorted(name for name in names - own if name in around and not hasattr(builtins, name))
+
+
+_OF_MODULE = {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+"""What takes a name from the module, or from the body of a class and then the module; attributes are other steps."""
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -55,6 +55,10 @@ def factorial(n: int) -> int:
     return n * factorial(n - 1) if n else 1
 
 
+def has_an_attribute_called_like_something_of_the_module(n: int) -> int:
+    return SimpleNamespace(LIMIT=n).LIMIT + math.isqrt(n)
+
+
 def uses_a_constant(n: int) -> int:
     return n * LIMIT
 
@@ -88,6 +92,11 @@ def test_a_function_travels_without_decorators_and_with_its_standard_imports() -
 
 def test_submodules_of_the_standard_library_are_imported_by_the_name_in_use() -> None:
     assert run(portable_source(uses_a_path), "uses_a_path", "a%20b") == "a bnull"
+
+
+def test_an_attribute_may_be_called_like_something_of_the_module() -> None:
+    name = "has_an_attribute_called_like_something_of_the_module"
+    assert run(portable_source(has_an_attribute_called_like_something_of_the_module), name, 4) == 6
 
 
 def test_a_function_may_call_itself() -> None:
