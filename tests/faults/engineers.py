@@ -71,7 +71,10 @@ class Engineers:
         self._deployment = (await self._patiently("POST", "/deployments/", body))["id"]
 
     async def start(self, key: str, submitter: Submitter) -> str:
-        """Start one run, the same for the same key, and return its id once the service knows it."""
+        """Start one run, the same for the same key, and return its id once the service knows it.
+
+        Raises RuntimeError if the flow fails before that.
+        """
         made = await self._patiently(
             "POST", f"/deployments/{self._deployment}/create_flow_run", {"idempotency_key": key}
         )
@@ -79,6 +82,9 @@ class Engineers:
             for run in (await submitter.get("/v1/runs", limit=500))["runs"]:
                 if run["prefect_flow_run_id"] == made["id"]:
                     return str(run["id"])
+            state = (await self._patiently("GET", f"/flow_runs/{made['id']}"))["state"]
+            if state["type"] == "FAILED":
+                raise RuntimeError(f"an engineer's flow: {state['message']}")
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def close(self) -> None:
