@@ -101,9 +101,9 @@ class RunLife(RuleBasedStateMachine):
         self.report([(item, outcome) for item, outcome in zip(items, outcomes, strict=False) if outcome])
         self.leased += items
 
-    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1))
-    def a_volunteer_vanishes(self, task: str, batch: int) -> None:
-        self.a_volunteer_works(task, batch, "ada", [None])
+    @rule(task=st.sampled_from(TASKS), batch=st.integers(0, 1), volunteer=VOLUNTEERS)
+    def a_volunteer_vanishes(self, task: str, batch: int, volunteer: str) -> None:
+        self.a_volunteer_works(task, batch, volunteer, [None])
         self.time_passes(61)
 
     @rule(picked=st.lists(st.integers(0, 5), min_size=1), outcome=st.sampled_from(Outcome))
