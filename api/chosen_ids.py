@@ -14,7 +14,7 @@ from njangi_flows.model import is_slug
 from pydantic import AfterValidator, BaseModel, Field
 
 from api.services import Services, utc_now
-from api.submission import submit_run
+from api.submission import write_run
 from storage.errors import IdTakenError, NotFoundError
 from storage.idempotency import made_id
 from storage.ledger import Turn
@@ -88,8 +88,8 @@ async def start_run(
             return earlier, True
     try:
         id_ = chosen.id or made
-        run = await submit_run(app, workflow, parameters, owner=owner, id_=id_, request=request, deadline=deadline)
-        return run, True
+        run = await write_run(app, workflow, parameters, owner=owner, id_=id_, request=request, deadline=deadline)
+        return await app.start_run(run), True
     except IdTakenError as error:
         existing = await app.stores.runs.get(error.id)
         if request is not None and existing.request == request:  # another try at it, at the same time
@@ -121,9 +121,10 @@ async def _replace(
         old = await app.stores.runs.replace(turn, replaced_id, workflow.id, successor, now=utc_now())
         await app.cancel_if_open(turn, old, owner)
 
-    run = await submit_run(
+    run = await write_run(
         app, workflow, parameters, owner=owner, id_=made, request=request, first=take_over, deadline=deadline
     )
+    run = await app.start_run(run)
     app.dispatcher.run_cancelled(old)
     return run
 

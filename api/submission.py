@@ -18,28 +18,6 @@ from storage.tasks import NewTask
 from storage.workflows import Workflow
 
 
-async def submit_run(
-    app: Services,
-    workflow: Workflow,
-    given: Mapping[str, Any],
-    *,
-    owner: str,
-    id_: str | None = None,
-    deadline: float | None = None,
-    request: str | None = None,
-    first: Callable[[Turn, str], Awaitable[None]] | None = None,
-) -> Run:
-    """Start a run of the workflow as it is now.
-
-    Raises InvalidSpecError for parameters it does not have, IdTakenError. `request` and `first`: see `RunStore.add`.
-    `deadline` is in seconds from now; None: the spec's, if it has one.
-    """
-    written = await write_run(
-        app, workflow, given, owner=owner, id_=id_, deadline=deadline, request=request, first=first
-    )
-    return await app.start_run(written)
-
-
 async def write_run(
     app: Services,
     workflow: Workflow,
@@ -56,7 +34,9 @@ async def write_run(
 ) -> Run:
     """Write a run for `Services.start_run` to hand to Prefect; should nobody do so, the reconciler does.
 
-    `parent` is the task that starts it, if one does; `priority` counts instead of the workflow's.
+    `parent` is the task that starts it, if one does; `priority` counts instead of the workflow's. `deadline` is in
+    seconds from now; None: the spec's, if it has one. `request` and `first`: see `RunStore.add`. Raises
+    InvalidSpecError for parameters it does not have, IdTakenError.
     """
     spec = specs.parse(workflow.spec, files=workflow.files.keys())
     new = NewRun(
