@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from api.services import Services, utc_now
+from api.services import Services
 from api.submission import write_run
 from coordinator.decisions.children import MOST_DEPTH, too_deep
 from storage.errors import TooDeepError
@@ -20,16 +20,12 @@ async def start_child(
     workflow: str,
     parameters: Mapping[str, Any],
     on_parent_cancel: str,
-    instead_of: str | None = None,
 ) -> Run:
     """Start the owner's workflow of that name as the child of a task; return the child that is there already.
 
-    `instead_of` names a child that has ended and that a new one shall replace, since the task begins anew.
     Raises NotFoundError if the owner has no such workflow, InvalidSpecError for parameters it does not have,
     TooDeepError.
     """
-    if instead_of is not None:
-        await app.stores.children.detach(run.id, task, instead_of, now=utc_now())
     if (child := (await app.stores.children.of(run.id, [task])).get(task)) is not None:
         return await app.stores.runs.get(child.id)
     chain = [*(run.parent.chain if run.parent else ()), run.name]

@@ -112,9 +112,7 @@ class Controls:
 
     async def _reopen(self, run_id: str, steps: dict[str, Step], by: str) -> Run:
         now = self._clock()
-        if (clean_up := (await self._stores.runs.get(run_id)).clean_up) is not None:
-            steps |= {clean_up.task: Step.RESET}  # another cancellation runs it again
-        await self._write(lambda turn: self._stores.controls.reopen(turn, run_id, steps, by=by, now=now))
+        await self._write(lambda turn: self._stores.reopening.reopen(turn, run_id, steps, by=by, now=now))
         return await self._told(run_id)
 
     async def _write(self, work: Callable[[Turn], Awaitable[None]]) -> None:
@@ -146,8 +144,10 @@ class Controls:
 
     async def _follow_up(self, run: Run) -> None:
         if run.reopening:
-            await self._stores.controls.set_back(run.id, now=self._clock())
+            await self._stores.reopening.set_back(run.id, retry_steps, now=self._clock())
             self._dispatcher.work_opened()
+            if (await self._stores.runs.get(run.id)).reopening:
+                return
         if run.prefect_flow_run_id is None:
             return
         states = await self._prefect.flow_run_states([run.prefect_flow_run_id])

@@ -33,7 +33,7 @@ class ScheduledRuns:
                 schedule.rule.parameters,
                 owner=schedule.owner,
                 id_=action.run_id,
-                schedule=OfSchedule(schedule.id, action.at),
+                schedule=OfSchedule(schedule.id, action.at, action.beside),
             )
         except NotFoundError as error:
             raise Refused(str(error)) from error
@@ -62,6 +62,7 @@ async def open_scheduler(services: Services) -> AsyncIterator[Scheduler]:
     """Let schedules start runs for the length of the block."""
     runs = ScheduledRuns(services)
     scheduler = Scheduler(services.stores.schedules, services.stores.runs, runs, utc_now)
+    services.when_a_run_ends.append(scheduler.run_ended)
     tasks = [asyncio.create_task(scheduler.run()), asyncio.create_task(runs.hand_over())]
     try:
         yield scheduler

@@ -32,7 +32,7 @@ from storage.errors import NjangiError, RunCancelledError, RunEndedError, Storag
 from storage.figures import Figures
 from storage.ledger import Turn
 from storage.news import BatchChanged, EventTold, WatchBegan, watch
-from storage.run_models import Run
+from storage.run_models import ENDED, Run
 from storage.stores import Stores, open_stores
 from storage.subtask_models import Batch
 from storage.users import Role, new_token
@@ -53,7 +53,8 @@ FIGURES_SECONDS = 10.0
 SURROUNDINGS_SECONDS = 5.0
 """How old what the service tells of itself may be."""
 
-_RUN_ENDS = ("run.cancel_requested", "run.cancelled", "run.failed", "run.completed")
+_RUN_ENDED = tuple(f"run.{status.lower()}" for status in ENDED)
+_RUN_ENDS = ("run.cancel_requested", *_RUN_ENDED)
 """The events after which a run has ended or is about to."""
 
 
@@ -141,6 +142,8 @@ class Services:
         """How many leases this process saw run out."""
         self.figures = Lately(lambda: stores.figures.now(now=utc_now()), FIGURES_SECONDS)
         self.surroundings = Lately(self._surroundings, SURROUNDINGS_SECONDS)
+        self.when_a_run_ends: list[Callable[[str], None]] = []
+        """Called with the id of each run that ends, in whichever replica."""
         self.leaving = False
         self._under_way = True  # whether any run may be
 
@@ -249,6 +252,9 @@ class Services:
         """Wake the flows that wait for what the event tells of a run, and let its children end with it."""
         if event == "signal.sent" or event in _RUN_ENDS:
             self.run_news.happened(run_id)
+        if event in _RUN_ENDED:
+            for told in self.when_a_run_ends:
+                told(run_id)
         if event in _RUN_ENDS:
             await self._cancel_all(await self.stores.children.to_cancel(run_id))
 

@@ -4,13 +4,16 @@ A turn of a schedule has two steps. First what is to be done is decided and writ
 holds only for the revision it was decided on, so of several replicas one decides. Then it is done: the
 runs are written under ids that follow from schedule and time, so that doing it again finds them; and
 struck off. Whoever dies in between leaves a schedule with runs to start, which is looked at again.
+
+A schedule that waits for the end of a run is woken by the news of it (`run_ended`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -41,8 +44,10 @@ MOST_BACKFILL = 1000
 MOST_BACKFILLS = 10
 UNDONE_AFTER = timedelta(seconds=10)
 """How long a replica has to start the runs that it decided on before another does."""
-LOOK_AGAIN = timedelta(seconds=1)
-"""How soon a schedule is looked at again that waits for the end of a run."""
+LOOK_AGAIN = timedelta(seconds=30)
+"""How soon a schedule that waits for the end of a run is looked at if the news of it was missed."""
+GATHERING_SECONDS = 0.05
+"""Ends of runs that come this close together are looked at as one."""
 
 
 class BackfillError(NjangiError):
@@ -76,18 +81,32 @@ class Scheduler:
         self._run_store = run_store
         self._runs = runs
         self._clock = clock
+        self._ended: set[str] = set()
+        self._news = asyncio.Event()
 
     async def run(self) -> None:
-        """Take turns until cancelled."""
+        """Take turns until cancelled, each second and when runs end."""
         while True:
             try:
                 await self.tick()
             except (NjangiError, OSError) as error:
                 log.warning("starting the runs of schedules failed, to be tried again: %s", error)
-            await asyncio.sleep(EVERY_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), EVERY_SECONDS)
+                await asyncio.sleep(GATHERING_SECONDS)
+
+    def run_ended(self, run_id: str) -> None:
+        """Have the schedule that waits for the run's end, if there is one, looked at."""
+        self._ended.add(run_id)
+        self._news.set()
 
     async def tick(self) -> None:
         """Give every schedule that has something to do a turn."""
+        self._news.clear()
+        ended = set(self._ended)
+        if ended and (schedules := await self._run_store.schedules_of(ended)):
+            await self._schedules.wake(schedules, now=self._clock())
+        self._ended -= ended
         for schedule in await self._schedules.to_look_at(now=self._clock(), limit=MOST_SCHEDULES):
             try:
                 await self._turn(schedule)
@@ -154,7 +173,8 @@ class Scheduler:
     ) -> Schedule:
         """Start a run for every time of a range that has passed, from `first` (included) until `until` (excluded).
 
-        With Overlap.QUEUE one after the other, with ALLOW all at once. Repeating under the same `id_` is
+        With Overlap.QUEUE one after the other, and as the schedule's others for its overlap policy; with ALLOW all at
+        once, and in nobody's way. Repeating under the same `id_` is
         harmless while it is under way. Raises BackfillError.
         """
 
@@ -174,7 +194,9 @@ class Scheduler:
                 raise BackfillError(f"{MOST_BACKFILLS} backfills are under way already; wait for one to end")
             return replace(schedule, backfills=[*schedule.backfills, Backfill(id_, first, until, overlap)])
 
-        return await self._change(schedule_id, changed, "schedule.backfilled", by)
+        backfilled = await self._change(schedule_id, changed, "schedule.backfilled", by)
+        await self._schedules.wake([schedule_id], now=self._clock())
+        return backfilled
 
     async def trigger(self, schedule_id: str, overlap: Overlap | None, *, id_: str, by: str) -> Taken | None:
         """Start a run now, paused or not, as the overlap policy allows (`overlap`: this one instead of its own).
@@ -189,23 +211,31 @@ class Scheduler:
             action = Action(run_id, now.replace(microsecond=0), Cause.TRIGGER)
             going_on = await self._going_on(schedule)
             policy = overlap or Overlap(schedule.rule.overlap)
-            waiting = schedule.waiting if policy is Overlap.QUEUE else None
-            settled = settle(policy, [action], waiting, going_on=bool(going_on))
-            after = _settled(schedule, settled, going_on, now)
-            if policy is not Overlap.QUEUE:
+            waits = policy in (Overlap.QUEUE, Overlap.CANCEL_OLD)
+            settled = settle(policy, [action], schedule.waiting if waits else None, going_on=bool(going_on))
+            after = _settled(schedule, policy, settled, going_on, now)
+            if not waits:
                 after = replace(after, waiting=schedule.waiting)
             decided = await self._write(after, "schedule.triggered", by=by)
             if decided is not None:
                 schedule = decided
                 break
-        return _taken(await self._start(schedule), run_id)
+        schedule = await self._start(schedule)
+        await self._look_after(schedule)
+        return _taken(schedule, run_id)
 
     async def _turn(self, schedule: Schedule) -> None:
-        if schedule.starting:  # somebody died over them
+        if _undone(schedule):  # somebody died over it
             schedule = await self._start(schedule)
         decided = await self._decide(schedule)
         if decided is not None:
-            await self._start(decided)
+            await self._look_after(await self._start(decided))
+
+    async def _look_after(self, schedule: Schedule) -> None:
+        """Look again soon if what the schedule waits for had ended before it said that it waits."""
+        if _waits(schedule) and not await self._going_on(schedule):
+            await self._schedules.wake([schedule.id], now=self._clock())
+            self._news.set()
 
     async def _decide(self, schedule: Schedule) -> Schedule | None:
         """Write what is to be done now; None if another did."""
@@ -213,9 +243,10 @@ class Scheduler:
         timing, going_on = _timing(schedule.rule), await self._going_on(schedule)
         times = due(timing, schedule.next_at, now=now, catch_up=schedule.rule.catch_up, most=MOST_RUNS)
         actions = [Action(_run_id(schedule.id, at), at, Cause.TIME) for at in times.times]
-        settled = settle(Overlap(schedule.rule.overlap), actions, schedule.waiting, going_on=bool(going_on))
+        policy = Overlap(schedule.rule.overlap)
+        settled = settle(policy, actions, schedule.waiting, going_on=bool(going_on))
         after = replace(
-            _settled(schedule, settled, going_on, now, _missed(schedule, times, now)), next_at=times.next_at
+            _settled(schedule, policy, settled, going_on, now, _missed(schedule, times, now)), next_at=times.next_at
         )
         if after.backfills:
             after = _backfilled(after, timing, busy=bool(going_on or after.starting or after.waiting))
@@ -226,11 +257,9 @@ class Scheduler:
         return await self._write(after, "schedule.due", missed=times.missed is not None, **told)
 
     async def _start(self, schedule: Schedule) -> Schedule:
-        """Start what was decided on, and strike it off."""
+        """Start what was decided on, ask for the ends that it waits for, and strike both off."""
         done: dict[str, Taken] = {}
         for action in schedule.starting:
-            for run_id in action.cancel:
-                await self._runs.cancel(run_id, schedule)
             taken = Taken(action.at, None, self._clock(), action.cause, Outcome.STARTED, action.run_id)
             try:
                 await self._runs.start(schedule, action)
@@ -239,12 +268,22 @@ class Scheduler:
             except Refused as error:
                 taken = replace(taken, outcome=Outcome.FAILED, detail=str(error))
             done[action.run_id] = taken
+        asked = set(schedule.waiting.cancel) if schedule.waiting is not None else set()
+        for run_id in asked:
+            await self._runs.cancel(run_id, schedule)
+        return await self._strike_off(schedule, done, asked)
+
+    async def _strike_off(self, schedule: Schedule, done: Mapping[str, Taken], asked: set[str]) -> Schedule:
         while True:
             left = [action for action in schedule.starting if action.run_id not in done]
             new = [done[action.run_id] for action in schedule.starting if action.run_id in done]
-            if not new:
+            waiting = schedule.waiting
+            if waiting is not None and asked.intersection(waiting.cancel):
+                waiting = replace(waiting, cancel=[run_id for run_id in waiting.cancel if run_id not in asked])
+            if not new and waiting is schedule.waiting:
                 return schedule
-            after = await self._write(replace(schedule, starting=left, recent=[*schedule.recent, *new]), None)
+            change = replace(schedule, starting=left, waiting=waiting, recent=[*schedule.recent, *new])
+            after = await self._write(change, None)
             if after is not None:
                 return after
             schedule = await self._schedules.get(schedule.id)
@@ -269,7 +308,8 @@ class Scheduler:
         return await self._schedules.change(schedule, _look_at(schedule, now), event, now=now, **told)
 
     async def _going_on(self, schedule: Schedule) -> list[str]:
-        return [*(action.run_id for action in schedule.starting), *await self._run_store.going_on(schedule.id)]
+        starting = [action.run_id for action in schedule.starting if not action.beside]
+        return [*starting, *await self._run_store.going_on(schedule.id, beside=False)]
 
 
 def _timing(rule: Rule) -> Timing:
@@ -290,14 +330,22 @@ def _missed(schedule: Schedule, times: Due, now: datetime) -> list[Taken]:
 
 
 def _settled(
-    schedule: Schedule, settled: Settled[Action], going_on: Sequence[str], now: datetime, missed: Sequence[Taken] = ()
+    schedule: Schedule,
+    policy: Overlap,
+    settled: Settled[Action],
+    going_on: Sequence[str],
+    now: datetime,
+    missed: Sequence[Taken] = (),
 ) -> Schedule:
     """Return the schedule as it is once the overlap policy has decided."""
-    cancel = going_on if settled.cancel_old else ()
+    waiting = settled.waiting
+    if waiting is not None and settled.cancel_old and waiting is not schedule.waiting:
+        waiting = replace(waiting, cancel=list(going_on))
+    beside = policy is Overlap.ALLOW
     return replace(
         schedule,
-        starting=[*schedule.starting, *(replace(action, cancel=list(cancel)) for action in settled.start)],
-        waiting=settled.waiting,
+        starting=[*schedule.starting, *(replace(action, beside=beside) for action in settled.start)],
+        waiting=waiting,
         recent=[*schedule.recent, *missed, *_skipped(settled.skipped, now)],
     )
 
@@ -320,7 +368,10 @@ def _backfilled(schedule: Schedule, timing: Timing, *, busy: bool) -> Schedule:
     if most == 0:
         return schedule
     times = list(islice(times_between(timing, backfill.next_at, backfill.until), most + 1))
-    actions = [Action(f"{_run_id(schedule.id, at)}-B{backfill.id}", at, Cause.BACKFILL) for at in times[:most]]
+    beside = backfill.overlap == Overlap.ALLOW
+    actions = [
+        Action(f"{_run_id(schedule.id, at)}-B{backfill.id}", at, Cause.BACKFILL, beside=beside) for at in times[:most]
+    ]
     left = [replace(backfill, next_at=times[most])] if len(times) > most else []
     return replace(schedule, starting=[*schedule.starting, *actions], backfills=[*left, *later])
 
@@ -335,11 +386,23 @@ def _taken(schedule: Schedule, run_id: str) -> Taken | None:
     return next((taken for taken in schedule.recent if taken.run_id == run_id), None)
 
 
+def _undone(schedule: Schedule) -> bool:
+    """Whether there is something that was decided on and may not have been done."""
+    return bool(schedule.starting) or (schedule.waiting is not None and bool(schedule.waiting.cancel))
+
+
+def _waits(schedule: Schedule) -> bool:
+    """Whether it waits for the end of a run."""
+    return schedule.waiting is not None or bool(schedule.backfills)
+
+
 def _look_at(schedule: Schedule, now: datetime) -> datetime | None:
     """Return when the schedule has something to do next, None if never."""
-    if schedule.starting:
+    if _undone(schedule):
         return now + UNDONE_AFTER
     moments = [schedule.next_at] if schedule.next_at is not None else []
-    if schedule.waiting is not None or schedule.backfills:
+    if schedule.backfills and schedule.backfills[0].overlap == Overlap.ALLOW:
+        moments.append(now)
+    elif _waits(schedule):
         moments.append(now + LOOK_AGAIN)
     return min(moments, default=None)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.ledger import Ledger, Turn
-from storage.run_models import ENDED, RunStatus
+from storage.ledger import Turn
+from storage.run_models import ENDED, Run, RunStatus, as_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,8 @@ class Child:
 class ChildStore:
     """The documents of `runs` that have a parent. `RunStore` writes them."""
 
-    def __init__(self, database: Database, ledger: Ledger) -> None:
+    def __init__(self, database: Database) -> None:
         self._runs = database["runs"]
-        self._ledger = ledger
 
     async def prepare(self) -> None:
         await self._runs.create_index([("parent.run_id", 1), ("parent.task", 1)], unique=True, sparse=True)
@@ -50,16 +49,17 @@ class ChildStore:
             children = [_child(item) async for item in self._runs.find(query, fields)]
         return {child.task: child for child in children}
 
-    async def detach(self, run_id: str, task: str, child_id: str, *, now: datetime) -> None:
-        """Let a task whose child has ended have another; repeating, or after that one was started, changes nothing."""
-        ended = {"_id": child_id, "parent.run_id": run_id, "parent.task": task, "status": {"$in": list(ENDED)}}
+    async def under(self, turn: Turn, run_id: str, task: str) -> Run | None:
+        """Return the child of a task as the transaction sees it."""
+        query = {"parent.run_id": run_id, "parent.task": task}
+        document = await self._runs.find_one(query, session=turn.session)
+        return as_run(document) if document is not None else None
 
-        async def let_go(turn: Turn) -> None:
-            change = {"$rename": {"parent": "former_parent"}, "$set": {"updated_at": now}}
-            if (await self._runs.update_one(ended, change, session=turn.session)).modified_count:
-                turn.tell("run.detached", now, run_id=child_id, parent_run_id=run_id, task=task)
-
-        await self._ledger.write(let_go)
+    async def detach(self, turn: Turn, child_id: str, run_id: str, task: str, *, now: datetime) -> None:
+        """Let a task have another child than the one it has, which keeps its record."""
+        change = {"$rename": {"parent": "former_parent"}, "$set": {"updated_at": now}}
+        await self._runs.update_one({"_id": child_id}, change, session=turn.session)
+        turn.tell("run.detached", now, run_id=child_id, parent_run_id=run_id, task=task)
 
     async def left_behind(self, *, limit: int) -> list[str]:
         """Return runs that shall not outlive their parent, though it has ended or is being cancelled."""
@@ -79,7 +79,11 @@ class ChildStore:
             return [item["_id"] async for item in found]
 
     async def to_cancel(self, run_id: str) -> list[str]:
-        """Return the children of a run that shall end with it and of which nobody has asked for that yet."""
+        """Return the children of a run that shall end with it and of which nobody has asked for that yet.
+
+        None while the run goes on: the news of its end may be older than its new beginning.
+        """
+        gone = {"_id": run_id, "$or": [{"status": {"$in": list(ENDED)}}, {"cancel_requested": True}]}
         query = {
             "parent.run_id": run_id,
             "parent.on_parent_cancel": "cancel",
@@ -87,6 +91,8 @@ class ChildStore:
             "cancel_requested": False,
         }
         with unavailable_is_ours():
+            if await self._runs.find_one(gone, {"_id": 1}) is None:
+                return []
             return [item["_id"] async for item in self._runs.find(query, {"_id": 1})]
 
 

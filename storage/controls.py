@@ -1,4 +1,4 @@
-"""What holds a run back, ends it or sets it going again: each is one transaction over the run and its batches.
+"""What holds a run back, lets it go on or ends it: each is one transaction over the run and its batches.
 
 Our record is written first and says in `to_tell` what Prefect must hear; who tells it says so with `told`. Between
 the two anything may die: whoever looks for `untold` runs next finishes it.
@@ -6,16 +6,15 @@ the two anything may die: whoever looks for `untold` runs next finishes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.errors import NotFoundError, RunCancelledError, RunEndedError, RunUnderWayError
+from storage.errors import NotFoundError, RunCancelledError, RunEndedError
 from storage.ledger import Ledger, Turn
 from storage.lending import LendingStore
 from storage.run_models import ENDED, FlowRunState, Run, RunStatus, Tell, as_run, told_of
 from storage.runs import RunStore
-from storage.subtasks import SubtaskStore, lends
+from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStatus, TaskStore
 
 _LAST_OF_TASKS = {
@@ -24,6 +23,8 @@ _LAST_OF_TASKS = {
     RunStatus.CANCELLED: TaskStatus.CANCELLED,
 }
 _GOES_ON = {"status": {"$nin": list(ENDED)}}
+_LATE = {**_GOES_ON, "cancel_requested": False, "reopening": {"$in": [None, []]}}
+"""What a deadline ends, with its time. One that is cancelled ends by that; what is set back is finished first."""
 
 
 class ControlStore:
@@ -173,8 +174,8 @@ class ControlStore:
         await self._task_store.end(turn, run.id, _LAST_OF_TASKS[run.status], now=now)
 
     async def overdue(self, *, now: datetime, limit: int = 100) -> list[str]:
-        """Return runs that go on past their deadline. One that is cancelled ends by that."""
-        query = {**_GOES_ON, "deadline": {"$lt": now}, "cancel_requested": False}
+        """Return runs that go on past their deadline."""
+        query = {**_LATE, "deadline": {"$lt": now}}
         with unavailable_is_ours():
             return [run["_id"] async for run in self._runs.find(query, {"_id": 1}).limit(limit)]
 
@@ -182,7 +183,7 @@ class ControlStore:
         """End a run that goes on past its deadline; its flow is fenced off. Otherwise nothing changes."""
 
         async def end(turn: Turn) -> None:
-            late = {"_id": run_id, **_GOES_ON, "deadline": {"$lt": now}, "cancel_requested": False}
+            late = {"_id": run_id, **_LATE, "deadline": {"$lt": now}}
             run = await self._runs.find_one(late, session=turn.session)
             if run is None:
                 return
@@ -195,79 +196,12 @@ class ControlStore:
                 "paused": False,
                 "to_tell": Tell.FAIL,
                 "told_held": None,
-                "reopening": [],
             }
             await self._change(turn, run, change, now)
             turn.tell("run.failed", now, run_id=run_id, **told_of({**run, **change}))
             await self.close(turn, as_run({**run, **change}), now=now)
 
         await self._ledger.write(end)
-
-    # New attempts
-
-    async def reopen(self, turn: Turn, run_id: str, steps: Mapping[str, str], *, by: str, now: datetime) -> None:
-        """Begin a new attempt of a run that has ended: its tasks are set back one by one after this.
-
-        `steps` says for each task how: "retry" keeps what was accepted, "reset" nothing. Raises RunUnderWayError.
-        """
-        run = await self._runs.find_one({"_id": run_id}, session=turn.session)
-        if run is None:
-            raise NotFoundError("run", run_id)
-        if run["status"] not in ENDED:
-            raise RunUnderWayError(run_id)
-        seconds = run.get("deadline_seconds")
-        change: Document = {
-            "status": RunStatus.SUBMITTED,
-            "error": None,
-            "ended_at": None,
-            "cancel_requested": False,
-            "hold": None,
-            "paused": False,
-            "paused_tasks": [],
-            "to_tell": Tell.REOPEN,
-            "told_held": None,
-            "recoveries": 0,
-            "recovered": None,
-            "deadline": now + timedelta(seconds=seconds) if seconds else None,
-            "reopening": [{"task": task, "how": how} for task, how in steps.items()],
-            "generation": run.get("generation", 0) + ("reset" in steps.values()),
-        }
-        if run.get("clean_up"):
-            change["clean_up"] = {"task": run["clean_up"]["task"], "done": False, "skipped": False}
-        await self._change(turn, run, change, now)
-        turn.tell("run.reopened", now, run_id=run_id, by=by, tasks=sorted(steps))
-
-    async def set_back(self, run_id: str, *, now: datetime) -> None:
-        """Set the tasks of a reopened run back, each in one transaction; what was cut off goes on where it was."""
-
-        async def next_task(turn: Turn) -> bool:
-            run = await self._runs.find_one({"_id": run_id}, session=turn.session)
-            if run is None or not run.get("reopening"):
-                return False
-            step = run["reopening"][0]
-            await self._set_task_back(turn, run, step["task"], step["how"], now)
-            await self._runs.update_one(
-                {"_id": run_id}, {"$pull": {"reopening": {"task": step["task"]}}}, session=turn.session
-            )
-            return True
-
-        while await self._ledger.write(next_task):
-            pass
-
-    async def _set_task_back(self, turn: Turn, run: Document, task: str, how: str, now: datetime) -> None:
-        run_id = run["_id"]
-        nothing = {"results": "", "blob": "", "error": ""}
-        if how == "reset":
-            await self._lending.forget(turn, run_id, task)
-            nothing |= {"definition": "", "plan": ""}
-        else:
-            await self._lending.retry(turn, run_id, task, lending=lends(run, task), now=now)
-        await self._tasks.update_one(
-            {"_id": f"{run_id}/{task}", "is_subtask": False},
-            {"$set": {"status": TaskStatus.PENDING, "progress": 0.0, "updated_at": now}, "$unset": nothing},
-            session=turn.session,
-        )
-        turn.tell(f"task.{'reset' if how == 'reset' else 'retried'}", now, run_id=run_id, task=task)
 
 
 def _after(run: Document, tell: Tell) -> Tell:

@@ -5,15 +5,21 @@ Everything here is part of a transaction that says on the run, in the same breat
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from itertools import accumulate, takewhile
 
 from storage import subtask_documents as documents
 from storage.database import Database, Document
 from storage.ledger import Turn
 from storage.subtask_models import SubtaskStatus
 
+SUBTASKS_A_PIECE = 2000
+"""How many subtasks one transaction sets back: as many as one call may put, so any batch fits."""
+BATCHES_A_PIECE = 200
+"""How many batches one transaction queues again, each by some operations of its own."""
 _NOT_DONE = [SubtaskStatus.FAILED, SubtaskStatus.DEAD, SubtaskStatus.CANCELLED]
+_NOT_DONE_COUNTERS = ("failed", "dead", "cancelled")
 
 
 class LendingStore:
@@ -57,41 +63,82 @@ class LendingStore:
             called_back += count
         return called_back
 
-    async def retry(self, turn: Turn, run_id: str, task: str, *, lending: bool, now: datetime) -> int:
-        """Queue a task's subtasks that did not complete, as if for a first try; return how many."""
-        queued = 0
-        async for batch in self._batches.find({"run_id": run_id, "task": task}, session=turn.session):
-            not_done = {**documents.of_batch(batch), "status": {"$in": _NOT_DONE}}
-            ranges, count = await self._ranges(turn, not_done)
-            if count == 0:
-                continue
-            await self._tasks.update_many(
-                not_done,
-                {
-                    "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []},
-                    "$unset": {"lease": "", "assigned_to": ""},
-                },
-                session=turn.session,
-            )
-            await self._batches.update_one(
-                {"_id": batch["_id"]},
-                {
-                    "$set": {"lending": lending} | documents.begun_again(batch, now),
-                    "$inc": {"queued": count, "v": 1},
-                },
-                session=turn.session,
-            )
-            told = {"task": task, "batch": batch["index"], "tries": 1, "ranges": ranges}
-            turn.tell("subtasks.requeued", now, run_id=run_id, **told)
-            queued += count
-        return queued
+    async def retry(
+        self, turn: Turn, run_id: str, task: str, *, after: int = -1, lending: bool, now: datetime
+    ) -> int | None:
+        """Queue the subtasks of some batches that did not complete, as if for a first try.
+
+        Begins with the batches above `after`; returns where to go on, None when all are through.
+        """
+        not_done = {"$or": [{name: {"$gt": 0}} for name in _NOT_DONE_COUNTERS]}
+        found = self._batches.find(
+            {"run_id": run_id, "task": task, "index": {"$gt": after}, **not_done}, session=turn.session
+        )
+        batches = _piece(
+            await found.sort("index", 1).limit(BATCHES_A_PIECE).to_list(),
+            lambda batch: sum(batch[name] for name in _NOT_DONE_COUNTERS),
+        )
+        for batch in batches:
+            await self._retry_batch(turn, batch, lending, now)
+        return batches[-1]["index"] if batches else None
+
+    async def _retry_batch(self, turn: Turn, batch: Document, lending: bool, now: datetime) -> None:
+        not_done = {**documents.of_batch(batch), "status": {"$in": _NOT_DONE}}
+        ranges, count = await self._ranges(turn, not_done)
+        await self._tasks.update_many(
+            not_done,
+            {
+                "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []},
+                "$unset": {"lease": "", "assigned_to": ""},
+            },
+            session=turn.session,
+        )
+        await self._batches.update_one(
+            {"_id": batch["_id"]},
+            {"$set": {"lending": lending} | documents.begun_again(batch, now), "$inc": {"queued": count, "v": 1}},
+            session=turn.session,
+        )
+        told = {"task": batch["task"], "batch": batch["index"], "tries": 1, "ranges": ranges}
+        turn.tell("subtasks.requeued", now, run_id=batch["run_id"], **told)
 
     async def _ranges(self, turn: Turn, wanted: Document) -> tuple[list[list[int]], int]:
         """Return the indexes of subtasks as an event tells them, and how many they are."""
         indexes = [item["index"] async for item in self._tasks.find(wanted, {"index": 1}, session=turn.session)]
         return documents.ranges(indexes), len(indexes)
 
-    async def forget(self, turn: Turn, run_id: str, task: str) -> None:
-        """Delete a task's batches and subtasks with their results."""
-        await self._tasks.delete_many({"parent_task_id": f"{run_id}/{task}"}, session=turn.session)
-        await self._batches.delete_many({"run_id": run_id, "task": task}, session=turn.session)
+    async def forget(self, turn: Turn, run_id: str, task: str, *, now: datetime) -> bool:
+        """Delete some of a task's batches and their subtasks with their results; False when none was left."""
+        fields = {"index": 1, "total": 1, "first": 1, "last": 1}
+        found = self._batches.find({"run_id": run_id, "task": task}, fields, session=turn.session)
+        batches = _piece(
+            await found.sort("index", 1).limit(SUBTASKS_A_PIECE).to_list(),
+            lambda batch: int(batch["total"]),
+        )
+        if not batches:
+            return await self._forget_strays(turn, f"{run_id}/{task}")
+        ids = [batch["_id"] for batch in batches]
+        theirs = {
+            "parent_task_id": f"{run_id}/{task}",
+            "index": {"$gte": min(batch["first"] for batch in batches), "$lte": max(b["last"] for b in batches)},
+            "batch": {"$in": ids},
+        }
+        ranges, _ = await self._ranges(turn, theirs)
+        await self._tasks.delete_many(theirs, session=turn.session)
+        await self._batches.delete_many({"_id": {"$in": ids}}, session=turn.session)
+        turn.tell("subtasks.forgotten", now, run_id=run_id, task=task, ranges=ranges)
+        return True
+
+    async def _forget_strays(self, turn: Turn, task_id: str) -> bool:
+        """Delete some subtasks that a lost flow wrote and never published; False when none was left."""
+        found = self._tasks.find({"parent_task_id": task_id}, {"_id": 1}, session=turn.session)
+        ids = [item["_id"] for item in await found.limit(SUBTASKS_A_PIECE).to_list()]
+        if ids:
+            await self._tasks.delete_many({"_id": {"$in": ids}}, session=turn.session)
+        return bool(ids)
+
+
+def _piece(batches: Sequence[Document], size: Callable[[Document], int]) -> Sequence[Document]:
+    """Return as many of the batches as hold SUBTASKS_A_PIECE together; one if the first holds more."""
+    sizes = accumulate(size(batch) for batch in batches)
+    fitting = sum(1 for _ in takewhile(lambda sum_: sum_ <= SUBTASKS_A_PIECE, sizes))
+    return batches[: max(1, fitting)]

@@ -45,10 +45,11 @@ GOING_ON = (RunStatus.SPLITTING, RunStatus.RUNNING, RunStatus.AGGREGATING)
 
 @dataclass(frozen=True, slots=True)
 class OfSchedule:
-    """Which schedule started a run, and for which of its times."""
+    """Which schedule started a run, and for which of its times; one `beside` the others is in nobody's way."""
 
     id: str
     at: datetime
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -92,7 +92,7 @@ class RunStore:
         if new.prefect_flow_run_id is not None:
             document["prefect_flow_run_id"] = new.prefect_flow_run_id
         if new.schedule is not None:
-            document["schedule"] = {"id": new.schedule.id, "at": new.schedule.at}
+            document["schedule"] = asdict(new.schedule)
         if new.request is not None:
             document["request"] = new.request
         if new.parent is not None:
@@ -188,12 +188,23 @@ class RunStore:
         turn.tell("run.replaced", now, run_id=run_id, successor=successor)
         return str(before.get("replaced_by") or run_id)
 
-    async def going_on(self, schedule_id: str, *, limit: int = 1000) -> list[str]:
-        """Return the ids of a schedule's runs that have not ended, the newest first."""
-        query = {"schedule.id": schedule_id, "status": {"$nin": list(ENDED)}}
+    async def going_on(self, schedule_id: str, *, beside: bool = True, limit: int = 1000) -> list[str]:
+        """Return the ids of a schedule's runs that have not ended, the newest first.
+
+        Without those that were started `beside` the others, unless they are wanted too.
+        """
+        query: Document = {"schedule.id": schedule_id, "status": {"$nin": list(ENDED)}}
+        if not beside:
+            query["schedule.beside"] = {"$ne": True}
         with unavailable_is_ours():
             found = self._runs.find(query, {"_id": 1}).sort("created_at", -1).limit(limit)
             return [document["_id"] async for document in found]
+
+    async def schedules_of(self, run_ids: Collection[str]) -> set[str]:
+        """Return the ids of the schedules that started some of these runs."""
+        query = {"_id": {"$in": list(run_ids)}, "schedule.id": {"$exists": True}}
+        with unavailable_is_ours():
+            return {run["schedule"]["id"] async for run in self._runs.find(query, {"schedule.id": 1})}
 
     async def page(self, *, limit: int) -> list[Run]:
         """Return the newest runs."""

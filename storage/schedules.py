@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,12 +49,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A run that was decided on, under an id that follows from schedule and time; `cancel` names runs to end first."""
+    """A run that was decided on, under an id that follows from schedule and time.
+
+    `cancel` names the runs whose end it waits for and that nobody has asked to end yet; one that starts `beside` the
+    others holds up none that come later.
+    """
 
     run_id: str
     at: datetime
     cause: Cause
     cancel: Sequence[str] = ()
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,19 @@ class ScheduleStore:
             with unavailable_is_ours():
                 matched = (await self._schedules.update_one(current, content)).matched_count
         return replace(schedule, revision=schedule.revision + 1, updated_at=now) if matched else None
+
+    async def wake(self, schedule_ids: Collection[str], *, now: datetime) -> None:
+        """Have those of the schedules looked at now that wait for the end of a run.
+
+        What somebody else is deciding about one meanwhile is refused, since it may not know of that end.
+        """
+        waits = {
+            "_id": {"$in": list(schedule_ids)},
+            "starting": [],  # whoever starts them looks afterwards
+            "$or": [{"waiting": {"$ne": None}}, {"backfills": {"$ne": []}}],
+        }
+        with unavailable_is_ours():
+            await self._schedules.update_many(waits, {"$set": {"look_at": now}, "$inc": {"revision": 1}})
 
     async def delete(self, schedule_id: str, *, by: str, now: datetime) -> None:
         """Forget a schedule; its runs stay. Raises NotFoundError."""

@@ -21,6 +21,7 @@ from storage.idempotency import IdempotencyStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
 from storage.logs import LogStore
+from storage.reopening import ReopeningStore
 from storage.run_leases import RunLeaseStore
 from storage.run_recovery import RunRecoveryStore
 from storage.runs import RunStore
@@ -61,7 +62,7 @@ class Stores:
         self.runs = RunStore(database, self.ledger)
         self.run_leases = RunLeaseStore(database, self.ledger)
         self.run_recovery = RunRecoveryStore(database, self.ledger)
-        self.children = ChildStore(database, self.ledger)
+        self.children = ChildStore(database)
         self.signals = SignalStore(database, self.ledger)
         self.subtasks = SubtaskStore(database, self.ledger)
         self.tasks = TaskStore(database, self.ledger, self.runs, self.subtasks)
@@ -70,6 +71,7 @@ class Stores:
         self.logs = LogStore(database)
         self.deadlines = DeadlineStore(database, self.ledger)
         self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.subtasks)
+        self.reopening = ReopeningStore(database, self.ledger, self.runs, self.subtasks, self.children)
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database)
         self.blobs = BlobStore(database)

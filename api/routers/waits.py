@@ -34,7 +34,6 @@ class ChildBody(BaseModel):
     workflow: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     on_parent_cancel: Literal["cancel", "abandon"] = "cancel"
-    instead_of: str | None = None
 
 
 @router.post("/waits:ended")
@@ -56,7 +55,6 @@ async def start(run_id: str, task: str, body: ChildBody, token: RunToken, app: A
         workflow=body.workflow,
         parameters=body.parameters,
         on_parent_cancel=body.on_parent_cancel,
-        instead_of=body.instead_of,
     )
     return {"id": run.id, "name": run.name, "status": run.status}
 

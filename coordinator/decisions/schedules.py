@@ -31,8 +31,8 @@ class Overlap(enum.StrEnum):
 
     SKIP = "skip"  # no run for it
     QUEUE = "queue"  # its run waits for the end of the others; at most one waits, later ones are skipped
-    CANCEL_OLD = "cancel_old"  # the earlier runs are cancelled, its run starts
-    ALLOW = "allow"  # its run starts beside them
+    CANCEL_OLD = "cancel_old"  # the earlier runs are cancelled, its run starts when they have ended
+    ALLOW = "allow"  # its run starts beside them, and is in nobody's way
 
 
 class TimingError(ValueError):
@@ -132,18 +132,25 @@ def due(timing: Timing, next_at: datetime | None, *, now: datetime, catch_up: ti
 
 
 def settle(overlap: Overlap, items: Sequence[W], waiting: W | None, *, going_on: bool) -> Settled[W]:
-    """Decide what is started of `items` (the earliest first) and of the one that waited."""
+    """Decide what is started of `items` (the earliest first) and of the one that waited, whatever policy let it.
+
+    `going_on` says whether runs of the schedule do that were not started with ALLOW.
+    """
     line = items if waiting is None else [waiting, *items]
     if overlap is Overlap.ALLOW:
         return Settled(line, None, [], cancel_old=False)
     if overlap is Overlap.CANCEL_OLD:
         skipped = [(item, "a later time was due as well") for item in line[:-1]]
-        return Settled(line[-1:], None, skipped, cancel_old=going_on and bool(line))
+        if going_on and line:
+            return Settled([], line[-1], skipped, cancel_old=True)
+        return Settled(line[-1:], None, skipped, cancel_old=False)
     start, rest = ([], line) if going_on else (line[:1], line[1:])
     if overlap is Overlap.QUEUE:
         full = [(item, "another time was waiting already") for item in rest[1:]]
         return Settled(start, rest[0] if rest else None, full, cancel_old=False)
-    return Settled(start, None, [(item, "an earlier run was going on") for item in rest], cancel_old=False)
+    kept = waiting if going_on else None
+    missed = items if going_on else rest
+    return Settled(start, kept, [(item, "an earlier run was going on") for item in missed], cancel_old=False)
 
 
 def _next(timing: Timing, after: datetime) -> datetime | None:

@@ -30,8 +30,6 @@ from njangi_flows.nodes import node, run_node
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 from njangi_flows.waiting import Waits
 
-_ENDED = ("COMPLETED", "FAILED", "CANCELLED")
-
 Clock = Callable[[], datetime]
 
 
@@ -199,9 +197,7 @@ class ChildCarrier(AwaitedCarrier):
         service, lease = self._held.service, self._held.lease
         workflow = self._task.workflow or ""
         try:
-            await service.start_child(
-                lease, self._name, workflow, self._parameters, self._task.on_parent_cancel, await self._former()
-            )
+            await service.start_child(lease, self._name, workflow, self._parameters, self._task.on_parent_cancel)
         except (RunLeaseLostError, RunEndedError):
             raise
         except ServiceError as error:
@@ -212,18 +208,6 @@ class ChildCarrier(AwaitedCarrier):
             why = f": {child.error}" if child.error else ""
             raise ChildFailedError(self._name, f"run {child.id} of workflow '{child.name}' is {child.status}{why}")
         return await stored_result(service, child.results)
-
-    async def _former(self) -> str | None:
-        """Return the child of an earlier life of the task: one that was set back to PENDING begins anew."""
-        if self._known is not None and self._known.status != "PENDING":
-            return None
-        try:
-            child = await self._held.service.child(self._held.lease, self._name)
-        except ServiceError as error:
-            if error.status == 404:
-                return None
-            raise
-        return child.id if child.status in _ENDED else None
 
 
 def awaited_carrier(

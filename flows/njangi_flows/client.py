@@ -334,18 +334,9 @@ class FlowService:
         workflow: str,
         parameters: Mapping[str, JsonValue],
         on_parent_cancel: str,
-        instead_of: str | None = None,
     ) -> None:
-        """Start the owner's workflow of that name as a run of its own, unless the task has started it before.
-
-        `instead_of` is an ended run that it started before and does not want any more.
-        """
-        body = {
-            "workflow": workflow,
-            "parameters": parameters,
-            "on_parent_cancel": on_parent_cancel,
-            "instead_of": instead_of,
-        }
+        """Start the owner's workflow of that name as a run of its own, unless the task has started it before."""
+        body = {"workflow": workflow, "parameters": parameters, "on_parent_cancel": on_parent_cancel}
         await self._call("POST", f"{_run(lease)}/tasks/{task}/child", body, lease)
 
     async def child(self, lease: RunLease, task: str) -> ChildRun:

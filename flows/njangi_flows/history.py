@@ -251,6 +251,13 @@ def _cancelled(run: Run, event: Event) -> None:
         subtask.status = "CANCELLED"
 
 
+def _forgotten(run: Run, event: Event) -> None:
+    subtasks = run.tasks[event["task"]].subtasks
+    for first, last in event["ranges"]:
+        for index in range(first, last + 1):
+            del subtasks[index]
+
+
 def _named(run: Run, event: Event) -> Iterator[Subtask]:
     """Yield the subtasks that an event names, one by one in `indexes` or as runs of neighbours in `ranges`."""
     subtasks = run.tasks[event["task"]].subtasks
@@ -290,4 +297,5 @@ RULES: Mapping[str, Rule] = {
     "subtasks.requeued": _requeued,
     "subtasks.cancelled": _cancelled,
     "subtasks.called_back": _called_back,
+    "subtasks.forgotten": _forgotten,
 }

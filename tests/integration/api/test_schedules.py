@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from api.services import utc_now
+from storage.run_models import FlowRunState, RunStatus
 from tests.integration.api.conftest import Client
 from tests.integration.api.test_workflows import SPEC
 
@@ -117,16 +119,27 @@ async def test_a_trigger_with_a_key_starts_one_run_however_often_it_is_sent(clie
         assert beside["outcome"] == "started"
 
 
-async def test_with_cancel_old_the_earlier_run_is_asked_to_end_once(client: Client) -> None:
+async def test_with_cancel_old_the_earlier_run_is_asked_to_end_once_and_the_last_starts_after_it(
+    client: Client,
+) -> None:
     async with client.http("admin") as http:
         await nightly(http, overlap="cancel_old")
-        ids = [(await http.post("/v1/schedules/nightly:trigger")).json()["run_id"] for _ in range(3)]
-        runs = {run["id"]: run for run in (await http.get("/v1/runs")).json()["runs"]}
-        assert [runs[id_]["cancel_requested"] for id_ in ids] == [True, True, False]
-        for id_ in ids[:2]:
-            events = (await http.get(f"/v1/runs/{id_}/events")).json()["events"]
-            asked = [event for event in events if event["type"] == "run.cancel_requested"]
-            assert [event["by"] for event in asked] == ["schedule nightly"]
+        answers = [(await http.post("/v1/schedules/nightly:trigger")).json() for _ in range(3)]
+        assert [answer["outcome"] for answer in answers] == ["started", None, None]
+        [first] = (await http.get("/v1/runs")).json()["runs"]
+        assert first["cancel_requested"]
+        events = (await http.get(f"/v1/runs/{first['id']}/events")).json()["events"]
+        asked = [event for event in events if event["type"] == "run.cancel_requested"]
+        assert [event["by"] for event in asked] == ["schedule nightly"]
+        stores, now = client.services.stores, utc_now()
+        await stores.run_recovery.set_flow_run(first["id"], "f", now=now)
+        state = FlowRunState("f", "CANCELLED", "Cancelled", None, now)
+        await stores.ledger.write(lambda turn: stores.runs.follow(turn, state, RunStatus.CANCELLED, now=now))
+        async with asyncio.timeout(20):  # less than it takes to look without news of the end
+            while len(runs := (await http.get("/v1/runs")).json()["runs"]) < 2:
+                await asyncio.sleep(0.02)
+        assert {run["id"]: run["cancel_requested"] for run in runs}[first["id"]]
+        assert sorted(run["status"] for run in runs) == ["CANCELLED", "SUBMITTED"]
 
 
 async def test_a_backfill_starts_the_runs_of_a_range(client: Client) -> None:

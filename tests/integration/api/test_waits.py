@@ -160,20 +160,6 @@ async def test_a_task_starts_its_owners_newest_workflow_once_and_both_runs_show_
         assert (got["status"], got["error"], got["results"]) == ("COMPLETED", None, {"say": "hello"})
 
 
-async def test_a_task_that_begins_anew_replaces_the_child_it_had_once(client: Client) -> None:
-    parent = await start(client, {"name": "t", "workflow": "loop"}, name="loop")
-    path = f"/v1/flow/runs/{parent}/tasks/t/child"
-    async with held(client, parent) as flow:
-        first = (await flow.post(path, json={"workflow": "loop"})).json()["id"]
-        anew = {"workflow": "loop", "instead_of": first}
-        assert (await flow.post(path, json=anew)).json()["id"] == first, "it has not ended"
-        await finish(client, first, "FAILED")
-        second = [(await flow.post(path, json=anew)).json()["id"] for _ in range(2)]
-        assert first not in second and len(set(second)) == 1
-    assert (await run(client, parent))["tasks"][0]["child_run_id"] == second[0]
-    assert (await run(client, first))["parent_run_id"] is None
-
-
 async def finish(client: Client, run_id: str, status: str, **results: str) -> None:
     """Give the run's tasks results, and have Prefect say that its flow run has ended."""
     flow_run = f"flow run of {run_id}"

@@ -6,11 +6,12 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from coordinator.decisions.schedules import Overlap
-from coordinator.scheduler import MOST_RUNS, UNDONE_AFTER, BackfillError, Refused, Scheduler
+from coordinator.scheduler import LOOK_AGAIN, MOST_RUNS, UNDONE_AFTER, BackfillError, Refused, Scheduler
 from storage.errors import IdTakenError, NotFoundError
 from storage.ledger import Turn
 from storage.run_models import FlowRunState, NewRun, OfSchedule, RunStatus
@@ -39,7 +40,9 @@ class Runs:
             raise Refused(self.refuses)
         self._die("before the run is written")
         new = NewRun(
-            "w1", "run", 1, "ama", 50, {}, {}, {}, id=action.run_id, schedule=OfSchedule(schedule.id, action.at)
+            *("w1", "run", 1, "ama", 50, {}, {}, {}),
+            id=action.run_id,
+            schedule=OfSchedule(schedule.id, action.at, action.beside),
         )
         await self._world.stores.runs.add(new, [], now=self._world.now)
         self._die("after the run is written")
@@ -84,13 +87,16 @@ class World:
     async def ids(self) -> list[str]:
         return sorted(run.id for run in await self.stores.runs.page(limit=500))
 
-    async def end(self, run_id: str) -> None:
-        """Have a run end, as Prefect would tell."""
+    async def end(self, run_id: str, *, heard: bool = True) -> None:
+        """Have a run end, as Prefect would tell, and the replicas hear of it."""
         await self.stores.run_recovery.set_flow_run(run_id, f"flow-{run_id}", now=self.now)
         state = FlowRunState(f"flow-{run_id}", "COMPLETED", "Completed", None, self.now)
         await self.stores.ledger.write(
             lambda turn: self.stores.runs.follow(turn, state, RunStatus.COMPLETED, now=self.now)
         )
+        if heard:
+            self.one.run_ended(run_id)
+            self.two.run_ended(run_id)
 
     async def recent(self) -> list[Taken]:
         return list((await self.stores.schedules.get("s1")).recent)
@@ -116,7 +122,7 @@ async def test_of_two_replicas_that_tick_at_once_one_starts_the_run(world: World
         await world.later(SECOND if minute == 1 else MINUTE)
         assert await world.ids() == [at(n) for n in range(1, minute + 1)]
     run = await world.stores.runs.get(at(3))
-    assert run.schedule == OfSchedule("s1", NOON + 3 * MINUTE)
+    assert run.schedule == OfSchedule("s1", NOON + 3 * MINUTE, beside=True)
     assert await world.outcomes() == [Outcome.STARTED] * 10
     told = Counter(event.type for event in await world.stores.ledger.events())
     assert told["schedule.due"] == told["run.submitted"] == 10
@@ -199,13 +205,98 @@ async def test_queue_lets_one_wait_and_starts_it_when_the_other_has_ended(world:
     assert await world.outcomes() == [Outcome.STARTED, Outcome.SKIPPED, Outcome.STARTED]
 
 
-async def test_cancel_old_ends_the_earlier_run_and_starts_the_new_one(world: World) -> None:
+async def test_cancel_old_asks_for_the_end_of_the_earlier_run_and_starts_the_last_time_after_it(world: World) -> None:
+    await world.schedule(Overlap.CANCEL_OLD)
+    for _ in range(3):
+        await world.later(MINUTE)
+    assert await world.ids() == [at(1)]
+    assert (await world.stores.runs.get(at(1))).cancel_requested
+    await world.end(at(1))
+    await world.later(timedelta())
+    assert await world.ids() == [at(1), at(3)]
+    assert not (await world.stores.runs.get(at(3))).cancel_requested
+    assert await world.outcomes() == [Outcome.STARTED, Outcome.SKIPPED, Outcome.STARTED]
+
+
+async def test_a_death_before_the_cancelling_forgets_neither_it_nor_the_run_that_waits(world: World) -> None:
     await world.schedule(Overlap.CANCEL_OLD)
     await world.later(MINUTE)
-    await world.later(MINUTE)
-    assert await world.ids() == [at(1), at(2)]
+    world.now += MINUTE
+    world.runs.dies = "before the cancelling"
+    with pytest.raises(Killed):
+        await world.one.tick()
+    await world.later(UNDONE_AFTER)
     assert (await world.stores.runs.get(at(1))).cancel_requested
-    assert not (await world.stores.runs.get(at(2))).cancel_requested
+    await world.end(at(1))
+    await world.later(timedelta())
+    assert await world.ids() == [at(1), at(2)]
+
+
+@pytest.mark.parametrize("overlap", [Overlap.QUEUE, Overlap.CANCEL_OLD])
+async def test_what_waits_starts_with_the_news_of_the_end_and_without_them_a_little_later(
+    world: World, overlap: Overlap
+) -> None:
+    await world.schedule(overlap)
+    await world.later(MINUTE)
+    await world.later(MINUTE)
+    await world.end(at(1), heard=False)
+    await world.later(SECOND)
+    assert await world.ids() == [at(1)], "nobody looks in vain each second"
+    await world.later(LOOK_AGAIN)
+    assert await world.ids() == [at(1), at(2)]
+
+
+async def test_a_run_that_ends_while_it_is_decided_to_wait_for_it_is_not_waited_for(world: World) -> None:
+    await world.schedule(Overlap.QUEUE)
+    await world.later(MINUTE)
+    world.now += MINUTE
+    going_on = world.stores.runs.going_on
+    ended = False
+
+    async def ends_after_the_look(*arguments: Any, **named: Any) -> list[str]:
+        nonlocal ended
+        found = await going_on(*arguments, **named)
+        if not ended:
+            ended = True
+            await world.end(at(1))
+        return found
+
+    world.stores.runs.going_on = ends_after_the_look  # type: ignore[method-assign]
+    await world.one.tick()
+    assert ended
+    await world.later(timedelta())
+    assert await world.ids() == [at(1), at(2)]
+
+
+async def test_a_trigger_that_waits_does_so_under_whatever_policy_the_schedule_has(world: World) -> None:
+    await world.schedule(Overlap.SKIP)
+    await world.later(MINUTE)
+    assert await world.one.trigger("s1", Overlap.CANCEL_OLD, id_="now", by="ama") is None
+    await world.later(MINUTE)
+    assert (await world.stores.runs.get(at(1))).cancel_requested
+    assert await world.ids() == [at(1)]
+    await world.end(at(1))
+    await world.later(timedelta())
+    assert await world.ids() == sorted([at(1), "s1-Tnow"])
+
+
+async def test_a_backfill_in_a_line_counts_for_the_overlap_policy_and_one_beside_does_not(world: World) -> None:
+    await world.schedule(Overlap.SKIP)
+    first, until = NOON - 2 * MINUTE, NOON
+    await world.one.backfill("s1", first, until, Overlap.ALLOW, id_="beside", by="ama")
+    await world.later(SECOND)
+    assert len(await world.ids()) == 2
+    await world.later(MINUTE)
+    assert at(1) in await world.ids(), "they are in nobody's way"
+    await world.one.backfill("s1", first, until, Overlap.QUEUE, id_="line", by="ama")
+    await world.end(at(1))
+    await world.later(timedelta())
+    [second_line] = [id_ for id_ in await world.ids() if id_.endswith("-Bline")]
+    await world.later(MINUTE)
+    assert at(2) not in await world.ids() and (await world.recent())[-1].outcome is Outcome.SKIPPED
+    await world.end(second_line)
+    await world.later(timedelta())
+    assert len([id_ for id_ in await world.ids() if id_.endswith("-Bline")]) == 2, "the next of the line at once"
 
 
 async def test_what_was_missed_in_the_window_is_caught_up_on_and_the_rest_remembered_as_missed(world: World) -> None:

@@ -14,7 +14,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from tests.integration.flows.stack_under_test import Stack
 from tests.integration.flows.test_worker import reschedule
-from tests.integration.flows.waiting_runs import child_of, events, one, send, wait, when
+from tests.integration.flows.waiting_runs import child_of, events, send, wait, when
 
 pytestmark = pytest.mark.usefixtures("volunteer")
 
@@ -83,23 +83,6 @@ async def test_a_parent_whose_worker_died_adopts_the_child_it_has(stack: Stack) 
     assert [run["id"] for run in runs if run["parent_run_id"] == run_id] == [child]
 
 
-async def test_a_task_that_was_set_back_runs_its_workflow_as_it_is_by_then(stack: Stack) -> None:
-    async with stack.worker("again") as worker:
-        await stack.submit(one("x", "1 // 0", retry={"maximum_attempts": 1}), name="mended")
-        run_id = await stack.submit({"name": "child", "workflow": "mended"}, wait("gate", "go"), name="mending")
-        await when(stack, run_id, "child", "FAILED")
-        first = await child_of(stack, run_id, "child")
-        await stack.submit(one("x", "2"), name="mended")
-        await set_back(stack, f"{run_id}/child")
-        await killed_while(stack, run_id, "gate", worker)
-    async with stack.worker("again"):
-        await send(stack, run_id, "go")
-        run = await stack.ended(run_id)
-    assert (run["status"], run["error"]) == ("COMPLETED", None)
-    assert await stack.results(run_id) == {"child": {"x": 2}, "gate": None}
-    assert await child_of(stack, run_id, "child") != first
-
-
 @asynccontextmanager
 async def tasks_of(stack: Stack) -> AsyncIterator[AsyncCollection[dict[str, Any]]]:
     mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(stack.environment["MONGODB_URI"])
@@ -107,12 +90,6 @@ async def tasks_of(stack: Stack) -> AsyncIterator[AsyncCollection[dict[str, Any]
         yield mongo[stack.environment["NJANGI_DATABASE"]]["tasks"]
     finally:
         await mongo.close()
-
-
-async def set_back(stack: Stack, task_id: str) -> None:
-    """Do to a task what setting a failed one back does."""
-    async with tasks_of(stack) as tasks:
-        await tasks.update_one({"_id": task_id}, {"$set": {"status": "PENDING"}, "$unset": {"error": ""}})
 
 
 async def end_of(stack: Stack, task_id: str) -> datetime:

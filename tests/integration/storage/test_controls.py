@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from njangi_agent.protocol import Outcome, Verdict
 
+from coordinator.decisions.reopening import retry_steps
 from storage.errors import (
     NotFoundError,
     RunEndedError,
@@ -49,7 +50,8 @@ class Held:
     async def control(self, name: str, *arguments: Any, stores: Stores | None = None, **named: Any) -> None:
         chosen = stores or self.stores
         named = {"by": "ada", "now": NOON} | named
-        method: Callable[..., Awaitable[None]] = getattr(chosen.controls, name)
+        store = chosen.reopening if name == "reopen" else chosen.controls
+        method: Callable[..., Awaitable[None]] = getattr(store, name)
         await chosen.ledger.write(lambda turn: method(turn, self.run.id, *arguments, **named))
 
     async def now(self) -> Run:
@@ -276,7 +278,7 @@ async def test_retrying_keeps_what_was_accepted_and_queues_what_failed(stores: S
     assert (run.status, run.error, run.ended_at, run.reopening) == (RunStatus.SUBMITTED, None, None, True)
     with pytest.raises(RunHeldError):
         await stores.run_leases.hold(run.id, "worker", now=NOON)
-    await stores.controls.set_back(run.id, now=NOON)
+    await stores.reopening.set_back(run.id, retry_steps, now=NOON)
     assert await held.tasks() == {"a": "PENDING", "b": "PENDING"}
     [accepted] = await stores.subtasks.page(f"{run.id}/a", after=-1, limit=5, status=SubtaskStatus.COMPLETED)
     assert accepted.result == '"kept"'
@@ -309,7 +311,7 @@ async def test_late_states_of_the_attempt_before_do_not_end_a_run_begun_again(st
     await held.control("reopen", {"a": "retry"})
     assert await held.prefect("FAILED", NOON + 5 * SECOND, RunStatus.FAILED) is None
     [run] = await stores.controls.untold(now=NOON)
-    await stores.controls.set_back(run.id, now=NOON)
+    await stores.reopening.set_back(run.id, retry_steps, now=NOON)
     scheduled = FlowRunState(FLOW_RUN, "SCHEDULED", "AwaitingRetry", "", NOON + 9 * SECOND)
     await stores.controls.told(run, scheduled, held=False, now=NOON)
     assert await held.prefect("FAILED", NOON + 6 * SECOND, RunStatus.FAILED) is None
@@ -330,7 +332,7 @@ async def test_a_reset_forgets_the_task_and_its_results_and_keeps_the_rest(store
     await stores.run_leases.release(held.run.id, held.token, None, now=NOON)
     await held.prefect("COMPLETED", NOON + SECOND, RunStatus.COMPLETED)
     await held.control("reopen", {"b": "reset"})
-    await stores.controls.set_back(held.run.id, now=NOON)
+    await stores.reopening.set_back(held.run.id, retry_steps, now=NOON)
     a, b = await stores.tasks.of_run(held.run.id)
     assert (a.status, a.result) == (TaskStatus.COMPLETED, '"a"')
     assert (b.status, b.result, b.plan, b.definition) == (TaskStatus.PENDING, None, None, None)
@@ -353,11 +355,11 @@ async def test_a_setting_back_that_is_cut_off_goes_on_where_it_was(stores: Store
 
     dying.ledger.write = dies_after_one  # type: ignore[method-assign]
     with pytest.raises(StorageUnavailableError):
-        await dying.controls.set_back(held.run.id, now=NOON)
+        await dying.reopening.set_back(held.run.id, retry_steps, now=NOON)
     assert sorted((await held.tasks()).values()) == ["PENDING", "SKIPPED"]
     [run] = await stores.controls.untold(now=NOON)
     assert run.reopening
-    await stores.controls.set_back(run.id, now=NOON)
+    await stores.reopening.set_back(run.id, retry_steps, now=NOON)
     assert await held.tasks() == {"a": "PENDING", "b": "PENDING"}
     assert not (await held.now()).reopening and await held.statuses() == []
 
@@ -365,7 +367,7 @@ async def test_a_setting_back_that_is_cut_off_goes_on_where_it_was(stores: Store
 async def test_what_a_lost_flow_left_behind_does_not_survive_a_reset(stores: Stores) -> None:
     held = await failed_run(stores)
     await held.control("reopen", {"a": "reset", "b": "reset"})
-    await stores.controls.set_back(held.run.id, now=NOON)
+    await stores.reopening.set_back(held.run.id, retry_steps, now=NOON)
     old = {"_id": f"{held.run.id}/a/0", "parent_task_id": held.key().task_id, "index": 0, "generation": 0}
     stale = {**old, "batch": f"{held.run.id}/a/b0", "parameters": '{"x": "stale"}', "status": "QUEUED"}
     await stores.database["tasks"].insert_one(stale)
@@ -380,7 +382,7 @@ async def test_a_pause_while_tasks_are_set_back_holds_them(stores: Stores) -> No
     held = await failed_run(stores)
     await held.control("reopen", {"a": "retry"})
     await held.control("pause")
-    await stores.controls.set_back(held.run.id, now=NOON)
+    await stores.reopening.set_back(held.run.id, retry_steps, now=NOON)
     assert await stores.subtasks.open_batches(5) == []
     [run] = await stores.controls.untold(now=NOON)
     assert run.to_tell is Tell.REOPEN, "that it begins again is told first"

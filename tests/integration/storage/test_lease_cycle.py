@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from njangi_agent.protocol import Outcome, Verdict
 
+from coordinator.decisions.reopening import retry_steps
 from storage.database import open_database
 from storage.errors import RunHeldError
 from storage.ledger import Turn
@@ -91,10 +92,10 @@ class LeaseCycle(RuleBasedStateMachine):
         self.wait(self.stores.database["runs"].update_one({"_id": "r1"}, failed))
         self.control(self.stores.controls.close, self.wait(self.stores.runs.get("r1")))
         self.all_become_stale()
-        self.control(self.stores.controls.reopen, "r1", {"factor": how}, by="ada")
+        self.control(self.stores.reopening.reopen, "r1", {"factor": how}, by="ada")
         with pytest.raises(RunHeldError):
             self.wait(self.stores.run_leases.hold("r1", "flow", now=self.now))
-        self.wait(self.stores.controls.set_back("r1", now=self.now))
+        self.wait(self.stores.reopening.set_back("r1", retry_steps, now=self.now))
         _, self.token = self.wait(self.stores.run_leases.hold("r1", "flow", now=self.now))
         self.paused = False
         if how == "reset":

@@ -22,6 +22,7 @@ from njangi_flows.history import RULES, Run, rebuild
 
 from api.followers import event_json
 from api.mirror import Mirror
+from coordinator.decisions.reopening import retry_steps
 from storage.database import open_database
 from storage.errors import NjangiError
 from storage.ledger import Turn
@@ -182,7 +183,8 @@ class RunLife(RuleBasedStateMachine):
     # What holds it back, ends it or sets it going again
 
     def control(self, name: str, *arguments: Any, **named: Any) -> None:
-        method = getattr(self.stores.controls, name)
+        store = self.stores.reopening if name == "reopen" else self.stores.controls
+        method = getattr(store, name)
         self.attempt(
             self.stores.ledger.write(
                 lambda turn: method(turn, self.run_id, *arguments, **named, by="ada", now=self.now)
@@ -207,7 +209,7 @@ class RunLife(RuleBasedStateMachine):
     @rule(steps=st.dictionaries(st.sampled_from(TASKS), st.sampled_from(["retry", "reset"]), min_size=1))
     def somebody_begins_it_again(self, steps: dict[str, str]) -> None:
         self.control("reopen", steps)
-        self.wait(self.stores.controls.set_back(self.run_id, now=self.now))
+        self.wait(self.stores.reopening.set_back(self.run_id, retry_steps, now=self.now))
         run = self.wait(self.stores.runs.get(self.run_id))
         if run.to_tell is Tell.REOPEN:
             state = FlowRunState(self.flow_run_id, "SCHEDULED", "AwaitingRetry", None, self.now)

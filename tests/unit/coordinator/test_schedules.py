@@ -162,11 +162,15 @@ def test_what_was_missed_is_caught_up_on_within_the_window(
         pytest.param(Overlap.QUEUE, True, "w", "ab", "", "w", "ab", False, id="queue: at most one waits"),
         pytest.param(Overlap.QUEUE, False, "w", "a", "w", "a", "", False, id="queue: its turn has come"),
         pytest.param(Overlap.QUEUE, False, "w", "", "w", None, "", False, id="queue: nothing new"),
-        pytest.param(Overlap.CANCEL_OLD, True, None, "ab", "b", None, "a", True, id="cancel: only the last starts"),
+        pytest.param(Overlap.CANCEL_OLD, True, None, "ab", "", "b", "a", True, id="cancel: only the last waits"),
+        pytest.param(Overlap.CANCEL_OLD, True, "w", "a", "", "a", "w", True, id="cancel: a later one waits instead"),
+        pytest.param(Overlap.CANCEL_OLD, True, "w", "", "", "w", "", True, id="cancel: it has not ended yet"),
+        pytest.param(Overlap.CANCEL_OLD, False, "w", "", "w", None, "", False, id="cancel: it has ended"),
         pytest.param(Overlap.CANCEL_OLD, True, None, "", "", None, "", False, id="cancel: nothing due"),
         pytest.param(Overlap.CANCEL_OLD, False, None, "a", "a", None, "", False, id="cancel: nothing to cancel"),
         pytest.param(Overlap.ALLOW, True, None, "ab", "ab", None, "", False, id="allow: all"),
         pytest.param(Overlap.SKIP, False, "w", "a", "w", None, "a", False, id="skip, after it was queue"),
+        pytest.param(Overlap.SKIP, True, "w", "a", "", "w", "a", False, id="skip: what waits goes on waiting"),
     ],
 )
 def test_the_overlap_policy(
@@ -275,4 +279,4 @@ def test_a_policy_loses_nothing_and_decides_each_once(
     assert sorted(out) == sorted([*items, *([waiting] if waiting is not None else [])])
     if overlap is not Overlap.ALLOW:
         assert len(settled.start) <= 1
-        assert not (going_on and settled.start and not settled.cancel_old), "none beside another"
+        assert not (going_on and settled.start), "none beside another"
