@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from api.mirror import OURS, Mirror
+from api.own_flows import startable
 from api.prefect import Prefect, PrefectUnavailableError
 from coordinator.decisions.controls import LATER, telling
-from coordinator.decisions.reopening import Step, reset_steps, retry_steps
+from coordinator.decisions.reopening import Step, reset_steps, retry_steps, unfinished_steps
 from coordinator.dispatcher import Dispatcher
 from storage.errors import NoSpecError, NotFoundError, NothingToRetryError, RunUnderWayError, StorageUnavailableError
 from storage.ledger import Turn
-from storage.run_models import ENDED, Run, Tell
+from storage.run_models import ENDED, Run, RunStatus, Tell
 from storage.stores import Stores
 from storage.tasks import Task
 
@@ -84,6 +85,9 @@ class Controls:
 
     async def retry_failed(self, run_id: str, tasks: Sequence[str], *, by: str) -> Run:
         """Try again what failed in a run that has ended, in `tasks` alone if it names any; keep what was accepted."""
+        run = await self._stores.runs.get(run_id)
+        if not run.spec:
+            return await self._retry_own_flow(run, tasks, by)
         known = await self._ended(run_id)
         if unknown := set(tasks) - {task.name for task in known}:
             raise NotFoundError("task", f"{run_id}/{min(unknown)}")
@@ -91,6 +95,18 @@ class Controls:
         if not steps:
             raise NothingToRetryError(run_id, tasks)
         return await self._reopen(run_id, steps, by)
+
+    async def _retry_own_flow(self, run: Run, tasks: Sequence[str], by: str) -> Run:
+        """Have Prefect start an engineer's flow run again, which finds what was finished and tries again the rest."""
+        if run.status not in ENDED:
+            raise RunUnderWayError(run.id)
+        if tasks:
+            raise NoSpecError(run.id, "all that failed is tried again, or nothing; leave out 'tasks'")
+        if run.status is RunStatus.COMPLETED:
+            raise NothingToRetryError(run.id, tasks)
+        await startable(self._prefect, run)
+        known = await self._stores.tasks.of_run(run.id)
+        return await self._reopen(run.id, unfinished_steps({task.name: task.status for task in known}), by)
 
     async def reset(self, run_id: str, task: str, *, by: str) -> Run:
         """Do a task of a run that has ended, and all downstream of it, again from nothing."""
@@ -106,7 +122,7 @@ class Controls:
         if run.status not in ENDED:
             raise RunUnderWayError(run_id)
         if not run.spec:
-            raise NoSpecError(run_id)
+            raise NoSpecError(run_id, "what follows what, only the flow knows; :retry-failed or :rerun begin it again")
         clean_up = run.clean_up.task if run.clean_up else None
         return [task for task in await self._stores.tasks.of_run(run_id) if task.name != clean_up]
 

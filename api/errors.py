@@ -14,6 +14,7 @@ from njangi_agent.protocol import ProtocolError
 from njangi_flows.spec import InvalidSpecError
 from starlette.exceptions import HTTPException
 
+from api.prefect import PrefectUnavailableError
 from api.tracing import HEADER, request_id
 from storage.errors import (
     BlobMismatchError,
@@ -55,6 +56,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     UploadOffsetError: (409, "upload-offset"),
     UploadBusyError: (423, "upload-busy"),
     StorageUnavailableError: (503, "storage-unavailable"),
+    PrefectUnavailableError: (503, "prefect-unavailable"),
     ProtocolError: (422, "protocol"),
 }
 

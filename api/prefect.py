@@ -7,7 +7,7 @@ seconds and a hundred megabytes (docs/decisions/0004-api-without-prefect.md).
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -27,6 +27,23 @@ HEALTH_SECONDS = 1.0
 
 class PrefectUnavailableError(NjangiError):
     """The Prefect server does not answer now, or not as it should."""
+
+
+class PrefectRefusedError(NjangiError):
+    """The Prefect server does not take what a caller wants of it, such as a flow's parameters."""
+
+    def __str__(self) -> str:
+        return f"Prefect refuses: {self.args[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """What a flow run was started with. Without a deployment no worker can start it, or another like it."""
+
+    id: str
+    deployment_id: str | None
+    parameters: Mapping[str, Any]
+    tags: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,33 @@ class Prefect:
                 "state": {"type": "SCHEDULED", "message": "Submitted to Njangi"},
             },
         )
+        return str(created["id"])
+
+    async def flow_run(self, flow_run_id: str) -> FlowRun | None:
+        """Return what a flow run was started with, None if Prefect does not know it."""
+        found = await self._call("POST", "/flow_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
+        if not found:
+            return None
+        return FlowRun(found[0]["id"], found[0]["deployment_id"], found[0]["parameters"], found[0]["tags"])
+
+    async def create_alike(self, flow_run: FlowRun, parameters: Mapping[str, Any], key: str) -> str:
+        """Create another flow run of the same deployment and return its id; repeating under a key returns the same.
+
+        Raises PrefectRefusedError for parameters that the flow does not take.
+        """
+        body = {
+            "parameters": parameters,
+            "tags": list(flow_run.tags),
+            "idempotency_key": key,
+            "state": {"type": "SCHEDULED", "message": "Run again through Njangi"},
+        }
+        try:
+            created = await self._call("POST", f"/deployments/{flow_run.deployment_id}/create_flow_run", body)
+        except PrefectUnavailableError as error:
+            cause = error.__cause__
+            if isinstance(cause, httpx.HTTPStatusError) and cause.response.is_client_error:
+                raise PrefectRefusedError(cause.response.text[:500]) from error
+            raise
         return str(created["id"])
 
     async def set_state(

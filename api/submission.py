@@ -64,7 +64,7 @@ async def write_run(
 async def workflow_of(app: Services, run: Run) -> Workflow:
     """Return the workflow in the version that `run` is of. Raises NoSpecError for an engineer's own flow."""
     if not run.spec:
-        raise NoSpecError(run.id)
+        raise NoSpecError(run.id, "there is no workflow of it")
     return replace(
         await app.stores.workflows.get(run.workflow_id),
         name=run.name,

@@ -147,7 +147,7 @@ class Reconciler:
         if run.cancel_requested and not run.must_clean_up:
             await self._prefect.set_state(state.flow_run_id, "CANCELLED", "Cancelled through Njangi")
             return
-        if not is_lost(state.type, (now - state.at).total_seconds()):
+        if not is_lost(state.type, (now - state.at).total_seconds(), prepares=run.prepares):
             return
         progress = await self._stores.run_recovery.progress(run.id)
         last = Standing(*run.recovered) if run.recovered else None
@@ -160,6 +160,8 @@ class Reconciler:
             await self._prefect.set_state(state.flow_run_id, "FAILED", reason)
             return
         log.warning("a run has lost its flow worker and is scheduled again", extra={"run_id": run.id})
-        await self._stores.run_recovery.count_recovery(run.id, state.type, recoveries + 1, progress, now=now)
+        await self._stores.run_recovery.count_recovery(
+            run.id, state.type, recoveries + 1, progress, prepares=not run.spec, now=now
+        )
         await self._prefect.set_state(state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry")
         self._scheduled()

@@ -94,8 +94,13 @@ class NothingToRetryError(NjangiError):
 class NoSpecError(NjangiError):
     """The run is an engineer's own flow: what its tasks are, only the flow knows."""
 
+    def __init__(self, run_id: str, instead: str) -> None:
+        super().__init__(run_id, instead)
+        self.run_id = run_id
+        self.instead = instead
+
     def __str__(self) -> str:
-        return f"run {self.args[0]} is that of a Prefect flow of its own; start that flow again in Prefect"
+        return f"run {self.run_id} is that of a Prefect flow of its own: {self.instead}"
 
 
 class TooDeepError(NjangiError):

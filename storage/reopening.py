@@ -60,6 +60,7 @@ class ReopeningStore:
             "paused": False,
             "paused_tasks": [],
             "to_tell": Tell.REOPEN,
+            "prepares": run["spec"] == "{}",
             "told_held": None,
             "recoveries": 0,
             "recovered": None,

@@ -29,7 +29,11 @@ class RunLeaseStore:
         token = secrets.token_urlsafe(16)
         free = {"_id": run_id, "$or": [{"hold": None}, {"hold.until": {"$lt": now}}, {"hold.holder": holder}]}
         change = {
-            "$set": {"hold": {"token": token, "holder": holder, "until": now + RUN_LEASE}, "updated_at": now},
+            "$set": {
+                "hold": {"token": token, "holder": holder, "until": now + RUN_LEASE},
+                "updated_at": now,
+                "prepares": False,
+            },
             "$inc": {"attempt": 1},
         }
 

@@ -85,6 +85,7 @@ class NewRun:
     deadline: timedelta | None = None  # from now on
     parent: Parent | None = None
     readers: Sequence[str] = ()  # who may see it beside its owner; `*` is everybody
+    prepares: bool = False  # an engineer's flow that has yet to ask for its run
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class Run:
     told_held: bool | None  # whether the run was held when Prefect was told that it is paused; None: not told
     reopening: bool  # tasks wait to be set back; no flow may take the run before
     held_until: datetime | None
+    prepares: bool = False  # an engineer's flow that was scheduled and has not asked for its run since
     schedule: OfSchedule | None = None
     replaced_by: str | None = None
     request: str | None = None
@@ -211,4 +213,5 @@ def as_run(document: Document) -> Run:
         told_held=document.get("told_held"),
         reopening=bool(document.get("reopening")),
         held_until=(document.get("hold") or {}).get("until"),
+        prepares=bool(document.get("prepares")),
     )

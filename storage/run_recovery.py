@@ -69,12 +69,16 @@ class RunRecoveryStore:
             completed = await self._tasks.count_documents(tasks)
             return completed + sum(int(row["completed"]) for row in rows)
 
-    async def count_recovery(self, run_id: str, state: str, recoveries: int, progress: int, *, now: datetime) -> None:
+    async def count_recovery(
+        self, run_id: str, state: str, recoveries: int, progress: int, *, prepares: bool = False, now: datetime
+    ) -> None:
         """Log that a run is scheduled again after its flow, in Prefect's `state`, lost its worker.
 
-        It is the run's recovery number `recoveries` since it last had `progress`. Repeating is harmless.
+        It is the run's recovery number `recoveries` since it last had `progress`. `prepares` says that it is an engineer's
+        flow, which may do other things before it asks for its run. Repeating is harmless.
         """
-        change = {"recoveries": recoveries, "recovered": {"progress": progress, "at": now}, "updated_at": now}
+        standing = {"progress": progress, "at": now}
+        change = {"recoveries": recoveries, "recovered": standing, "prepares": prepares, "updated_at": now}
 
         async def count(turn: Turn) -> None:
             outcome = await self._runs.update_one({"_id": run_id}, {"$set": change}, session=turn.session)

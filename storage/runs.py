@@ -85,6 +85,7 @@ class RunStore:
             "told_held": None,
             "reopening": [],
             "generation": 0,
+            "prepares": new.prepares,
             "clean_up": {"task": new.clean_up, "done": False, "skipped": False} if new.clean_up else None,
             "deadline_seconds": new.deadline.total_seconds() if new.deadline else None,
             "deadline": now + new.deadline if new.deadline else None,

@@ -6,7 +6,7 @@ import enum
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -114,57 +114,64 @@ class TaskStore:
 
         Raises RunLeaseLostError when the lease is another's.
         """
-        fields: Document = {"status": change.status, "updated_at": now}
-        if change.definition is not None:
-            fields["definition"] = json.dumps(change.definition)
-            fields["file_blobs"] = [file["sha256"] for file in change.definition.get("files", ())]
-        if change.plan is not None:
-            fields["plan"] = json.dumps(change.plan)
-        if change.result is not None or change.blob is not None:
-            fields |= {"results": change.result, "blob": change.blob}
-        if change.error is not None:
-            fields["error"] = change.error
-        if change.status is TaskStatus.COMPLETED:
-            fields["progress"] = 1.0
+        return _task(await self._ledger.write(lambda turn: self._change(turn, run_id, token, name, change, now)))
 
-        async def write(turn: Turn) -> Document:
-            run = await self._runs_collection.find_one(
-                {"_id": run_id, "hold.token": token}, {"workflow_id": 1, "clean_up.task": 1}, session=turn.session
-            )
-            if run is None:
-                raise RunLeaseLostError(run_id)
-            document = await self._tasks.find_one_and_update(
-                {"_id": f"{run_id}/{name}"},
-                {
-                    "$set": fields,
-                    "$setOnInsert": {
-                        "run_id": run_id,
-                        "workflow_id": run["workflow_id"],
-                        "name": name,
-                        "parent_task_id": None,
-                        "is_subtask": False,
-                        "dependencies": [],
-                        "created_at": now,
-                    },
+    async def begin_wait(
+        self, run_id: str, token: str, name: str, seconds: float | None, *, now: datetime
+    ) -> datetime | None:
+        """Let a task wait, `seconds` from now on; return when that ends, None if only what it waits for ends it.
+
+        A task that waits already keeps its end, so repeating is harmless; one that was set back to PENDING gets
+        another. Raises RunLeaseLostError when the run lease `token` is another's.
+        """
+
+        async def begin(turn: Turn) -> Task:
+            known = await self._tasks.find_one({"_id": f"{run_id}/{name}", "is_subtask": False}, session=turn.session)
+            until = now + timedelta(seconds=seconds) if seconds is not None else None
+            plan = {"until": until.isoformat() if until is not None else None}
+            if known is not None and known["status"] != TaskStatus.PENDING and known.get("plan"):
+                plan = json.loads(known["plan"])
+            return _task(await self._change(turn, run_id, token, name, TaskChange(TaskStatus.RUNNING, plan=plan), now))
+
+        until = (await self._ledger.write(begin)).plan["until"]
+        return datetime.fromisoformat(until) if until is not None else None
+
+    async def _change(
+        self, turn: Turn, run_id: str, token: str, name: str, change: TaskChange, now: datetime
+    ) -> Document:
+        run = await self._runs_collection.find_one(
+            {"_id": run_id, "hold.token": token}, {"workflow_id": 1, "clean_up.task": 1}, session=turn.session
+        )
+        if run is None:
+            raise RunLeaseLostError(run_id)
+        document = await self._tasks.find_one_and_update(
+            {"_id": f"{run_id}/{name}"},
+            {
+                "$set": _fields(change, now),
+                "$setOnInsert": {
+                    "run_id": run_id,
+                    "workflow_id": run["workflow_id"],
+                    "name": name,
+                    "parent_task_id": None,
+                    "is_subtask": False,
+                    "dependencies": [],
+                    "created_at": now,
                 },
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-                session=turn.session,
+            },
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=turn.session,
+        )
+        turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, task=name, error=change.error, blob=change.blob)
+        if change.status is TaskStatus.FAILED:
+            await self._subtasks.cancel(turn, run_id, task=name, now=now)
+        if change.status in ENDED and name == (run.get("clean_up") or {}).get("task"):
+            await self._runs_collection.update_one(
+                {"_id": run_id}, {"$set": {"clean_up.done": True}}, session=turn.session
             )
-            turn.tell(
-                f"task.{change.status.lower()}", now, run_id=run_id, task=name, error=change.error, blob=change.blob
-            )
-            if change.status is TaskStatus.FAILED:
-                await self._subtasks.cancel(turn, run_id, task=name, now=now)
-            if change.status in ENDED and name == (run.get("clean_up") or {}).get("task"):
-                await self._runs_collection.update_one(
-                    {"_id": run_id}, {"$set": {"clean_up.done": True}}, session=turn.session
-                )
-            if change.status in _BUSY:
-                await self._runs.move(turn, run_id, _BUSY[change.status], now=now)
-            return document or {}
-
-        return _task(await self._ledger.write(write))
+        if change.status in _BUSY:
+            await self._runs.move(turn, run_id, _BUSY[change.status], now=now)
+        return document or {}
 
     async def get(self, task_id: str) -> Task:
         with unavailable_is_ours():
@@ -188,6 +195,22 @@ class TaskStore:
         if names:
             await self._tasks.update_many(open_, {"$set": {"status": status, "updated_at": now}}, session=turn.session)
             turn.tell(f"task.{status.lower()}", now, run_id=run_id, tasks=names)
+
+
+def _fields(change: TaskChange, now: datetime) -> Document:
+    fields: Document = {"status": change.status, "updated_at": now}
+    if change.definition is not None:
+        fields["definition"] = json.dumps(change.definition)
+        fields["file_blobs"] = [file["sha256"] for file in change.definition.get("files", ())]
+    if change.plan is not None:
+        fields["plan"] = json.dumps(change.plan)
+    if change.result is not None or change.blob is not None:
+        fields |= {"results": change.result, "blob": change.blob}
+    if change.error is not None:
+        fields["error"] = change.error
+    if change.status is TaskStatus.COMPLETED:
+        fields["progress"] = 1.0
+    return fields
 
 
 def _task(document: Document) -> Task:

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.chosen_ids import ChosenIdBody, start_run
 from api.dependencies import App, Named, Submitter
+from api.own_flows import rerun_own_flow
 from api.routers.runs import RunView, view
+from api.services import utc_now
 from api.submission import workflow_of
 
 router = APIRouter(prefix="/v1/runs", tags=["controls"])
@@ -111,8 +113,14 @@ async def reset(run_id: str, body: Reset, app: App, caller: Submitter) -> RunVie
 async def rerun(
     run_id: str, app: App, caller: Submitter, named: Named, body: Annotated[Rerun, Body()] = Rerun()
 ) -> RunView:
-    """Start a new run like this one: same version of spec and files, its parameters with those given on top."""
+    """Start a new run like this one: same version of spec and files, its parameters with those given on top.
+
+    Of an engineer's own flow: a new flow run of the same deployment.
+    """
     run = await app.stores.runs.get(run_id)
+    if not run.spec:
+        own = await rerun_own_flow(app.prefect, app.stores, run, body.parameters, request=named, now=utc_now())
+        return await view(app, own)
     workflow, parameters = await workflow_of(app, run), {**run.parameters, **body.parameters}
     anew, _ = await start_run(
         app, workflow, parameters, ChosenIdBody(), owner=caller.name, request=named, deadline=None

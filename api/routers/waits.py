@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
+from njangi_flows.kinds import LONGEST_WAIT as LONGEST_TASK_WAIT
 from njangi_flows.spec import SignalName
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -13,6 +14,7 @@ from api.children import start_child
 from api.dependencies import App, Flow
 from api.routers.flow import LONGEST_WAIT, RunToken
 from api.routers.runs import small_results
+from api.services import utc_now
 from api.waits import Wait, ended_waits
 
 router = APIRouter(prefix="/v1/flow/runs/{run_id}", tags=["flow"])
@@ -30,6 +32,12 @@ class Waits(BaseModel):
     seconds: Annotated[float, Field(ge=0)] = 20.0
 
 
+class WaitingTime(BaseModel):
+    """`seconds`: how long at most, null if only what the task waits for ends it."""
+
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_TASK_WAIT)] | None = None
+
+
 class ChildBody(BaseModel):
     workflow: str
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -42,6 +50,13 @@ async def ended(run_id: str, body: Waits, token: RunToken, app: App, _: Flow) ->
     waits = [Wait(item.task, item.signal, item.child, item.until) for item in body.waiting]
     cancel, found = await ended_waits(app, run_id, token, waits, min(body.seconds, LONGEST_WAIT))
     return {"cancel": cancel, "ended": [asdict(item) for item in found]}
+
+
+@router.post("/tasks/{task}:wait")
+async def begin(run_id: str, task: str, body: WaitingTime, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
+    """Let a task wait; the answer says until when, by the service's clock. Repeating gives the same end."""
+    until = await app.stores.tasks.begin_wait(run_id, token, task, body.seconds, now=utc_now())
+    return {"until": until}
 
 
 @router.post("/tasks/{task}/child")

@@ -26,6 +26,11 @@ def retry_steps(statuses: Mapping[str, str], wanted: Collection[str] = ()) -> di
     return dict.fromkeys([*chosen, *stopped], Step.RETRY)
 
 
+def unfinished_steps(statuses: Mapping[str, str]) -> dict[str, Step]:
+    """Return the steps that try again what did not complete of an engineer's own flow; only that knows what follows."""
+    return {name: Step.RETRY for name, status in statuses.items() if status != "COMPLETED"}
+
+
 def downstream(task: str, dependencies: Mapping[str, Sequence[str]]) -> set[str]:
     """Return the task and all that depend on it, directly or not."""
     found = {task}

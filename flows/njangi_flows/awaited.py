@@ -1,17 +1,17 @@
 """Carry the tasks that volunteers have no part in: sleeps, waits for signals, runs of other workflows.
 
 Each is one Prefect task run that waits through the run's long poll. Nothing is lost with the process: the end
-of a sleep or a wait is fixed when the task begins and kept in its plan, a signal is given to the same task again,
-and a second start of the run finds the child run that the first one started. A task that was set back to PENDING begins
-anew, with another end and another child.
+of a sleep or a wait is fixed by the service when the task begins and kept in its plan, a signal is given to the same
+task again, and a second start of the run finds the child run that the first one started. A task that was set back to
+PENDING gets another end; its child the service has begun again, or let go for another.
 """
 
 from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,21 +20,15 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 from prefect.states import Cancelled, Completed
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from njangi_flows.carry import Carrier, Outcome, TaskFailedError
-from njangi_flows.client import RunEndedError, RunLeaseLostError, ServiceError, TaskChange, Wait
+from njangi_flows.client import BegunWait, RunEndedError, RunLeaseLostError, ServiceError, TaskChange, Wait
 from njangi_flows.hold import Stop, StoppedError
 from njangi_flows.inputs import ResultRef, gather_inputs, stored_result
 from njangi_flows.nodes import node, run_node
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 from njangi_flows.waiting import Waits
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class SignalTimeoutError(TaskFailedError):
@@ -61,12 +55,6 @@ class ChildFailedError(TaskFailedError):
 
     def __str__(self) -> str:
         return f"task '{self.task}': {self.why}"
-
-
-class _Plan(BaseModel):
-    """When a sleep or a wait ends; None if it has no end of its own."""
-
-    until: datetime | None = None
 
 
 class AwaitedCarrier(Carrier):
@@ -117,23 +105,18 @@ class AwaitedCarrier(Carrier):
 
 
 class TimedCarrier(AwaitedCarrier):
-    """A task whose waiting has an end that is fixed when it begins: `seconds` from then, by this process's clock."""
+    """A task whose waiting has an end: `seconds` after it begins, by the service's clock. Ours may be wrong."""
 
-    def __init__(
-        self, waits: Waits, name: str, flow_run_id: UUID, seconds: float | None, clock: Clock = utc_now
-    ) -> None:
+    def __init__(self, waits: Waits, name: str, flow_run_id: UUID, seconds: float | None) -> None:
         super().__init__(waits, name, flow_run_id)
         self._seconds = seconds
-        self._clock = clock
         known = self._known
-        self._kept = known is not None and known.plan is not None and known.status != "PENDING"
-        self._until = _Plan.model_validate(known.plan).until if known is not None and self._kept else None
+        kept = known is not None and known.plan is not None
+        self._until = BegunWait.model_validate(known.plan).until if known is not None and kept else None
 
     async def _begin(self, upstream: Mapping[str, Outcome]) -> None:
-        """Fix the end, or take the one that an earlier start fixed. A task that was put back to PENDING begins anew."""
-        if not self._kept and self._seconds is not None:
-            self._until = self._clock() + timedelta(seconds=self._seconds)
-        await self._tell(TaskChange("RUNNING", plan=_Plan(until=self._until).model_dump(mode="json")))
+        """Have the end fixed, or take the one that an earlier start got."""
+        self._until = await self._held.service.begin_wait(self._held.lease, self._name, self._seconds)
 
 
 class SleepCarrier(TimedCarrier):
@@ -155,10 +138,9 @@ class SignalCarrier(TimedCarrier):
         signal: str,
         seconds: float | None,
         in_line: asyncio.Event | None = None,
-        clock: Clock = utc_now,
     ) -> None:
         """`in_line` is set when the task waits: what comes from then on may be for it."""
-        super().__init__(waits, name, flow_run_id, seconds, clock)
+        super().__init__(waits, name, flow_run_id, seconds)
         self._signal = signal
         self._in_line = in_line
 

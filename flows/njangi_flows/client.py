@@ -163,6 +163,12 @@ class EndedWait(BaseModel):
     payload: str | None = None
 
 
+class BegunWait(BaseModel):
+    """When a wait ends at the latest; None if only what it waits for ends it."""
+
+    until: datetime | None = None
+
+
 class EndedWaits(Orders):
     ended: list[EndedWait] = Field(default_factory=list)
 
@@ -326,6 +332,14 @@ class FlowService:
         body = {"waiting": [asdict(wait) for wait in waiting], "seconds": seconds}
         answer = await self._call("POST", f"{_run(lease)}/waits:ended", body, lease, seconds=seconds + 20)
         return EndedWaits.model_validate_json(answer)
+
+    async def begin_wait(self, lease: RunLease, task: str, seconds: float | None) -> datetime | None:
+        """Tell that a task waits, at most `seconds`; return when that ends by the service's clock, None if never.
+
+        A task that waits already keeps its end.
+        """
+        answer = await self._call("POST", f"{_run(lease)}/tasks/{task}:wait", {"seconds": seconds}, lease)
+        return BegunWait.model_validate_json(answer).until
 
     async def start_child(
         self,

@@ -146,6 +146,11 @@ class Session:
         row = await future
         return await result_value(held.service, ResultRef(row.result, row.blob))
 
+    async def begins_anew(self, task: str) -> bool:
+        """Whether the task was set back before this start, so that the tries of its calls count from the first."""
+        held = await self._held
+        return any(known.name == task and known.status == "PENDING" for known in held.run.tasks)
+
     async def waits(self) -> Waits:
         """Wait for the run lease and return the run's waits."""
         await self._held

@@ -107,7 +107,8 @@ async def settle(call: Call) -> Any:
         raise call.refused
     try:
         call.last = await call.session.settled(call.task, call.index, call.last.tries if call.last else None)
-        if call.last.completed == 0 and call.last.tries <= call.earlier_tries:
+        earlier = 0 if await call.session.begins_anew(call.task) else call.earlier_tries
+        if call.last.completed == 0 and call.last.tries <= earlier:
             call.last = await call.session.settled(call.task, call.index, call.last.tries)
     except StoppedError as stopped:
         if stopped.reason is Stop.CANCELLED:

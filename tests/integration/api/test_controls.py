@@ -182,13 +182,23 @@ async def test_a_reset_needs_a_task_of_the_run_and_a_run_that_has_ended(client: 
         assert (await http.get(f"/v1/runs/{run_id}/results")).json() == {"a": 1}
 
 
-async def test_the_run_of_a_flow_of_its_own_is_not_begun_again_here(client: Client) -> None:
+async def test_the_run_of_a_flow_of_its_own_says_what_can_be_done_again_of_it(client: Client) -> None:
     flow, run_id = await client.flow()
     async with aclosing(flow), client.http("admin") as http:
+
+        async def told(call: str, body: dict[str, Any]) -> tuple[int, str, str]:
+            answer = await http.post(f"/v1/runs/{run_id}:{call}", json=body)
+            problem = answer.json()
+            return answer.status_code, problem["type"].removeprefix("urn:njangi:"), problem["detail"]
+
+        assert (await told("retry-failed", {}))[:2] == (409, "run-under-way")
         await ends(client, run_id, "FAILED", RunStatus.FAILED)
-        for call, body in ((":retry-failed", {}), (":reset", {"task": "t"}), (":rerun", {})):
-            answer = await http.post(f"/v1/runs/{run_id}{call}", json=body)
-            assert (answer.status_code, answer.json()["type"]) == (409, "urn:njangi:no-spec")
+        status, type_, detail = await told("reset", {"task": "t"})
+        assert (status, type_) == (409, "no-spec") and ":retry-failed or :rerun begin it again" in detail
+        status, type_, detail = await told("retry-failed", {"tasks": ["t"]})
+        assert (status, type_) == (409, "no-spec") and "leave out 'tasks'" in detail
+        for call in ("retry-failed", "rerun"):
+            assert (await told(call, {}))[:2] == (503, "prefect-unavailable"), "only Prefect can start it"
 
 
 async def test_a_rerun_is_of_the_same_version_with_parameters_of_its_own(client: Client) -> None:

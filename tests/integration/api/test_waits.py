@@ -228,3 +228,19 @@ async def test_a_child_is_cancelled_when_its_parent_fails(client: Client) -> Non
         await flow.post(f"/v1/flow/runs/{parent}:release", json={"error": "why"})
     await finish(client, parent, "FAILED")
     await until(client, child, lambda found: found["cancel_requested"])
+
+
+async def test_the_end_of_a_wait_is_by_the_services_clock_and_fixed_once(client: Client) -> None:
+    run_id = await start(client, {"name": "nap", "sleep": "1h"}, name="sleeping")
+    async with held(client, run_id) as flow:
+        path = f"/v1/flow/runs/{run_id}/tasks/nap:wait"
+        before = datetime.now(UTC)
+        first = (await flow.post(path, json={"seconds": 3600})).json()
+        after = datetime.now(UTC)
+        at = datetime.fromisoformat(first["until"]) - timedelta(hours=1)
+        assert before <= at <= after, "a flow says only how long, so its own clock is of no account"
+        assert (await flow.post(path, json={"seconds": 7200})).json() == first
+        assert (await run(client, run_id))["tasks"][0]["status"] == "RUNNING"
+        assert (await flow.post(path, json={"seconds": 0})).status_code == 422
+        endless = await flow.post(f"/v1/flow/runs/{run_id}/tasks/other:wait", json={"seconds": None})
+        assert endless.json() == {"until": None}

@@ -125,25 +125,3 @@ async def test_a_workflow_that_runs_itself_fails_with_the_chain(stack: Stack) ->
     run = await stack.ended(run_id, 180)
     assert run["status"] == "FAILED"
     assert "at most 10 deep" in run["error"] and " -> ".join(["loop"] * 12) in run["error"]
-
-
-async def test_a_parent_that_is_begun_again_has_its_failed_child_replaced_and_its_timers_set_anew(stack: Stack) -> None:
-    await stack.submit(one("x", "1 // 0", retry={"maximum_attempts": 1}), name="broken")
-    run_id = await stack.submit({"name": "child", "workflow": "broken"}, wait("approval", "go", timeout="200ms"))
-    assert (await stack.ended(run_id))["status"] == "FAILED"
-    first = await child_of(stack, run_id, "child")
-    await stack.submit(one("x", "2"), name="broken")
-    await send_after_the_end(stack, run_id)
-    async with stack.http("admin") as http:
-        begun = await http.post(f"/v1/runs/{run_id}:retry-failed", json={})
-        assert begun.status_code == 202, begun.text
-    run = await stack.ended(run_id)
-    assert statuses(run) == {"child": "COMPLETED", "approval": "FAILED"}, "the wait had another 200 ms, and no signal"
-    assert await child_of(stack, run_id, "child") != first
-    assert await stack.results(run_id) == {"child": {"x": 2}}
-
-
-async def send_after_the_end(stack: Stack, run_id: str) -> None:
-    async with stack.http("admin") as http:
-        refused = await http.post(f"/v1/runs/{run_id}/signals", json={"name": "go"})
-        assert (refused.status_code, refused.json()["type"]) == (409, "urn:njangi:run-ended")

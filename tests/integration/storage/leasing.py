@@ -24,6 +24,7 @@ async def a_held_run(stores: Stores, now: datetime, *, task: TaskKey = TASK) -> 
         "name": "w",
         "version": 1,
         "owner": "ada",
+        "readers": ["ada"],
         "status": RunStatus.RUNNING,
         "priority": 50,
         "spec": "{}",

@@ -346,14 +346,14 @@ async def test_a_setting_back_that_is_cut_off_goes_on_where_it_was(stores: Store
     dying = Stores(stores.database)
     write, writes = dying.ledger.write, 0
 
-    async def dies_after_one(work: Any) -> Any:
+    async def dies_after_the_first_task(work: Any) -> Any:
         nonlocal writes
         writes += 1
-        if writes > 1:
+        if writes > 2:
             raise StorageUnavailableError("killed")
         return await write(work)
 
-    dying.ledger.write = dies_after_one  # type: ignore[method-assign]
+    dying.ledger.write = dies_after_the_first_task  # type: ignore[method-assign]
     with pytest.raises(StorageUnavailableError):
         await dying.reopening.set_back(held.run.id, retry_steps, now=NOON)
     assert sorted((await held.tasks()).values()) == ["PENDING", "SKIPPED"]
@@ -389,6 +389,30 @@ async def test_a_pause_while_tasks_are_set_back_holds_them(stores: Stores) -> No
     await stores.controls.told(run, FlowRunState(FLOW_RUN, "SCHEDULED", "", "", NOON), held=False, now=NOON)
     [run] = await stores.controls.untold(now=NOON)
     assert run.to_tell is Tell.PAUSE
+
+
+async def test_a_wait_keeps_its_end_until_its_task_is_set_back(stores: Stores) -> None:
+    held = await a_run(stores)
+
+    async def begin(seconds: float | None, now: datetime) -> datetime | None:
+        return await stores.tasks.begin_wait(held.run.id, held.token, "a", seconds, now=now)
+
+    assert await begin(60, NOON) == NOON + MINUTE
+    assert await begin(60, NOON + MINUTE) == NOON + MINUTE, "a second start gets the first one's end"
+    await stores.run_leases.release(held.run.id, held.token, None, now=NOON)
+    await held.prefect("FAILED", NOON + SECOND, RunStatus.FAILED)
+    with pytest.raises(RunLeaseLostError):
+        await begin(60, NOON)
+    for how in ("retry", "reset"):
+        await held.control("reopen", {"a": how})
+        await stores.reopening.set_back(held.run.id, retry_steps, now=NOON)
+        [run] = await stores.controls.untold(now=NOON)
+        state = FlowRunState(FLOW_RUN, "SCHEDULED", "", "", NOON + SECOND)
+        await stores.controls.told(run, state, held=False, now=NOON)
+        _, held.token = await stores.run_leases.hold(held.run.id, "worker", now=NOON)
+        assert await begin(60, NOON + 5 * MINUTE) == NOON + 6 * MINUTE, how
+        await stores.run_leases.release(held.run.id, held.token, None, now=NOON)
+        await held.prefect("FAILED", NOON + 9 * SECOND, RunStatus.FAILED)
 
 
 async def test_a_run_that_misses_its_deadline_fails_and_calls_back_what_is_lent(stores: Stores) -> None:

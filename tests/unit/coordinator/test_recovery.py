@@ -54,6 +54,11 @@ def test_a_run_that_kills_every_worker_is_given_up_after_its_tenth_recovery() ->
     assert is_given_up(MOST_RECOVERIES)
 
 
+def test_an_engineers_flow_that_has_not_asked_for_its_run_yet_is_left_at_its_own_code() -> None:
+    assert not is_lost("RUNNING", 600.0, prepares=True)
+    assert is_lost("CRASHED", 1.0, prepares=True)
+
+
 @pytest.mark.parametrize(
     ("seconds", "crashes", "expected"),
     [
