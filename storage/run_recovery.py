@@ -74,8 +74,8 @@ class RunRecoveryStore:
     ) -> None:
         """Log that a run is scheduled again after its flow, in Prefect's `state`, lost its worker.
 
-        It is the run's recovery number `recoveries` since it last had `progress`. `prepares` says that it is an engineer's
-        flow, which may do other things before it asks for its run. Repeating is harmless.
+        It is the run's recovery number `recoveries` since it last had `progress`. `prepares` says that it is an
+        engineer's flow, which may do other things before it asks for its run. Repeating is harmless.
         """
         standing = {"progress": progress, "at": now}
         change = {"recoveries": recoveries, "recovered": standing, "prepares": prepares, "updated_at": now}

@@ -28,15 +28,12 @@ class Standing:
 def is_lost(state: str, seconds: float, *, prepares: bool = False) -> bool:
     """Whether a run without a holder, whose flow run has been in `state` for `seconds`, needs another flow worker.
 
-    `state` is Prefect's state type. Of all others Prefect will have them run, or has ended them. An engineer's flow that
-    `prepares` has not asked for its run since it was scheduled: it may be at its own code for as long as it likes, and
-    Prefect notices when its process is gone.
+    `state` is Prefect's state type. Of all others Prefect will have them run, or has ended them. An engineer's flow
+    that `prepares` has not asked for its run since it was scheduled: it may be at its own code for as long as it likes,
+    and Prefect notices when its process is gone.
     """
-    return (
-        state == "CRASHED"
-        or (state == "RUNNING" and not prepares)
-        or (state == "PENDING" and seconds > PENDING_SECONDS)
-    )
+    left = state == "CRASHED" or (state == "RUNNING" and not prepares)
+    return left or (state == "PENDING" and seconds > PENDING_SECONDS)
 
 
 def in_a_row(recoveries: int, last: Standing | None, now: Standing) -> int:

@@ -101,7 +101,7 @@ async def test_a_wait_that_ends_while_its_run_is_paused_has_ended_and_what_follo
         await send(stack, run_id, "go", "yes")
     await when(stack, run_id, "first", "COMPLETED")
     run = await stack.when(run_id, lambda run: any(task["queued"] for task in run["tasks"]))
-    assert (run["status"], statuses(run)["follows"]) == ("PAUSED", "RUNNING")
+    assert run["status"] == "PAUSED", "what follows is in the queue, and stays there"
     async with giant(stack):  # one more who would take it
         await control(stack, run_id, "resume")
         assert (await stack.ended(run_id))["status"] == "COMPLETED"
