@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from njangi_agent import __version__
 
-from api.dependencies import USER_SECONDS, VOLUNTEER_SECONDS, Callers, role, volunteer
+from api.dependencies import carrying, changing, reading, volunteer
 from api.errors import handle_errors
 from api.idempotency import AnswerOnce
 from api.limits import LimitBodies
@@ -24,6 +24,7 @@ from api.routers import (
     outputs,
     runs,
     schedules,
+    sharing,
     signals,
     socket,
     volunteers,
@@ -37,7 +38,6 @@ from api.scheduling import open_scheduler
 from api.services import open_services
 from api.settings import Settings
 from api.tracing import TraceRequests
-from storage.users import Role
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -51,8 +51,6 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title="Njangi", version=__version__, lifespan=lifespan, redoc_url=None)
-    app.state.users = Callers(USER_SECONDS)
-    app.state.volunteers = Callers(VOLUNTEER_SECONDS)
     app.add_middleware(AnswerOnce)
     app.add_middleware(LimitBodies, limit=settings.largest_json)
     app.state.requests = Requests()
@@ -77,9 +75,13 @@ def create_app(settings: Settings) -> FastAPI:
         webhooks,
     ):
         app.include_router(routes.router)
-    submitter = role(Role.ADMIN, Role.SUBMITTER)
-    for prefix, guard in (("/v1", submitter), ("/v1/flow", role(Role.FLOW)), ("/v1/agent", volunteer)):
-        app.include_router(blob_routes(prefix, guard))
-        app.include_router(upload_routes(prefix, guard))
+    app.include_router(sharing.router)
+    for prefix, read, write in (
+        ("/v1", reading, changing),
+        ("/v1/flow", carrying, carrying),
+        ("/v1/agent", volunteer, volunteer),
+    ):
+        app.include_router(blob_routes(prefix, read=read, write=write))
+        app.include_router(upload_routes(prefix, write))
     app.add_route("/v1/agent/sync", agent.sync, methods=["POST"])
     return app

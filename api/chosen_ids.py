@@ -13,12 +13,15 @@ from typing import Annotated, Any
 from njangi_flows.model import is_slug
 from pydantic import AfterValidator, BaseModel, Field
 
+from api.rights import Action, Verdict, decide
 from api.services import Services, utc_now
 from api.submission import write_run
 from storage.errors import IdTakenError, NotFoundError
 from storage.idempotency import made_id
 from storage.ledger import Turn
 from storage.run_models import Run
+from storage.sharing import Owned
+from storage.users import User
 from storage.workflows import NewWorkflow, Workflow
 
 
@@ -47,20 +50,21 @@ class ChosenIdBody(BaseModel):
 
 
 async def create_workflow(
-    app: Services, new: NewWorkflow, chosen: ChosenIdBody, *, owner: str, request: str | None
+    app: Services, new: NewWorkflow, chosen: ChosenIdBody, *, caller: User, request: str | None
 ) -> tuple[Workflow, bool]:
     """Create a workflow; return it and whether it is new. Replacing one makes a new version of it.
 
-    `request` names the request, so that a second try at it finds what the first one made.
+    `request` names the request, so that a second try at it finds what the first one made. Raises IdTakenError also
+    where the caller has no right to what `on_conflict` asks for.
     """
     id_ = chosen.id or (made_id("w", request) if request is not None else None)
     try:
-        return await app.stores.workflows.add(new, owner=owner, now=utc_now(), id_=id_, request=request), True
+        return await app.stores.workflows.add(new, owner=caller.name, now=utc_now(), id_=id_, request=request), True
     except IdTakenError as error:
         existing = await app.stores.workflows.get(error.id)
         if request is not None and existing.request == request:
             return existing, True
-        if chosen.on_conflict is OnConflict.REJECT:
+        if not _may(caller, chosen.on_conflict, Owned(existing.owner, existing.readers)):
             raise
     if chosen.on_conflict is OnConflict.RETURN_EXISTING:
         return existing, False
@@ -73,15 +77,17 @@ async def start_run(
     parameters: Mapping[str, Any],
     chosen: ChosenIdBody,
     *,
-    owner: str,
+    caller: User,
     request: str | None,
     deadline: float | None,
 ) -> tuple[Run, bool]:
     """Start a run; return it and whether it is new.
 
     Replacing cancels the run that stands for the id, and the new one, under an id of its own, stands for it
-    from then on. Raises IdTakenError also when the id names a run of another workflow.
+    from then on. Raises IdTakenError also when the id names a run of another workflow, or one that the caller has
+    no right to.
     """
+    owner = caller.name
     made = made_id("r", request) if request is not None else None
     for id_ in {chosen.id, made} - {None} if request is not None else ():
         if (earlier := await _find(app, str(id_))) is not None and earlier.request == request:
@@ -94,12 +100,21 @@ async def start_run(
         existing = await app.stores.runs.get(error.id)
         if request is not None and existing.request == request:  # another try at it, at the same time
             return existing, True
-        if chosen.on_conflict is OnConflict.REJECT or existing.workflow_id != workflow.id:
+        mine = _may(caller, chosen.on_conflict, Owned(existing.owner, existing.readers))
+        if not mine or existing.workflow_id != workflow.id:
             raise
     if chosen.on_conflict is OnConflict.RETURN_EXISTING:
         return await app.stores.runs.get(existing.replaced_by or existing.id), False
     run = await _replace(app, workflow, parameters, existing.id, made, owner=owner, request=request, deadline=deadline)
     return run, True
+
+
+def _may(caller: User, on_conflict: OnConflict, thing: Owned) -> bool:
+    """Whether the caller may have the taken id lead to what it names."""
+    if on_conflict is OnConflict.REJECT:
+        return False
+    action = Action.CHANGE if on_conflict is OnConflict.REPLACE else Action.READ
+    return decide(caller, action, thing) is Verdict.ALLOWED
 
 
 async def _replace(

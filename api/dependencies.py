@@ -1,49 +1,30 @@
-"""What routers ask for: the services, and the caller in the role that the call needs."""
+"""What routers ask for: the services, and the caller with the right that the call needs.
+
+Every route declares its right by one of these dependencies. Where its path names a workflow, a run or a schedule,
+the right is one to that thing. What a body names, the router checks with `must`.
+"""
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
+from api.rights import Action, Verdict, decide, roles_for
 from api.services import Services, utc_now
 from coordinator.scheduler import Scheduler
-from storage.users import Role, User, token_hash
+from storage.errors import NotFoundError
+from storage.sharing import Noun
+from storage.users import User
 from storage.volunteers import Volunteer
 
-T = TypeVar("T")
-USER_SECONDS = 10.0
-VOLUNTEER_SECONDS = 120.0
-"""How long the owner of a token is remembered: the delay with which a revoked one stops to work. Longer for volunteers:
-thousands of them come back once a minute only to say that they are still there."""
-REMEMBERED_TOKENS = 20_000
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_NOUNS = {f"{noun}_id": noun for noun in Noun}
 
-
-class Callers(Generic[T]):
-    """Remembers for a moment whose token is whose, so that a sync need not ask the database."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._known: OrderedDict[str, tuple[float, T]] = OrderedDict()
-
-    async def find(self, token: str, look_up: Callable[[str], Awaitable[T | None]]) -> T | None:
-        """Return the owner of `token`; strangers are looked up every time."""
-        key, now = token_hash(token), time.monotonic()
-        known = self._known.get(key)
-        if known is not None and now - known[0] < self._seconds:
-            return known[1]
-        owner = await look_up(token)
-        if owner is not None:
-            self._known[key] = (now, owner)
-            self._known.move_to_end(key)
-            if len(self._known) > REMEMBERED_TOKENS:
-                self._known.popitem(last=False)
-        return owner
+DECLARED: dict[Callable[..., Any], Action] = {}
+"""What each dependency that checks a right asks for; a test looks for one of them in every route."""
 
 
 def services_of(request: Request) -> Services:
@@ -70,36 +51,77 @@ def bearer(request: Request) -> str:
     return token.strip()
 
 
-def role(*allowed: Role) -> Callable[[Request], Awaitable[User]]:
-    """Return a dependency that lets in users of these roles only."""
+async def identify(request: Request) -> User:
+    """Return who calls. Raises 401."""
+    app = services_of(request)
+    user = await app.users.find(bearer(request), app.stores.users.by_token)
+    if user is None:
+        raise HTTPException(401, "the token is not known, or was revoked", _CHALLENGE)
+    return user
+
+
+async def must(app: Services, user: User, action: Action, noun: Noun, id_: str) -> None:
+    """Raise 403 or NotFoundError unless `user` may do `action` to that thing."""
+    thing = await app.stores.sharing.owned(noun, id_)
+    verdict = decide(user, action, thing)
+    if verdict is Verdict.HIDDEN:
+        raise NotFoundError(noun, id_)
+    if verdict is Verdict.FORBIDDEN:
+        raise HTTPException(403, f"{noun} {id_!r} is {thing.owner}'s: you may read it, but not change it")
+
+
+def right(action: Action) -> Callable[[Request], Awaitable[User]]:
+    """Return a dependency that lets in who may do `action`, to each thing with an owner that the path names."""
 
     async def check(request: Request) -> User:
-        users: Callers[User] = request.app.state.users
-        user = await users.find(bearer(request), services_of(request).stores.users.by_token)
-        if user is None:
-            raise HTTPException(401, "the token is not known, or was revoked", _CHALLENGE)
-        if user.role not in allowed:
-            raise HTTPException(403, f"a token of role {user.role} does not open this; it takes {' or '.join(allowed)}")
+        user = await identify(request)
+        if decide(user, action) is not Verdict.ALLOWED:
+            raise HTTPException(403, _refusal(user, action))
+        if action in (Action.READ, Action.CHANGE):
+            for name, id_ in request.path_params.items():
+                if name in _NOUNS:
+                    await must(services_of(request), user, action, _NOUNS[name], id_)
         return user
 
+    DECLARED[check] = action
     return check
+
+
+def _refusal(user: User, action: Action) -> str:
+    if user.role not in roles_for(action):
+        return f"a token of role {user.role} does not open this; it takes {' or '.join(roles_for(action))}"
+    scopes = ", ".join(sorted(user.scopes))
+    return f"this token has the scopes {scopes}; the call ({action}) takes one with a further scope"
 
 
 async def volunteer(request: Request) -> Volunteer:
     """Return the volunteer whose secret the request carries. Raises 401."""
-    volunteers: Callers[Volunteer] = request.app.state.volunteers
-    store = services_of(request).stores.volunteers
-    found = await volunteers.find(bearer(request), lambda secret: store.by_secret(secret, now=utc_now()))
+    app = services_of(request)
+    store = app.stores.volunteers
+    found = await app.volunteers.find(bearer(request), lambda secret: store.by_secret(secret, now=utc_now()))
     if found is None:
         raise HTTPException(401, "the secret is not that of an enrolled volunteer; enrol again", _CHALLENGE)
     return found
 
 
+async def anyone() -> None:
+    """Let in everybody, without a token."""
+
+
+DECLARED |= {volunteer: Action.SERVE, anyone: Action.ANYONE}
+
+reading = right(Action.READ)
+changing = right(Action.CHANGE)
+carrying = right(Action.CARRY)
+
 App = Annotated[Services, Depends(services_of)]
 Schedules = Annotated[Scheduler, Depends(scheduler_of)]
 Named = Annotated[str | None, Depends(request_of)]
-Submitter = Annotated[User, Depends(role(Role.ADMIN, Role.SUBMITTER))]
-Reader = Annotated[User, Depends(role(Role.ADMIN, Role.SUBMITTER, Role.VIEWER))]
-Flow = Annotated[User, Depends(role(Role.FLOW))]
-Joiner = Annotated[User, Depends(role(Role.JOIN, Role.ADMIN))]
+Submitter = Annotated[User, Depends(changing)]
+Reader = Annotated[User, Depends(reading)]
+Person = Annotated[User, Depends(right(Action.ACCOUNT))]
+Admin = Annotated[User, Depends(right(Action.ADMINISTER))]
+Flow = Annotated[User, Depends(carrying)]
+Joiner = Annotated[User, Depends(right(Action.ENROL))]
 Member = Annotated[Volunteer, Depends(volunteer)]
+Anyone = Depends(anyone)

@@ -32,6 +32,7 @@ from storage.errors import (
     TooDeepError,
     TooLargeError,
     TooManySignalsError,
+    UnknownUsersError,
     UploadBusyError,
     UploadOffsetError,
 )
@@ -55,6 +56,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     TooManySignalsError: (409, "too-many-signals"),
     UploadOffsetError: (409, "upload-offset"),
     UploadBusyError: (423, "upload-busy"),
+    UnknownUsersError: (422, "unknown-user"),
     StorageUnavailableError: (503, "storage-unavailable"),
     PrefectUnavailableError: (503, "prefect-unavailable"),
     ProtocolError: (422, "protocol"),

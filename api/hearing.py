@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.audiences import EVERYBODY, Audience
+from api.rights import Action, Verdict, decide
+from storage.audiences import Audience
 from storage.errors import NjangiError
-from storage.users import Role, User
+from storage.sharing import Owned
+from storage.users import User
 
 _TYPE = re.compile(r"^[a-z_]+(\.[a-z_]+)*(\.\*)?$|^\*$")
 MOST_TYPES = 50
@@ -23,7 +25,7 @@ class WrongFilterError(NjangiError):
 
 def may_hear(user: User, audience: Audience) -> bool:
     """Whether `user` may read what has this audience. Everything that tells events asks here."""
-    return user.role is Role.ADMIN or user.name in audience.readers or EVERYBODY in audience.readers
+    return decide(user, Action.READ, Owned(audience.owner or "", tuple(audience.readers))) is Verdict.ALLOWED
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,18 @@ import contextlib
 import hashlib
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.dependencies import Callers, services_of
+from api.dependencies import identify, services_of
 from api.errors import RETRY_AFTER, problem
+from api.rights import Action, Verdict, decide
 from api.services import utc_now
 from storage.errors import StorageUnavailableError
 from storage.idempotency import Answer, KeyReusedError, UnderWayError
-from storage.users import Role, User
+from storage.users import User
 
 HEADER = "idempotency-key"
 LONGEST_KEY = 255
@@ -137,12 +139,11 @@ def _concerns(scope: Scope) -> bool:
 
 
 async def _submitter(request: Request) -> User | None:
-    users: Callers[User] = request.app.state.users
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    try:
+        user = await identify(request)
+    except HTTPException:
         return None
-    user = await users.find(token.strip(), services_of(request).stores.users.by_token)
-    return user if user is not None and user.role in (Role.ADMIN, Role.SUBMITTER) else None
+    return user if decide(user, Action.CHANGE) is Verdict.ALLOWED else None
 
 
 def _unavailable(error: StorageUnavailableError) -> Response:

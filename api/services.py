@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from api.callers import USER_SECONDS, VOLUNTEER_SECONDS, Callers
 from api.controls import Controls
 from api.feed import Feed
 from api.followers import Followers
@@ -35,7 +36,8 @@ from storage.news import BatchChanged, EventTold, WatchBegan, watch
 from storage.run_models import ENDED, Run
 from storage.stores import Stores, open_stores
 from storage.subtask_models import Batch
-from storage.users import Role, new_token
+from storage.users import Role, User, new_token
+from storage.volunteers import Volunteer
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +122,8 @@ class Services:
         self.settings = settings
         self.stores = stores
         self.prefect = prefect
+        self.users = Callers[User](USER_SECONDS)
+        self.volunteers = Callers[Volunteer](VOLUNTEER_SECONDS)
         self.definitions = Definitions(stores.tasks)
         self.dispatcher = Dispatcher(stores.ledger, stores.subtasks, stores.volunteers, self.definitions, utc_now)
         self.mirror = Mirror(prefect, stores, self.dispatcher.run_cancelled, utc_now)

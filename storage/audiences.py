@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Event
+from storage.sharing import EVERYBODY
 
-EVERYBODY = "*"
+
 _SHOWN = {"owner": 1, "workflow_id": 1, "readers": 1}
 
 

@@ -37,6 +37,13 @@ class IdTakenError(NjangiError):
         return f"there is a {self.noun} {self.id!r} already"
 
 
+class UnknownUsersError(NjangiError):
+    """Nobody goes by these names."""
+
+    def __str__(self) -> str:
+        return f"there is no user called {', '.join(self.args[0])}"
+
+
 class RunLeaseLostError(NjangiError):
     """The caller no longer holds the run: its lease ended and another may have taken it."""
 

@@ -105,14 +105,17 @@ class RunStore:
         async def insert(turn: Turn) -> None:
             if first is not None:
                 await first(turn, document["_id"])
+            workflow = await self._workflows.find_one_and_update(
+                {"_id": new.workflow_id},
+                {"$set": {"status": RunStatus.SUBMITTED, "current_run_id": document["_id"], "updated_at": now}},
+                projection={"readers": 1},
+                session=turn.session,
+            )
+            if workflow is not None:  # it may have been shared since it was read
+                document["readers"] = list(dict.fromkeys((new.owner, *workflow["readers"])))
             await self._runs.insert_one(document, session=turn.session)
             if tasks:
                 await self._workflows.database["tasks"].insert_many(tasks, session=turn.session)
-            await self._workflows.update_one(
-                {"_id": new.workflow_id},
-                {"$set": {"status": RunStatus.SUBMITTED, "current_run_id": document["_id"], "updated_at": now}},
-                session=turn.session,
-            )
             turn.tell(
                 "run.submitted",
                 now,
@@ -207,10 +210,11 @@ class RunStore:
         with unavailable_is_ours():
             return {run["schedule"]["id"] async for run in self._runs.find(query, {"schedule.id": 1})}
 
-    async def page(self, *, limit: int) -> list[Run]:
-        """Return the newest runs."""
+    async def page(self, *, limit: int, readers: Sequence[str] | None = None) -> list[Run]:
+        """Return the newest runs; with `readers` those that one of them may read."""
+        query = {"readers": {"$in": list(readers)}} if readers is not None else {}
         with unavailable_is_ours():
-            return [as_run(item) async for item in self._runs.find().sort("created_at", -1).limit(limit)]
+            return [as_run(item) async for item in self._runs.find(query).sort("created_at", -1).limit(limit)]
 
     async def unfinished(self, *, after: str = "", limit: int) -> list[Run]:
         """Return runs that have not ended, in the order of their ids, from `after` on."""

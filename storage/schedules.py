@@ -115,6 +115,7 @@ class ScheduleStore:
     async def prepare(self) -> None:
         await self._schedules.create_index("look_at")
         await self._schedules.create_index([("created_at", -1)])
+        await self._schedules.create_index([("owner", 1), ("created_at", -1)])
 
     async def add(self, new: Schedule, look_at: datetime | None, *, now: datetime) -> Schedule:
         """Write a new schedule. Raises IdTakenError if its id is."""
@@ -142,10 +143,11 @@ class ScheduleStore:
             raise NotFoundError("schedule", schedule_id)
         return _schedule(document)
 
-    async def page(self, *, limit: int) -> list[Schedule]:
-        """Return the newest schedules."""
+    async def page(self, *, limit: int, owner: str | None = None) -> list[Schedule]:
+        """Return the newest schedules, all or those of an owner."""
+        query = {"owner": owner} if owner is not None else {}
         with unavailable_is_ours():
-            found = self._schedules.find().sort("created_at", -1).limit(limit)
+            found = self._schedules.find(query).sort("created_at", -1).limit(limit)
             return [_schedule(document) async for document in found]
 
     async def to_look_at(self, *, now: datetime, limit: int) -> list[Schedule]:

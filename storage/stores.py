@@ -26,6 +26,7 @@ from storage.run_leases import RunLeaseStore
 from storage.run_recovery import RunRecoveryStore
 from storage.runs import RunStore
 from storage.schedules import ScheduleStore
+from storage.sharing import SharingStore
 from storage.signals import SignalStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
@@ -74,6 +75,7 @@ class Stores:
         self.reopening = ReopeningStore(database, self.ledger, self.runs, self.subtasks, self.children)
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database)
+        self.sharing = SharingStore(database, self.ledger)
         self.blobs = BlobStore(database)
         self.uploads = UploadStore(database, self.blobs)
         self.blob_collection = BlobCollection(database, self.blobs)
@@ -107,6 +109,7 @@ class Stores:
                 self.controls,
                 self.volunteers,
                 self.users,
+                self.sharing,
                 self.blobs,
                 self.uploads,
                 self.blob_collection,

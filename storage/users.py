@@ -20,10 +20,21 @@ class Role(enum.StrEnum):
     JOIN = "join"  # may enrol machines, nothing else
 
 
+class Scope(enum.StrEnum):
+    """What a token may be used for, as far as its owner's role allows it."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
 @dataclass(frozen=True, slots=True)
 class User:
+    """Who calls, and what the token that the call came with is good for."""
+
     name: str
     role: Role
+    scopes: frozenset[Scope] = frozenset(Scope)
 
 
 def new_token(kind: str) -> str:

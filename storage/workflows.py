@@ -127,10 +127,11 @@ class WorkflowStore:
             raise NotFoundError(f"workflow of {owner}", name)
         return _workflow(document)
 
-    async def page(self, *, limit: int) -> list[Workflow]:
-        """Return the newest workflows."""
+    async def page(self, *, limit: int, readers: Sequence[str] | None = None) -> list[Workflow]:
+        """Return the newest workflows; with `readers` those that one of them may read."""
+        query = {"readers": {"$in": list(readers)}} if readers is not None else {}
         with unavailable_is_ours():
-            found = self._workflows.find().sort("created_at", -1).limit(limit)
+            found = self._workflows.find(query).sort("created_at", -1).limit(limit)
             return [_workflow(document) async for document in found]
 
 

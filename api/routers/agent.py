@@ -12,7 +12,8 @@ from fastapi import APIRouter, Body, Request, Response
 from njangi_agent import protocol
 from pydantic import BaseModel, Field
 
-from api.dependencies import App, Joiner, services_of, volunteer
+from api.dependencies import DECLARED, App, Joiner, services_of, volunteer
+from api.rights import Action
 from api.services import Services, utc_now
 from coordinator.dispatcher import Answer
 
@@ -60,6 +61,9 @@ async def sync(request: Request) -> Response:
     if turn.reports:
         services.requests.synced(time.perf_counter() - began)
     return Response(_encoded(answer, services), media_type="application/json")
+
+
+DECLARED[sync] = Action.SERVE
 
 
 async def _while_connected(request: Request, services: Services, member: Any, turn: protocol.SyncRequest) -> Answer:

@@ -41,10 +41,10 @@ def depositor(guard: Guard) -> Callable[..., Awaitable[Depositor]]:
     return of
 
 
-def blob_routes(prefix: str, guard: Guard) -> APIRouter:
-    """Return PUT, HEAD and GET of `{prefix}/blobs/{sha256}` for those that `guard` lets in."""
+def blob_routes(prefix: str, *, read: Guard, write: Guard) -> APIRouter:
+    """Return GET of `{prefix}/blobs/{sha256}` for whom `read` lets in, PUT and HEAD for whom `write` does."""
     router = APIRouter(prefix=prefix, tags=["blobs"])
-    caller: Any = Depends(depositor(guard))
+    caller: Any = Depends(depositor(write))
 
     @router.put("/blobs/{sha256}", status_code=201)
     async def put_blob(sha256: Sha256, request: Request, app: App, by: Depositor = caller) -> Response:
@@ -59,8 +59,8 @@ def blob_routes(prefix: str, guard: Guard) -> APIRouter:
             raise NotFoundError("blob", sha256)
         return await send_blob(app, request, sha256, "application/octet-stream")
 
-    @router.get("/blobs/{sha256}")
-    async def get_blob(sha256: Sha256, request: Request, app: App, _: Depositor = caller) -> Response:
+    @router.get("/blobs/{sha256}", dependencies=[Depends(read)])
+    async def get_blob(sha256: Sha256, request: Request, app: App) -> Response:
         """Return a blob, or the part of it that the header Range asks for."""
         return await send_blob(app, request, sha256, "application/octet-stream")
 

@@ -6,13 +6,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
 from api.chosen_ids import ChosenIdBody, start_run
 from api.dependencies import App, Named, Submitter
 from api.own_flows import rerun_own_flow
+from api.rights import Action, Verdict, decide
 from api.routers.runs import RunView, view
 from api.services import utc_now
 from api.submission import workflow_of
+from storage.sharing import Owned
+from storage.users import User
 
 router = APIRouter(prefix="/v1/runs", tags=["controls"])
 
@@ -49,10 +53,17 @@ class Rerun(_Body):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
+async def _runs_of(owner: str, app: App, caller: User) -> list[str]:
+    """Return an owner's runs that have not ended. Raises 403 unless they are the caller's, or it is an admin."""
+    if decide(caller, Action.CHANGE, Owned(owner)) is not Verdict.ALLOWED:
+        raise HTTPException(403, f"the runs of {owner!r} are not yours to control")
+    return await app.stores.controls.of_owner(owner)
+
+
 @router.post(":pause", status_code=202)
 async def pause_all(body: PauseAll, app: App, caller: Submitter) -> dict[str, list[str]]:
     """Pause every run of an owner that has not ended."""
-    ids = await app.stores.controls.of_owner(body.owner)
+    ids = await _runs_of(body.owner, app, caller)
     done = await app.each(ids, lambda id_: app.controls.pause(id_, call_back=body.call_back, by=caller.name))
     return {"runs": done}
 
@@ -60,14 +71,14 @@ async def pause_all(body: PauseAll, app: App, caller: Submitter) -> dict[str, li
 @router.post(":resume", status_code=202)
 async def resume_all(body: Owner, app: App, caller: Submitter) -> dict[str, list[str]]:
     """Resume every paused run of an owner."""
-    ids = await app.stores.controls.of_owner(body.owner)
+    ids = await _runs_of(body.owner, app, caller)
     return {"runs": await app.each(ids, lambda id_: app.controls.resume(id_, by=caller.name))}
 
 
 @router.post(":cancel", status_code=202)
 async def cancel_all(body: Owner, app: App, caller: Submitter) -> dict[str, list[str]]:
     """Cancel every run of an owner that has not ended."""
-    ids = await app.stores.controls.of_owner(body.owner)
+    ids = await _runs_of(body.owner, app, caller)
     return {"runs": await app.each(ids, lambda id_: app.cancel_run(id_, caller.name))}
 
 
@@ -122,7 +133,5 @@ async def rerun(
         own = await rerun_own_flow(app.prefect, app.stores, run, body.parameters, request=named, now=utc_now())
         return await view(app, own)
     workflow, parameters = await workflow_of(app, run), {**run.parameters, **body.parameters}
-    anew, _ = await start_run(
-        app, workflow, parameters, ChosenIdBody(), owner=caller.name, request=named, deadline=None
-    )
+    anew, _ = await start_run(app, workflow, parameters, ChosenIdBody(), caller=caller, request=named, deadline=None)
     return await view(app, anew)

@@ -10,11 +10,11 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from api.dependencies import App
+from api.dependencies import Anyone, App
 from api.metrics import text
 from storage.errors import StorageUnavailableError
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[Anyone])
 
 
 class Readiness(BaseModel):

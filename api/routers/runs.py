@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from api.dependencies import App, Reader, Submitter
 from api.downloads import send_blob
+from api.rights import readings_of
 from api.services import Services
 from storage.errors import NotFoundError
 from storage.run_models import ENDED, Run, RunStatus
@@ -126,9 +127,10 @@ async def _tasks(app: Services, run: Run) -> list[TaskView]:
 
 
 @router.get("")
-async def page(app: App, _: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, list[RunView]]:
-    """Return runs, the newest first, without their tasks."""
-    return {"runs": [await view(app, run, tasks=False) for run in await app.stores.runs.page(limit=limit)]}
+async def page(app: App, caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, list[RunView]]:
+    """Return the runs that the caller may see, the newest first, without their tasks."""
+    found = await app.stores.runs.page(limit=limit, readers=readings_of(caller))
+    return {"runs": [await view(app, run, tasks=False) for run in found]}
 
 
 @router.get("/{run_id}")

@@ -15,13 +15,16 @@ from njangi_flows.spec import InvalidSpecError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.chosen_ids import ChosenId
-from api.dependencies import App, Named, Reader, Schedules, Submitter
+from api.dependencies import App, Named, Reader, Schedules, Submitter, must
+from api.rights import Action, acting_role
 from api.services import Services, utc_now
 from coordinator.decisions.schedules import EPOCH, Overlap, Timing, check_cron, times_after, zone
 from storage.database import new_id
 from storage.errors import IdTakenError, NotFoundError
 from storage.idempotency import made_id
 from storage.schedules import Cause, Outcome, Rule, Schedule, Taken
+from storage.sharing import Noun
+from storage.users import Role, User
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
@@ -190,7 +193,7 @@ async def create(
     """Create a schedule, due from now on."""
     id_ = body.id or (made_id("s", named) if named is not None else new_id("s"))
     try:
-        await _check(app, body)
+        await _check(app, body, caller)
         made = await schedules.create(
             id_, body.rule(), owner=caller.name, paused=body.paused, note=body.note, request=named
         )
@@ -203,9 +206,13 @@ async def create(
 
 
 @router.get("")
-async def page(app: App, _: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, list[ScheduleView]]:
-    """Return schedules, the newest first."""
-    return {"schedules": [_view(item) for item in await app.stores.schedules.page(limit=limit)]}
+async def page(
+    app: App, caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> dict[str, list[ScheduleView]]:
+    """Return the caller's schedules, of admins all, the newest first."""
+    owner = None if acting_role(caller) is Role.ADMIN else caller.name
+    found = await app.stores.schedules.page(limit=limit, owner=owner)
+    return {"schedules": [_view(item) for item in found]}
 
 
 @router.get("/{schedule_id}")
@@ -228,7 +235,7 @@ async def edit(
     schedule_id: str, body: Annotated[RuleBody, Body()], app: App, schedules: Schedules, caller: Submitter
 ) -> ScheduleView:
     """Replace what and when; pauses, backfills and runs that go on stay."""
-    await _check(app, body)
+    await _check(app, body, caller)
     return _view(await schedules.edit(schedule_id, body.rule(), by=caller.name))
 
 
@@ -293,8 +300,9 @@ async def _earlier(app: Services, schedule_id: str, request: str) -> Schedule | 
     return found if found.request == request else None
 
 
-async def _check(app: Services, body: RuleBody) -> None:
-    """Raise NotFoundError or InvalidSpecError unless the workflow takes these parameters."""
+async def _check(app: Services, body: RuleBody, caller: User) -> None:
+    """Raise NotFoundError, 403 or InvalidSpecError unless it is the caller's to run and takes these parameters."""
+    await must(app, caller, Action.CHANGE, Noun.WORKFLOW, body.workflow_id)
     workflow = await app.stores.workflows.get(body.workflow_id)
     specs.run_parameters(specs.parse(workflow.spec, files=workflow.files.keys()), body.parameters)
 

@@ -16,16 +16,16 @@ import orjson
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from api.dependencies import Callers
+from api.dependencies import DECLARED
 from api.feed import Listener, Told, listen
 from api.hearing import Wanted, WrongFilterError, types_of
+from api.rights import Action, Verdict, decide
 from api.services import Services
 from storage.errors import StorageUnavailableError
-from storage.users import Role, User
+from storage.users import User
 
 router = APIRouter(tags=["events"])
 
-READERS = (Role.ADMIN, Role.SUBMITTER, Role.VIEWER)
 FIRST_MESSAGE_SECONDS = 10.0
 MOST_SUBSCRIPTIONS = 32
 LARGEST_MESSAGE = 64 * 1024
@@ -147,6 +147,9 @@ async def socket(socket: WebSocket) -> None:
                 conversation.end()
 
 
+DECLARED[socket] = Action.READ
+
+
 async def _introduced(socket: WebSocket) -> User | None:
     """Return whose token the first message brings, None if it brings none that is good."""
     try:
@@ -176,13 +179,12 @@ async def _user(socket: WebSocket, token: str) -> User | None:
     """Return who may read under this token."""
     if not token:
         return None
-    users: Callers[User] = socket.app.state.users
     app: Services = socket.app.state.services
     try:
-        user = await users.find(token, app.stores.users.by_token)
+        user = await app.users.find(token, app.stores.users.by_token)
     except StorageUnavailableError:
         return None
-    return user if user is not None and user.role in READERS else None
+    return user if user is not None and decide(user, Action.READ) is Verdict.ALLOWED else None
 
 
 def _same_origin(socket: WebSocket) -> bool:

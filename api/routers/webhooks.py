@@ -13,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.dependencies import App, Named, Reader, Submitter
 from api.hearing import types_of
 from api.posting import check_url
+from api.rights import Action, Verdict, acting_role, decide
 from api.services import Services, utc_now
 from storage.deliveries import Delivery, trial
 from storage.errors import NotFoundError
 from storage.idempotency import made_id
+from storage.sharing import Owned
 from storage.users import Role, User
 from storage.webhooks import NewWebhook, Webhook, WebhookStatus
 
@@ -104,7 +106,7 @@ def _content(request: WebhookRequest, app: Services) -> NewWebhook:
 async def _own(app: Services, webhook_id: str, caller: User) -> Webhook:
     """Return a webhook of the caller's; those of others do not exist for it, unless it is an admin."""
     webhook = await app.stores.webhooks.get(webhook_id)
-    if caller.role is not Role.ADMIN and webhook.owner != caller.name:
+    if decide(caller, Action.READ, Owned(webhook.owner)) is not Verdict.ALLOWED:
         raise NotFoundError("webhook", webhook_id)
     return webhook
 
@@ -124,7 +126,7 @@ async def page(
     app: App, caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> dict[str, list[WebhookView]]:
     """Return the caller's webhooks, an admin's are all, the newest first."""
-    owner = None if caller.role is Role.ADMIN else caller.name
+    owner = None if acting_role(caller) is Role.ADMIN else caller.name
     return {"webhooks": [_view(item) for item in await app.stores.webhooks.page(owner=owner, limit=limit)]}
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from api.chosen_ids import ChosenIdBody, create_workflow, start_run
 from api.dependencies import App, Named, Reader, Submitter
 from api.errors import MissingFilesError
+from api.rights import readings_of
 from api.routers.runs import RunView, view
 from api.services import Services, utc_now
 from storage.workflows import NewWorkflow, Workflow
@@ -48,9 +49,7 @@ async def create(
     body: Annotated[NewWorkflowBody, Body()], app: App, caller: Submitter, named: Named, response: Response
 ) -> dict[str, Any]:
     """Create a workflow. 422 tells every problem of its spec at once."""
-    workflow, fresh = await create_workflow(
-        app, await _new(app, body, caller.name), body, owner=caller.name, request=named
-    )
+    workflow, fresh = await create_workflow(app, await _new(app, body, caller.name), body, caller=caller, request=named)
     response.status_code = 201 if fresh else 200
     return _view(workflow)
 
@@ -63,9 +62,10 @@ async def validate(body: Annotated[WorkflowBody, Body()], _: Submitter) -> Valid
 
 
 @router.get("")
-async def page(app: App, _: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
-    """Return workflows, the newest first."""
-    return {"workflows": [_view(item) for item in await app.stores.workflows.page(limit=limit)]}
+async def page(app: App, caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
+    """Return the workflows that the caller may see, the newest first."""
+    found = await app.stores.workflows.page(limit=limit, readers=readings_of(caller))
+    return {"workflows": [_view(item) for item in found]}
 
 
 @router.get("/{workflow_id}")
@@ -90,7 +90,7 @@ async def start(
     """Start a run of the workflow as it is now."""
     workflow = await app.stores.workflows.get(workflow_id)
     run, fresh = await start_run(
-        app, workflow, body.parameters, body, owner=caller.name, request=named, deadline=body.deadline
+        app, workflow, body.parameters, body, caller=caller, request=named, deadline=body.deadline
     )
     response.status_code = 201 if fresh else 200
     return await view(app, run)
