@@ -24,9 +24,12 @@ from api.routers import (
     outputs,
     runs,
     schedules,
+    session,
     sharing,
     signals,
     socket,
+    tokens,
+    users,
     volunteers,
     waits,
     webhooks,
@@ -75,7 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
         webhooks,
     ):
         app.include_router(routes.router)
-    app.include_router(sharing.router)
+    for routes in (sharing, session, tokens, users):
+        app.include_router(routes.router)
     for prefix, read, write in (
         ("/v1", reading, changing),
         ("/v1/flow", carrying, carrying),

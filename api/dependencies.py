@@ -6,6 +6,7 @@ the right is one to that thing. What a body names, the router checks with `must`
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -17,10 +18,14 @@ from api.services import Services, utc_now
 from coordinator.scheduler import Scheduler
 from storage.errors import NotFoundError
 from storage.sharing import Noun
-from storage.users import User
+from storage.users import User, token_hash
 from storage.volunteers import Volunteer
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_STORED = ("njangi-token-", "njangi-session-")
+_SAFE = ("GET", "HEAD", "OPTIONS")
+SESSION_COOKIE = "njangi_session"
+CSRF_HEADER = "Njangi-CSRF"
 _NOUNS = {f"{noun}_id": noun for noun in Noun}
 
 DECLARED: dict[Callable[..., Any], Action] = {}
@@ -52,12 +57,41 @@ def bearer(request: Request) -> str:
 
 
 async def identify(request: Request) -> User:
-    """Return who calls. Raises 401."""
+    """Return who calls, by the header Authorization or else by the console's cookie. Raises 401, 403."""
     app = services_of(request)
-    user = await app.users.find(bearer(request), app.stores.users.by_token)
+    cookie = request.cookies.get(SESSION_COOKIE) if "authorization" not in request.headers else None
+    secret = cookie or bearer(request)
+    user = await user_of(app, secret)
     if user is None:
-        raise HTTPException(401, "the token is not known, or was revoked", _CHALLENGE)
+        why = "the session has ended; sign in again" if cookie else "the token is not known, has expired or was revoked"
+        raise HTTPException(401, why, _CHALLENGE)
+    if cookie is not None:
+        check_csrf(request, cookie)
     return user
+
+
+async def user_of(app: Services, secret: str) -> User | None:
+    """Return whose token, or whose session's secret, this is."""
+
+    async def look_up(secret: str) -> User | None:
+        if secret.startswith(_STORED):
+            return await app.stores.tokens.owner(secret, now=utc_now())
+        return await app.stores.users.by_token(secret)
+
+    return await app.users.find(secret, look_up)
+
+
+def check_csrf(request: Request, secret: str) -> None:
+    """Raise 403 for a write that another site may have had the browser send: it lacks the session's CSRF token."""
+    if request.method in _SAFE:
+        return
+    if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_token(secret).encode()):
+        raise HTTPException(403, f"a write within a session needs the header {CSRF_HEADER}; GET /v1/me tells its value")
+
+
+def csrf_token(secret: str) -> str:
+    """Return what shows that a page could read our answers: it follows from the session's secret alone."""
+    return token_hash(f"csrf {secret}")
 
 
 async def must(app: Services, user: User, action: Action, noun: Noun, id_: str) -> None:

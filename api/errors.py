@@ -19,6 +19,7 @@ from api.tracing import HEADER, request_id
 from storage.errors import (
     BlobMismatchError,
     IdTakenError,
+    InvitationGoneError,
     NjangiError,
     NoSpecError,
     NotFoundError,
@@ -32,6 +33,7 @@ from storage.errors import (
     TooDeepError,
     TooLargeError,
     TooManySignalsError,
+    TooManyTriesError,
     UnknownUsersError,
     UploadBusyError,
     UploadOffsetError,
@@ -57,6 +59,8 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     UploadOffsetError: (409, "upload-offset"),
     UploadBusyError: (423, "upload-busy"),
     UnknownUsersError: (422, "unknown-user"),
+    InvitationGoneError: (410, "invitation-gone"),
+    TooManyTriesError: (429, "too-many-tries"),
     StorageUnavailableError: (503, "storage-unavailable"),
     PrefectUnavailableError: (503, "prefect-unavailable"),
     ProtocolError: (422, "protocol"),
@@ -107,6 +111,8 @@ def handle_errors(app: FastAPI) -> None:
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, type_ = next((row for class_, row in _TABLE.items() if isinstance(error, class_)), (422, "refused"))
     headers = RETRY_AFTER if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.LOCKED) else None
+    if isinstance(error, TooManyTriesError):
+        headers = {"Retry-After": str(error.seconds)}
     members = {"run_status": error.status} if isinstance(error, RunEndedError) and error.status else {}
     return problem(status, type_, str(error), headers=headers, members=members)
 

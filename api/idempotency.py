@@ -28,6 +28,7 @@ LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes; a larger answer is not kept: a repetition makes it anew from what the first request made."""
 _PREFIX = "/v1/"
 _OTHERS = ("/v1/agent/", "/v1/flow/", "/v1/blobs/", "/v1/uploads")  # repeat safely by construction
+_SECRET = ("/v1/session", "/v1/me", "/v1/tokens", "/v1/invitations", "/v1/join-tokens")  # answers not to be kept
 
 
 class AnswerOnce:
@@ -134,7 +135,7 @@ def _concerns(scope: Scope) -> bool:
         scope["type"] == "http"
         and scope["method"] in ("POST", "PUT")
         and scope["path"].startswith(_PREFIX)
-        and not scope["path"].startswith(_OTHERS)
+        and not scope["path"].startswith(_OTHERS + _SECRET)
     )
 
 

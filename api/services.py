@@ -19,6 +19,7 @@ from api.followers import Followers
 from api.lately import Lately
 from api.metrics import Counts, Requests, Tables
 from api.mirror import Mirror
+from api.passwords import Passwords
 from api.posting import Poster
 from api.prefect import Prefect, PrefectUnavailableError
 from api.publishing import OFFICE, Publisher
@@ -32,7 +33,7 @@ from storage.deadlines import Overdue
 from storage.errors import NjangiError, RunCancelledError, RunEndedError, StorageUnavailableError
 from storage.figures import Figures
 from storage.ledger import Turn
-from storage.news import BatchChanged, EventTold, WatchBegan, watch
+from storage.news import BatchChanged, EventTold, RightsChanged, WatchBegan, watch
 from storage.run_models import ENDED, Run
 from storage.stores import Stores, open_stores
 from storage.subtask_models import Batch
@@ -122,6 +123,7 @@ class Services:
         self.settings = settings
         self.stores = stores
         self.prefect = prefect
+        self.passwords = Passwords()
         self.users = Callers[User](USER_SECONDS)
         self.volunteers = Callers[Volunteer](VOLUNTEER_SECONDS)
         self.definitions = Definitions(stores.tasks)
@@ -177,6 +179,13 @@ class Services:
         self.feed.leave()
         self.run_news.everything_may_have()
         self.flow_runs.ring()
+
+    def forget(self, *, user: str | None = None, volunteer: str | None = None) -> None:
+        """Look the user or the volunteer up anew when it calls next: what it may do has changed."""
+        if user is not None:
+            self.users.forget(lambda known: known.name == user)
+        if volunteer is not None:
+            self.volunteers.forget(lambda known: known.id == volunteer)
 
     async def start_run(self, run: Run) -> Run:
         """Create the Prefect flow run of a run; if Prefect is away, the reconciler does it later."""
@@ -235,11 +244,15 @@ class Services:
         async for news in watch(self.stores.database):
             match news:
                 case WatchBegan():
+                    self.users.forget()
+                    self.volunteers.forget()
                     self.settlements.everything_may_have()
                     self.followers.everything_may_have()
                     self.feed.told()
                     self.run_news.everything_may_have()
                     self.dispatcher.work_opened()
+                case RightsChanged(user, volunteer):
+                    self.forget(user=user, volunteer=volunteer)
                 case BatchChanged(batch_id, settled=True):
                     self.settlements.happened(batch_id)
                 case BatchChanged():
@@ -385,5 +398,5 @@ async def _first_tokens(settings: Settings, stores: Stores) -> None:
         if not file.exists():
             file.touch(mode=0o600)
             file.write_text(token + "\n")
-        if await stores.users.by_token(token) is None:
+        if not await stores.users.knows_token(token):
             await stores.users.add_token(role.value, role, token, now=utc_now())

@@ -9,7 +9,6 @@ from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Event
 from storage.sharing import EVERYBODY
 
-
 _SHOWN = {"owner": 1, "workflow_id": 1, "readers": 1}
 
 

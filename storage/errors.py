@@ -37,6 +37,24 @@ class IdTakenError(NjangiError):
         return f"there is a {self.noun} {self.id!r} already"
 
 
+class InvitationGoneError(NjangiError):
+    """The code opens nothing: it was used, withdrawn, has expired, or never was one."""
+
+    def __str__(self) -> str:
+        return "this invitation is no longer good; ask an admin for another one"
+
+
+class TooManyTriesError(NjangiError):
+    """Too many tries to sign in; `seconds` tells when the next one may be made."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"too many tries to sign in; the next one may be made in {self.seconds} s"
+
+
 class UnknownUsersError(NjangiError):
     """Nobody goes by these names."""
 

@@ -28,6 +28,8 @@ _WATCHED: list[Document] = [
             "updateDescription.updatedFields.settled": 1,
             "fullDocument.run_id": 1,
             "fullDocument.type": 1,
+            "fullDocument.data.user": 1,
+            "fullDocument.data.volunteer": 1,
         }
     },
 ]
@@ -58,7 +60,18 @@ class EventTold:
     type: str
 
 
-News = WatchBegan | BatchChanged | EventTold
+@dataclass(frozen=True, slots=True)
+class RightsChanged:
+    """What this user or this volunteer may do is not what it was."""
+
+    user: str | None
+    volunteer: str | None
+
+
+_ABOUT_USERS = ("user.", "token.")
+_ABOUT_VOLUNTEERS = ("volunteer.suspended", "volunteer.resumed", "volunteer.retired")
+
+News = RightsChanged | WatchBegan | BatchChanged | EventTold
 
 
 async def watch(database: Database) -> AsyncIterator[News]:
@@ -71,4 +84,7 @@ async def watch(database: Database) -> AsyncIterator[News]:
                     fields = change.get("updateDescription", {}).get("updatedFields", {})
                     yield BatchChanged(change["documentKey"]["_id"], settled=bool(fields.get("settled")))
                 else:
-                    yield EventTold(change["fullDocument"].get("run_id"), change["fullDocument"]["type"])
+                    event = change["fullDocument"]
+                    yield EventTold(event.get("run_id"), event["type"])
+                    if event["type"].startswith(_ABOUT_USERS + _ABOUT_VOLUNTEERS):
+                        yield RightsChanged(event["data"].get("user"), event["data"].get("volunteer"))

@@ -18,6 +18,7 @@ from storage.deliveries import DeliveryStore
 from storage.figures import FigureStore
 from storage.grids import GridStore
 from storage.idempotency import IdempotencyStore
+from storage.invitations import InvitationStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
 from storage.logs import LogStore
@@ -27,9 +28,11 @@ from storage.run_recovery import RunRecoveryStore
 from storage.runs import RunStore
 from storage.schedules import ScheduleStore
 from storage.sharing import SharingStore
+from storage.sign_ins import SignInStore
 from storage.signals import SignalStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
+from storage.tokens import TokenStore
 from storage.uploads import UploadStore
 from storage.users import UserStore
 from storage.volunteers import VolunteerStore
@@ -47,6 +50,8 @@ COLLECTIONS = (
     "schedules",
     "volunteers",
     "users",
+    "tokens",
+    "invitations",
     "blobs.files",
     "blobs.chunks",
 )
@@ -74,7 +79,10 @@ class Stores:
         self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.subtasks)
         self.reopening = ReopeningStore(database, self.ledger, self.runs, self.subtasks, self.children)
         self.volunteers = VolunteerStore(database, self.ledger)
-        self.users = UserStore(database)
+        self.users = UserStore(database, self.ledger)
+        self.tokens = TokenStore(database, self.ledger)
+        self.invitations = InvitationStore(database, self.ledger, self.users)
+        self.sign_ins = SignInStore(database)
         self.sharing = SharingStore(database, self.ledger)
         self.blobs = BlobStore(database)
         self.uploads = UploadStore(database, self.blobs)
@@ -109,6 +117,9 @@ class Stores:
                 self.controls,
                 self.volunteers,
                 self.users,
+                self.tokens,
+                self.invitations,
+                self.sign_ins,
                 self.sharing,
                 self.blobs,
                 self.uploads,

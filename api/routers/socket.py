@@ -16,7 +16,7 @@ import orjson
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from api.dependencies import DECLARED
+from api.dependencies import DECLARED, SESSION_COOKIE, user_of
 from api.feed import Listener, Told, listen
 from api.hearing import Wanted, WrongFilterError, types_of
 from api.rights import Action, Verdict, decide
@@ -181,7 +181,7 @@ async def _user(socket: WebSocket, token: str) -> User | None:
         return None
     app: Services = socket.app.state.services
     try:
-        user = await app.users.find(token, app.stores.users.by_token)
+        user = await user_of(app, token)
     except StorageUnavailableError:
         return None
     return user if user is not None and decide(user, Action.READ) is Verdict.ALLOWED else None
@@ -194,5 +194,6 @@ def _same_origin(socket: WebSocket) -> bool:
 
 
 def _bearer(socket: WebSocket) -> str:
+    """Return the token of the header, else of the console's cookie: the page is one of ours (`_same_origin`)."""
     scheme, _, token = socket.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    return token.strip() if scheme.lower() == "bearer" else socket.cookies.get(SESSION_COOKIE, "")

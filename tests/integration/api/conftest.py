@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,34 +72,49 @@ class Client:
         return digest
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def client(mongodb_uri: str, tmp_path: Path) -> AsyncIterator[Client]:
+@asynccontextmanager
+async def serving(mongodb_uri: str, home: Path, database: str) -> AsyncIterator[Client]:
+    """Run a service; several over one database are replicas."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     settings = Settings(
         mongodb_uri=mongodb_uri,
-        database=f"test_{secrets.token_hex(6)}",
+        database=database,
         prefect_api_url="http://127.0.0.1:9/api",
         port=port,
-        home=tmp_path,
+        home=home,
         largest_json=1024 * 1024,
         largest_blob=4 * 1024 * 1024,
         largest_blob_trusted=5 * 1024 * 1024,
     )
     app = create_app(settings)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
-    serving = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve())
     while not server.started:
-        if serving.done():
-            await serving
+        if task.done():
+            await task
         await asyncio.sleep(0.01)
-    yield Client(f"http://127.0.0.1:{port}", tmp_path, app.state.services)
+    yield Client(f"http://127.0.0.1:{port}", home, app.state.services)
     server.should_exit = True
-    await serving
+    await task
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(mongodb_uri: str, tmp_path: Path) -> AsyncIterator[Client]:
+    database = f"test_{secrets.token_hex(6)}"
+    async with serving(mongodb_uri, tmp_path, database) as made:
+        yield made
     mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongodb_uri)
-    await mongo.drop_database(settings.database)
+    await mongo.drop_database(database)
     await mongo.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def replica(client: Client, mongodb_uri: str) -> AsyncIterator[Client]:
+    """A second service over the same database."""
+    async with serving(mongodb_uri, client.home, client.services.settings.database) as made:
+        yield made
 
 
 def definition(**fields: Any) -> dict[str, Any]:
@@ -145,3 +161,10 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+async def until_true(look: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:
+    """Look until it is so. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not await look():
+            await asyncio.sleep(0.02)
