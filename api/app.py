@@ -21,6 +21,7 @@ from api.routers import (
     flow,
     grid,
     health,
+    join_tokens,
     outputs,
     runs,
     schedules,
@@ -78,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         webhooks,
     ):
         app.include_router(routes.router)
-    for routes in (sharing, session, tokens, users):
+    for routes in (sharing, session, tokens, users, join_tokens):
         app.include_router(routes.router)
     for prefix, read, write in (
         ("/v1", reading, changing),

@@ -17,10 +17,12 @@ from api.rights import Action, Verdict, decide, roles_for
 from api.services import Services, utc_now
 from coordinator.scheduler import Scheduler
 from storage.errors import NotFoundError
+from storage.join_tokens import PREFIX
 from storage.sharing import Noun
 from storage.users import User, token_hash
-from storage.volunteers import Volunteer
+from storage.volunteers import Volunteer, VolunteerStatus
 
+_LATER = {"Retry-After": "60"}
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _STORED = ("njangi-token-", "njangi-session-")
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -76,7 +78,10 @@ async def user_of(app: Services, secret: str) -> User | None:
     async def look_up(secret: str) -> User | None:
         if secret.startswith(_STORED):
             return await app.stores.tokens.owner(secret, now=utc_now())
-        return await app.stores.users.by_token(secret)
+        user = await app.stores.users.by_token(secret)
+        if user is None and secret.startswith(PREFIX):
+            return await app.stores.join_tokens.owner(secret, now=utc_now())
+        return user
 
     return await app.users.find(secret, look_up)
 
@@ -129,7 +134,15 @@ def _refusal(user: User, action: Action) -> str:
 
 
 async def volunteer(request: Request) -> Volunteer:
-    """Return the volunteer whose secret the request carries. Raises 401."""
+    """Return the volunteer whose secret the request carries; 503 tells a suspended one to wait. Raises 401."""
+    found = await member(request)
+    if found.status is VolunteerStatus.SUSPENDED:
+        raise HTTPException(503, "this machine is suspended; it may go on when an admin resumes it", _LATER)
+    return found
+
+
+async def member(request: Request) -> Volunteer:
+    """Return the volunteer whose secret the request carries, suspended or not. Raises 401."""
     app = services_of(request)
     store = app.stores.volunteers
     found = await app.volunteers.find(bearer(request), lambda secret: store.by_secret(secret, now=utc_now()))

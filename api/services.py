@@ -186,6 +186,7 @@ class Services:
             self.users.forget(lambda known: known.name == user)
         if volunteer is not None:
             self.volunteers.forget(lambda known: known.id == volunteer)
+            self.dispatcher.volunteer_changed(volunteer)
 
     async def start_run(self, run: Run) -> Run:
         """Create the Prefect flow run of a run; if Prefect is away, the reconciler does it later."""

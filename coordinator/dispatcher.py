@@ -22,7 +22,7 @@ from storage.errors import StorageUnavailableError
 from storage.ledger import Ledger, Turn
 from storage.subtask_models import Assignment, Leased, VolunteerReport
 from storage.subtasks import SubtaskStore
-from storage.volunteers import Seen, Volunteer, VolunteerStore, together
+from storage.volunteers import Seen, Volunteer, VolunteerStatus, VolunteerStore, together
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class Answer:
     verdicts: Sequence[Verdict] = ()
     leases: Sequence[Leased] = ()
     cancelled: Sequence[str] = ()
+    wait: float = 0.0  # seconds until the agent should ask again
 
 
 @dataclass(slots=True, eq=False)
@@ -104,8 +105,22 @@ class Dispatcher:
             if any(item.subtask_id.startswith(f"{run_id}/") for item in turn.request.held):
                 self._unpark(turn)
 
+    def volunteer_changed(self, volunteer_id: str) -> None:
+        """Lend nothing more on the ground of what was known of the volunteer: it is suspended, retired or resumed."""
+        for turn in self._arrived:
+            if turn.volunteer.id == volunteer_id:
+                turn.wish = None
+        if (parked := self._parked.get(volunteer_id)) is not None:
+            self._unpark(parked)
+
     async def sync(self, volunteer: Volunteer, request: SyncRequest) -> Answer:
-        """Take an agent's reports and heartbeats, and lend it work, waiting for some as long as it likes."""
+        """Take an agent's reports and heartbeats, and lend it work, waiting for some as long as it likes.
+
+        A suspended one has nothing any more: what it reports and holds was called back, or ends with its lease.
+        """
+        if volunteer.status is VolunteerStatus.SUSPENDED:
+            stale = [Verdict.STALE] * len(request.reports)
+            return Answer(stale, cancelled=[held.subtask_id for held in request.held], wait=LONGEST_WAIT)
         now = self._clock()
         self._note(volunteer, request, now)
         cancelled = await self._beat(volunteer, request, now)

@@ -37,6 +37,20 @@ class IdTakenError(NjangiError):
         return f"there is a {self.noun} {self.id!r} already"
 
 
+class JoinTokenSpentError(NjangiError):
+    """The join token enrols no further machine."""
+
+    def __str__(self) -> str:
+        return "this join token has enrolled all its machines, has expired or was revoked; ask for another one"
+
+
+class RetiredError(NjangiError):
+    """The volunteer is retired for good: its machine may only enrol anew."""
+
+    def __str__(self) -> str:
+        return f"volunteer {self.args[0]} is retired; its machine can join again as another one"
+
+
 class InvitationGoneError(NjangiError):
     """The code opens nothing: it was used, withdrawn, has expired, or never was one."""
 

@@ -5,12 +5,13 @@ Everything here is part of a transaction that says on the run, in the same breat
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from itertools import accumulate, takewhile
 
 from storage import subtask_documents as documents
-from storage.database import Database, Document
+from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Turn
 from storage.subtask_models import SubtaskStatus
 
@@ -62,6 +63,31 @@ class LendingStore:
             turn.tell("subtasks.called_back", now, run_id=run_id, **told)
             called_back += count
         return called_back
+
+    async def held_by(self, volunteer_id: str) -> int:
+        """Return how many subtasks a volunteer holds."""
+        with unavailable_is_ours():
+            return await self._tasks.count_documents(_held_by(volunteer_id))
+
+    async def call_back_from(self, turn: Turn, volunteer_id: str, *, now: datetime) -> int:
+        """Put back in the queue what a volunteer holds; what its attempts return becomes stale, and no loss."""
+        held: defaultdict[str, list[Document]] = defaultdict(list)
+        async for subtask in self._tasks.find(_held_by(volunteer_id), {"batch": 1, "index": 1}, session=turn.session):
+            held[subtask["batch"]].append(subtask)
+        ids = [subtask["_id"] for subtasks in held.values() for subtask in subtasks]
+        if ids:
+            await self._tasks.update_many({"_id": {"$in": ids}}, documents.called_back(now), session=turn.session)
+        async for batch in self._batches.find({"_id": {"$in": list(held)}}, session=turn.session):
+            indexes = [subtask["index"] for subtask in held[batch["_id"]]]
+            count = len(indexes)
+            await self._batches.update_one(
+                {"_id": batch["_id"]},
+                {"$inc": {"queued": count, "leased": -count, "v": 1}, "$set": documents.queued_again(batch, now)},
+                session=turn.session,
+            )
+            told = {"task": batch["task"], "batch": batch["index"], "ranges": documents.ranges(indexes)}
+            turn.tell("subtasks.called_back", now, run_id=batch["run_id"], **told)
+        return len(ids)
 
     async def retry(
         self, turn: Turn, run_id: str, task: str, *, after: int = -1, lending: bool, now: datetime
@@ -135,6 +161,11 @@ class LendingStore:
         if ids:
             await self._tasks.delete_many({"_id": {"$in": ids}}, session=turn.session)
         return bool(ids)
+
+
+def _held_by(volunteer_id: str) -> Document:
+    # The first two conditions are those of the index of what is lent.
+    return {"status": SubtaskStatus.LEASED, "lease.until": {"$type": "date"}, "lease.by": volunteer_id}
 
 
 def _piece(batches: Sequence[Document], size: Callable[[Document], int]) -> Sequence[Document]:

@@ -19,6 +19,7 @@ from storage.figures import FigureStore
 from storage.grids import GridStore
 from storage.idempotency import IdempotencyStore
 from storage.invitations import InvitationStore
+from storage.join_tokens import JoinTokenStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
 from storage.logs import LogStore
@@ -52,6 +53,7 @@ COLLECTIONS = (
     "users",
     "tokens",
     "invitations",
+    "join_tokens",
     "blobs.files",
     "blobs.chunks",
 )
@@ -82,6 +84,7 @@ class Stores:
         self.users = UserStore(database, self.ledger)
         self.tokens = TokenStore(database, self.ledger)
         self.invitations = InvitationStore(database, self.ledger, self.users)
+        self.join_tokens = JoinTokenStore(database, self.ledger)
         self.sign_ins = SignInStore(database)
         self.sharing = SharingStore(database, self.ledger)
         self.blobs = BlobStore(database)
@@ -119,6 +122,7 @@ class Stores:
                 self.users,
                 self.tokens,
                 self.invitations,
+                self.join_tokens,
                 self.sign_ins,
                 self.sharing,
                 self.blobs,

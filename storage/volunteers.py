@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import enum
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from njangi_agent.protocol import Machine
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
+from storage.errors import NotFoundError, RetiredError
 from storage.ledger import Ledger, Turn
+from storage.lending import LendingStore
 from storage.users import new_token, token_hash
 
 OFFLINE_AFTER = timedelta(seconds=90)
@@ -37,6 +39,8 @@ class Volunteer:
     last_seen: datetime
     completed: int
     failed: int
+    join_token: str | None = None  # the id of the one that it enrolled by
+    note: str = ""  # why it is suspended or retired
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,24 @@ class VolunteerStore:
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self._volunteers = database["volunteers"]
         self._ledger = ledger
+        self._lending = LendingStore(database)
 
     async def prepare(self) -> None:
         await self._volunteers.create_index([("last_seen", -1)])
 
-    async def enrol(self, name: str, machine: Machine, *, now: datetime) -> tuple[Volunteer, str]:
-        """Enrol a machine; return it and its secret, which is not stored and cannot be shown again."""
+    async def enrol(
+        self,
+        name: str,
+        machine: Machine,
+        *,
+        now: datetime,
+        join_token: str | None = None,
+        first: Callable[[Turn], Awaitable[None]] | None = None,
+    ) -> tuple[Volunteer, str]:
+        """Enrol a machine; return it and its secret, which is not stored and cannot be shown again.
+
+        `first` is done before, in the same transaction.
+        """
         id_ = new_id("v")
         secret = f"{id_}.{new_token('volunteer')}"
         document: Document = {
@@ -83,9 +99,12 @@ class VolunteerStore:
             "last_seen": now,
             "completed": 0,
             "failed": 0,
+            "join_token": join_token,
         }
 
         async def insert(turn: Turn) -> None:
+            if first is not None:
+                await first(turn)
             await self._volunteers.insert_one(dict(document), session=turn.session)
             turn.tell("volunteer.enrolled", now, volunteer=id_, name=name)
 
@@ -93,14 +112,60 @@ class VolunteerStore:
         return _volunteer(document, now), secret
 
     async def by_secret(self, secret: str, *, now: datetime) -> Volunteer | None:
-        """Return the volunteer whose secret this is, unless suspended or retired."""
+        """Return the volunteer whose secret this is, unless retired."""
         id_ = secret.partition(".")[0]
         with unavailable_is_ours():
             document = await self._volunteers.find_one({"_id": id_})
         if document is None or not hmac.compare_digest(document["secret_hash"], token_hash(secret)):
             return None
         volunteer = _volunteer(document, now)
-        return None if volunteer.status in (VolunteerStatus.SUSPENDED, VolunteerStatus.RETIRED) else volunteer
+        return None if volunteer.status is VolunteerStatus.RETIRED else volunteer
+
+    async def get(self, volunteer_id: str, *, now: datetime) -> Volunteer:
+        with unavailable_is_ours():
+            document = await self._volunteers.find_one({"_id": volunteer_id})
+        if document is None:
+            raise NotFoundError("volunteer", volunteer_id)
+        return _volunteer(document, now)
+
+    async def leased(self, volunteer_id: str) -> int:
+        """Return how many subtasks the volunteer holds now."""
+        return await self._lending.held_by(volunteer_id)
+
+    async def suspend(self, volunteer_id: str, note: str, *, by: str, now: datetime) -> Volunteer:
+        """Lend the machine nothing more and call back what it holds; its secret stays good. Repeating is harmless.
+
+        Raises NotFoundError, RetiredError.
+        """
+        return await self._change(volunteer_id, VolunteerStatus.SUSPENDED, note, "volunteer.suspended", by, now)
+
+    async def resume(self, volunteer_id: str, *, by: str, now: datetime) -> Volunteer:
+        """Lend to the machine again. Raises NotFoundError, RetiredError."""
+        return await self._change(volunteer_id, VolunteerStatus.ONLINE, "", "volunteer.resumed", by, now)
+
+    async def retire(self, volunteer_id: str, note: str, *, by: str, now: datetime) -> Volunteer:
+        """Call back what the machine holds and let its secret open nothing any more, for good."""
+        return await self._change(volunteer_id, VolunteerStatus.RETIRED, note, "volunteer.retired", by, now)
+
+    async def _change(
+        self, volunteer_id: str, status: VolunteerStatus, note: str, event: str, by: str, now: datetime
+    ) -> Volunteer:
+        async def write(turn: Turn) -> Document:
+            document = await self._volunteers.find_one_and_update(
+                {"_id": volunteer_id, "status": {"$ne": VolunteerStatus.RETIRED}},
+                {"$set": {"status": status, "note": note}},
+                return_document=ReturnDocument.AFTER,
+                session=turn.session,
+            )
+            if document is None:
+                known = await self._volunteers.find_one({"_id": volunteer_id}, {"_id": 1}, session=turn.session)
+                raise RetiredError(volunteer_id) if known else NotFoundError("volunteer", volunteer_id)
+            if status is not VolunteerStatus.ONLINE:
+                await self._lending.call_back_from(turn, volunteer_id, now=now)
+            turn.tell(event, now, volunteer=volunteer_id, by=by, note=note)
+            return document
+
+        return _volunteer(await self._ledger.write(write), now)
 
     async def seen(self, volunteers: Mapping[str, Seen]) -> None:
         """Write down who was heard of since the last call, in one round trip."""
@@ -133,7 +198,7 @@ class VolunteerStore:
         with unavailable_is_ours():
             cursor = await self._volunteers.aggregate(
                 [
-                    {"$match": {"last_seen": {"$gt": now - OFFLINE_AFTER}}},
+                    {"$match": {"last_seen": {"$gt": now - OFFLINE_AFTER}, "status": VolunteerStatus.ONLINE}},
                     {"$group": {"_id": None, "slots": {"$sum": "$slots"}}},
                 ]
             )
@@ -155,4 +220,6 @@ def _volunteer(document: Document, now: datetime) -> Volunteer:
         last_seen=document["last_seen"],
         completed=document["completed"],
         failed=document["failed"],
+        join_token=document.get("join_token"),
+        note=document.get("note", ""),
     )

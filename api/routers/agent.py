@@ -12,10 +12,12 @@ from fastapi import APIRouter, Body, Request, Response
 from njangi_agent import protocol
 from pydantic import BaseModel, Field
 
-from api.dependencies import DECLARED, App, Joiner, services_of, volunteer
+from api.dependencies import DECLARED, App, Joiner, member, services_of
 from api.rights import Action
 from api.services import Services, utc_now
 from coordinator.dispatcher import Answer
+from storage.ledger import Turn
+from storage.users import Role
 
 router = APIRouter(prefix="/v1/agent", tags=["agent"])
 
@@ -31,12 +33,18 @@ class Enrolled(BaseModel):
 
 
 @router.post("/enrol", status_code=201)
-async def enrol(enrolment: Annotated[Enrolment, Body()], app: App, _: Joiner) -> Enrolled:
-    """Enrol a machine; its secret is shown this once."""
-    member, secret = await app.stores.volunteers.enrol(
-        enrolment.name, protocol.machine(enrolment.machine), now=utc_now()
-    )
-    return Enrolled(volunteer_id=member.id, secret=secret)
+async def enrol(enrolment: Annotated[Enrolment, Body()], app: App, caller: Joiner) -> Enrolled:
+    """Enrol a machine; its secret is shown this once. Each machine is one use of a join token."""
+    now = utc_now()
+    machine = protocol.machine(enrolment.machine)
+    token = caller.token_id if caller.role is Role.JOIN else None
+
+    async def use(turn: Turn) -> None:
+        if token is not None:
+            await app.stores.join_tokens.use(turn, token, now=now)
+
+    enrolled, secret = await app.stores.volunteers.enrol(enrolment.name, machine, now=now, join_token=token, first=use)
+    return Enrolled(volunteer_id=enrolled.id, secret=secret)
 
 
 async def sync(request: Request) -> Response:
@@ -44,7 +52,7 @@ async def sync(request: Request) -> Response:
 
     A plain route: agents call nothing else, by the thousand, and FastAPI's validation would double its cost.
     """
-    member = await volunteer(request)
+    who = await member(request)
     try:
         turn = protocol.sync_request(orjson.loads(await request.body()))
     except orjson.JSONDecodeError as error:
@@ -57,7 +65,7 @@ async def sync(request: Request) -> Response:
             raise protocol.ProtocolError(f"the details of {held.subtask_id} are not JSON text")
     services = services_of(request)
     began = time.perf_counter()
-    answer = await _while_connected(request, services, member, turn)
+    answer = await _while_connected(request, services, who, turn)
     if turn.reports:
         services.requests.synced(time.perf_counter() - began)
     return Response(_encoded(answer, services), media_type="application/json")
@@ -119,6 +127,6 @@ def _encoded(answer: Answer, services: Services) -> bytes:
                 }
                 for lease in answer.leases
             ],
-            "wait": 0.0,
+            "wait": answer.wait,
         }
     )

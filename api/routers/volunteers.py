@@ -1,16 +1,25 @@
-"""Volunteers, as operators and submitters see them."""
+"""Volunteers, as operators and submitters see them; and what admins do to them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import App, Reader
+from api.dependencies import Admin, App, Reader
 from api.services import utc_now
 
 router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])
+
+
+class Why(BaseModel):
+    """`note`: why, for those who look at the machine later."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Annotated[str, Field(max_length=500)] = ""
 
 
 @router.get("")
@@ -18,3 +27,34 @@ async def page(app: App, _: Reader, limit: Annotated[int, Query(ge=1, le=1000)] 
     """Return volunteers, those last heard of first."""
     found = await app.stores.volunteers.page(now=utc_now(), limit=limit)
     return {"volunteers": [asdict(item) for item in found]}
+
+
+@router.get("/{volunteer_id}")
+async def get(volunteer_id: str, app: App, _: Reader) -> dict[str, Any]:
+    """Return a volunteer, and how many subtasks it holds now."""
+    found = await app.stores.volunteers.get(volunteer_id, now=utc_now())
+    return {**asdict(found), "leased": await app.stores.volunteers.leased(volunteer_id)}
+
+
+@router.post("/{volunteer_id}:suspend")
+async def suspend(volunteer_id: str, app: App, caller: Admin, body: Annotated[Why, Body()] = Why()) -> dict[str, Any]:
+    """Lend the machine nothing more and call back what it holds, until it is resumed. 409 for a retired one."""
+    found = await app.stores.volunteers.suspend(volunteer_id, body.note, by=caller.name, now=utc_now())
+    app.forget(volunteer=volunteer_id)
+    return asdict(found)
+
+
+@router.post("/{volunteer_id}:resume")
+async def resume(volunteer_id: str, app: App, caller: Admin) -> dict[str, Any]:
+    """Lend to the machine again; its agent asks within a minute."""
+    found = await app.stores.volunteers.resume(volunteer_id, by=caller.name, now=utc_now())
+    app.forget(volunteer=volunteer_id)
+    return asdict(found)
+
+
+@router.post("/{volunteer_id}:retire")
+async def retire(volunteer_id: str, app: App, caller: Admin, body: Annotated[Why, Body()] = Why()) -> dict[str, Any]:
+    """Part with the machine: what it holds is called back, its secret opens nothing any more."""
+    found = await app.stores.volunteers.retire(volunteer_id, body.note, by=caller.name, now=utc_now())
+    app.forget(volunteer=volunteer_id)
+    return asdict(found)
