@@ -58,8 +58,15 @@ async def create_workflow(
     where the caller has no right to what `on_conflict` asks for.
     """
     id_ = chosen.id or (made_id("w", request) if request is not None else None)
+    quota = await app.quotas.of(caller.name)
+
+    async def count(turn: Turn) -> None:
+        await app.quotas.one_more_workflow(turn, caller.name, quota)
+
     try:
-        return await app.stores.workflows.add(new, owner=caller.name, now=utc_now(), id_=id_, request=request), True
+        return await app.stores.workflows.add(
+            new, owner=caller.name, now=utc_now(), id_=id_, request=request, first=count
+        ), True
     except IdTakenError as error:
         existing = await app.stores.workflows.get(error.id)
         if request is not None and existing.request == request:

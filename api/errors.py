@@ -25,6 +25,7 @@ from storage.errors import (
     NoSpecError,
     NotFoundError,
     NothingToRetryError,
+    QuotaExceededError,
     RetiredError,
     RunCancelledError,
     RunEndedError,
@@ -61,6 +62,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     UploadOffsetError: (409, "upload-offset"),
     UploadBusyError: (423, "upload-busy"),
     UnknownUsersError: (422, "unknown-user"),
+    QuotaExceededError: (403, "quota-exceeded"),
     JoinTokenSpentError: (403, "join-token-spent"),
     RetiredError: (409, "volunteer-retired"),
     InvitationGoneError: (410, "invitation-gone"),
@@ -84,7 +86,7 @@ def problem(
     detail: str,
     errors: Sequence[dict[str, str]] = (),
     headers: dict[str, str] | None = None,
-    members: Mapping[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """Return a problem+json answer; `type` is `urn:njangi:<type_>` and stable, `members` are added as they are."""
     body: dict[str, Any] = {
@@ -117,7 +119,12 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     headers = RETRY_AFTER if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.LOCKED) else None
     if isinstance(error, TooManyTriesError):
         headers = {"Retry-After": str(error.seconds)}
-    members = {"run_status": error.status} if isinstance(error, RunEndedError) and error.status else {}
+    members: dict[str, Any] = {}
+    if isinstance(error, RunEndedError) and error.status:
+        members = {"run_status": error.status}
+    elif isinstance(error, QuotaExceededError):
+        members = {"quota": error.what, "used": error.used, "allowed": error.allowed}
+        status, headers = (429, RETRY_AFTER) if error.later else (status, headers)
     return problem(status, type_, str(error), headers=headers, members=members)
 
 

@@ -23,8 +23,11 @@ from api.passwords import Passwords
 from api.posting import Poster
 from api.prefect import Prefect, PrefectUnavailableError
 from api.publishing import OFFICE, Publisher
+from api.quotas import Quotas
 from api.settings import Settings
 from api.webhooks import Courier, WebhookOutlet
+from coordinator.allowances import Allowances
+from coordinator.decisions.quotas import Quota
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
 from coordinator.office import Office
@@ -127,7 +130,11 @@ class Services:
         self.users = Callers[User](USER_SECONDS)
         self.volunteers = Callers[Volunteer](VOLUNTEER_SECONDS)
         self.definitions = Definitions(stores.tasks)
-        self.dispatcher = Dispatcher(stores.ledger, stores.subtasks, stores.volunteers, self.definitions, utc_now)
+        self.quotas = Quotas(stores, {Role.SUBMITTER: Quota(**settings.submitter_quota.model_dump())})
+        allowances = Allowances(stores.usage, self.quotas.leased, utc_now)
+        self.dispatcher = Dispatcher(
+            stores.ledger, stores.subtasks, stores.volunteers, self.definitions, allowances, utc_now
+        )
         self.mirror = Mirror(prefect, stores, self.dispatcher.run_cancelled, utc_now)
         self.settlements = Settlements()
         self.followers = Followers(stores.ledger, stores.runs)

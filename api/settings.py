@@ -6,8 +6,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class QuotaSettings(BaseModel):
+    """See `coordinator.decisions.quotas.Quota`; null: no limit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workflows: int | None = 1_000
+    runs: int | None = 100
+    queued: int | None = 1_000_000
+    leased: int | None = 10_000
+    stored_bytes: int | None = 100 * 1024**3
 
 
 class Settings(BaseSettings):
@@ -32,6 +44,8 @@ class Settings(BaseSettings):
     """Opens /metrics from elsewhere; this machine needs none."""
     webhooks_private: bool = False
     """Whether webhooks may name addresses of this machine and of private networks."""
+    submitter_quota: QuotaSettings = QuotaSettings()
+    """What each submitter may have; as JSON, e.g. `{"runs": 10}`. Admins may have all, or set it for a user."""
     largest_json: int = 16 * 1024 * 1024
     """Bytes; a larger body is refused with 413 before it is read."""
     largest_blob: int = 2 * 1024**3

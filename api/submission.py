@@ -11,6 +11,7 @@ from njangi_flows import spec as specs
 from njangi_flows.spec import WorkflowSpec
 
 from api.services import Services, utc_now
+from coordinator.decisions.quotas import Quota
 from storage.errors import NoSpecError
 from storage.ledger import Turn
 from storage.run_models import NewRun, OfSchedule, Parent, Run
@@ -36,7 +37,8 @@ async def write_run(
 
     `parent` is the task that starts it, if one does; `priority` counts instead of the workflow's. `deadline` is in
     seconds from now; None: the spec's, if it has one. `request` and `first`: see `RunStore.add`. Raises
-    InvalidSpecError for parameters it does not have, IdTakenError.
+    InvalidSpecError for parameters it does not have, IdTakenError, QuotaExceededError unless it has a parent: that one
+    counts.
     """
     spec = specs.parse(workflow.spec, files=workflow.files.keys())
     new = NewRun(
@@ -56,9 +58,16 @@ async def write_run(
         parent=parent,
         readers=workflow.readers,
     )
+    quota = await app.quotas.of(owner) if parent is None else Quota()
+
+    async def count(turn: Turn, run_id: str) -> None:
+        await app.quotas.one_more_run(turn, owner, quota)
+        if first is not None:
+            await first(turn, run_id)
+
     now = utc_now()
     tasks = [app.stores.tasks.pending(workflow.id, task, now=now) for task in new_tasks(spec)]
-    return await app.stores.runs.add(new, tasks, now=now, first=first)
+    return await app.stores.runs.add(new, tasks, now=now, first=count)
 
 
 async def workflow_of(app: Services, run: Run) -> Workflow:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from njangi_agent.protocol import Outcome, SyncRequest, Verdict
 
+from coordinator.allowances import Allowances
 from coordinator.decisions.matching import Match, Offer, Wish, fits, match
 from coordinator.definitions import Definitions
 from storage.errors import StorageUnavailableError
@@ -66,12 +67,15 @@ class Dispatcher:
         subtasks: SubtaskStore,
         volunteers: VolunteerStore,
         definitions: Definitions,
+        allowances: Allowances,
         clock: Callable[[], datetime],
     ) -> None:
         self._ledger = ledger
         self._subtasks = subtasks
         self._volunteers = volunteers
         self._definitions = definitions
+        self._allowances = allowances
+        self._owners: OrderedDict[str, str] = OrderedDict()  # by task id
         self._clock = clock
         self._arrived: list[_Turn] = []
         self._parked: OrderedDict[str, _Turn] = OrderedDict()
@@ -204,13 +208,21 @@ class Dispatcher:
         wishing = [turn for turn in turns if turn.wish is not None]
         if wishing and self._stale:
             self._stale = False
-            batches = await self._subtasks.open_batches(BATCHES_LOOKED_AT)
+            await self._allowances.load(set(self._allowances.room))
+            batches = await self._subtasks.open_batches(BATCHES_LOOKED_AT, but=self._allowances.exhausted)
             self._open = [
-                Offer(batch.id, batch.task_id, batch.queued, batch.cpu, batch.memory, batch.storage)
+                Offer(batch.id, batch.task_id, batch.queued, batch.cpu, batch.memory, batch.storage, batch.owner)
                 for batch in batches
             ]
             self._definitions.forget_older({batch.task_id: batch.generation for batch in batches})
             await self._definitions.load({offer.task_id for offer in self._open})
+            for offer in self._open:
+                self._owners[offer.task_id] = offer.owner
+                self._owners.move_to_end(offer.task_id)
+            while len(self._owners) > REMEMBERED_TASKS:
+                self._owners.popitem(last=False)
+        if wishing:
+            await self._allowances.load({offer.owner for offer in self._open} | self._allowances.room.keys())
         reports = [VolunteerReport(turn.volunteer.id, report) for turn in turns for report in turn.request.reports]
         self._learn_durations(reports)
         matches = self._match(wishing)
@@ -230,13 +242,14 @@ class Dispatcher:
         self._hand_out(turns, verdicts, leases)
         self._credit(reports, verdicts, now)
         self._account(assignments, leases)
+        self._keep_within_quotas(reports, verdicts, leases)
         return bool(leases)
 
     def _match(self, wishing: Sequence[_Turn]) -> list[Match]:
         wishes = [turn.wish for turn in wishing if turn.wish is not None]
         if not self._open or not wishes:
             return []
-        return match(wishes, self._open, self._seconds.get, sum(self._slots.values()))
+        return match(wishes, self._open, self._seconds.get, sum(self._slots.values()), self._allowances.room)
 
     def _assignments(self, wishing: Sequence[_Turn], matches: Sequence[Match], now: datetime) -> list[Assignment]:
         lent = Counter[int]()
@@ -275,6 +288,17 @@ class Dispatcher:
         self._open = [offer for offer in left if offer.queued > 0]
         if full and len(self._open) < BATCHES_LOOKED_AT // 2:
             self._stale = True
+
+    def _keep_within_quotas(
+        self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], leases: Sequence[Leased]
+    ) -> None:
+        """Count what was lent of owners with a limit; look for more of one who has room again."""
+        for lease in leases:
+            self._allowances.lent(self._owners.get(lease.task_id, ""), 1)
+        for item, verdict in zip(reports, verdicts, strict=True):
+            owner = self._owners.get(item.report.subtask_id.rpartition("/")[0], "")
+            if verdict is Verdict.ACCEPTED and self._allowances.returned(owner, 1):
+                self.work_opened()
 
     def _learn_durations(self, reports: Sequence[VolunteerReport]) -> None:
         """Remember how long attempts take, as a moving mean by task."""

@@ -51,6 +51,20 @@ class RetiredError(NjangiError):
         return f"volunteer {self.args[0]} is retired; its machine can join again as another one"
 
 
+class QuotaExceededError(NjangiError):
+    """An owner has as much as it may; with `later` the same call may succeed when something has been done."""
+
+    def __init__(self, what: str, used: int, allowed: int, *, later: bool = False) -> None:
+        super().__init__(what, used, allowed)
+        self.what = what
+        self.used = used
+        self.allowed = allowed
+        self.later = later
+
+    def __str__(self) -> str:
+        return f"the quota of {self.what} is used up: {self.used} of {self.allowed}; GET /v1/me tells all quotas"
+
+
 class InvitationGoneError(NjangiError):
     """The code opens nothing: it was used, withdrawn, has expired, or never was one."""
 

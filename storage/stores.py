@@ -35,6 +35,7 @@ from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
 from storage.tokens import TokenStore
 from storage.uploads import UploadStore
+from storage.usage import UsageStore
 from storage.users import UserStore
 from storage.volunteers import VolunteerStore
 from storage.webhooks import WebhookStore
@@ -85,6 +86,7 @@ class Stores:
         self.tokens = TokenStore(database, self.ledger)
         self.invitations = InvitationStore(database, self.ledger, self.users)
         self.join_tokens = JoinTokenStore(database, self.ledger)
+        self.usage = UsageStore(database)
         self.sign_ins = SignInStore(database)
         self.sharing = SharingStore(database, self.ledger)
         self.blobs = BlobStore(database)
@@ -123,6 +125,7 @@ class Stores:
                 self.tokens,
                 self.invitations,
                 self.join_tokens,
+                self.usage,
                 self.sign_ins,
                 self.sharing,
                 self.blobs,

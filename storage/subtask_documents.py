@@ -85,7 +85,7 @@ def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime, gener
     return document
 
 
-def opened(task: TaskKey, new: NewBatch, now: datetime, *, lending: bool, generation: int) -> Document:
+def opened(task: TaskKey, new: NewBatch, now: datetime, *, owner: str, lending: bool, generation: int) -> Document:
     indexes = [subtask.index for subtask in new.subtasks]
     limits: Document = {}
     if task.schedule_to_start is not None:
@@ -95,6 +95,7 @@ def opened(task: TaskKey, new: NewBatch, now: datetime, *, lending: bool, genera
     return limits | {
         "_id": batch_id(task.task_id, new.index),
         "run_id": task.run_id,
+        "owner": owner,
         "task_id": task.task_id,
         "task": task.name,
         "index": new.index,

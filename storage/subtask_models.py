@@ -74,6 +74,7 @@ class OpenBatch:
     cpu: float
     memory: int
     storage: int
+    owner: str
     generation: int  # rises when the run is reset: a task of another generation may ask for something else
 
 

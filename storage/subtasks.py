@@ -101,7 +101,10 @@ class SubtaskStore:
                 if await self._tasks.find_one(theirs, {"_id": 1}, session=turn.session) is not None:
                     return False
             lending = lends(run, task.name)
-            opened = [documents.opened(task, batch, now, lending=lending, generation=generation) for batch in fresh]
+            opened = [
+                documents.opened(task, batch, now, owner=run["owner"], lending=lending, generation=generation)
+                for batch in fresh
+            ]
             await self._batches.insert_many(opened, session=turn.session)
             turn.tell(
                 "subtasks.queued",
@@ -132,17 +135,19 @@ class SubtaskStore:
         run = await self._runs.find_one_and_update(
             {"_id": run_id, "hold.token": token},
             {"$inc": {"writes": 1}},
-            projection={"paused": 1, "paused_tasks": 1, "cancel_requested": 1, "clean_up.task": 1},
+            projection={"owner": 1, "paused": 1, "paused_tasks": 1, "cancel_requested": 1, "clean_up.task": 1},
             session=turn.session,
         )
         if run is None:
             raise RunLeaseLostError(run_id)
         return run
 
-    async def open_batches(self, limit: int) -> list[OpenBatch]:
-        """Return batches with queued subtasks, highest priority first, then oldest."""
+    async def open_batches(self, limit: int, *, but: Collection[str] = ()) -> list[OpenBatch]:
+        """Return batches with queued subtasks, highest priority first, then oldest; none of the owners in `but`."""
         with unavailable_is_ours():
-            to_lend = {"queued": {"$gt": 0}, "lending": True}
+            to_lend: Document = {"queued": {"$gt": 0}, "lending": True}
+            if but:
+                to_lend["owner"] = {"$nin": list(but)}
             found = self._batches.find(to_lend).sort([("priority", -1), ("_id", 1)]).limit(limit)
             return [
                 OpenBatch(
@@ -154,6 +159,7 @@ class SubtaskStore:
                     cpu=batch["required_resources"]["cpu"],
                     memory=batch["required_resources"]["memory"],
                     storage=batch["required_resources"]["storage"],
+                    owner=batch.get("owner", ""),
                     generation=batch["generation"],
                 )
                 async for batch in found

@@ -127,6 +127,11 @@ class UserStore:
             raise NotFoundError("user", name)
         return _account(document)
 
+    async def find(self, names: Collection[str]) -> Sequence[Account]:
+        """Return those users of these names that there are."""
+        with unavailable_is_ours():
+            return [_account(item) async for item in self._users.find({"_id": {"$in": list(names)}})]
+
     async def page(self, *, after: str = "", limit: int) -> Sequence[Account]:
         """Return users in the order of their names, from `after` on."""
         with unavailable_is_ours():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,9 +66,19 @@ class WorkflowStore:
         await self._workflows.create_index([("owner", 1), ("name", 1), ("created_at", -1)])
 
     async def add(
-        self, new: NewWorkflow, *, owner: str, now: datetime, id_: str | None = None, request: str | None = None
+        self,
+        new: NewWorkflow,
+        *,
+        owner: str,
+        now: datetime,
+        id_: str | None = None,
+        request: str | None = None,
+        first: Callable[[Turn], Awaitable[None]] | None = None,
     ) -> Workflow:
-        """Write a new workflow, under an id of its own unless one is given. Raises IdTakenError."""
+        """Write a new workflow, under an id of its own unless one is given. Raises IdTakenError.
+
+        `first` is done before, in the same transaction.
+        """
         document: Document = {
             "_id": id_ or new_id("w"),
             "request": request,
@@ -83,6 +93,8 @@ class WorkflowStore:
         }
 
         async def insert(turn: Turn) -> None:
+            if first is not None:
+                await first(turn)
             await self._workflows.insert_one(document, session=turn.session)
             turn.tell("workflow.created", now, workflow=document["_id"], name=new.name, owner=owner)
 

@@ -49,7 +49,10 @@ def blob_routes(prefix: str, *, read: Guard, write: Guard) -> APIRouter:
     @router.put("/blobs/{sha256}", status_code=201)
     async def put_blob(sha256: Sha256, request: Request, app: App, by: Depositor = caller) -> Response:
         """Store the body under its hash: 201 when new, 200 when it was there. Large ones had better be uploads."""
-        fresh = await app.stores.uploads.put(sha256, request.stream(), by=by.name, limit=by.largest, now=utc_now())
+        declared = request.headers.get("content-length", "")
+        left = await app.quotas.may_store(by.name, int(declared) if declared.isdecimal() else None)
+        limit = by.largest if left is None else min(by.largest, left)
+        fresh = await app.stores.uploads.put(sha256, request.stream(), by=by.name, limit=limit, now=utc_now())
         return Response(status_code=201 if fresh else 200)
 
     @router.head("/blobs/{sha256}")

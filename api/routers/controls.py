@@ -15,7 +15,7 @@ from api.rights import Action, Verdict, decide
 from api.routers.runs import RunView, view
 from api.services import utc_now
 from api.submission import workflow_of
-from storage.sharing import Owned
+from storage.sharing import Noun, Owned
 from storage.users import User
 
 router = APIRouter(prefix="/v1/runs", tags=["controls"])
@@ -111,12 +111,14 @@ async def resume_task(run_id: str, task: str, app: App, caller: Submitter) -> Ru
 @router.post("/{run_id}:retry-failed", status_code=202)
 async def retry_failed(run_id: str, app: App, caller: Submitter, body: Annotated[Retry, Body()] = Retry()) -> RunView:
     """Begin a run that has ended again, with what failed alone. 409 while it is under way."""
+    await app.quotas.may_begin_again((await app.stores.sharing.owned(Noun.RUN, run_id)).owner)
     return await view(app, await app.controls.retry_failed(run_id, body.tasks, by=caller.name))
 
 
 @router.post("/{run_id}:reset", status_code=202)
 async def reset(run_id: str, body: Reset, app: App, caller: Submitter) -> RunView:
     """Begin a run that has ended again at a task: it and all downstream of it from nothing. 409 while under way."""
+    await app.quotas.may_begin_again((await app.stores.sharing.owned(Noun.RUN, run_id)).owner)
     return await view(app, await app.controls.reset(run_id, body.task, by=caller.name))
 
 

@@ -164,6 +164,8 @@ async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, a
 async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, app: App, _: Flow) -> None:
     """Queue subtasks in batches; repeating is harmless."""
     run = await app.stores.runs.get(run_id)
+    if not run.cancel_requested:
+        await app.quotas.may_queue(run.owner)
     definition = (await app.stores.tasks.get(f"{run_id}/{task}")).definition or {}
     key = TaskKey(
         run_id=run_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.dependencies import SESSION_COOKIE, Anyone, App, Person, Reader, csrf_token
 from api.services import Services, utc_now
+from coordinator.decisions.quotas import told
 from storage.tokens import TokenKind
 from storage.users import Role, Scope, User
 
@@ -43,6 +45,12 @@ class Me(BaseModel):
     csrf_token: str | None
 
 
+class WholeMe(Me):
+    """With what one has, and may have, of everything; `allowed` is null without a limit."""
+
+    quotas: Mapping[str, Mapping[str, int | None]]
+
+
 @router.post("/session", dependencies=[Anyone])
 async def sign_in(body: SignIn, request: Request, response: Response, app: App) -> Me:
     """Sign in by name and password: the cookie that comes back is the session."""
@@ -67,10 +75,12 @@ async def sign_out(request: Request, response: Response, app: App, caller: Perso
 
 
 @router.get("/me")
-async def me(request: Request, app: App, caller: Reader) -> Me:
-    """Tell who one is."""
+async def me(request: Request, app: App, caller: Reader) -> WholeMe:
+    """Tell who one is, and what of one's quotas is used."""
     cookie = request.cookies.get(SESSION_COOKIE) if "authorization" not in request.headers else None
-    return _me(caller, csrf_token(cookie) if cookie else None)
+    who = _me(caller, csrf_token(cookie) if cookie else None)
+    quotas = told(await app.quotas.of(caller.name), await app.quotas.usage(caller.name))
+    return WholeMe(**who.model_dump(), quotas=quotas)
 
 
 @router.post("/me:password", status_code=204)

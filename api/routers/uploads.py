@@ -49,6 +49,8 @@ def upload_routes(prefix: str, guard: Guard) -> APIRouter:
         """Begin an upload; its address is in `Location`. It is done at once if its `sha256` is stored already."""
         sha256, now = _sha256(metadata), utc_now()
         known = sha256 is not None and not await app.stores.blobs.touch({sha256}, by=by.name, now=now)
+        if not known:
+            await app.quotas.may_store(by.name, length)
         upload = await app.stores.uploads.create(length, sha256, by=by.name, limit=by.largest, now=now, done=known)
         return _told(upload, 201, {"Location": f"{prefix}/uploads/{upload.id}"})
 

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 
 from api.dependencies import Admin, Anyone, App
 from api.routers.session import Me, Password, address_of, begin_session
-from api.services import utc_now
+from api.services import Services, utc_now
+from coordinator.decisions.quotas import told
 from storage.invitations import Invitation
 from storage.users import PEOPLE, Account, Role
 
@@ -51,6 +52,16 @@ class Accept(_Body):
     password: Password
 
 
+class OwnQuota(_Body):
+    """What counts for one user instead of the role's: null lifts a limit, what is left out is as the role's."""
+
+    workflows: Annotated[int, Field(ge=0)] | None = None
+    runs: Annotated[int, Field(ge=0)] | None = None
+    queued: Annotated[int, Field(ge=0)] | None = None
+    leased: Annotated[int, Field(ge=0)] | None = None
+    stored_bytes: Annotated[int, Field(ge=0)] | None = None
+
+
 class UserView(BaseModel):
     """`signs_in`: has a password. `quota`: what an admin set instead of the role's."""
 
@@ -60,6 +71,12 @@ class UserView(BaseModel):
     disabled_at: datetime | None
     signs_in: bool
     quota: Mapping[str, int | None]
+
+
+class OneUserView(UserView):
+    """With what the user has, and may have, of everything."""
+
+    quotas: Mapping[str, Mapping[str, int | None]]
 
 
 class InvitationView(BaseModel):
@@ -87,8 +104,9 @@ async def page(
 
 
 @router.get("/users/{name}")
-async def get(name: str, app: App, _: Admin) -> UserView:
-    return _user(await app.stores.users.get(name))
+async def get(name: str, app: App, _: Admin) -> OneUserView:
+    """Return a user, and what of its quotas is used."""
+    return await _with_quotas(app, await app.stores.users.get(name))
 
 
 @router.post("/users/{name}:disable")
@@ -113,6 +131,13 @@ async def change_role(name: str, body: PersonRole, app: App, caller: Admin) -> U
     account = await app.stores.users.set_role(name, body.checked(), by=caller.name, now=utc_now())
     app.forget(user=name)
     return _user(account)
+
+
+@router.put("/users/{name}/quota")
+async def change_quota(name: str, body: OwnQuota, app: App, caller: Admin) -> OneUserView:
+    """Set what counts for the user instead of the role's quota; `{}` goes back to that."""
+    own = body.model_dump(exclude_unset=True)
+    return await _with_quotas(app, await app.stores.users.set_quota(name, own, by=caller.name, now=utc_now()))
 
 
 @router.post("/invitations", status_code=201)
@@ -162,6 +187,11 @@ async def accept(body: Accept, request: Request, response: Response, app: App) -
 def _not_oneself(name: str, caller: str) -> None:
     if name == caller:
         raise HTTPException(409, "admins cannot take away their own rights; another admin can")
+
+
+async def _with_quotas(app: Services, account: Account) -> OneUserView:
+    quotas = told(await app.quotas.of(account.name), await app.quotas.usage(account.name))
+    return OneUserView(**_user(account).model_dump(), quotas=quotas)
 
 
 def _user(account: Account) -> UserView:

@@ -7,7 +7,7 @@ so the work here grows with batches looked at and wishes, never with queued subt
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 LEASE_SECONDS_OF_WORK = 1.0
@@ -36,6 +36,7 @@ class Offer:
     cpu: float
     memory: int
     storage: int
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,18 @@ def per_slot(seconds: float | None, queued: int, slots: int) -> int:
 
 
 def match(
-    wishes: Sequence[Wish], offers: Sequence[Offer], seconds: Callable[[str], float | None], slots: int
+    wishes: Sequence[Wish],
+    offers: Sequence[Offer],
+    seconds: Callable[[str], float | None],
+    slots: int,
+    room: Mapping[str, int] | None = None,
 ) -> list[Match]:
     """Serve wishes in their order from offers in theirs (most urgent first).
 
     `seconds` gives the mean time of a task's attempts by task id; `slots` counts the slots at work
-    in the whole service.
+    in the whole service. `room` is how many more subtasks of an owner may be lent, of owners with a limit alone.
     """
+    room_left = dict(room or {})
     left = {offer.batch_id: offer.queued for offer in offers}
     queued_of: dict[str, int] = {}
     for offer in offers:
@@ -83,11 +89,14 @@ def match(
         for offer in open_offers:
             if idle <= 0:
                 break
-            if left[offer.batch_id] <= 0 or not fits(offer, wish):
+            most = min(left[offer.batch_id], room_left.get(offer.owner, offer.queued))
+            if most <= 0 or not fits(offer, wish):
                 continue
             each = per_slot(seconds(offer.task_id), queued_of[offer.task_id], slots)
-            count = min(left[offer.batch_id], idle * each)
+            count = min(most, idle * each)
             left[offer.batch_id] -= count
+            if offer.owner in room_left:
+                room_left[offer.owner] -= count
             queued_of[offer.task_id] -= count
             idle -= math.ceil(count / each)
             matches.append(Match(place, offer, count))

@@ -68,3 +68,18 @@ def test_nothing_is_promised_twice_nor_to_a_machine_that_cannot(
         if item.memory >= 3 * GIB and all(found.wish != place for found in matches)
     ]
     assert not (left and idle), "a machine that fits everything stays idle only when nothing is left"
+
+
+def test_no_owner_is_lent_more_than_it_may_have() -> None:
+    offers = [
+        Offer("full", "r/t", 10, 1.0, GIB, GIB, "ada"),
+        Offer("some", "s/t", 10, 1.0, GIB, GIB, "kofi"),
+        Offer("more", "s/u", 10, 1.0, GIB, GIB, "kofi"),
+        Offer("free", "u/t", 10, 1.0, GIB, GIB, "esi"),
+    ]
+    matches = match([wish("v", 3), wish("w", 4)], offers, lambda task: None, 7, {"ada": 0, "kofi": 4})
+    assert [(item.wish, item.offer.batch_id, item.count) for item in matches] == [
+        (0, "some", 3),
+        (1, "some", 1),
+        (1, "free", 3),
+    ]
