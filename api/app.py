@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from njangi_agent import __version__
 
+from api.audit import Audit
 from api.dependencies import carrying, changing, reading, volunteer
 from api.errors import handle_errors
 from api.idempotency import AnswerOnce
@@ -15,6 +16,7 @@ from api.limits import LimitBodies
 from api.metrics import Requests
 from api.routers import (
     agent,
+    audit,
     controls,
     events,
     feed,
@@ -56,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Njangi", version=__version__, lifespan=lifespan, redoc_url=None)
     app.add_middleware(AnswerOnce)
+    app.add_middleware(Audit)
     app.add_middleware(LimitBodies, limit=settings.largest_json)
     app.state.requests = Requests()
     app.add_middleware(TraceRequests, requests=app.state.requests)
@@ -79,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
         webhooks,
     ):
         app.include_router(routes.router)
-    for routes in (sharing, session, tokens, users, join_tokens):
+    for routes in (sharing, session, tokens, users, join_tokens, audit):
         app.include_router(routes.router)
     for prefix, read, write in (
         ("/v1", reading, changing),

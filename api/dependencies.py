@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
+from api.audit import record
 from api.rights import Action, Verdict, decide, roles_for
 from api.services import Services, utc_now
 from coordinator.scheduler import Scheduler
@@ -114,6 +115,7 @@ def right(action: Action) -> Callable[[Request], Awaitable[User]]:
 
     async def check(request: Request) -> User:
         user = await identify(request)
+        await record(services_of(request), request, user)
         if decide(user, action) is not Verdict.ALLOWED:
             raise HTTPException(403, _refusal(user, action))
         if action in (Action.READ, Action.CHANGE):

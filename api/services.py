@@ -359,6 +359,7 @@ async def open_services(settings: Settings, requests: Requests) -> AsyncIterator
     """Connect, prepare and start the loops. Raises StorageUnavailableError when MongoDB does not answer."""
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(settings.mongodb_uri, settings.database))
+        await stores.audit.keep_for(timedelta(days=settings.audit_days))
         await _first_tokens(settings, stores)
         prefect = await stack.enter_async_context(Prefect(settings.prefect_api_url))
         services = Services(settings, stores, prefect, requests)

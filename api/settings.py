@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Whether webhooks may name addresses of this machine and of private networks."""
     submitter_quota: QuotaSettings = QuotaSettings()
     """What each submitter may have; as JSON, e.g. `{"runs": 10}`. Admins may have all, or set it for a user."""
+    audit_days: int = Field(default=365, ge=1, le=3_650)
+    """How long it is kept who did what."""
     largest_json: int = 16 * 1024 * 1024
     """Bytes; a larger body is refused with 413 before it is read."""
     largest_blob: int = 2 * 1024**3

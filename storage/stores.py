@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from storage.audiences import AudienceStore
+from storage.audit import AuditStore
 from storage.blob_collection import BlobCollection
 from storage.blobs import BlobStore
 from storage.children import ChildStore
@@ -87,6 +88,7 @@ class Stores:
         self.invitations = InvitationStore(database, self.ledger, self.users)
         self.join_tokens = JoinTokenStore(database, self.ledger)
         self.usage = UsageStore(database)
+        self.audit = AuditStore(database)
         self.sign_ins = SignInStore(database)
         self.sharing = SharingStore(database, self.ledger)
         self.blobs = BlobStore(database)
@@ -126,6 +128,7 @@ class Stores:
                 self.invitations,
                 self.join_tokens,
                 self.usage,
+                self.audit,
                 self.sign_ins,
                 self.sharing,
                 self.blobs,

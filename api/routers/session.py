@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from api.audit import record_as
 from api.dependencies import SESSION_COOKIE, Anyone, App, Person, Reader, csrf_token
 from api.services import Services, utc_now
 from coordinator.decisions.quotas import told
@@ -54,6 +55,7 @@ class WholeMe(Me):
 @router.post("/session", dependencies=[Anyone])
 async def sign_in(body: SignIn, request: Request, response: Response, app: App) -> Me:
     """Sign in by name and password: the cookie that comes back is the session."""
+    await record_as(app, request, body.name)
     await app.stores.sign_ins.attempt(body.name, address_of(request), now=utc_now())
     found = await app.stores.users.password_of(body.name)
     if not await app.passwords.verify(found[1] if found else None, body.password) or found is None:

@@ -11,6 +11,7 @@ from njangi_flows.spec import Duration
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from api.audit import record_as
 from api.dependencies import Admin, Anyone, App
 from api.routers.session import Me, Password, address_of, begin_session
 from api.services import Services, utc_now
@@ -179,6 +180,7 @@ async def accept(body: Accept, request: Request, response: Response, app: App) -
         raise HTTPException(422, "this invitation leaves the name to you: give one")
     if body.name not in (None, name):
         raise HTTPException(422, f"this invitation is for {name!r}; leave the name out")
+    await record_as(app, request, name)
     hashed = await app.passwords.hash(body.password)
     user = await app.stores.invitations.accept(body.code, name, hashed, now=utc_now())
     return await begin_session(app, user, request, response)
