@@ -80,7 +80,9 @@ async def test_the_grid_agrees_with_the_event_log_at_its_number(client: Client) 
 async def test_subtasks_that_are_missing_are_empty_cells(stores: Stores) -> None:
     key = TaskKey("r1", "w1", "t", 50, 1.0, 1, 1)
     rows = [documents.queued(key, NewBatch(0, []), NewSubtask(index), NOON, 0) for index in (0, 2, 9000)]
-    batch = documents.opened(key, NewBatch(0, [NewSubtask(0), NewSubtask(9000)]), NOON, lending=True, generation=0)
+    batch = documents.opened(
+        key, NewBatch(0, [NewSubtask(0), NewSubtask(9000)]), NOON, owner="ada", lending=True, generation=0
+    )
     await stores.database["tasks"].insert_many(rows)
     await stores.database["batches"].insert_one(batch)
     cells = (await stores.grids.of_run("r1")).tasks["t"]
