@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from api.callers import USER_SECONDS, VOLUNTEER_SECONDS, Callers
 from api.controls import Controls
@@ -19,10 +20,11 @@ from api.followers import Followers
 from api.lately import Lately
 from api.metrics import Counts, Requests, Tables
 from api.mirror import Mirror
+from api.outlets import PrefectOutlet, RedisOutlet
 from api.passwords import Passwords
 from api.posting import Poster
 from api.prefect import Prefect, PrefectUnavailableError
-from api.publishing import OFFICE, Publisher
+from api.publishing import OFFICE, Outlet, Publisher
 from api.quotas import Quotas
 from api.settings import Settings
 from api.webhooks import Courier, WebhookOutlet
@@ -31,6 +33,7 @@ from coordinator.decisions.quotas import Quota
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
 from coordinator.office import Office
+from coordinator.presence import Presence
 from coordinator.reconciler import Reconciler
 from storage.deadlines import Overdue
 from storage.errors import NjangiError, RunCancelledError, RunEndedError, StorageUnavailableError
@@ -55,6 +58,7 @@ CATCH_UP_SECONDS = 2.0
 DEADLINE_SECONDS = 1.0
 COLLECT_SECONDS = 300.0
 COLLECTED_AT_ONCE = 500
+PRESENCE_SECONDS = 5.0
 FIGURES_SECONDS = 10.0
 SURROUNDINGS_SECONDS = 5.0
 """How old what the service tells of itself may be."""
@@ -150,6 +154,11 @@ class Services:
         self.poster = Poster(private=settings.webhooks_private)
         self.courier = Courier(stores, self.poster, self.publishing, utc_now)
         self.webhooks = WebhookOutlet(stores, self.courier.wake, utc_now)
+        self.presence = Presence(stores.presence, self.publishing, utc_now)
+        self.outlets: list[Outlet] = [self.webhooks, PrefectOutlet(prefect, stores.runs)]
+        self.redis = RedisOutlet(settings.pubsub_url, settings.pubsub_stream) if settings.pubsub_url else None
+        if self.redis is not None:
+            self.outlets.append(self.redis)
         self.requests = requests
         self.expiries = 0
         """How many leases this process saw run out."""
@@ -194,6 +203,12 @@ class Services:
         if volunteer is not None:
             self.volunteers.forget(lambda known: known.id == volunteer)
             self.dispatcher.volunteer_changed(volunteer)
+
+    async def close(self) -> None:
+        """Close connections to other systems, after all that uses them has ended."""
+        await self.poster.close()
+        if self.redis is not None:
+            await self.redis.close()
 
     async def start_run(self, run: Run) -> Run:
         """Create the Prefect flow run of a run; if Prefect is away, the reconciler does it later."""
@@ -370,7 +385,8 @@ async def open_services(settings: Settings, requests: Requests) -> AsyncIterator
             _forever(services.watch, 0.5, "watching for changes"),
             _forever(services.feed.run, 0.5, "reading new events"),
             _forever(services.courier.run, 2.0, "delivering to webhooks"),
-            _forever(lambda: services.publisher.feed(services.webhooks), 2.0, "telling webhooks"),
+            *(_forever(partial(services.publisher.feed, it), 2.0, f"telling {it.name}") for it in services.outlets),
+            _forever(services.presence.tick, PRESENCE_SECONDS, "looking for silent volunteers"),
             _forever(services.look_for_runs, LOOK_SECONDS, "looking for runs under way"),
             _forever(
                 services.during_runs(services.cancel_left_behind), REPAIR_SECONDS, "cancelling children of ended runs"
@@ -392,7 +408,7 @@ async def open_services(settings: Settings, requests: Requests) -> AsyncIterator
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await services.poster.close()
+            await services.close()
             with contextlib.suppress(StorageUnavailableError):
                 await services.dispatcher.keep_books()
 

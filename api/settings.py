@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     """What each submitter may have; as JSON, e.g. `{"runs": 10}`. Admins may have all, or set it for a user."""
     audit_days: int = Field(default=365, ge=1, le=3_650)
     """How long it is kept who did what."""
+    pubsub_url: str | None = None
+    pubsub_stream: str = "njangi:events"
+    """Where events are added as they happen: a Redis, redis://HOST:PORT/0, and a stream in it."""
     largest_json: int = 16 * 1024 * 1024
     """Bytes; a larger body is refused with 413 before it is read."""
     largest_blob: int = 2 * 1024**3

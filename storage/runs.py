@@ -166,6 +166,13 @@ class RunStore:
             raise NotFoundError("run", run_id)
         return RunStatus(document["status"])
 
+    async def flow_runs(self, run_ids: Collection[str]) -> dict[str, str]:
+        """Return the ids of Prefect's flow runs by run, of those runs that have one."""
+        query = {"_id": {"$in": sorted(run_ids)}, "prefect_flow_run_id": {"$exists": True}}
+        with unavailable_is_ours():
+            found = self._runs.find(query, {"prefect_flow_run_id": 1})
+            return {item["_id"]: item["prefect_flow_run_id"] async for item in found}
+
     async def by_flow_run(self, flow_run_id: str) -> Run:
         return await self._one({"prefect_flow_run_id": flow_run_id}, flow_run_id)
 

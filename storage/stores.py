@@ -24,6 +24,7 @@ from storage.join_tokens import JoinTokenStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
 from storage.logs import LogStore
+from storage.presence import PresenceStore
 from storage.reopening import ReopeningStore
 from storage.run_leases import RunLeaseStore
 from storage.run_recovery import RunRecoveryStore
@@ -98,6 +99,7 @@ class Stores:
         self.crashes = CrashStore(database)
         self.audiences = AudienceStore(database)
         self.grids = GridStore(database)
+        self.presence = PresenceStore(database, self.ledger)
         self.cursors = CursorStore(database)
         self.webhooks = WebhookStore(database, self.ledger)
         self.deliveries = DeliveryStore(database)
@@ -135,6 +137,7 @@ class Stores:
                 self.uploads,
                 self.blob_collection,
                 self.crashes,
+                self.presence,
                 self.webhooks,
                 self.deliveries,
             ):

@@ -100,6 +100,7 @@ class VolunteerStore:
             "completed": 0,
             "failed": 0,
             "join_token": join_token,
+            "lost": False,
         }
 
         async def insert(turn: Turn) -> None:

@@ -1,0 +1,36 @@
+"""Notice volunteers that fall silent, but not those that had nobody to speak to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from coordinator.office import Office
+from storage.presence import AT_ONCE, PresenceStore
+from storage.volunteers import OFFLINE_AFTER
+
+GAP = timedelta(seconds=30)
+"""After so long without a look, the service itself was away."""
+
+
+class Presence:
+    """Call `tick` every few seconds in every replica; the one that holds the office looks."""
+
+    def __init__(self, store: PresenceStore, office: Office, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._office = office
+        self._clock = clock
+        self._watched_since: datetime | None = None
+        self._looked_at: datetime | None = None
+
+    async def tick(self) -> None:
+        """Tell of changes, once the service has been there for as long as volunteers may be silent."""
+        now = self._clock()
+        if not await self._office.held(now=now):
+            self._watched_since = None
+            return
+        if self._watched_since is None or self._looked_at is None or now - self._looked_at > GAP:
+            self._watched_since = now
+        self._looked_at = now
+        while now - self._watched_since >= OFFLINE_AFTER and await self._store.look(now=now) == AT_ONCE:
+            pass

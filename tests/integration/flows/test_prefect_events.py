@@ -1,0 +1,38 @@
+"""What happens in Njangi is told to a real Prefect server, whose automations can act on it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from tests.integration.flows.stack_under_test import MACHINE, Stack
+
+PATIENCE = 120.0
+
+
+async def told(prefect: httpx.AsyncClient, event: str, resource: str) -> list[dict[str, Any]]:
+    """Wait until Prefect has events of that name about that resource."""
+    wanted = {"filter": {"event": {"name": [event]}, "any_resource": {"id": [resource]}}}
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = (await prefect.post("/events/filter", json=wanted)).raise_for_status().json()["events"]
+            if found:
+                return list(found)
+            await asyncio.sleep(0.2)
+
+
+async def test_prefect_hears_of_volunteers_and_runs_once_each(stack: Stack) -> None:
+    async with stack.http("join") as join:
+        machine = {"name": "told", "machine": MACHINE}
+        volunteer = (await join.post("/v1/agent/enrol", json=machine)).raise_for_status().json()["volunteer_id"]
+    async with stack.http("flow") as flow:
+        adoption = {"prefect_flow_run_id": "00000000-0000-4000-8000-000000000042", "name": "told"}
+        run_id = (await flow.post("/v1/flow/runs:adopt", json=adoption)).raise_for_status().json()["id"]
+    async with httpx.AsyncClient(base_url=stack.prefect_api, timeout=30) as prefect:
+        [enrolled] = await told(prefect, "njangi.volunteer.enrolled", f"njangi.volunteer.{volunteer}")
+        assert enrolled["resource"]["prefect.resource.name"] == "told"
+        [submitted] = await told(prefect, "njangi.run.submitted", f"njangi.run.{run_id}")
+        assert submitted["payload"]["run_id"] == run_id
+        assert submitted["related"][0]["prefect.resource.id"] == f"prefect.flow-run.{adoption['prefect_flow_run_id']}"
