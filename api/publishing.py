@@ -17,7 +17,7 @@ from storage.cursors import CursorStore
 from storage.ledger import EVENTS_A_PAGE, Event, Ledger
 
 OFFICE = "publishing"
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 10.0
 """How often to look without news."""
 PACE_SECONDS = 0.2
 NOTED_EVERY = timedelta(seconds=1)

@@ -272,6 +272,7 @@ class Services:
                     self.settlements.everything_may_have()
                     self.followers.everything_may_have()
                     self.feed.told()
+                    self.log_grew.ring()
                     self.run_news.everything_may_have()
                     self.dispatcher.work_opened()
                 case RightsChanged(user, volunteer):

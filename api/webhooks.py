@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 32
 AT_ONCE_EACH = 4
 """How many messages are on their way at once, in all and to one webhook: one that hangs holds up no other."""
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
+"""How often to look for what is due, and for what another replica was asked to send again."""
 
 
 class WebhookOutlet:
