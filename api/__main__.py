@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 from types import FrameType
 
@@ -45,8 +46,15 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(services.leave)
 
 
+def raise_open_files() -> None:
+    """Let the process hold as many connections as it may: each listener is one, and there are thousands."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> int:
     settings = Settings()
+    raise_open_files()
     write_logs(settings.log)
     server = Server(create_app(settings), settings)
     server.run()

@@ -31,6 +31,7 @@ class Service:
     home: Path
     api: psutil.Process
     mongod: psutil.Process
+    mongodb_uri: str = ""  # of a service that is measured alone
 
     @property
     def url(self) -> str:
@@ -71,6 +72,11 @@ class Flow:
         answer = await self._http.put(
             f"/v1/flow/runs/{self.run_id}/tasks/{task}", json={"status": "RUNNING", "definition": definition}
         )
+        answer.raise_for_status()
+
+    async def change(self, task: str) -> None:
+        """Change the state of a task, which is told as one event."""
+        answer = await self._http.put(f"/v1/flow/runs/{self.run_id}/tasks/{task}", json={"status": "RUNNING"})
         answer.raise_for_status()
 
     async def queue(self, task: str, count: int, batch_size: int, first: int = 0) -> None:
@@ -136,7 +142,7 @@ async def running_service() -> AsyncIterator[Service]:
                 pid = mongod.pid
                 if pid is None:
                     raise RuntimeError("mongod has no process")
-                yield Service("127.0.0.1", port, home, psutil.Process(api.pid), psutil.Process(pid))
+                yield Service("127.0.0.1", port, home, psutil.Process(api.pid), psutil.Process(pid), mongod.uri)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     api.terminate()
