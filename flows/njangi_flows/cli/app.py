@@ -12,7 +12,18 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from njangi_flows.cli import controls, folder, following, history, outputs, schedules, showing, signals
+from njangi_flows.cli import (
+    controls,
+    events,
+    folder,
+    following,
+    history,
+    outputs,
+    schedules,
+    showing,
+    signals,
+    webhooks,
+)
 from njangi_flows.cli.failures import CommandError, UsageError
 from njangi_flows.cli.options import As, Limit, Output, Parameters, RunId, Token, Url, as_json, show_as
 from njangi_flows.cli.service import Service, connect
@@ -40,6 +51,8 @@ app = typer.Typer(
     cls=ReadableGroup, help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(webhooks.app, name="webhooks")
+app.command()(events.events)
 app.command()(history.history)
 app.command()(history.replay)
 app.command()(outputs.archive)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -115,6 +116,51 @@ class Service:
             yield from page["logs"]
             after = page["next"]
 
+    def events(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a page of events, and the number to go on after."""
+        page = self._object("GET", "/v1/events", params=query)
+        if not isinstance(page.get("events"), list) or not isinstance(page.get("next"), int):
+            raise _no_njangi(self._http.base_url)
+        return page
+
+    def follow_events(
+        self, query: Mapping[str, str], after: int | None
+    ) -> Iterator[tuple[int, str | None, dict[str, Any]]]:
+        """Yield (number, type, event) as events happen, from now or after a number, until the service ends the stream.
+
+        Without a type it only says that all up to that number is told. Raises UnreachableError when it breaks.
+        """
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(after)} if after is not None else {})
+        with self._readable_failures(), self._http.stream("GET", "/v1/events", params=query, headers=headers) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _failure(answer)
+            fields: dict[str, str] = {}
+            for line in answer.iter_lines():
+                name, _, value = line.partition(": ")
+                if line:
+                    fields[name] = value
+                    continue
+                if fields.get("id"):
+                    yield int(fields["id"]), fields.get("event"), json.loads(fields.get("data", "{}"))
+                fields = {}
+
+    def webhooks(self, limit: int) -> list[dict[str, Any]]:
+        return self._list("webhooks", "/v1/webhooks", limit)
+
+    def create_webhook(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        return self._object("POST", "/v1/webhooks", json=document)
+
+    def control_webhook(self, webhook_id: str, verb: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Enable, disable, test or redeliver."""
+        return self._object("POST", f"/v1/webhooks/{_segment(webhook_id)}:{verb}", json=document)
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        self._send("DELETE", f"/v1/webhooks/{_segment(webhook_id)}")
+
+    def deliveries(self, webhook_id: str, limit: int) -> list[dict[str, Any]]:
+        return self._list("deliveries", f"/v1/webhooks/{_segment(webhook_id)}/deliveries", limit)
+
     def schedules(self, limit: int) -> list[dict[str, Any]]:
         return self._list("schedules", "/v1/schedules", limit)
 
@@ -204,7 +250,7 @@ def _token_of_this_folder() -> str | None:
 def _segment(text: str) -> str:
     """Return an id as one segment of a path. An id that is none could reach another route."""
     if not text or not all(character.isalnum() or character in "-_" for character in text):
-        raise UsageError(f"'{text}' is not the id of a run or schedule, nor the name of a task")
+        raise UsageError(f"'{text}' is not the id of a run, schedule or webhook, nor the name of a task")
     return text
 
 

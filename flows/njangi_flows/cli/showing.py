@@ -1,4 +1,4 @@
-"""Show runs, tasks, schedules and volunteers as tables.
+"""Show runs, tasks, schedules, volunteers and webhooks as tables.
 
 Names and errors come from strangers: they are shown as text, without control characters or markup.
 """
@@ -17,11 +17,14 @@ _WIDE = 1000
 _COLOURS = {
     "COMPLETED": "green",
     "ONLINE": "green",
+    "ACTIVE": "green",
+    "DELIVERED": "green",
     "RUNNING": "cyan",
     "SPLITTING": "cyan",
     "AGGREGATING": "cyan",
     "FAILED": "red",
     "SUSPENDED": "red",
+    "DISABLED": "red",
     "CANCELLED": "yellow",
     "PAUSED": "yellow",
 }
@@ -132,6 +135,41 @@ def show_schedule(console: Console, schedule: Mapping[str, Any]) -> None:
         for taken in schedule.get("recent", ())
     ]
     _table(console, ["time", "cause", "outcome", "run", "detail"], rows, "nothing has been due yet")
+
+
+def show_webhooks(console: Console, webhooks: Iterable[Mapping[str, Any]]) -> None:
+    rows = [
+        [
+            webhook.get("id"),
+            webhook.get("url"),
+            " ".join(webhook.get("types") or ()),
+            webhook.get("status"),
+            webhook.get("reason") or webhook.get("description"),
+        ]
+        for webhook in webhooks
+    ]
+    columns = ["webhook", "address", "types", "status", "note"]
+    _table(console, columns, rows, "no webhooks yet; `njangi webhooks create` makes one")
+
+
+def show_deliveries(console: Console, deliveries: Iterable[Mapping[str, Any]]) -> None:
+    rows = []
+    for delivery in deliveries:
+        last = (delivery.get("tries") or [{}])[-1]
+        answer = last.get("status") or last.get("error")
+        rows.append(
+            [
+                delivery.get("id"),
+                delivery.get("type"),
+                delivery.get("state"),
+                delivery.get("tried"),
+                answer,
+                _moment(delivery.get("created_at")),
+                _moment(delivery.get("due_at")),
+            ]
+        )
+    columns = ["delivery", "type", "state", "tries", "last answer", "created", "due"]
+    _table(console, columns, rows, "nothing was sent yet")
 
 
 def _times(schedule: Mapping[str, Any]) -> str:

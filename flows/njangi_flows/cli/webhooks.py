@@ -1,0 +1,130 @@
+"""`njangi webhooks`: let other systems be told of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from njangi_flows.cli import showing
+from njangi_flows.cli.options import As, Limit, Output, Token, Url, show_as
+from njangi_flows.cli.service import connect
+
+app = typer.Typer(
+    help="Let other systems be told of events.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Id = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, as `njangi webhooks list` shows it.")]
+
+
+@app.command("list")
+def list_(limit: Limit = 100, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """List webhooks, the newest first.
+
+    Example: njangi webhooks list
+    """
+    with connect(url, token) as service:
+        found = service.webhooks(limit)
+    show_as(output, found, lambda: showing.show_webhooks(showing.output(), found))
+
+
+@app.command()
+def create(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Where events are posted to, https://...")],
+    types: Annotated[list[str], typer.Option("--types", help="Which, e.g. 'run.completed,run.failed'.")],
+    run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only of this run.")] = None,
+    workflow: Annotated[str | None, typer.Option("--workflow", metavar="WORKFLOW", help="Only of its runs.")] = None,
+    description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Post events to an address from now on. Its secret, which messages are signed with, is shown this once.
+
+    Example: njangi webhooks create https://example.org/hook --types 'run.*'
+    """
+    document = {"url": address, "types": types, "run_id": run, "workflow_id": workflow, "description": description}
+    with connect(url, token) as service:
+        found = service.create_webhook(document)
+    text = f"webhook {found.get('id')} is made\nsecret {found.get('secret')}"
+    show_as(output, found, lambda: typer.echo(showing.printable(text)))
+
+
+@app.command()
+def enable(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Tell it of events again, from now on.
+
+    Example: njangi webhooks enable h0192f0c1
+    """
+    _control(webhook, "enable", {}, output, url, token)
+
+
+@app.command()
+def disable(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Tell it of nothing more; what waits for it is not delivered.
+
+    Example: njangi webhooks disable h0192f0c1
+    """
+    _control(webhook, "disable", {}, output, url, token)
+
+
+@app.command()
+def delete(webhook: Id, url: Url = None, token: Token = None) -> None:
+    """Delete a webhook.
+
+    Example: njangi webhooks delete h0192f0c1
+    """
+    with connect(url, token) as service:
+        service.delete_webhook(webhook)
+    typer.echo(f"webhook {webhook} is deleted")
+
+
+@app.command()
+def test(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Send it a message of type webhook.test.
+
+    Example: njangi webhooks test h0192f0c1
+    """
+    with connect(url, token) as service:
+        found = service.control_webhook(webhook, "test", {})
+    text = f"sent as {found.get('delivery')}; `njangi webhooks deliveries {webhook}` tells what became of it"
+    show_as(output, found, lambda: typer.echo(showing.printable(text)))
+
+
+@app.command()
+def redeliver(
+    webhook: Id,
+    delivery: Annotated[str, typer.Argument(metavar="DELIVERY", help="Its id, as `deliveries` shows it.")],
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Send a message again, under the same id.
+
+    Example: njangi webhooks redeliver h0192f0c1 msg_h0192f0c1_42
+    """
+    _control(webhook, "redeliver", {"delivery": delivery}, output, url, token)
+
+
+@app.command()
+def deliveries(webhook: Id, limit: Limit = 50, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Show what was sent and is to be, the newest first.
+
+    Example: njangi webhooks deliveries h0192f0c1
+    """
+    with connect(url, token) as service:
+        found = service.deliveries(webhook, limit)
+    show_as(output, found, lambda: showing.show_deliveries(showing.output(), found))
+
+
+def _control(
+    webhook: str, verb: str, document: Mapping[str, Any], output: Output, url: str | None, token: str | None
+) -> None:
+    with connect(url, token) as service:
+        found = service.control_webhook(webhook, verb, document)
+    state = found.get("status") or found.get("state")
+    show_as(output, found, lambda: typer.echo(showing.printable(f"{found.get('id')} is {state}")))
