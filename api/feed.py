@@ -149,6 +149,11 @@ class Feed:
             gone += 1
         del self._newest[:gone]
 
+    @property
+    def awake(self) -> bool:
+        """Whether the newest events have been read: they are only while somebody listens."""
+        return self._floor is not None
+
     async def floor(self) -> int:
         """Return the number above which all events are kept, once they have been read."""
         while self._floor is None and not self.leaving:
@@ -190,7 +195,7 @@ class Listener:
     @property
     def behind(self) -> bool:
         """Whether the next `take` has something to look at already."""
-        return self.after is None or self.after < self._feed.last
+        return self.after is None or not self._feed.awake or self.after < self._feed.last
 
     async def take(self) -> Sequence[Told | Resync]:
         """Return what comes next, none if there is none or none of it is wanted: look at `behind` then."""
@@ -226,7 +231,8 @@ async def listen(feed: Feed, listener: Listener) -> AsyncGenerator[Sequence[Told
             changed = feed.changed
             found: Sequence[Told | Resync] = ()
             try:
-                found = await listener.take()
+                if listener.behind:
+                    found = await listener.take()
             except StorageUnavailableError:
                 await asyncio.sleep(AWAY_SECONDS)
             if found or clock() - said >= KEEP_ALIVE_SECONDS:

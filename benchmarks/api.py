@@ -80,24 +80,26 @@ def p99(ordered: list[float]) -> float:
     return ordered[int(len(ordered) * 0.99)]
 
 
-async def pages(http: httpx.AsyncClient, ids: list[str], count: int) -> Figures:
+async def pages(service: Service, http: httpx.AsyncClient, ids: list[str], count: int) -> Figures:
     chance = random.Random(2)
-    lists = await timed(lambda: http.get("/v1/runs", params={"limit": 50}), count)
-    runs = await timed(lambda: http.get(f"/v1/runs/{chance.choice(ids)}"), count)
-    subtasks = await timed(
-        lambda: http.get(
-            f"/v1/runs/{chance.choice(ids)}/subtasks",
-            params={"task": "stored", "after": chance.randrange(SUBTASKS), "limit": 100},
-        ),
-        count,
-    )
-    return {
-        "list_p50_ms": statistics.median(lists),
-        "list_p99_ms": p99(lists),
-        "run_page_p50_ms": statistics.median(runs),
-        "run_page_p99_ms": p99(runs),
-        "subtasks_page_p99_ms": p99(subtasks),
+
+    def subtasks() -> Awaitable[httpx.Response]:
+        query: dict[str, str | int] = {"task": "stored", "after": chance.randrange(SUBTASKS), "limit": 100}
+        return http.get(f"/v1/runs/{chance.choice(ids)}/subtasks", params=query)
+
+    calls: dict[str, Callable[[], Awaitable[httpx.Response]]] = {
+        "list": lambda: http.get("/v1/runs", params={"limit": 50}),
+        "run_page": lambda: http.get(f"/v1/runs/{chance.choice(ids)}"),
+        "subtasks_page": subtasks,
     }
+    figures: dict[str, float] = {}
+    for name, call in calls.items():
+        cpu = service.cpu_seconds()
+        taken = await timed(call, count)
+        figures[f"{name}_p50_ms"] = statistics.median(taken)
+        figures[f"{name}_p99_ms"] = p99(taken)
+        figures[f"{name}_cpu_ms"] = (service.cpu_seconds() - cpu) * 1000 / count
+    return figures
 
 
 async def grid(service: Service, http: httpx.AsyncClient, run_id: str) -> Figures:
@@ -233,7 +235,7 @@ async def measure(scale: Scale) -> Figures:
             figures: Figures = {
                 "runs": scale.runs,
                 "subtasks": scale.large * SUBTASKS,
-                **await pages(http, ids, scale.requests),
+                **await pages(service, http, ids, scale.requests),
                 **await grid(service, http, ids[0]),
                 **await events(service, flow, scale.listeners),
                 **await blobs(service, http, scale.blob_mib),
