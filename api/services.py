@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from api.callers import USER_SECONDS, VOLUNTEER_SECONDS, Callers
 from api.controls import Controls
@@ -20,20 +19,15 @@ from api.followers import Followers
 from api.lately import Lately
 from api.metrics import Counts, Requests, Tables
 from api.mirror import Mirror
-from api.outlets import PrefectOutlet, RedisOutlet
+from api.outward import Outward
 from api.passwords import Passwords
-from api.posting import Poster
 from api.prefect import Prefect, PrefectUnavailableError
-from api.publishing import OFFICE, Outlet, Publisher
 from api.quotas import Quotas
 from api.settings import Settings
-from api.webhooks import Courier, WebhookOutlet
 from coordinator.allowances import Allowances
 from coordinator.decisions.quotas import Quota
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
-from coordinator.office import Office
-from coordinator.presence import Presence
 from coordinator.reconciler import Reconciler
 from storage.deadlines import Overdue
 from storage.errors import NjangiError, RunCancelledError, RunEndedError, StorageUnavailableError
@@ -58,7 +52,6 @@ CATCH_UP_SECONDS = 2.0
 DEADLINE_SECONDS = 1.0
 COLLECT_SECONDS = 300.0
 COLLECTED_AT_ONCE = 500
-PRESENCE_SECONDS = 5.0
 FIGURES_SECONDS = 10.0
 SURROUNDINGS_SECONDS = 5.0
 """How old what the service tells of itself may be."""
@@ -149,16 +142,7 @@ class Services:
         replica = f"{socket.gethostname()}:{settings.port}"  # two that live cannot share it
         self.reconciler = Reconciler(stores, prefect, utc_now, replica, self.flow_runs.ring)
         self.log_grew = Bell()
-        self.publishing = Office(stores.leaders, OFFICE, replica)
-        self.publisher = Publisher(stores.ledger, stores.cursors, self.publishing, self.log_grew.wait, utc_now)
-        self.poster = Poster(private=settings.webhooks_private)
-        self.courier = Courier(stores, self.poster, self.publishing, utc_now)
-        self.webhooks = WebhookOutlet(stores, self.courier.wake, utc_now)
-        self.presence = Presence(stores.presence, self.publishing, utc_now)
-        self.outlets: list[Outlet] = [self.webhooks, PrefectOutlet(prefect, stores.runs)]
-        self.redis = RedisOutlet(settings.pubsub_url, settings.pubsub_stream) if settings.pubsub_url else None
-        if self.redis is not None:
-            self.outlets.append(self.redis)
+        self.outward = Outward(settings, stores, prefect, replica, self.log_grew.wait, utc_now)
         self.requests = requests
         self.expiries = 0
         """How many leases this process saw run out."""
@@ -178,7 +162,7 @@ class Services:
             conflicts=self.stores.ledger.conflicts,
             waiting_agents=self.dispatcher.parked,
             listeners=self.feed.listeners,
-            deliveries=self.courier.outcomes,
+            deliveries=self.outward.courier.outcomes,
         )
         return Tables(lambda: counts, lambda: figures)
 
@@ -203,12 +187,6 @@ class Services:
         if volunteer is not None:
             self.volunteers.forget(lambda known: known.id == volunteer)
             self.dispatcher.volunteer_changed(volunteer)
-
-    async def close(self) -> None:
-        """Close connections to other systems, after all that uses them has ended."""
-        await self.poster.close()
-        if self.redis is not None:
-            await self.redis.close()
 
     async def start_run(self, run: Run) -> Run:
         """Create the Prefect flow run of a run; if Prefect is away, the reconciler does it later."""
@@ -385,9 +363,7 @@ async def open_services(settings: Settings, requests: Requests) -> AsyncIterator
             _forever(services.mirror.sweep, 0.5, "sweeping runs"),
             _forever(services.watch, 0.5, "watching for changes"),
             _forever(services.feed.run, 0.5, "reading new events"),
-            _forever(services.courier.run, 2.0, "delivering to webhooks"),
-            *(_forever(partial(services.publisher.feed, it), 2.0, f"telling {it.name}") for it in services.outlets),
-            _forever(services.presence.tick, PRESENCE_SECONDS, "looking for silent volunteers"),
+            *(_forever(work, every, name) for work, every, name in services.outward.loops()),
             _forever(services.look_for_runs, LOOK_SECONDS, "looking for runs under way"),
             _forever(
                 services.during_runs(services.cancel_left_behind), REPAIR_SECONDS, "cancelling children of ended runs"
@@ -409,7 +385,7 @@ async def open_services(settings: Settings, requests: Requests) -> AsyncIterator
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await services.close()
+            await services.outward.close()
             with contextlib.suppress(StorageUnavailableError):
                 await services.dispatcher.keep_books()
 

@@ -53,7 +53,7 @@ async def metrics(request: Request, app: App) -> Response:
 
 
 def _may_scrape(request: Request, token: str | None) -> bool:
-    if token is not None:
+    if token:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if hmac.compare_digest(given.encode(), token.encode()):
             return True

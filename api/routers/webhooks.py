@@ -187,7 +187,7 @@ async def test(webhook_id: str, app: App, caller: Submitter) -> dict[str, str]:
     body = orjson.dumps({"type": "webhook.test", "timestamp": now, "data": data}).decode()
     new = trial(webhook.id, body)
     await app.stores.deliveries.add([new], now=now)
-    app.courier.wake()
+    app.outward.courier.wake()
     return {"delivery": new.id}
 
 
@@ -198,5 +198,5 @@ async def redeliver(
     """Send a message again, under the same id, whatever became of it."""
     await _own(app, webhook_id, caller)
     delivery = await app.stores.deliveries.again(webhook_id, request.delivery, now=utc_now())
-    app.courier.wake()
+    app.outward.courier.wake()
     return _delivery(delivery)

@@ -56,7 +56,11 @@ async def test_metrics_tell_what_there_is_and_what_was_done(client: Client) -> N
 async def test_metrics_go_to_this_machine_or_under_their_token(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     passed_on = {"X-Forwarded-For": "192.0.2.1"}
     async with client.bearer("secret") as http:
-        assert (await http.get("/metrics", headers=passed_on)).status_code == 403
+        for unset in (None, ""):
+            settings = client.services.settings.model_copy(update={"metrics_token": unset})
+            monkeypatch.setattr(client.services, "settings", settings)
+            assert (await http.get("/metrics", headers=passed_on)).status_code == 403
+            assert (await http.get("/metrics", headers=passed_on | {"Authorization": ""})).status_code == 403
         monkeypatch.setattr(
             client.services, "settings", client.services.settings.model_copy(update={"metrics_token": "secret"})
         )

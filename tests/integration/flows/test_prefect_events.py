@@ -36,3 +36,24 @@ async def test_prefect_hears_of_volunteers_and_runs_once_each(stack: Stack) -> N
         [submitted] = await told(prefect, "njangi.run.submitted", f"njangi.run.{run_id}")
         assert submitted["payload"]["run_id"] == run_id
         assert submitted["related"][0]["prefect.resource.id"] == f"prefect.flow-run.{adoption['prefect_flow_run_id']}"
+
+
+async def test_an_automation_of_prefect_acts_on_what_it_is_told(stack: Stack) -> None:
+    async with httpx.AsyncClient(base_url=stack.prefect_api, timeout=30) as prefect:
+        automation = {
+            "name": "greet",
+            "trigger": {
+                "type": "event",
+                "posture": "Reactive",
+                "expect": ["njangi.volunteer.enrolled"],
+                "match": {"prefect.resource.name": "greeted"},
+                "threshold": 1,
+                "within": 0,
+            },
+            "actions": [{"type": "do-nothing"}],
+        }
+        made = (await prefect.post("/automations/", json=automation)).raise_for_status().json()
+        async with stack.http("join") as join:
+            (await join.post("/v1/agent/enrol", json={"name": "greeted", "machine": MACHINE})).raise_for_status()
+        await told(prefect, "prefect.automation.action.executed", f"prefect.automation.{made['id']}")
+        (await prefect.delete(f"/automations/{made['id']}")).raise_for_status()
