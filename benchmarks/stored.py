@@ -58,7 +58,7 @@ async def _task(stores: Stores, run_id: str, count: int, chance: random.Random, 
         heads: list[Document] = []
         for at in range(first, min(first + AT_ONCE, count), BATCH):
             batch = NewBatch(at // BATCH, [NewSubtask(index, f'{{"x":{index}}}') for index in range(at, at + BATCH)])
-            head = opened(key, batch, now, lending=False, generation=0) | {"queued": 0}
+            head = opened(key, batch, now, owner="admin", lending=False, generation=0) | {"queued": 0}
             for subtask in batch.subtasks:
                 status = chance.choice(list(_COUNTED))
                 row = queued(key, batch, subtask, now, 0) | {"status": status, "attempt": chance.randrange(6)}
