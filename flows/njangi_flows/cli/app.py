@@ -13,15 +13,18 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from njangi_flows.cli import (
+    account,
     controls,
     events,
     folder,
     following,
     history,
     outputs,
+    people,
     schedules,
     showing,
     signals,
+    volunteers,
     webhooks,
 )
 from njangi_flows.cli.failures import CommandError, UsageError
@@ -154,18 +157,8 @@ def results(
             write(output, service.task_result(run, task))
 
 
-@app.command()
-def volunteers(limit: Limit = 200, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """List the machines that take part, those last heard of first.
-
-    Example: njangi volunteers
-    """
-    with connect(url, token) as service:
-        found = service.volunteers(limit)
-    show_as(output, found, lambda: showing.show_volunteers(showing.output(), found))
-
-
-controls.register(app)
+for commands in (controls, account, people, volunteers):
+    commands.register(app)
 
 
 def _upload(service: Service, path: Path) -> str:

@@ -17,7 +17,8 @@ class Output(enum.StrEnum):
 
 Url = Annotated[str | None, typer.Option("--url", help="The service. [env: NJANGI_URL; else http://127.0.0.1:8400]")]
 Token = Annotated[
-    str | None, typer.Option("--token", help="Your token. [env: NJANGI_TOKEN; else ./.njangi/tokens/admin]")
+    str | None,
+    typer.Option("--token", help="Your token. [env: NJANGI_TOKEN; else of `njangi login`, or ./.njangi/tokens/admin]"),
 ]
 As = Annotated[Output, typer.Option("--output", "-o", help="How to show the answer.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `njangi runs` shows it.")]

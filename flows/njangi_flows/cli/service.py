@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from njangi_flows.cli import remembered
 from njangi_flows.cli.failures import RefusedError, UnreachableError, UsageError
 from njangi_flows.cli.uploading import RESUMABLE_BYTES, upload
 from njangi_flows.problems import Problem
@@ -180,6 +181,24 @@ class Service:
     def delete_schedule(self, schedule_id: str) -> None:
         self._send("DELETE", f"/v1/schedules/{_segment(schedule_id)}")
 
+    def ask(
+        self, method: str, path: str, body: object = None, *, parameters: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Make one call and return the object that it answers; ids in `path` went through `segment`."""
+        return self._object(method, path, params=parameters or {}, **({} if body is None else {"json": body}))
+
+    def remove(self, path: str) -> None:
+        self._send("DELETE", path)
+
+    def within_session(self, csrf_token: str) -> None:
+        """Write within the session that has begun: its cookie alone is not enough."""
+        self._http.headers["Njangi-CSRF"] = csrf_token
+
+    @staticmethod
+    def segment(text: str) -> str:
+        """Return an id as one segment of a path. Raises UsageError for what is none."""
+        return _segment(text)
+
     def _has_blob(self, sha256: str) -> bool:
         with self._readable_failures():
             answer = self._http.head(f"/v1/blobs/{sha256}")
@@ -225,9 +244,13 @@ class Service:
 
 @contextmanager
 def connect(url: str | None, token: str | None) -> Iterator[Service]:
-    """Open the service at `url` with `token`, each by default from the environment, else from the folder's own."""
+    """Open the service at `url` with `token`, each by default from the environment.
+
+    Else the token is that of `njangi login`, or else the folder's own; "" is for none at all.
+    """
     url = url or os.environ.get("NJANGI_URL") or DEFAULT_URL
-    token = token or os.environ.get("NJANGI_TOKEN") or _token_of_this_folder()
+    if token is None:
+        token = os.environ.get("NJANGI_TOKEN") or remembered.token_for(url) or _token_of_this_folder()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         address = httpx.URL(url)
@@ -273,7 +296,7 @@ def _failure(answer: httpx.Response) -> RefusedError | UnreachableError:
         if isinstance(item, dict)
     ]
     if answer.status_code == httpx.codes.UNAUTHORIZED:
-        message += f"; give a token by --token, NJANGI_TOKEN or {TOKEN_FILE}"
+        message += f"; sign in by `njangi login`, or give a token by --token, NJANGI_TOKEN or {TOKEN_FILE}"
     if answer.is_server_error:
         return UnreachableError(f"the service cannot do this now: {message}", problems)
     return RefusedError(f"the service refused: {message}", problems)

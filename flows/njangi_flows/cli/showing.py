@@ -5,6 +5,7 @@ Names and errors come from strangers: they are shown as text, without control ch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 _WIDE = 1000
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _COLOURS = {
     "COMPLETED": "green",
     "ONLINE": "green",
@@ -176,6 +178,17 @@ def _times(schedule: Mapping[str, Any]) -> str:
     if schedule.get("cron"):
         return f"{schedule['cron']} {schedule.get('timezone')}"
     return f"every {schedule.get('interval', 0):.0f} s"
+
+
+def show_rows(console: Console, columns: list[str], rows: list[list[Any]], nothing: str) -> None:
+    """Show a table; times are shown as the reader's clock does."""
+    titles = [column.replace("_at", "").replace("_", " ") for column in columns]
+    moments = [[_moment(cell) if _is_moment(cell) else cell for cell in row] for row in rows]
+    _table(console, titles, [["" if cell is None else cell for cell in row] for row in moments], nothing)
+
+
+def _is_moment(cell: object) -> bool:
+    return isinstance(cell, str) and bool(_MOMENT.match(cell))
 
 
 def _table(console: Console, columns: list[str], rows: list[list[Any]], nothing: str) -> None:

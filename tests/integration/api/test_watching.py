@@ -100,7 +100,7 @@ async def test_what_is_unforeseen_is_answered_under_its_name(client: Client, mon
     async def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(client.services.stores.runs, "status", broken)
+    monkeypatch.setattr(client.services.stores.sharing, "owned", broken)
     async with client.http("admin") as http:
         answer = await http.get("/v1/runs/r0/grid", headers={"X-Request-ID": "broken-1"})
     assert (answer.status_code, answer.json()["request_id"], answer.headers["x-request-id"]) == (
