@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ class Feed:
         self.last = 0
         """The number of the newest event that was read."""
         self.listeners = 0
+        self.changes: Counter[str] = Counter()
+        """How often what a user may do has changed, by name: what was begun before ends, and is let in again or not."""
         self.leaving = False
         self.changed = asyncio.Event()
         """Set, and replaced, when there may be more, and now and then: take it before looking."""
@@ -90,6 +93,11 @@ class Feed:
     def leave(self) -> None:
         """End all streams: this process ends."""
         self.leaving = True
+        self._wake()
+
+    def user_changed(self, name: str) -> None:
+        """End the streams of a user, whose right to them may have ended."""
+        self.changes[name] += 1
         self._wake()
 
     async def run(self) -> None:
@@ -188,9 +196,15 @@ class Listener:
         self._feed = feed
         self._user = user
         self._wanted = wanted
+        self._changes = feed.changes[user.name]
         self._caught_up = after is None
         self.after = after
         """The number that this listener has everything up to; None before the first look."""
+
+    @property
+    def over(self) -> bool:
+        """Whether what the user may do has changed since."""
+        return self._feed.changes[self._user.name] != self._changes
 
     @property
     def behind(self) -> bool:
@@ -221,13 +235,13 @@ class Listener:
 async def listen(feed: Feed, listener: Listener) -> AsyncGenerator[Sequence[Told | Resync], None]:
     """Yield what the listener is to be sent; nothing, now and then, to show that it is still there.
 
-    Ends when the service leaves, or LONGEST_SECONDS have passed.
+    Ends when the service leaves, what the user may do has changed, or LONGEST_SECONDS have passed.
     """
     clock = asyncio.get_running_loop().time
     ends, said = clock() + LONGEST_SECONDS, clock()
     feed.listeners += 1
     try:
-        while not feed.leaving and clock() < ends:
+        while not feed.leaving and not listener.over and clock() < ends:
             changed = feed.changed
             found: Sequence[Told | Resync] = ()
             try:

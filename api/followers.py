@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -125,11 +125,14 @@ class Followers:
         """How many runs somebody follows."""
         return len(self._tails)
 
-    async def stream(self, run_id: str, after: int) -> AsyncGenerator[bytes, None]:
-        """Yield a run's events numbered above `after` as server-sent events, until it has ended and all are told."""
+    async def stream(self, run_id: str, after: int, over: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
+        """Yield a run's events numbered above `after` as server-sent events, until it has ended and all are told.
+
+        It ends before that when it is `over`: what the caller may do has changed. Who is told so wakes all.
+        """
         with self._tail(run_id) as tail:
             yield b"retry: 1000\n\n"
-            while not self.leaving:
+            while not self.leaving and not over():
                 changed = tail.changed
                 wait = KEEP_ALIVE_SECONDS
                 try:

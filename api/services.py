@@ -184,6 +184,8 @@ class Services:
         """Look the user or the volunteer up anew when it calls next: what it may do has changed."""
         if user is not None:
             self.users.forget(lambda known: known.name == user)
+            self.feed.user_changed(user)
+            self.followers.everything_may_have()
         if volunteer is not None:
             self.volunteers.forget(lambda known: known.id == volunteer)
             self.dispatcher.volunteer_changed(volunteer)

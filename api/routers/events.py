@@ -21,7 +21,7 @@ async def events(
     run_id: str,
     request: Request,
     app: App,
-    _: Reader,
+    caller: Reader,
     last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0)] = 0,
     after: After = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
@@ -30,7 +30,8 @@ async def events(
     await app.stores.runs.status(run_id)
     start = max(after, last_event_id)
     if "text/event-stream" in request.headers.get("accept", ""):
-        stream = app.followers.stream(run_id, start)
+        changes = app.feed.changes[caller.name]
+        stream = app.followers.stream(run_id, start, lambda: app.feed.changes[caller.name] != changes)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
     found = await app.stores.ledger.events(after=start, run_id=run_id, limit=limit)
     return Response(b'{"events":[%s]}' % b",".join(map(event_json, found)), media_type="application/json")

@@ -145,7 +145,7 @@ async def test_the_history_is_whole_and_goes_on_after_any_event(client: Client) 
 async def test_after_a_gap_in_the_news_followers_look_for_themselves(stores: Stores) -> None:
     run = await stores.runs.add(NewRun("w1", "f", 1, "ada", 50, {}, {}, {}), [], now=NOON)
     followers = Followers(stores.ledger, stores.runs)
-    async with aclosing(followers.stream(run.id, 0)) as frames, asyncio.timeout(PATIENCE):
+    async with aclosing(followers.stream(run.id, 0, lambda: False)) as frames, asyncio.timeout(PATIENCE):
         assert b"retry" in await anext(frames)
         assert b"run.submitted" in await anext(frames)
         waiting = asyncio.ensure_future(anext(frames))

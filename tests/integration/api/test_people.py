@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from storage.tokens import TokenKind
 from storage.users import Role, Scope
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client, until_true
-from tests.integration.api.people import PASSWORD, SPEC, invited, person, signed_in, signs_in
+from tests.integration.api.people import PASSWORD, SPEC, a_run, a_workflow, invited, person, signed_in, signs_in
 
 
 async def test_an_invitation_lets_one_person_in_once(client: Client) -> None:
@@ -159,6 +160,31 @@ async def test_disabling_ends_sessions_and_tokens_at_once_on_every_replica(clien
             assert (await admin.post("/v1/users/ada:enable")).json()["disabled_at"] is None
             assert (await here.get("/v1/me")).status_code == 401, "what was ended stays so"
             assert (await signs_in(client, "ada")).status_code == 200
+
+
+async def test_disabling_ends_what_somebody_listens_to_on_every_replica(client: Client, replica: Client) -> None:
+    async with signed_in(client, "ada") as browser, client.http("admin") as admin:
+        run_id = await a_run(browser, await a_workflow(browser))
+        token = (await browser.post("/v1/tokens", json={"name": "ci"})).json()["token"]
+
+        async def read(http: httpx.AsyncClient, path: str, begun: asyncio.Event) -> None:
+            async with http.stream("GET", path, headers={"Accept": "text/event-stream"}) as stream:
+                assert stream.status_code == 200
+                async for _ in stream.aiter_lines():
+                    begun.set()
+
+        async with client.bearer(token) as here, replica.bearer(token) as there:
+            paths = ("/v1/events", f"/v1/runs/{run_id}/events")
+            begun = [asyncio.Event() for _ in range(4)]
+            calls = [(http, path) for http in (here, there) for path in paths]
+            reading = [
+                asyncio.create_task(read(http, path, event)) for (http, path), event in zip(calls, begun, strict=True)
+            ]
+            async with asyncio.timeout(20):
+                for event in begun:
+                    await event.wait()
+                assert (await admin.post("/v1/users/ada:disable")).status_code == 200
+                await asyncio.gather(*reading)
 
 
 async def test_a_changed_role_counts_from_the_next_call_on(client: Client, replica: Client) -> None:
