@@ -104,6 +104,8 @@ def where(settings: Settings) -> str:
             f"  API reference    {settings.url}/docs",
             f"  Prefect          {settings.prefect_url}",
             f"  tokens           {settings.home / 'tokens'}",
+            f"  first admin      njangi users invite NAME --role admin --url {settings.url}"
+            f" --token $(cat {settings.home / 'tokens' / 'admin'})",
             f"  logs             {settings.home / 'logs'}",
             "",
             "Ctrl-C stops everything.",
