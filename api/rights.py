@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from dataclasses import replace
 
 from storage.sharing import EVERYBODY, Owned
 from storage.users import Role, Scope, User
@@ -50,6 +51,11 @@ _SCOPES = {
 def acting_role(user: User) -> Role:
     """Return the role that counts: an admin's token without the scope `admin` is one of a submitter."""
     return Role.SUBMITTER if user.role is Role.ADMIN and Scope.ADMIN not in user.scopes else user.role
+
+
+def without_admin(user: User) -> User:
+    """Return the same user without the rights of an admin."""
+    return replace(user, scopes=user.scopes - {Scope.ADMIN})
 
 
 def decide(user: User, action: Action, thing: Owned | None = None) -> Verdict:

@@ -14,6 +14,7 @@ import orjson
 from api.followers import event_json
 from api.hearing import Wanted, may_hear
 from api.posting import Poster, PostingError
+from api.rights import without_admin
 from coordinator.decisions.deliveries import MOST_WAITING, Fate, fate, pause_after, reason_to_disable
 from coordinator.office import Office
 from storage.audiences import Audience
@@ -72,7 +73,7 @@ def _concerns(webhook: Webhook, owner: User | None, event: Event, audience: Audi
         event.seq > webhook.since
         and wanted.covers(event.type, event.run_id, audience)
         and owner is not None
-        and may_hear(owner, audience)
+        and may_hear(owner if webhook.everything else without_admin(owner), audience)
     )
 
 

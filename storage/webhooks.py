@@ -34,7 +34,10 @@ class NewWebhook:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """`since` is the number of the last event before it was made; `reason` says why it is disabled."""
+    """`since` is the number of the last event before it was made; `reason` says why it is disabled.
+
+    `everything`: it was made with the rights of an admin, and is told what its owner may read with these.
+    """
 
     id: str
     owner: str
@@ -47,6 +50,7 @@ class Webhook:
     reason: str | None
     failing_since: datetime | None
     since: int
+    everything: bool
     created_at: datetime
     updated_at: datetime
 
@@ -66,12 +70,15 @@ class WebhookStore:
     async def prepare(self) -> None:
         await self._webhooks.create_index([("owner", 1), ("created_at", -1)])
 
-    async def add(self, new: NewWebhook, *, owner: str, id_: str | None, now: datetime) -> tuple[Webhook, str]:
+    async def add(
+        self, new: NewWebhook, *, owner: str, everything: bool, id_: str | None, now: datetime
+    ) -> tuple[Webhook, str]:
         """Write a webhook that is told of what happens from now on; return it and its secret."""
         since = await self._ledger.last_seq()
         document: Document = {
             "_id": id_ or new_id("h"),
             "owner": owner,
+            "everything": everything,
             **_content(new),
             "status": WebhookStatus.ACTIVE,
             "reason": None,
@@ -206,6 +213,7 @@ def _webhook(document: Document) -> Webhook:
         reason=document["reason"],
         failing_since=document["failing_since"],
         since=document["since"],
+        everything=document["everything"],
         created_at=document["created_at"],
         updated_at=document["updated_at"],
     )

@@ -81,7 +81,9 @@ class Redelivery(BaseModel):
 
 
 def _view(webhook: Webhook) -> WebhookView:
-    return WebhookView(**{name: value for name, value in asdict(webhook).items() if name != "since"})
+    return WebhookView(
+        **{name: value for name, value in asdict(webhook).items() if name not in ("since", "everything")}
+    )
 
 
 def _delivery(delivery: Delivery) -> DeliveryView:
@@ -117,7 +119,11 @@ async def create(
 ) -> NewWebhookView:
     """Tell the address of events from now on. The secret that messages are signed with is shown this once."""
     id_ = made_id("h", named) if named is not None else None
-    webhook, secret = await app.stores.webhooks.add(_content(request, app), owner=caller.name, id_=id_, now=utc_now())
+    everything = acting_role(caller) is Role.ADMIN
+    content = _content(request, app)
+    webhook, secret = await app.stores.webhooks.add(
+        content, owner=caller.name, everything=everything, id_=id_, now=utc_now()
+    )
     return NewWebhookView(**_view(webhook).model_dump(), secret=secret)
 
 

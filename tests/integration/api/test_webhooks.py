@@ -101,6 +101,25 @@ async def test_a_webhook_is_its_owners_and_tells_what_its_owner_may_read(private
         assert (await ada.get("/v1/webhooks")).json() == {"webhooks": []}
 
 
+async def test_a_webhook_made_without_the_rights_of_an_admin_is_told_as_to_anybody(stores: Stores) -> None:
+    await stores.users.add_token("ada", Role.ADMIN, "t", now=NOON)
+    made = [
+        await stores.webhooks.add(
+            NewWebhook("https://example.com/", ["run.*"], None, None, ""),
+            owner="ada",
+            everything=everything,
+            id_=None,
+            now=NOON,
+        )
+        for everything in (True, False)
+    ]
+    for owner in ("ada", "ben"):
+        await stores.runs.add(NewRun("w1", "f", 1, owner, 50, {}, {}, {}), [], now=NOON)
+    await WebhookOutlet(stores, lambda: None, lambda: NOON).take(await stores.ledger.events())
+    waiting = [len(await stores.deliveries.page(webhook.id, state=None, limit=9)) for webhook, _ in made]
+    assert waiting == [2, 1]
+
+
 async def test_private_addresses_are_refused_unless_the_operator_allows_them(client: Client) -> None:
     async with client.http("admin") as http:
         for url in ("http://127.0.0.1:1/", "http://localhost/", "http://10.0.0.1/", "gopher://example.com/"):
@@ -151,7 +170,7 @@ async def test_a_receiver_that_never_accepts_is_tried_ever_more_seldom_then_disa
     receiver.answer, clock = answering(500), Clock()
     await stores.users.add_token("ada", Role.ADMIN, "t", now=NOON)
     webhook, secret = await stores.webhooks.add(
-        NewWebhook(receiver.url, ["test.*"], None, None, ""), owner="ada", id_=None, now=NOON
+        NewWebhook(receiver.url, ["test.*"], None, None, ""), owner="ada", everything=True, id_=None, now=NOON
     )
     await tell(stores, None, "test.told")
     await WebhookOutlet(stores, lambda: None, clock).take(await stores.ledger.events())
@@ -176,7 +195,7 @@ async def test_a_receiver_that_never_accepts_is_tried_ever_more_seldom_then_disa
 
 async def test_a_delivery_that_nobody_finished_is_made_by_another_replica(stores: Stores) -> None:
     webhook, _ = await stores.webhooks.add(
-        NewWebhook("https://example.com/", ["*"], None, None, ""), owner="ada", id_=None, now=NOON
+        NewWebhook("https://example.com/", ["*"], None, None, ""), owner="ada", everything=True, id_=None, now=NOON
     )
     await stores.users.add_token("ada", Role.ADMIN, "t", now=NOON)
     await tell(stores, None, "test.told")
