@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from api.outlets import as_prefect
+from api.prefect import Prefect
+from storage.ledger import Event
 from tests.integration.flows.stack_under_test import MACHINE, Stack
 
 PATIENCE = 120.0
@@ -36,6 +40,19 @@ async def test_prefect_hears_of_volunteers_and_runs_once_each(stack: Stack) -> N
         [submitted] = await told(prefect, "njangi.run.submitted", f"njangi.run.{run_id}")
         assert submitted["payload"]["run_id"] == run_id
         assert submitted["related"][0]["prefect.resource.id"] == f"prefect.flow-run.{adoption['prefect_flow_run_id']}"
+
+
+async def test_an_event_that_is_told_again_after_a_kill_is_there_once(stack: Stack) -> None:
+    first, second = (
+        as_prefect(Event(number, "run.failed", datetime.now(UTC), f"r{number}", {"error": "no"}), None)
+        for number in (1_000_001, 1_000_002)
+    )
+    async with Prefect(stack.prefect_api) as teller, httpx.AsyncClient(base_url=stack.prefect_api) as prefect:
+        await teller.tell([first])
+        await told(prefect, "njangi.run.failed", "njangi.run.r1000001")
+        await teller.tell([first, second])
+        await told(prefect, "njangi.run.failed", "njangi.run.r1000002")
+        assert len(await told(prefect, "njangi.run.failed", "njangi.run.r1000001")) == 1
 
 
 async def test_an_automation_of_prefect_acts_on_what_it_is_told(stack: Stack) -> None:
