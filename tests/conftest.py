@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,14 +30,34 @@ async def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         yield uri
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def stores(mongodb_uri: str) -> AsyncIterator[Stores]:
-    """Stores over an empty database, dropped at the end."""
-    async with open_database(mongodb_uri, f"test_{secrets.token_hex(6)}") as database:
+@asynccontextmanager
+async def emptied(uri: str, name: str) -> AsyncIterator[Stores]:
+    """Yield stores over an empty database, and empty it again: to make collections and indexes takes seconds."""
+    async with open_database(uri, name) as database:
         made = Stores(database)
         await made.prepare()
         yield made
-        await database.mongo.client.drop_database(database.mongo.name)
+        names = await database.mongo.list_collection_names()
+        await asyncio.gather(*(database[name].delete_many({}) for name in names))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def databases(mongodb_uri: str) -> AsyncIterator[str]:
+    """What the names of this session's databases begin with."""
+    prefix = f"test_{secrets.token_hex(4)}"
+    yield prefix
+    async with open_database(mongodb_uri) as database:
+        client = database.mongo.client
+        for name in await client.list_database_names():
+            if name.startswith(prefix):
+                await client.drop_database(name)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stores(mongodb_uri: str, databases: str) -> AsyncIterator[Stores]:
+    """Stores over an empty database."""
+    async with emptied(mongodb_uri, f"{databases}_stores") as made:
+        yield made
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import pytest_asyncio
 import uvicorn
-from pymongo import AsyncMongoClient
 
 from api.app import create_app
 from api.services import Services
 from api.settings import Settings
+from tests.conftest import emptied
 
 MACHINE = {
     "os": "Linux",
@@ -101,13 +101,10 @@ async def serving(mongodb_uri: str, home: Path, database: str) -> AsyncIterator[
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def client(mongodb_uri: str, tmp_path: Path) -> AsyncIterator[Client]:
-    database = f"test_{secrets.token_hex(6)}"
-    async with serving(mongodb_uri, tmp_path, database) as made:
+async def client(mongodb_uri: str, databases: str, tmp_path: Path) -> AsyncIterator[Client]:
+    database = f"{databases}_api"
+    async with emptied(mongodb_uri, database), serving(mongodb_uri, tmp_path, database) as made:
         yield made
-    mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongodb_uri)
-    await mongo.drop_database(database)
-    await mongo.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
