@@ -384,7 +384,8 @@ class SubtaskStore:
             await self._batches.update_one(
                 {"_id": batch_id},
                 {
-                    "$set": {"tries": try_, "settled": not indexes, "failed": left["failed"], "dead": left["dead"]}
+                    "$set": {"tries": try_, "settled": batch["settled"] and not indexes}
+                    | {"failed": left["failed"], "dead": left["dead"]}
                     | documents.queued_again(batch, now),
                     "$inc": {"queued": len(indexes), "v": 1},
                 },
