@@ -17,8 +17,11 @@ from api.metrics import Requests
 from api.routers import (
     agent,
     audit,
+    bulk,
+    comparison,
     controls,
     events,
+    exchange,
     feed,
     flow,
     grid,
@@ -31,8 +34,10 @@ from api.routers import (
     sharing,
     signals,
     socket,
+    templates,
     tokens,
     users,
+    versions,
     volunteers,
     waits,
     webhooks,
@@ -43,6 +48,7 @@ from api.routers.uploads import upload_routes
 from api.scheduling import open_scheduler
 from api.services import open_services
 from api.settings import Settings
+from api.templates import Templates
 from api.tracing import TraceRequests
 
 
@@ -57,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title="Njangi", version=__version__, lifespan=lifespan, redoc_url=None)
+    app.state.templates = Templates()
     app.add_middleware(AnswerOnce)
     app.add_middleware(Audit)
     app.add_middleware(LimitBodies, limit=settings.largest_json)
@@ -66,6 +73,11 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (
         health,
         workflows,
+        versions,
+        exchange,
+        templates,
+        bulk,
+        comparison,
         controls,
         runs,
         outputs,

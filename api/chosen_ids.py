@@ -75,7 +75,7 @@ async def create_workflow(
             raise
     if chosen.on_conflict is OnConflict.RETURN_EXISTING:
         return existing, False
-    return await app.stores.workflows.edit(existing.id, new, now=utc_now(), request=request), False
+    return await app.stores.workflows.edit(existing.id, new, by=caller.name, now=utc_now(), request=request), False
 
 
 async def start_run(

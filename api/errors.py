@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from api.prefect import PrefectUnavailableError
 from api.tracing import HEADER, request_id
 from storage.errors import (
+    BadPageTokenError,
     BlobMismatchError,
     IdTakenError,
     InvitationGoneError,
@@ -32,6 +33,7 @@ from storage.errors import (
     RunHeldError,
     RunLeaseLostError,
     RunUnderWayError,
+    StaleVersionError,
     StorageUnavailableError,
     TooDeepError,
     TooLargeError,
@@ -40,6 +42,8 @@ from storage.errors import (
     UnknownUsersError,
     UploadBusyError,
     UploadOffsetError,
+    WorkflowArchivedError,
+    WorkflowInUseError,
 )
 
 log = logging.getLogger(__name__)
@@ -55,6 +59,10 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     RunUnderWayError: (409, "run-under-way"),
     NothingToRetryError: (409, "nothing-to-retry"),
     NoSpecError: (409, "no-spec"),
+    StaleVersionError: (412, "stale-version"),
+    WorkflowArchivedError: (409, "workflow-archived"),
+    WorkflowInUseError: (409, "runs-under-way"),
+    BadPageTokenError: (422, "bad-page-token"),
     BlobMismatchError: (422, "blob-mismatch"),
     TooLargeError: (413, "too-large"),
     TooDeepError: (422, "too-deep"),

@@ -11,7 +11,7 @@ from njangi_flows.spec import InvalidSpecError
 from api.services import Services, utc_now
 from api.submission import write_run
 from coordinator.scheduler import Refused, Scheduler
-from storage.errors import NotFoundError, QuotaExceededError, StorageUnavailableError
+from storage.errors import NotFoundError, QuotaExceededError, StorageUnavailableError, WorkflowArchivedError
 from storage.run_models import OfSchedule, Run
 from storage.schedules import Action, Schedule
 
@@ -35,7 +35,7 @@ class ScheduledRuns:
                 id_=action.run_id,
                 schedule=OfSchedule(schedule.id, action.at, action.beside),
             )
-        except (NotFoundError, QuotaExceededError) as error:
+        except (NotFoundError, QuotaExceededError, WorkflowArchivedError) as error:
             raise Refused(str(error)) from error
         except InvalidSpecError as error:
             raise Refused("; ".join(str(problem) for problem in error.problems)) from error

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.callers import USER_SECONDS, VOLUNTEER_SECONDS, Callers
 from api.controls import Controls
+from api.estimates import Estimates
 from api.feed import Feed
 from api.followers import Followers
 from api.lately import Lately
@@ -30,7 +31,17 @@ from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
 from coordinator.reconciler import Reconciler
 from storage.deadlines import Overdue
-from storage.errors import NjangiError, RunCancelledError, RunEndedError, StorageUnavailableError
+from storage.errors import (
+    NjangiError,
+    NoSpecError,
+    NotFoundError,
+    NothingToRetryError,
+    RunCancelledError,
+    RunEndedError,
+    RunUnderWayError,
+    StorageUnavailableError,
+    WorkflowArchivedError,
+)
 from storage.figures import Figures
 from storage.ledger import Turn
 from storage.news import BatchChanged, EventTold, RightsChanged, WatchBegan, watch
@@ -55,6 +66,17 @@ COLLECTED_AT_ONCE = 500
 FIGURES_SECONDS = 10.0
 SURROUNDINGS_SECONDS = 5.0
 """How old what the service tells of itself may be."""
+
+_NOT_FOR_THIS_RUN = (
+    NoSpecError,
+    NotFoundError,
+    NothingToRetryError,
+    RunCancelledError,
+    RunEndedError,
+    RunUnderWayError,
+    WorkflowArchivedError,
+)
+"""Why a control that many runs get does not fit one of them."""
 
 _RUN_ENDED = tuple(f"run.{status.lower()}" for status in ENDED)
 _RUN_ENDS = ("run.cancel_requested", *_RUN_ENDED)
@@ -133,6 +155,7 @@ class Services:
             stores.ledger, stores.subtasks, stores.volunteers, self.definitions, allowances, utc_now
         )
         self.mirror = Mirror(prefect, stores, self.dispatcher.run_cancelled, utc_now)
+        self.estimates = Estimates(stores, utc_now)
         self.settlements = Settlements()
         self.followers = Followers(stores.ledger, stores.runs)
         self.feed = Feed(stores.ledger, stores.audiences)
@@ -224,10 +247,10 @@ class Services:
             await self.stores.subtasks.cancel(turn, run_id, now=utc_now())
 
     async def each(self, run_ids: Sequence[str], control: Callable[[str], Awaitable[Run]]) -> list[str]:
-        """Control runs one by one; return the ids of those that it applied to, without those that ended meanwhile."""
+        """Control runs one by one; return the ids of those that it applied to, without those that it no longer fits."""
         done = []
         for run_id in run_ids:
-            with contextlib.suppress(RunEndedError, RunCancelledError):
+            with contextlib.suppress(*_NOT_FOR_THIS_RUN):
                 await control(run_id)
                 done.append(run_id)
         return done

@@ -37,8 +37,8 @@ async def write_run(
 
     `parent` is the task that starts it, if one does; `priority` counts instead of the workflow's. `deadline` is in
     seconds from now; None: the spec's, if it has one. `request` and `first`: see `RunStore.add`. Raises
-    InvalidSpecError for parameters it does not have, IdTakenError, QuotaExceededError unless it has a parent: that one
-    counts.
+    InvalidSpecError for parameters it does not have, IdTakenError, WorkflowArchivedError, QuotaExceededError unless it
+    has a parent: that one counts.
     """
     spec = specs.parse(workflow.spec, files=workflow.files.keys())
     new = NewRun(
@@ -57,15 +57,17 @@ async def write_run(
         deadline=timedelta(seconds=seconds) if (seconds := deadline or spec.deadline) else None,
         parent=parent,
         readers=workflow.readers,
+        tags=workflow.tags,
     )
     quota = await app.quotas.of(owner) if parent is None else Quota()
+    now = utc_now()
 
     async def count(turn: Turn, run_id: str) -> None:
+        await app.stores.workflows.begin(turn, workflow.id, now=now)
         await app.quotas.one_more_run(turn, owner, quota)
         if first is not None:
             await first(turn, run_id)
 
-    now = utc_now()
     tasks = [app.stores.tasks.pending(workflow.id, task, now=now) for task in new_tasks(spec)]
     return await app.stores.runs.add(new, tasks, now=now, first=count)
 

@@ -77,15 +77,15 @@ class Submitter:
 
     async def recorded(self, run_id: str, task: str) -> int:
         """Return how many of a task's subtasks can be read now as COMPLETED."""
-        found, after = 0, -1
+        found = 0
+        parameters: dict[str, str | int] = {"task": task, "status": "COMPLETED", "page_size": 1000}
         while True:
-            parameters: dict[str, str | int] = {"task": task, "status": "COMPLETED", "after": after, "limit": 1000}
             answer = await self._http.get(f"/v1/runs/{run_id}/subtasks", params=parameters)
             page = answer.raise_for_status().json()
             found += len(page["subtasks"])
-            if page["next"] is None:
+            if page["next_page_token"] is None:
                 return found
-            after = page["next"]
+            parameters["page_token"] = page["next_page_token"]
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -17,6 +17,7 @@ from storage.database import Database, Document, unavailable_is_ours
 
 _REFERENCES = (
     ("workflows", "files.sha256"),
+    ("workflow_versions", "files.sha256"),
     ("runs", "files.sha256"),
     ("tasks", "blob"),
     ("tasks", "file_blobs"),

@@ -96,11 +96,6 @@ class ControlStore:
             await self._lending.start(turn, run_id, task, now=now)
         turn.tell("task.resumed", now, run_id=run_id, task=task, by=by)
 
-    async def of_owner(self, owner: str) -> list[str]:
-        """Return the ids of an owner's runs that have not ended."""
-        with unavailable_is_ours():
-            return [run["_id"] async for run in self._runs.find({"owner": owner, **_GOES_ON}, {"_id": 1})]
-
     async def _going_on(self, turn: Turn, run_id: str, task: str | None = None) -> Document:
         """Return a run that may be held back. What follows must write to it, or have nothing to do."""
         run = await self._runs.find_one({"_id": run_id}, session=turn.session)

@@ -171,6 +171,39 @@ class TooManySignalsError(NjangiError):
         return f"run {self.args[0]} has been sent {self.args[1]} signals, which is the most that a run takes"
 
 
+class BadPageTokenError(NjangiError):
+    """The token leads to no page of this list."""
+
+    def __str__(self) -> str:
+        return "the page_token is none that this list gave, sorted so; leave it out to begin at the first page"
+
+
+class StaleVersionError(NjangiError):
+    """Somebody has edited the workflow since the caller read it."""
+
+    def __init__(self, workflow_id: str, current: int) -> None:
+        super().__init__(workflow_id, current)
+        self.workflow_id = workflow_id
+        self.current = current
+
+    def __str__(self) -> str:
+        return f"workflow {self.workflow_id} is at version {self.current} now; read it, and edit that one"
+
+
+class WorkflowArchivedError(NjangiError):
+    """The workflow is put aside; it cannot be started."""
+
+    def __str__(self) -> str:
+        return f"workflow {self.args[0]} is archived; :unarchive it to start runs of it"
+
+
+class WorkflowInUseError(NjangiError):
+    """Runs of the workflow are under way."""
+
+    def __str__(self) -> str:
+        return f"runs of workflow {self.args[0]} are under way, {self.args[1]} among them; cancel them or wait"
+
+
 class BlobMismatchError(NjangiError):
     """The bytes sent do not have the SHA-256 that they were announced under."""
 

@@ -86,6 +86,7 @@ class NewRun:
     parent: Parent | None = None
     readers: Sequence[str] = ()  # who may see it beside its owner; `*` is everybody
     prepares: bool = False  # an engineer's flow that has yet to ask for its run
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ class Run:
     request: str | None = None
     readers: Sequence[str] = ()  # who may see it, its owner first; `*` is everybody
     recovered: tuple[int, datetime] | None = None  # its progress at the last recovery, and when that was
+    tags: Sequence[str] = ()
 
     def held(self, now: datetime) -> bool:
         """Whether a flow carries the run."""
@@ -187,8 +189,8 @@ def as_run(document: Document) -> Run:
         owner=document["owner"],
         status=RunStatus(document["status"]),
         priority=document["priority"],
-        spec=json.loads(document["spec"]),
-        files={file["name"]: file["sha256"] for file in document["files"]},
+        spec=json.loads(document.get("spec", "{}")),
+        files={file["name"]: file["sha256"] for file in document.get("files", ())},
         parameters=json.loads(document["parameters"]),
         prefect_flow_run_id=document.get("prefect_flow_run_id"),
         parent=Parent(**parent) if (parent := document.get("parent")) else None,
@@ -204,6 +206,7 @@ def as_run(document: Document) -> Run:
         replaced_by=document.get("replaced_by"),
         request=document.get("request"),
         readers=tuple(document["readers"]),
+        tags=tuple(document.get("tags", ())),
         paused=bool(document.get("paused")),
         paused_tasks=document.get("paused_tasks", ()),
         deadline=document.get("deadline"),

@@ -13,6 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import IdTakenError, NotFoundError, RunEndedError
 from storage.ledger import Ledger, Turn
+from storage.listing import Filter, Listing, Page, Sort
 from storage.run_models import (
     ENDED,
     GOING_ON,
@@ -26,6 +27,8 @@ from storage.run_models import (
     told_of,
 )
 
+SORTS = ("created_at", "name", "priority")
+
 
 class RunStore:
     """One document a run. Prefect decides a run's status (`follow`); flows write under its lease (`run_leases`)."""
@@ -34,11 +37,17 @@ class RunStore:
         self._runs = database["runs"]
         self._workflows = database["workflows"]
         self._ledger = ledger
+        self.listing = Listing(
+            self._runs,
+            sorts=SORTS,
+            leading=["workflow_id", "owner", "tags", "status"],
+            searched=["_id", "name", "tags", "error"],
+            left_out=["spec", "files"],
+        )
 
     async def prepare(self) -> None:
         await self._runs.create_index("prefect_flow_run_id", unique=True, sparse=True)
-        await self._runs.create_index([("created_at", -1)])
-        await self._runs.create_index([("readers", 1), ("created_at", -1)])
+        await self.listing.prepare()
         await self._runs.update_many({"readers": {"$exists": False}}, [{"$set": {"readers": ["$owner"]}}])
         await self._runs.create_index([("status", 1), ("updated_at", 1)])
         await self._runs.create_index(
@@ -67,6 +76,7 @@ class RunStore:
             "readers": list(dict.fromkeys((new.owner, *new.readers))),
             "status": RunStatus.SUBMITTED,
             "priority": new.priority,
+            "tags": list(new.tags),
             "spec": json.dumps(new.spec),
             "files": [{"name": name, "sha256": sha256} for name, sha256 in new.files.items()],
             "parameters": json.dumps(new.parameters),
@@ -217,11 +227,10 @@ class RunStore:
         with unavailable_is_ours():
             return {run["schedule"]["id"] async for run in self._runs.find(query, {"schedule.id": 1})}
 
-    async def page(self, *, limit: int, readers: Sequence[str] | None = None) -> list[Run]:
-        """Return the newest runs; with `readers` those that one of them may read."""
-        query = {"readers": {"$in": list(readers)}} if readers is not None else {}
-        with unavailable_is_ours():
-            return [as_run(item) async for item in self._runs.find(query).sort("created_at", -1).limit(limit)]
+    async def page(self, filter_: Filter, sort: Sort, page: Page) -> tuple[list[Run], str | None]:
+        """Return a page of runs, without their specs and files, and the token of the next one."""
+        found, token = await self.listing.page(filter_, sort, page)
+        return [as_run(document) for document in found], token
 
     async def unfinished(self, *, after: str = "", limit: int) -> list[Run]:
         """Return runs that have not ended, in the order of their ids, from `after` on."""

@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import IdTakenError, NotFoundError
 from storage.ledger import Ledger, Turn
+from storage.listing import Filter, Listing, Page, Sort
 
 REMEMBERED = 20
 """How many of its last actions a schedule remembers."""
@@ -111,11 +112,17 @@ class ScheduleStore:
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self._schedules = database["schedules"]
         self._ledger = ledger
+        self.listing = Listing(
+            self._schedules,
+            sorts=["created_at"],
+            leading=["workflow_id", "owner"],
+            searched=["_id", "note"],
+            readers=False,
+        )
 
     async def prepare(self) -> None:
         await self._schedules.create_index("look_at")
-        await self._schedules.create_index([("created_at", -1)])
-        await self._schedules.create_index([("owner", 1), ("created_at", -1)])
+        await self.listing.prepare()
 
     async def add(self, new: Schedule, look_at: datetime | None, *, now: datetime) -> Schedule:
         """Write a new schedule. Raises IdTakenError if its id is."""
@@ -143,12 +150,10 @@ class ScheduleStore:
             raise NotFoundError("schedule", schedule_id)
         return _schedule(document)
 
-    async def page(self, *, limit: int, owner: str | None = None) -> list[Schedule]:
-        """Return the newest schedules, all or those of an owner."""
-        query = {"owner": owner} if owner is not None else {}
-        with unavailable_is_ours():
-            found = self._schedules.find(query).sort("created_at", -1).limit(limit)
-            return [_schedule(document) async for document in found]
+    async def page(self, filter_: Filter, sort: Sort, page: Page) -> tuple[list[Schedule], str | None]:
+        """Return a page of schedules and the token of the next one."""
+        found, token = await self.listing.page(filter_, sort, page)
+        return [_schedule(document) for document in found], token
 
     async def to_look_at(self, *, now: datetime, limit: int) -> list[Schedule]:
         """Return schedules that have something to do by `now`, those overdue for longest first."""

@@ -35,10 +35,12 @@ from storage.sign_ins import SignInStore
 from storage.signals import SignalStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
+from storage.timings import TimingStore
 from storage.tokens import TokenStore
 from storage.uploads import UploadStore
 from storage.usage import UsageStore
 from storage.users import UserStore
+from storage.versions import VersionStore
 from storage.volunteers import VolunteerStore
 from storage.webhooks import WebhookStore
 from storage.workflows import WorkflowStore
@@ -51,6 +53,7 @@ COLLECTIONS = (
     "runs",
     "signals",
     "workflows",
+    "workflow_versions",
     "schedules",
     "volunteers",
     "users",
@@ -69,7 +72,8 @@ class Stores:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.ledger = Ledger(database)
-        self.workflows = WorkflowStore(database, self.ledger)
+        self.versions = VersionStore(database)
+        self.workflows = WorkflowStore(database, self.ledger, self.versions)
         self.runs = RunStore(database, self.ledger)
         self.run_leases = RunLeaseStore(database, self.ledger)
         self.run_recovery = RunRecoveryStore(database, self.ledger)
@@ -80,6 +84,7 @@ class Stores:
         self.schedules = ScheduleStore(database, self.ledger)
         self.idempotency = IdempotencyStore(database)
         self.logs = LogStore(database)
+        self.timings = TimingStore(database)
         self.deadlines = DeadlineStore(database, self.ledger)
         self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.subtasks)
         self.reopening = ReopeningStore(database, self.ledger, self.runs, self.subtasks, self.children)
@@ -114,6 +119,7 @@ class Stores:
                     await self.database.mongo.create_collection(name, check_exists=False)
             for store in (
                 self.ledger,
+                self.versions,
                 self.workflows,
                 self.runs,
                 self.children,
@@ -122,6 +128,7 @@ class Stores:
                 self.schedules,
                 self.idempotency,
                 self.subtasks,
+                self.timings,
                 self.deadlines,
                 self.controls,
                 self.volunteers,

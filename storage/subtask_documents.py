@@ -108,6 +108,8 @@ def opened(task: TaskKey, new: NewBatch, now: datetime, *, owner: str, lending: 
         "failed": 0,
         "dead": 0,
         "cancelled": 0,
+        "seconds": 0.0,  # what the completed ones took, and the sum of the squares of that
+        "squares": 0.0,
         "tries": 1,
         "settled": False,
         "lending": lending,
@@ -276,14 +278,27 @@ def _ended(subtask: Document, outcome: str, error: Document | None, now: datetim
     return {"attempts": {"$each": [attempt], "$slice": -REMEMBERED_ATTEMPTS}}
 
 
-def counted(change: Counter[str], now: datetime) -> list[Document]:
-    """Return the update that moves a batch's counters and says whether it is settled by that."""
+def took(subtask: Document, report: Report, now: datetime) -> float:
+    """Return the seconds that an attempt took by its volunteer's word, which cannot be more than since it was lent."""
+    lent: datetime = subtask["lease"]["from"]
+    return min(max(0.0, report.seconds), max(0.0, (now - lent).total_seconds()))
+
+
+def counted(change: Counter[str], now: datetime, seconds: Sequence[float] = ()) -> list[Document]:
+    """Return the update that moves a batch's counters and says whether it is settled by that.
+
+    `seconds` are what those took that have completed.
+    """
     moved: Document = {name: {"$add": [f"${name}", by]} for name, by in change.items() if by}
+    if seconds:
+        moved["seconds"] = {"$add": [{"$ifNull": ["$seconds", 0.0]}, sum(seconds)]}
+        moved["squares"] = {"$add": [{"$ifNull": ["$squares", 0.0]}, sum(value * value for value in seconds)]}
     moved["v"] = {"$add": ["$v", 1]}
     if change["queued"] > 0:
         moved |= _waiting_from(now, {"$eq": ["$queued", 0]})
     ended = {"$add": ["$completed", "$failed", "$dead", "$cancelled"]}
-    return [{"$set": moved}, {"$set": {"settled": {"$eq": [ended, "$total"]}}}]
+    settled = {"$eq": [ended, "$total"]}
+    return [{"$set": moved}, {"$set": {"settled": settled, "settled_at": {"$cond": [settled, now, None]}}}]
 
 
 def _waiting_from(now: datetime, all_wait_anew: Any) -> Document:

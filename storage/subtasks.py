@@ -12,6 +12,7 @@ import secrets
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from njangi_agent.protocol import Held, Outcome, Report, Verdict
 from pymongo import UpdateMany, UpdateOne
@@ -20,7 +21,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from storage import subtask_documents as documents
 from storage.database import Database, Document, unavailable_is_ours
 from storage.deadline_errors import TOO_LATE, not_ended
-from storage.errors import RunLeaseLostError
+from storage.errors import NotFoundError, RunLeaseLostError
 from storage.ledger import Ledger, Turn
 from storage.subtask_models import (
     BUCKETS,
@@ -189,12 +190,14 @@ class SubtaskStore:
     ) -> None:
         moves: dict[str, SubtaskStatus] = {}
         returned: list[Report] = []
+        seconds: defaultdict[str, list[float]] = defaultdict(list)
         others: list[UpdateOne] = []
         for subtask_id, item in accepted.items():
             subtask = found[subtask_id]
             if item.report.outcome is Outcome.RETURNED:
                 moves[subtask_id] = SubtaskStatus.COMPLETED
                 returned.append(item.report)
+                seconds[subtask["batch"]].append(documents.took(subtask, item.report, now))
             else:
                 status, change = documents.not_returned(subtask, item, now)
                 moves[subtask_id] = status
@@ -207,7 +210,7 @@ class SubtaskStore:
             )
         if others:
             await self._tasks.bulk_write(others, ordered=False, session=turn.session)
-        await self._count(turn, found, moves, now)
+        await self._count(turn, found, moves, now, seconds)
         _tell_ended(turn, documents.grouped(moves, found, lambda id_: accepted[id_].report.outcome), now)
 
     async def _count(
@@ -216,15 +219,22 @@ class SubtaskStore:
         found: Mapping[str, Document],
         moves: Mapping[str, SubtaskStatus],
         now: datetime,
+        seconds: Mapping[str, Sequence[float]] = MappingProxyType({}),
     ) -> None:
-        """Move the batches' counters as their subtasks moved from `found[id]["status"]` to `moves[id]`."""
+        """Move the batches' counters as their subtasks moved from `found[id]["status"]` to `moves[id]`.
+
+        `seconds` are, by batch, what those took that have completed.
+        """
         changes: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for subtask_id, status in moves.items():
             change = changes[found[subtask_id]["batch"]]
             change[found[subtask_id]["status"].lower()] -= 1
             change[status.lower()] += 1
         await self._batches.bulk_write(
-            [UpdateOne({"_id": batch}, documents.counted(change, now)) for batch, change in changes.items()],
+            [
+                UpdateOne({"_id": batch}, documents.counted(change, now, seconds.get(batch, ())))
+                for batch, change in changes.items()
+            ],
             ordered=False,
             session=turn.session,
         )
@@ -473,6 +483,15 @@ class SubtaskStore:
         with unavailable_is_ours():
             cursor = await self._batches.aggregate([{"$match": {"run_id": run_id}}, {"$group": group}])
             return {row["_id"]: Counter({name: row[name] for name in names}) async for row in cursor}
+
+    async def get(self, subtask_id: str) -> Subtask:
+        """Return one subtask. Raises NotFoundError."""
+        query = {"_id": subtask_id, "is_subtask": True}
+        with unavailable_is_ours():
+            document = await self._tasks.find_one(query, {"details": 0, "details_blob": 0})
+        if document is None:
+            raise NotFoundError("subtask", subtask_id)
+        return documents.subtask(document)
 
     async def page(self, task_id: str, *, after: int, limit: int, status: SubtaskStatus | None = None) -> list[Subtask]:
         """Return subtasks of a task with an index above `after`, in order."""

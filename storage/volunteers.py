@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import NotFoundError, RetiredError
 from storage.ledger import Ledger, Turn
 from storage.lending import LendingStore
+from storage.listing import Filter, Listing, Page, Sort
 from storage.users import new_token, token_hash
 
 OFFLINE_AFTER = timedelta(seconds=90)
@@ -69,9 +70,10 @@ class VolunteerStore:
         self._volunteers = database["volunteers"]
         self._ledger = ledger
         self._lending = LendingStore(database)
+        self.listing = Listing(self._volunteers, sorts=["last_seen", "name"], readers=False)
 
     async def prepare(self) -> None:
-        await self._volunteers.create_index([("last_seen", -1)])
+        await self.listing.prepare()
 
     async def enrol(
         self,
@@ -188,11 +190,12 @@ class VolunteerStore:
                 ordered=False,
             )
 
-    async def page(self, *, now: datetime, limit: int) -> Sequence[Volunteer]:
-        """Return volunteers, those last heard of first."""
-        with unavailable_is_ours():
-            found = self._volunteers.find().sort("last_seen", -1).limit(limit)
-            return [_volunteer(document, now) async for document in found]
+    async def page(
+        self, filter_: Filter, sort: Sort, page: Page, *, now: datetime
+    ) -> tuple[list[Volunteer], str | None]:
+        """Return a page of volunteers and the token of the next one. One heard of meanwhile may come twice."""
+        found, token = await self.listing.page(filter_, sort, page)
+        return [_volunteer(document, now) for document in found], token
 
     async def online_slots(self, *, now: datetime) -> int:
         """Return how many slots the volunteers offer who are ONLINE."""

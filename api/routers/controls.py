@@ -1,4 +1,4 @@
-"""Control runs that are there: pause, resume, cancel all, retry, reset, run again."""
+"""Control a run that is there: pause, resume, retry, reset, run again."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
 from api.chosen_ids import ChosenIdBody, start_run
 from api.dependencies import App, Named, Submitter
 from api.own_flows import rerun_own_flow
-from api.rights import Action, Verdict, decide
 from api.routers.runs import RunView, view
 from api.services import utc_now
 from api.submission import workflow_of
-from storage.sharing import Noun, Owned
-from storage.users import User
+from storage.sharing import Noun
 
 router = APIRouter(prefix="/v1/runs", tags=["controls"])
 
@@ -28,14 +25,6 @@ class _Body(BaseModel):
 class Pause(_Body):
     """`call_back`: give up the attempts under way instead of letting them finish."""
 
-    call_back: bool = False
-
-
-class Owner(_Body):
-    owner: Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class PauseAll(Owner):
     call_back: bool = False
 
 
@@ -51,35 +40,6 @@ class Reset(_Body):
 
 class Rerun(_Body):
     parameters: dict[str, Any] = Field(default_factory=dict)
-
-
-async def _runs_of(owner: str, app: App, caller: User) -> list[str]:
-    """Return an owner's runs that have not ended. Raises 403 unless they are the caller's, or it is an admin."""
-    if decide(caller, Action.CHANGE, Owned(owner)) is not Verdict.ALLOWED:
-        raise HTTPException(403, f"the runs of {owner!r} are not yours to control")
-    return await app.stores.controls.of_owner(owner)
-
-
-@router.post(":pause", status_code=202)
-async def pause_all(body: PauseAll, app: App, caller: Submitter) -> dict[str, list[str]]:
-    """Pause every run of an owner that has not ended."""
-    ids = await _runs_of(body.owner, app, caller)
-    done = await app.each(ids, lambda id_: app.controls.pause(id_, call_back=body.call_back, by=caller.name))
-    return {"runs": done}
-
-
-@router.post(":resume", status_code=202)
-async def resume_all(body: Owner, app: App, caller: Submitter) -> dict[str, list[str]]:
-    """Resume every paused run of an owner."""
-    ids = await _runs_of(body.owner, app, caller)
-    return {"runs": await app.each(ids, lambda id_: app.controls.resume(id_, by=caller.name))}
-
-
-@router.post(":cancel", status_code=202)
-async def cancel_all(body: Owner, app: App, caller: Submitter) -> dict[str, list[str]]:
-    """Cancel every run of an owner that has not ended."""
-    ids = await _runs_of(body.owner, app, caller)
-    return {"runs": await app.each(ids, lambda id_: app.cancel_run(id_, caller.name))}
 
 
 @router.post("/{run_id}:pause", status_code=202)

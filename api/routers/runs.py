@@ -10,15 +10,16 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.dependencies import App, Reader, Submitter
 from api.downloads import send_blob
-from api.rights import readings_of
+from api.estimates import Eta
+from api.listing import RunList, SubtaskList, order
 from api.services import Services
 from storage.errors import NotFoundError
+from storage.listing import index_of, index_token
 from storage.run_models import ENDED, Run, RunStatus
-from storage.subtask_models import SubtaskStatus
 from storage.tasks import TaskStatus
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -40,6 +41,14 @@ class TaskView(BaseModel):
 class ScheduleOfRun(BaseModel):
     id: str
     at: datetime
+
+
+class EtaView(BaseModel):
+    """When the run ends: from `from` to `until`, both null where that cannot be told; `reason` says by what, or why."""
+
+    soonest: datetime | None = Field(serialization_alias="from")
+    until: datetime | None
+    reason: str
 
 
 class RunView(BaseModel):
@@ -66,11 +75,13 @@ class RunView(BaseModel):
     tasks: list[TaskView]
     schedule: ScheduleOfRun | None
     replaced_by: str | None
+    tags: list[str]
+    eta: EtaView | None  # null of a run that has ended, and in lists
 
 
 async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
     """Return a run as callers see it; without its tasks it costs no further round trip."""
-    views = await _tasks(app, run) if tasks else []
+    views, eta = await _tasks(app, run) if tasks else ([], None)
     counted = [task.progress for task in views if run.clean_up is None or task.name != run.clean_up.task]
     progress = sum(counted) / len(counted) if counted else float(run.status in ENDED)
     return RunView(
@@ -97,13 +108,16 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
         tasks=views,
         schedule=ScheduleOfRun(id=run.schedule.id, at=run.schedule.at) if run.schedule else None,
         replaced_by=run.replaced_by,
+        tags=list(run.tags),
+        eta=EtaView(soonest=eta.soonest, until=eta.latest, reason=eta.reason) if eta is not None else None,
     )
 
 
-async def _tasks(app: Services, run: Run) -> list[TaskView]:
+async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
     tasks, counts, children = await asyncio.gather(
         app.stores.tasks.of_run(run.id), app.stores.subtasks.counts(run.id), app.stores.children.of(run.id)
     )
+    eta = await app.estimates.of_run(run, tasks)
     views = []
     for task in tasks:
         count = counts.get(task.name, Counter())
@@ -123,14 +137,14 @@ async def _tasks(app: Services, run: Run) -> list[TaskView]:
                 child_run_id=children[task.name].id if task.name in children else None,
             )
         )
-    return views
+    return views, eta
 
 
 @router.get("")
-async def page(app: App, caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, list[RunView]]:
-    """Return the runs that the caller may see, the newest first, without their tasks."""
-    found = await app.stores.runs.page(limit=limit, readers=readings_of(caller))
-    return {"runs": [await view(app, run, tasks=False) for run in found]}
+async def page(query: Annotated[RunList, Query()], app: App, caller: Reader) -> dict[str, Any]:
+    """Return a page of runs without their tasks, the newest first unless `sort` says otherwise."""
+    found, token = await app.stores.runs.page(query.as_seen_by(caller), order(query.sort), query.page())
+    return {"runs": [await view(app, run, tasks=False) for run in found], "next_page_token": token}
 
 
 @router.get("/{run_id}")
@@ -145,21 +159,18 @@ async def cancel(run_id: str, app: App, caller: Submitter) -> RunView:
 
 
 @router.get("/{run_id}/subtasks")
-async def subtasks(
-    run_id: str,
-    task: str,
-    app: App,
-    _: Reader,
-    status: SubtaskStatus | None = None,
-    after: int = -1,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> dict[str, Any]:
-    """Return a task's subtasks in order, with their attempts."""
-    found = await app.stores.subtasks.page(f"{run_id}/{task}", after=after, limit=limit, status=status)
-    return {
-        "subtasks": [asdict(item) for item in found],
-        "next": found[-1].index if len(found) == limit else None,
-    }
+async def subtasks(run_id: str, query: Annotated[SubtaskList, Query()], app: App, _: Reader) -> dict[str, Any]:
+    """Return a page of a task's subtasks in order, with their attempts."""
+    after, size = index_of(query.page_token), query.page_size
+    found = await app.stores.subtasks.page(f"{run_id}/{query.task}", after=after, limit=size + 1, status=query.status)
+    token = index_token(found[size - 1].index) if len(found) > size else None
+    return {"subtasks": [asdict(item) for item in found[:size]], "next_page_token": token}
+
+
+@router.get("/{run_id}/subtasks/{task}/{index}")
+async def subtask(run_id: str, task: str, index: int, app: App, _: Reader) -> dict[str, Any]:
+    """Return one subtask with its attempts."""
+    return asdict(await app.stores.subtasks.get(f"{run_id}/{task}/{index}"))
 
 
 @router.get("/{run_id}/results")

@@ -16,7 +16,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from api.chosen_ids import ChosenId
 from api.dependencies import App, Named, Reader, Schedules, Submitter, must
-from api.rights import Action, acting_role
+from api.listing import ScheduleList, order
+from api.rights import Action
 from api.services import Services, utc_now
 from coordinator.decisions.schedules import EPOCH, Overlap, Timing, check_cron, times_after, zone
 from storage.database import new_id
@@ -24,7 +25,7 @@ from storage.errors import IdTakenError, NotFoundError
 from storage.idempotency import made_id
 from storage.schedules import Cause, Outcome, Rule, Schedule, Taken
 from storage.sharing import Noun
-from storage.users import Role, User
+from storage.users import User
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
@@ -206,13 +207,10 @@ async def create(
 
 
 @router.get("")
-async def page(
-    app: App, caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50
-) -> dict[str, list[ScheduleView]]:
-    """Return the caller's schedules, of admins all, the newest first."""
-    owner = None if acting_role(caller) is Role.ADMIN else caller.name
-    found = await app.stores.schedules.page(limit=limit, owner=owner)
-    return {"schedules": [_view(item) for item in found]}
+async def page(query: Annotated[ScheduleList, Query()], app: App, caller: Reader) -> dict[str, Any]:
+    """Return a page of the caller's schedules, of admins all, the newest first unless `sort` says otherwise."""
+    found, token = await app.stores.schedules.page(query.as_seen_by(caller), order(query.sort), query.page())
+    return {"schedules": [_view(item) for item in found], "next_page_token": token}
 
 
 @router.get("/{schedule_id}")

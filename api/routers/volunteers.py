@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Admin, App, Reader
+from api.listing import VolunteerList, order
 from api.services import utc_now
 
 router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])
@@ -23,10 +24,10 @@ class Why(BaseModel):
 
 
 @router.get("")
-async def page(app: App, _: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> dict[str, Any]:
-    """Return volunteers, those last heard of first."""
-    found = await app.stores.volunteers.page(now=utc_now(), limit=limit)
-    return {"volunteers": [asdict(item) for item in found]}
+async def page(query: Annotated[VolunteerList, Query()], app: App, _: Reader) -> dict[str, Any]:
+    """Return a page of volunteers, those last heard of first unless `sort` says otherwise."""
+    found, token = await app.stores.volunteers.page(query.filter(), order(query.sort), query.page(), now=utc_now())
+    return {"volunteers": [asdict(item) for item in found], "next_page_token": token}
 
 
 @router.get("/{volunteer_id}")

@@ -1,29 +1,31 @@
-"""Workflows: create, validate, edit, list, and start their runs."""
+"""Workflows: create, check, edit, list, put aside, delete, and start their runs."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Response
-from njangi_agent.protocol import is_sha256
+from fastapi import APIRouter, Body, Header, HTTPException, Query, Response
 from njangi_flows import spec as specs
+from njangi_flows.model import Tags
 from njangi_flows.spec import Duration
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.authoring import expected_version, new_workflow, read_spec
 from api.chosen_ids import ChosenIdBody, create_workflow, start_run
 from api.dependencies import App, Named, Reader, Submitter
-from api.errors import MissingFilesError
-from api.rights import readings_of
+from api.listing import WorkflowList, order
+from api.planning import Plan, plan_of
+from api.rights import Action, Verdict, decide
 from api.routers.runs import RunView, view
-from api.services import Services, utc_now
-from storage.workflows import NewWorkflow, Workflow
+from api.services import utc_now
+from storage.workflows import Workflow
 
 router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
 
 
 class WorkflowBody(BaseModel):
-    """A spec, and the SHA-256 of each file that it names."""
+    """A spec, as JSON values or as the text of a YAML or JSON file, and the SHA-256 of each file that it names."""
 
     spec: Any
     files: dict[str, str] = Field(default_factory=dict)
@@ -33,6 +35,20 @@ class NewWorkflowBody(WorkflowBody, ChosenIdBody):
     """The same, and the id that it shall have."""
 
 
+class CloneBody(ChosenIdBody):
+    """The clone's name, else that of the workflow."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str | None, Field(min_length=1, max_length=100)] = None
+
+
+class TagsBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    tags: Annotated[Tags, Field(min_length=1)]
+
+
 class Start(ChosenIdBody):
     """`deadline`: how long the run may take, as `6h`; else the spec's."""
 
@@ -40,7 +56,9 @@ class Start(ChosenIdBody):
     deadline: Annotated[Duration | None, Field(gt=0, le=specs.LONGEST_DEADLINE)] = None
 
 
-class Validated(BaseModel):
+class Validated(Plan):
+    """No problems: 422 tells those. The plan is what a run of it would begin with now."""
+
     problems: list[dict[str, str]]
 
 
@@ -49,45 +67,114 @@ async def create(
     body: Annotated[NewWorkflowBody, Body()], app: App, caller: Submitter, named: Named, response: Response
 ) -> dict[str, Any]:
     """Create a workflow. 422 tells every problem of its spec at once."""
-    workflow, fresh = await create_workflow(app, await _new(app, body, caller.name), body, caller=caller, request=named)
+    new = await new_workflow(app, body.spec, body.files, owner=caller.name)
+    workflow, fresh = await create_workflow(app, new, body, caller=caller, request=named)
     response.status_code = 201 if fresh else 200
-    return _view(workflow)
+    return shown(workflow, response)
 
 
 @router.post(":validate")
-async def validate(body: Annotated[WorkflowBody, Body()], _: Submitter) -> Validated:
-    """Check a spec and store nothing."""
-    specs.parse(body.spec, files=body.files.keys())
-    return Validated(problems=[])
+async def validate(body: Annotated[WorkflowBody, Body()], app: App, caller: Submitter) -> Validated:
+    """Check a spec, store nothing, and tell what a run of it would do."""
+    document, _ = await read_spec(body.spec)
+    spec = specs.parse(document, files=body.files.keys())
+    plan = await plan_of(app, spec, body.files, owner=caller.name)
+    return Validated(problems=[], **plan.model_dump())
 
 
 @router.get("")
-async def page(app: App, caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
-    """Return the workflows that the caller may see, the newest first."""
-    found = await app.stores.workflows.page(limit=limit, readers=readings_of(caller))
-    return {"workflows": [_view(item) for item in found]}
+async def page(query: Annotated[WorkflowList, Query()], app: App, caller: Reader) -> dict[str, Any]:
+    """Return a page of workflows without spec and files, the newest first unless `sort` says otherwise."""
+    filter_, sort = query.as_seen_by(caller), order(query.sort)
+    found, token = await app.stores.workflows.page(filter_, sort, query.page(), archived=query.archived)
+    large = ("spec", "files")
+    items = [{name: value for name, value in _view(item).items() if name not in large} for item in found]
+    return {"workflows": items, "next_page_token": token}
 
 
 @router.get("/{workflow_id}")
-async def get(workflow_id: str, app: App, _: Reader) -> dict[str, Any]:
-    return _view(await app.stores.workflows.get(workflow_id))
+async def get(workflow_id: str, app: App, _: Reader, response: Response) -> dict[str, Any]:
+    """Return a workflow; its ETag is its version."""
+    return shown(await app.stores.workflows.get(workflow_id), response)
 
 
 @router.put("/{workflow_id}")
 async def edit(
-    workflow_id: str, body: Annotated[WorkflowBody, Body()], app: App, caller: Submitter, named: Named
+    workflow_id: str,
+    body: Annotated[WorkflowBody, Body()],
+    app: App,
+    caller: Submitter,
+    named: Named,
+    response: Response,
+    if_match: Annotated[str | None, Header()] = None,
 ) -> dict[str, Any]:
-    """Replace a workflow's content; runs under way keep the version they began with."""
-    return _view(
-        await app.stores.workflows.edit(workflow_id, await _new(app, body, caller.name), now=utc_now(), request=named)
+    """Replace the content of the version that If-Match names; runs under way keep the version they began with."""
+    version = expected_version(if_match)
+    new = await new_workflow(app, body.spec, body.files, owner=caller.name)
+    edited = await app.stores.workflows.edit(
+        workflow_id, new, by=caller.name, now=utc_now(), version=version, request=named
     )
+    return shown(edited, response)
+
+
+@router.delete("/{workflow_id}", status_code=204)
+async def delete(workflow_id: str, app: App, caller: Submitter) -> None:
+    """Delete a workflow with its versions and schedules; its ended runs stay. 409 while runs are under way."""
+    await app.stores.workflows.delete(workflow_id, by=caller.name, now=utc_now())
+
+
+@router.post("/{workflow_id}:clone", status_code=201)
+async def clone(
+    workflow_id: str,
+    app: App,
+    caller: Reader,
+    named: Named,
+    response: Response,
+    body: Annotated[CloneBody | None, Body()] = None,
+) -> dict[str, Any]:
+    """Make a workflow of the caller's own like this one, which they may read, as it is now."""
+    if decide(caller, Action.CHANGE) is not Verdict.ALLOWED:
+        raise HTTPException(403, "a clone is a workflow of one's own; you may only read")
+    chosen = body or CloneBody()
+    original = await app.stores.workflows.get(workflow_id)
+    version = await app.stores.versions.get(workflow_id, original.version)
+    renamed = chosen.name is not None and chosen.name != original.name
+    spec = {**original.spec, "name": chosen.name} if renamed else version.source or original.spec
+    new = await new_workflow(app, spec, original.files, owner=caller.name)
+    made, fresh = await create_workflow(app, new, chosen, caller=caller, request=named)
+    response.status_code = 201 if fresh else 200
+    return shown(made, response)
+
+
+@router.post("/{workflow_id}:tag")
+async def tag(workflow_id: str, body: TagsBody, app: App, caller: Submitter, response: Response) -> dict[str, Any]:
+    """Put tags on a workflow, without a new version of it."""
+    return shown(await app.stores.workflows.tag(workflow_id, body.tags, by=caller.name, now=utc_now()), response)
+
+
+@router.post("/{workflow_id}:untag")
+async def untag(workflow_id: str, body: TagsBody, app: App, caller: Submitter, response: Response) -> dict[str, Any]:
+    """Take tags off a workflow."""
+    return shown(await app.stores.workflows.untag(workflow_id, body.tags, by=caller.name, now=utc_now()), response)
+
+
+@router.post("/{workflow_id}:archive")
+async def archive(workflow_id: str, app: App, caller: Submitter, response: Response) -> dict[str, Any]:
+    """Put a workflow aside: listed only when asked for, and not to be started. Its runs go on."""
+    return shown(await app.stores.workflows.archive(workflow_id, by=caller.name, now=utc_now()), response)
+
+
+@router.post("/{workflow_id}:unarchive")
+async def unarchive(workflow_id: str, app: App, caller: Submitter, response: Response) -> dict[str, Any]:
+    """Take an archived workflow up again."""
+    return shown(await app.stores.workflows.unarchive(workflow_id, by=caller.name, now=utc_now()), response)
 
 
 @router.post("/{workflow_id}/runs", status_code=201)
 async def start(
     workflow_id: str, body: Annotated[Start, Body()], app: App, caller: Submitter, named: Named, response: Response
 ) -> RunView:
-    """Start a run of the workflow as it is now."""
+    """Start a run of the workflow as it is now. 409 if it is archived."""
     workflow = await app.stores.workflows.get(workflow_id)
     run, fresh = await start_run(
         app, workflow, body.parameters, body, caller=caller, request=named, deadline=body.deadline
@@ -96,29 +183,10 @@ async def start(
     return await view(app, run)
 
 
-async def _new(app: Services, body: WorkflowBody, owner: str) -> NewWorkflow:
-    spec = specs.parse(body.spec, files=body.files.keys())
-    hashes = {sha256 for sha256 in body.files.values() if is_sha256(sha256)}
-    missing = sorted(set(body.files.values()) - hashes) + sorted(
-        await app.stores.blobs.touch(hashes, by=owner, now=utc_now())
-    )
-    if missing:
-        raise MissingFilesError(missing)
-    resources = [task.resources for task in spec.tasks if task.on_volunteers]
-    return NewWorkflow(
-        name=spec.name,
-        description=spec.description,
-        priority=spec.priority,
-        tags=list(spec.tags),
-        metadata=spec.metadata,
-        spec=body.spec,
-        files=body.files,
-        estimated_resources={
-            "cpu": max((item.cpu for item in resources), default=0.0),
-            "memory": max((item.memory for item in resources), default=0),
-            "storage": max((item.storage for item in resources), default=0),
-        },
-    )
+def shown(workflow: Workflow, response: Response) -> dict[str, Any]:
+    """Return a workflow as callers see it, and put its ETag into the response."""
+    response.headers["ETag"] = f'"{workflow.version}"'
+    return _view(workflow)
 
 
 def _view(workflow: Workflow) -> dict[str, Any]:

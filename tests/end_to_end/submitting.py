@@ -129,7 +129,8 @@ class Submitter:
         return await self.get(f"/v1/runs/{run_id}/results/{task}")
 
     async def subtasks(self, run_id: str, task: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.get(f"/v1/runs/{run_id}/subtasks", task=task, limit=1000))["subtasks"]
+        page = await self.get(f"/v1/runs/{run_id}/subtasks", task=task, page_size=1000)
+        found: list[dict[str, Any]] = page["subtasks"]
         return found
 
     async def events(self, run_id: str) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ async def schedule(stack: Stack, command: list[str], **fields: Any) -> AsyncIter
 
 async def runs_of(submitter: Submitter, schedule_id: str) -> list[dict[str, Any]]:
     """Return the schedule's runs, the earliest first."""
-    runs = (await submitter.get("/v1/runs", limit=500))["runs"]
+    runs = (await submitter.get("/v1/runs", page_size=500))["runs"]
     mine = [run for run in runs if run["schedule"] is not None and run["schedule"]["id"] == schedule_id]
     return sorted(mine, key=_at)
 

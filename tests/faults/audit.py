@@ -138,12 +138,13 @@ async def events(submitter: Submitter, run_id: str) -> list[dict[str, Any]]:
 async def subtasks(submitter: Submitter, run_id: str, task: str) -> list[dict[str, Any]]:
     """Return all subtasks of a task in their order."""
     found: list[dict[str, Any]] = []
-    after: int | None = -1
-    while after is not None:
-        page = await submitter.get(f"/v1/runs/{run_id}/subtasks", task=task, after=after, limit=PAGE)
+    begins: dict[str, str] = {}
+    while True:
+        page = await submitter.get(f"/v1/runs/{run_id}/subtasks", task=task, page_size=PAGE, **begins)
         found += page["subtasks"]
-        after = page["next"]
-    return found
+        if page["next_page_token"] is None:
+            return found
+        begins = {"page_token": page["next_page_token"]}
 
 
 async def _drifted(database: Database) -> list[str]:

@@ -79,7 +79,7 @@ class Engineers:
             "POST", f"/deployments/{self._deployment}/create_flow_run", {"idempotency_key": key}
         )
         while True:
-            for run in (await submitter.get("/v1/runs", limit=500))["runs"]:
+            for run in (await submitter.get("/v1/runs", page_size=500))["runs"]:
                 if run["prefect_flow_run_id"] == made["id"]:
                     return str(run["id"])
             state = (await self._patiently("GET", f"/flow_runs/{made['id']}"))["state"]

@@ -14,8 +14,10 @@ from typer.core import TyperGroup
 
 from njangi_flows.cli import (
     account,
+    comparing,
     controls,
     events,
+    exchange,
     folder,
     following,
     history,
@@ -24,8 +26,10 @@ from njangi_flows.cli import (
     schedules,
     showing,
     signals,
+    templates,
     volunteers,
     webhooks,
+    workflows,
 )
 from njangi_flows.cli.failures import CommandError, UsageError
 from njangi_flows.cli.options import As, Limit, Output, Parameters, RunId, Token, Url, as_json, show_as
@@ -56,6 +60,8 @@ app = typer.Typer(
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(webhooks.app, name="webhooks")
 app.command()(events.events)
+app.add_typer(workflows.app, name="workflows")
+app.add_typer(templates.app, name="templates")
 app.command()(history.history)
 app.command()(history.replay)
 app.command()(outputs.archive)
@@ -101,13 +107,13 @@ def submit(
     parameters = folder.parameters(submission.spec, parameter or ())
     with connect(url, token) as service:
         files = {name: _upload(service, path) for name, path in submission.files.items()}
-        workflow = service.create_workflow(submission.document, files)
+        workflow = service.create_workflow(submission.text, files)
         run = service.start_run(str(workflow["id"]), parameters, deadline)
         if not watch:
             show_as(output, run, lambda: typer.echo(f"run {showing.printable(run['id'])}"))
             return
         # With -o json standard output is the finished run alone, so what happens meanwhile is told on the other one.
-        console = Console(stderr=output is Output.JSON)
+        console = Console(stderr=output is not Output.TABLE)
         console.print(f"run {showing.printable(run['id'])}", markup=False, highlight=False)
         ended = _follow(service, str(run["id"]), console)
         show_as(output, ended, lambda: _say_end(console, ended))
@@ -115,13 +121,36 @@ def submit(
 
 
 @app.command()
-def runs(limit: Limit = 20, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def runs(
+    status: Annotated[list[str] | None, typer.Option("--status", help="Only those: RUNNING, FAILED, ...")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only this owner's.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
+    workflow: Annotated[str | None, typer.Option("--workflow", help="Only those of the workflow with this id.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Only those whose name holds this.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Only those since then, e.g. 2026-12-01T00:00Z.")] = None,
+    sort: Annotated[
+        str, typer.Option("--sort", help="created_at, name or priority; -name: backwards.")
+    ] = "-created_at",
+    limit: Limit = 20,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
     """List runs, the newest first.
 
-    Example: njangi runs -o json
+    Example: njangi runs --status FAILED --tag nightly -o json
     """
     with connect(url, token) as service:
-        found = service.runs(limit)
+        found = service.runs(
+            limit,
+            status=status or None,
+            owner=owner,
+            tag=tag,
+            workflow_id=workflow,
+            name=name,
+            created_since=since,
+            sort=sort,
+        )
     show_as(output, found, lambda: showing.show_runs(showing.output(), found))
 
 
@@ -157,7 +186,7 @@ def results(
             write(output, service.task_result(run, task))
 
 
-for commands in (controls, account, people, volunteers):
+for commands in (controls, exchange, comparing, account, people, volunteers):
     commands.register(app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,8 @@ Run = Annotated[
     str | None, typer.Argument(metavar="[RUN]", help="The run's id, as `njangi runs` shows it.", show_default=False)
 ]
 Owner = Annotated[str | None, typer.Option("--owner", metavar="NAME", help="All runs of this owner instead of one.")]
+Tag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="All runs with this tag.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count the runs that it would be done to.")]
 Task = Annotated[str | None, typer.Option("--task", "-t", metavar="TASK", help="Only this task of the run.")]
 CallBack = Annotated[bool, typer.Option("--call-back", help="Give up what volunteers are working on now.")]
 
@@ -30,6 +33,8 @@ def pause(
     run: Run = None,
     task: Task = None,
     owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
     call_back: CallBack = False,
     output: As = Output.TABLE,
     url: Url = None,
@@ -41,13 +46,15 @@ def pause(
     """
     body = {"call_back": True} if call_back else {}
     with connect(url, token) as service:
-        _control(service, "pause", run, task, owner, body, output, "paused")
+        _control(service, "pause", run, task, _Many(owner, tag, dry_run), body, output, "paused")
 
 
 def resume(
     run: Run = None,
     task: Task = None,
     owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
@@ -57,18 +64,24 @@ def resume(
     Example: njangi resume 0192f0c1
     """
     with connect(url, token) as service:
-        _control(service, "resume", run, task, owner, {}, output, "resumed")
+        _control(service, "resume", run, task, _Many(owner, tag, dry_run), {}, output, "resumed")
 
 
 def cancel(
-    run: Run = None, owner: Owner = None, output: As = Output.TABLE, url: Url = None, token: Token = None
+    run: Run = None,
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
 ) -> None:
     """Cancel a run; what volunteers are working on is called back. A second time, without cleaning up.
 
     Example: njangi cancel 0192f0c1
     """
     with connect(url, token) as service:
-        _control(service, "cancel", run, None, owner, {}, output, "being cancelled")
+        _control(service, "cancel", run, None, _Many(owner, tag, dry_run), {}, output, "being cancelled")
 
 
 def retry_failed(
@@ -115,22 +128,39 @@ def rerun(
     show_as(output, found, lambda: typer.echo(f"run {printable(found['id'])}"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Many:
+    """Which runs, instead of one; with `dry_run` they are only counted."""
+
+    owner: str | None
+    tag: str | None
+    dry_run: bool
+
+    @property
+    def filter(self) -> dict[str, str]:
+        return {name: value for name, value in (("owner", self.owner), ("tag", self.tag)) if value is not None}
+
+
 def _control(
     service: Service,
     call: str,
     run: str | None,
     task: str | None,
-    owner: str | None,
+    many: _Many,
     body: dict[str, Any],
     output: Output,
     done: str,
 ) -> None:
-    if (run is None) == (owner is None) or (owner is not None and task is not None):
-        raise UsageError("give either a run (and, if you like, one of its tasks) or --owner")
-    if owner is not None:
-        found = service.control(call, body={**body, "owner": owner})
-        show_as(output, found, lambda: typer.echo(f"{len(found['runs'])} runs {done}"))
+    if (run is None) == (not many.filter) or (many.filter and task is not None):
+        raise UsageError("give either a run (and, if you like, one of its tasks) or --owner or --tag")
+    if many.filter:
+        found = service.control(call, body={**body, "filter": many.filter, "dry_run": many.dry_run})
+        done = f"would be {done.removeprefix('being ')}" if many.dry_run else done
+        more = ", and more are left" if found.get("more") else ""
+        show_as(output, found, lambda: typer.echo(f"{len(found['runs'])} runs {done}{more}"))
         return
+    if many.dry_run:
+        raise UsageError("--dry-run counts the runs of --owner or --tag; one run needs no counting")
     found = service.control(call, run, task, body)
     _say(output, found, done, task)
 

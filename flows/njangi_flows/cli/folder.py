@@ -30,8 +30,9 @@ class Folder(Collection[str]):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A checked workflow: the document as written, and where each file that it names lies."""
+    """A checked workflow: its text and what that says, and where each file that it names lies."""
 
+    text: str
     document: dict[str, Any]
     spec: WorkflowSpec
     files: dict[str, Path]
@@ -42,13 +43,14 @@ def read(path: Path) -> Submission:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UsageError(f"{path} is larger than a workflow may be ({MAX_BYTES} bytes)")
-        document = load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = load(text)
         spec = parse(document, files=Folder(path.parent))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except InvalidSpecError as error:
         raise UsageError(f"{path} is not a workflow yet:", error.problems) from error
-    return Submission(document, spec, {name: path.parent / name for name in sorted(needed_files(spec))})
+    return Submission(text, document, spec, {name: path.parent / name for name in sorted(needed_files(spec))})
 
 
 def parameters(spec: WorkflowSpec, given: Sequence[str]) -> dict[str, Any]:

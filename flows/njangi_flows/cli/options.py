@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import enum
+import io
 import json
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from ruamel.yaml import YAML
 
 
 class Output(enum.StrEnum):
     TABLE = "table"
     JSON = "json"
+    YAML = "yaml"
 
 
 Url = Annotated[str | None, typer.Option("--url", help="The service. [env: NJANGI_URL; else http://127.0.0.1:8400]")]
@@ -29,12 +32,23 @@ Parameters = Annotated[
 
 
 def show_as(output: Output, value: object, as_table: Callable[[], object]) -> None:
-    """Show an answer as JSON, or as the command shows it to people."""
+    """Show an answer as JSON, as YAML, or as the command shows it to people."""
     if output is Output.JSON:
         typer.echo(as_json(value))
+    elif output is Output.YAML:
+        typer.echo(as_yaml(value), nl=False)
     else:
         as_table()
 
 
 def as_json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def as_yaml(value: object) -> str:
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    text = io.StringIO()
+    writer.dump(value, text)
+    return text.getvalue()

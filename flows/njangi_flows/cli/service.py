@@ -44,15 +44,68 @@ class Service:
             raise _failure(answer)
         return sha256
 
-    def create_workflow(self, document: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-        return self._object("POST", "/v1/workflows", json={"spec": document, "files": files})
+    def create_workflow(self, spec: Any, files: Mapping[str, str]) -> dict[str, Any]:
+        return self._object("POST", "/v1/workflows", json={"spec": spec, "files": files})
 
     def start_run(self, workflow_id: str, parameters: Mapping[str, Any], deadline: str | None = None) -> dict[str, Any]:
         body = {"parameters": parameters} | ({"deadline": deadline} if deadline is not None else {})
         return self._object("POST", f"/v1/workflows/{workflow_id}/runs", json=body)
 
-    def runs(self, limit: int) -> list[dict[str, Any]]:
-        return self._list("runs", "/v1/runs", limit)
+    def import_workflow(self, document: Any, files: Mapping[str, str], scale: float, commands: bool) -> dict[str, Any]:
+        body = {"document": document, "files": files, "scale": scale, "commands": commands}
+        return self._object("POST", "/v1/workflows:import", json=body)
+
+    def export_workflow(self, workflow_id: str, kind: str, version: int | None) -> Iterator[bytes]:
+        """Yield a version of a workflow, the newest for None, as a file of that kind."""
+        query = {"format": kind} | ({"version": version} if version is not None else {})
+        yield from self._stream(f"/v1/workflows/{_segment(workflow_id)}/export", query)
+
+    def validate(self, document: Any, files: Mapping[str, str]) -> dict[str, Any]:
+        return self._object("POST", "/v1/workflows:validate", json={"spec": document, "files": files})
+
+    def workflows(self, limit: int, **criteria: Any) -> list[dict[str, Any]]:
+        return self._list("workflows", "/v1/workflows", limit, criteria)
+
+    def workflow(self, workflow_id: str) -> dict[str, Any]:
+        return self._object("GET", f"/v1/workflows/{_segment(workflow_id)}")
+
+    def edit_workflow(self, workflow_id: str, version: int, document: Any, files: Mapping[str, str]) -> dict[str, Any]:
+        """Replace that version of a workflow; refused if it is at another by now."""
+        headers = {"If-Match": f'"{version}"'}
+        body = {"spec": document, "files": files}
+        return self._object("PUT", f"/v1/workflows/{_segment(workflow_id)}", json=body, headers=headers)
+
+    def delete_workflow(self, workflow_id: str) -> None:
+        self._send("DELETE", f"/v1/workflows/{_segment(workflow_id)}")
+
+    def control_workflow(self, workflow_id: str, verb: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Clone, tag, untag, archive or unarchive a workflow."""
+        return self._object("POST", f"/v1/workflows/{_segment(workflow_id)}:{verb}", json=body or {})
+
+    def versions(self, workflow_id: str, limit: int) -> list[dict[str, Any]]:
+        return self._list("versions", f"/v1/workflows/{_segment(workflow_id)}/versions", limit)
+
+    def difference(self, workflow_id: str, before: int, after: int) -> dict[str, Any]:
+        return self._object("GET", f"/v1/workflows/{_segment(workflow_id)}/versions/{before}/diff/{after}")
+
+    def templates(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._object("GET", "/v1/templates")["templates"]
+        return found
+
+    def template(self, name: str) -> dict[str, Any]:
+        return self._object("GET", f"/v1/templates/{_segment(name)}")
+
+    def use_template(self, name: str) -> dict[str, Any]:
+        return self._object("POST", f"/v1/templates/{_segment(name)}:use", json={})
+
+    def runs(self, limit: int, **criteria: Any) -> list[dict[str, Any]]:
+        return self._list("runs", "/v1/runs", limit, criteria)
+
+    def compare(self, a: str, b: str) -> dict[str, Any]:
+        return self._object("GET", "/v1/runs:compare", params={"a": a, "b": b})
+
+    def subtask(self, run_id: str, task: str, index: int) -> dict[str, Any]:
+        return self._object("GET", f"/v1/runs/{_segment(run_id)}/subtasks/{_segment(task)}/{index}")
 
     def run(self, run_id: str) -> dict[str, Any]:
         return self._object("GET", f"/v1/runs/{_segment(run_id)}")
@@ -73,14 +126,13 @@ class Service:
 
     def subtasks(self, run_id: str, task: str) -> Iterator[dict[str, Any]]:
         """Yield a task's subtasks in order, asking for them page by page."""
-        after = -1
+        parameters: dict[str, Any] = {"task": task, "page_size": 1000}
         while True:
-            parameters: dict[str, Any] = {"task": task, "after": after, "limit": 1000}
             page = self._object("GET", f"/v1/runs/{_segment(run_id)}/subtasks", params=parameters)
             yield from page["subtasks"]
-            if page["next"] is None:
+            if page["next_page_token"] is None:
                 return
-            after = page["next"]
+            parameters["page_token"] = page["next_page_token"]
 
     def history(self, run_id: str, after: int) -> Generator[bytes, None, None]:
         """Yield the run's events numbered above `after`, each a line of JSON."""
@@ -208,11 +260,21 @@ class Service:
             raise _failure(answer)
         return True
 
-    def _list(self, name: str, url: str, limit: int) -> list[dict[str, Any]]:
-        items = self._object("GET", url, params={"limit": limit}).get(name)
-        if not isinstance(items, list):
-            raise _no_njangi(self._http.base_url)
-        return items
+    def _list(
+        self, name: str, url: str, limit: int, parameters: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the first `limit` items of a list, as its pages come."""
+        found: list[dict[str, Any]] = []
+        asked = {key: value for key, value in (parameters or {}).items() if value is not None}
+        while True:
+            page = self._object("GET", url, params={**asked, "page_size": min(500, limit - len(found))})
+            items = page.get(name)
+            if not isinstance(items, list):
+                raise _no_njangi(self._http.base_url)
+            found += items
+            asked["page_token"] = page.get("next_page_token")
+            if len(found) >= limit or asked["page_token"] is None:
+                return found[:limit]
 
     def _object(self, method: str, url: str, **content: Any) -> dict[str, Any]:
         answer = self._send(method, url, **content)
@@ -273,7 +335,7 @@ def _token_of_this_folder() -> str | None:
 def _segment(text: str) -> str:
     """Return an id as one segment of a path. An id that is none could reach another route."""
     if not text or not all(character.isalnum() or character in "-_" for character in text):
-        raise UsageError(f"'{text}' is not the id of a run, schedule or webhook, nor the name of a task")
+        raise UsageError(f"'{text}' is not the id of a run, workflow, schedule or webhook, nor the name of a task")
     return text
 
 

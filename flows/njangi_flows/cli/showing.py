@@ -66,6 +66,7 @@ def show_run(console: Console, run: Mapping[str, Any]) -> None:
         ("deadline", _moment(run.get("deadline"))),
         ("paused", ", ".join(run.get("paused_tasks") or ())),
         ("parameters", ", ".join(f"{name}={value}" for name, value in (run.get("parameters") or {}).items())),
+        ("ends", _eta(run.get("eta"))),
         ("Prefect", run.get("prefect_url")),
         ("error", run.get("error")),
     ):
@@ -74,6 +75,32 @@ def show_run(console: Console, run: Mapping[str, Any]) -> None:
     columns = ["task", "status", "total", "queued", "leased", "completed", "failed", "error"]
     names = ["name", *columns[1:]]
     _table(console, columns, [[task.get(name) for name in names] for task in run.get("tasks", ())], "no tasks")
+
+
+def _eta(eta: Mapping[str, Any] | None) -> str | None:
+    """Return when a run ends, and by what that is told, or why it is not."""
+    if not eta:
+        return None
+    if not eta.get("from"):
+        return f"cannot be told: {eta.get('reason')}"
+    return f"{_moment(eta['from'])} to {_moment(eta.get('until'))} ({eta.get('reason')})"
+
+
+def show_rows(console: Console, columns: list[str], rows: list[list[Any]], nothing: str) -> None:
+    """Show rows under these columns, or `nothing` where there are none."""
+    _table(console, columns, rows, nothing)
+
+
+def show_fields(console: Console, fields: Iterable[tuple[str, Any]]) -> None:
+    """Show each field that has a value on a line of its own."""
+    for label, value in fields:
+        if value not in (None, "", [], {}):
+            console.print(Text.assemble((f"{label:<13}", "bold"), _styled(value)), soft_wrap=True)
+
+
+def moment(text: object) -> str:
+    """Return a time as the reader's clock shows it."""
+    return _moment(text)
 
 
 def show_volunteers(console: Console, volunteers: Iterable[Mapping[str, Any]]) -> None:
@@ -197,7 +224,9 @@ def _table(console: Console, columns: list[str], rows: list[list[Any]], nothing:
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("run", "volunteer", "schedule"))
+        table.add_column(
+            column, overflow="fold", no_wrap=column in ("run", "volunteer", "schedule", "workflow", "template")
+        )
     for row in rows:
         table.add_row(*map(_styled, row))
     console.print(table)

@@ -108,12 +108,12 @@ async def test_one_paused_task_does_not_hold_the_others(client: Client) -> None:
 async def test_all_runs_of_an_owner_are_controlled_at_once(client: Client) -> None:
     async with client.http("admin") as http:
         mine = {(await started(http, task("a")))["id"] for _ in range(3)}
-        owner = {"owner": "admin"}
+        owner = {"filter": {"owner": "admin"}}
         for call, status in ((":pause", "PAUSED"), (":resume", "SUBMITTED")):
             answer = await http.post(f"/v1/runs{call}", json=owner)
             assert (answer.status_code, set(answer.json()["runs"])) == (202, mine)
             assert {run["status"] for run in (await http.get("/v1/runs")).json()["runs"]} == {status}
-        assert (await http.post("/v1/runs:pause", json={"owner": "nobody"})).json() == {"runs": []}
+        assert (await http.post("/v1/runs:pause", json={"filter": {"owner": "nobody"}})).json()["runs"] == []
         assert set((await http.post("/v1/runs:cancel", json=owner)).json()["runs"]) == mine
         assert {run["cancel_requested"] for run in (await http.get("/v1/runs")).json()["runs"]} == {True}
         paused = await http.post(f"/v1/runs/{min(mine)}:pause")
@@ -124,7 +124,7 @@ async def test_all_runs_of_an_owner_are_controlled_at_once(client: Client) -> No
     ("call", "body", "status"),
     [
         pytest.param("/v1/runs/none:pause", None, 404, id="no such run"),
-        pytest.param("/v1/runs:pause", {"owner": ""}, 422, id="no owner"),
+        pytest.param("/v1/runs:pause", {"filter": {}}, 422, id="no criterion"),
         pytest.param("/v1/runs/RUN:pause", {"callback": True}, 422, id="a misspelt field"),
         pytest.param("/v1/runs/none:retry-failed", None, 404, id="nothing to retry in"),
         pytest.param("/v1/runs/none:reset", {"task": "a"}, 404, id="nothing to reset"),
@@ -208,7 +208,8 @@ async def test_a_rerun_is_of_the_same_version_with_parameters_of_its_own(client:
         spec = {"parameters": {"bound": 1, "base": 2}}
         run = await started(http, task("a"), body={"parameters": {"bound": 5}}, **spec)
         edited = {"spec": {"name": "w", "tasks": [task("other")], **spec}}
-        assert (await http.put(f"/v1/workflows/{run['workflow_id']}", json=edited)).status_code == 200
+        url = f"/v1/workflows/{run['workflow_id']}"
+        assert (await http.put(url, json=edited, headers={"If-Match": '"1"'})).status_code == 200
         again = await http.post(f"/v1/runs/{run['id']}:rerun", json={"parameters": {"base": 3}})
         assert again.status_code == 201, again.text
         new = again.json()

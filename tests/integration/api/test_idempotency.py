@@ -107,8 +107,12 @@ async def test_a_repeated_request_is_answered_as_the_first_time(client: Client) 
         assert len((await http.get("/v1/workflows")).json()["workflows"]) == 1
         url = f"/v1/workflows/{first.json()['id']}"
         edits = [
-            await http.put(url, json={"spec": SPEC | {"description": text}}, headers={"Idempotency-Key": text})
-            for text in ("b", "c", "b")
+            await http.put(
+                url,
+                json={"spec": SPEC | {"description": text}},
+                headers={"Idempotency-Key": text, "If-Match": f'"{version}"'},
+            )
+            for text, version in (("b", 1), ("c", 2), ("b", 1))
         ]
         assert [edit.json()["version"] for edit in edits] == [2, 3, 2]
         assert (await http.get(url)).json()["version"] == 3
@@ -204,7 +208,8 @@ async def test_a_kill_between_the_work_and_the_answer_doubles_no_run(
             assert (await http.post(url, json=request, headers=KEY)).status_code == 503
         if edited:
             spec = {"name": "other", "tasks": [{"name": "t", "command": ["true"]}]}
-            await http.put(f"/v1/workflows/{workflow_id}", json={"spec": spec})
+            edit = {"json": {"spec": spec}, "headers": {"If-Match": "*"}}
+            assert (await http.put(f"/v1/workflows/{workflow_id}", **edit)).status_code == 200
         again = await http.post(url, json=request, headers=KEY)
         assert again.status_code == 201, again.text
         repeated = await http.post(url, json=request, headers=KEY)

@@ -19,6 +19,10 @@ def calls_on(workflow: str, run: str, schedule: str) -> tuple[list[Call], list[C
     """Return the calls that read these things and those that change them."""
     reading = [
         ("GET", f"/v1/workflows/{workflow}", None),
+        ("GET", f"/v1/workflows/{workflow}/versions", None),
+        ("GET", f"/v1/workflows/{workflow}/versions/1/diff/1", None),
+        ("GET", f"/v1/workflows/{workflow}/export", None),
+        ("GET", f"/v1/runs:compare?a={run}&b={run}", None),
         ("GET", f"/v1/runs/{run}", None),
         ("GET", f"/v1/runs/{run}/subtasks?task=t", None),
         ("GET", f"/v1/runs/{run}/events", None),
@@ -28,6 +32,9 @@ def calls_on(workflow: str, run: str, schedule: str) -> tuple[list[Call], list[C
     ]
     changing = [
         ("PUT", f"/v1/workflows/{workflow}", {"spec": SPEC}),
+        ("POST", f"/v1/workflows/{workflow}:tag", {"tags": ["mine"]}),
+        ("POST", f"/v1/workflows/{workflow}:archive", {}),
+        ("POST", f"/v1/workflows/{workflow}:unarchive", {}),
         ("POST", f"/v1/workflows/{workflow}/runs", {}),
         ("POST", f"/v1/workflows/{workflow}:share", {"with": ["*"]}),
         ("POST", f"/v1/runs/{run}:pause", {}),
@@ -44,8 +51,10 @@ def calls_on(workflow: str, run: str, schedule: str) -> tuple[list[Call], list[C
 
 
 async def statuses(http: httpx.AsyncClient, calls: list[Call]) -> dict[str, int]:
+    headers = {"If-Match": "*"}
     return {
-        f"{method} {path}": (await http.request(method, path, json=body)).status_code for method, path, body in calls
+        f"{method} {path}": (await http.request(method, path, json=body, headers=headers)).status_code
+        for method, path, body in calls
     }
 
 
@@ -66,7 +75,7 @@ async def test_strangers_find_nothing_readers_change_nothing_and_owners_and_admi
         assert set((await statuses(esi, reading)).values()) == {404}
         assert set((await statuses(esi, changing)).values()) == {403}
         for noun in ("workflows", "runs", "schedules"):
-            assert (await kofi.get(f"/v1/{noun}")).json() == {noun: []}
+            assert (await kofi.get(f"/v1/{noun}")).json()[noun] == []
             assert len((await ada.get(f"/v1/{noun}")).json()[noun]) == 1
 
         shared = await ada.post(f"/v1/workflows/{workflow}:share", json={"with": ["kofi", "esi"]})
@@ -117,11 +126,15 @@ async def test_a_taken_id_leads_nobody_to_what_is_anothers(client: Client, on_co
 
 async def test_all_runs_of_an_owner_are_for_that_owner_and_admins_to_control(client: Client) -> None:
     async with await person(client, "ada") as ada, await person(client, "kofi") as kofi, client.http("admin") as admin:
-        run = await a_run(ada, await a_workflow(ada))
+        workflow = await a_workflow(ada)
+        run, of_ada = await a_run(ada, workflow), {"filter": {"owner": "ada"}}
         for verb in ("pause", "resume", "cancel"):
-            assert (await kofi.post(f"/v1/runs:{verb}", json={"owner": "ada"})).status_code == 403
-        assert (await ada.post("/v1/runs:pause", json={"owner": "ada"})).json() == {"runs": [run]}
-        assert (await admin.post("/v1/runs:cancel", json={"owner": "ada"})).json() == {"runs": [run]}
+            assert (await kofi.post(f"/v1/runs:{verb}", json=of_ada)).status_code == 403
+        everything = {"filter": {"status": ["SUBMITTED", "PAUSED"]}}
+        await ada.post(f"/v1/workflows/{workflow}:share", json={"with": ["*"]})
+        assert (await kofi.post("/v1/runs:cancel", json=everything)).json()["runs"] == [], "to read is not to control"
+        assert (await ada.post("/v1/runs:pause", json=everything)).json()["runs"] == [run]
+        assert (await admin.post("/v1/runs:cancel", json=of_ada)).json()["runs"] == [run]
 
 
 async def test_blobs_are_sent_by_submitters_and_fetched_by_whoever_knows_their_hash(client: Client) -> None:

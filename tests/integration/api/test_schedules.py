@@ -164,7 +164,7 @@ async def test_a_schedule_whose_workflow_no_longer_takes_its_parameters_says_so(
     async with client.http("admin") as http:
         made = await nightly(http, parameters={"greeting": "bonsoir"})
         other = {"name": "other", "tasks": [{"name": "t", "command": ["true"]}]}
-        await http.put(f"/v1/workflows/{made['workflow_id']}", json={"spec": other})
+        await http.put(f"/v1/workflows/{made['workflow_id']}", json={"spec": other}, headers={"If-Match": "*"})
         answer = (await http.post("/v1/schedules/nightly:trigger")).json()
         assert answer["outcome"] == "failed" and "greeting" in answer["detail"]
 
@@ -186,7 +186,8 @@ async def test_a_kill_between_the_work_and_the_answer_doubles_no_schedule(
             patch.setattr(store, "answered", dies)
             assert (await http.post("/v1/schedules", json=body, headers=key)).status_code == 500
         other = {"name": "other", "tasks": [{"name": "t", "command": ["true"]}]}
-        await http.put(f"/v1/workflows/{workflow_id}", json={"spec": other})  # it takes these parameters no more
+        edit = {"json": {"spec": other}, "headers": {"If-Match": "*"}}  # it takes these parameters no more
+        assert (await http.put(f"/v1/workflows/{workflow_id}", **edit)).status_code == 200
         expired = {"$set": {"lease.until": datetime(2026, 1, 1, tzinfo=UTC)}}
         await client.services.stores.database["idempotency"].update_one({}, expired)
         again = await http.post("/v1/schedules", json=body, headers=key)

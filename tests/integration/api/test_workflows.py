@@ -23,7 +23,8 @@ async def test_a_workflow_is_created_edited_listed_and_keeps_its_versions_apart(
         workflow = created.json()
         assert (workflow["version"], workflow["status"], workflow["owner"]) == (1, "VALIDATED", "admin")
         run = (await http.post(f"/v1/workflows/{workflow['id']}/runs", json={})).json()
-        edited = await http.put(f"/v1/workflows/{workflow['id']}", json={"spec": SPEC | {"name": "greetings"}})
+        edit = {"json": {"spec": SPEC | {"name": "greetings"}}, "headers": {"If-Match": created.headers["ETag"]}}
+        edited = await http.put(f"/v1/workflows/{workflow['id']}", **edit)
         assert (edited.json()["version"], edited.json()["name"]) == (2, "greetings")
         kept = (await http.get(f"/v1/runs/{run['id']}")).json()
         assert (kept["version"], kept["name"]) == (1, "greeting")

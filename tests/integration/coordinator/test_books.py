@@ -10,6 +10,7 @@ from njangi_agent.protocol import Machine, SyncRequest
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
 from storage.errors import StorageUnavailableError
+from storage.listing import Filter, Page, Sort
 from storage.stores import Stores
 from storage.volunteers import Seen, Volunteer, VolunteerStore, together
 from tests.conftest import NOON
@@ -36,7 +37,7 @@ async def test_what_volunteers_did_while_the_database_was_away_is_written_down_l
     async def counted(slots: int) -> Volunteer:
         await dispatcher.sync(member, SyncRequest(slots=slots))
         await dispatcher.keep_books()
-        [kept] = await volunteers.page(now=NOON, limit=10)
+        [kept], _ = await volunteers.page(Filter(), Sort("last_seen", True), Page(), now=NOON)
         return kept
 
     volunteers.away = True
@@ -44,7 +45,7 @@ async def test_what_volunteers_did_while_the_database_was_away_is_written_down_l
         await counted(slots=3)
     volunteers.away = False
     await dispatcher.keep_books()
-    [kept] = await volunteers.page(now=NOON, limit=10)
+    [kept], _ = await volunteers.page(Filter(), Sort("last_seen", True), Page(), now=NOON)
     assert kept.slots == 3
     assert (await counted(slots=5)).slots == 5
 

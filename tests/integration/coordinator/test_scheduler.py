@@ -14,7 +14,8 @@ from coordinator.decisions.schedules import Overlap
 from coordinator.scheduler import LOOK_AGAIN, MOST_RUNS, UNDONE_AFTER, BackfillError, Refused, Scheduler
 from storage.errors import IdTakenError, NotFoundError
 from storage.ledger import Turn
-from storage.run_models import FlowRunState, NewRun, OfSchedule, RunStatus
+from storage.listing import Filter, Page, Sort
+from storage.run_models import FlowRunState, NewRun, OfSchedule, Run, RunStatus
 from storage.schedules import Action, Cause, Outcome, Rule, Schedule, Taken
 from storage.stores import Stores
 from tests.conftest import NOON
@@ -84,8 +85,12 @@ class World:
         self.now += passed
         await asyncio.gather(self.one.tick(), self.two.tick())
 
+    async def all_runs(self) -> list[Run]:
+        runs, _ = await self.stores.runs.page(Filter(), Sort("created_at", True), Page(500))
+        return runs
+
     async def ids(self) -> list[str]:
-        return sorted(run.id for run in await self.stores.runs.page(limit=500))
+        return sorted(run.id for run in await self.all_runs())
 
     async def end(self, run_id: str, *, heard: bool = True) -> None:
         """Have a run end, as Prefect would tell, and the replicas hear of it."""
@@ -134,7 +139,7 @@ async def test_many_replicas_and_many_schedules_double_nothing(world: World) -> 
         await world.one.create(f"s-{number}", rule, owner="ama", paused=False, note="")
     world.now += 3 * MINUTE
     await asyncio.gather(*(world.replica().tick() for _ in range(4)))
-    runs = await world.stores.runs.page(limit=500)
+    runs = await world.all_runs()
     assert Counter(run.schedule.id for run in runs if run.schedule) == {f"s-{number}": 3 for number in range(12)}
 
 
@@ -434,7 +439,7 @@ async def test_a_schedule_that_can_no_longer_be_read_is_paused_and_the_others_go
     await world.later(2 * MINUTE)
     paused = await world.stores.schedules.get("s1")
     assert paused.paused and "Europe/Nowhere" in paused.note
-    assert [run.schedule.id for run in await world.stores.runs.page(limit=5) if run.schedule] == ["s2"]
+    assert [run.schedule.id for run in await world.all_runs() if run.schedule] == ["s2"]
 
 
 async def test_an_end_comes_and_nothing_is_looked_at_any_more(world: World) -> None:

@@ -164,7 +164,7 @@ async def test_a_flow_without_a_deployment_can_only_be_started_where_it_was(stac
     with pytest.raises(Exception, match="missing"):
         await asyncio.to_thread(reader, [str(tmp_path / "missing")])
     async with stack.http("admin") as http:
-        runs = (await http.get("/v1/runs?limit=500")).json()["runs"]
+        runs = (await http.get("/v1/runs?page_size=500")).json()["runs"]
         run_id = next(run["id"] for run in runs if run["name"] == "reader")
         await stack.ended(run_id)
         for call in ("retry-failed", "rerun"):

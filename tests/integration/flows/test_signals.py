@@ -29,7 +29,7 @@ async def run_of(stack: Stack, flow_run_id: UUID | str) -> str:
     """Wait until a flow run has its run and return that one's id."""
     async with stack.http("admin") as http, asyncio.timeout(30):
         while True:
-            runs = (await http.get("/v1/runs?limit=500")).raise_for_status().json()["runs"]
+            runs = (await http.get("/v1/runs?page_size=500")).raise_for_status().json()["runs"]
             for run in runs:
                 if run["prefect_flow_run_id"] == str(flow_run_id):
                     return str(run["id"])

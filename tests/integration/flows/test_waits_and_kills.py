@@ -79,7 +79,7 @@ async def test_a_parent_whose_worker_died_adopts_the_child_it_has(stack: Stack) 
     assert await child_of(stack, run_id, "child") == child
     assert (len(await starts(stack, run_id)), len(await starts(stack, child))) == (2, 2)
     async with stack.http("admin") as http:
-        runs = (await http.get("/v1/runs?limit=500")).json()["runs"]
+        runs = (await http.get("/v1/runs?page_size=500")).json()["runs"]
     assert [run["id"] for run in runs if run["parent_run_id"] == run_id] == [child]
 
 

@@ -141,7 +141,7 @@ def test_submit_sends_the_files_that_the_service_lacks_then_the_workflow_then_st
     ]
     [workflow] = service.bodies("POST /v1/workflows")
     assert workflow["files"] == files
-    assert workflow["spec"]["tasks"][0]["command"] == "python3 count.py {bound} {numbers}"
+    assert workflow["spec"] == WORKFLOW, "as it was written: the service keeps the text"
     assert service.bodies("POST /v1/workflows/w1/runs") == [{"parameters": {"bound": 20}}]
     assert service.tokens == {"Bearer secret"}
 
@@ -358,7 +358,7 @@ def test_controls(service: FakeService, command: list[str], route: str, body: di
 def test_all_runs_of_an_owner_are_controlled(service: FakeService, call: str) -> None:
     service.answers[f"POST /v1/runs:{call}"] = (202, {"runs": ["r1", "r2"]})
     assert "2 runs" in njangi(service, call, "--owner", "ada").stdout
-    assert service.bodies(f"POST /v1/runs:{call}") == [{"owner": "ada"}]
+    assert service.bodies(f"POST /v1/runs:{call}") == [{"filter": {"owner": "ada"}, "dry_run": False}]
 
 
 def test_a_control_is_for_a_run_or_for_an_owner(service: FakeService) -> None:

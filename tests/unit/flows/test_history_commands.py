@@ -76,8 +76,9 @@ class _Handler(BaseHTTPRequestHandler):
             cut = self.server.cuts.pop(0) if self.server.cuts else None
             self._send(b"".join(LINES[after:]), cut)
         elif parts.path == "/v1/runs/r1/subtasks":
-            found = [item for item in self.server.subtasks if item["index"] > int(query["after"][0])][:2]
-            page = {"subtasks": found, "next": found[-1]["index"] if len(found) == 2 else None}
+            after = int(query.get("page_token", ["-1"])[0])
+            found = [item for item in self.server.subtasks if item["index"] > after][:2]
+            page = {"subtasks": found, "next_page_token": str(found[-1]["index"]) if len(found) == 2 else None}
             self._send(json.dumps(page).encode())
         else:
             self._send(json.dumps(self.server.run).encode())

@@ -1,0 +1,71 @@
+"""From what a submitter sends to a workflow that can be written: its text read, its spec checked, its files there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi.exceptions import HTTPException
+from njangi_agent.protocol import is_sha256
+from njangi_flows import spec as specs
+from njangi_flows.spec import WorkflowSpec
+
+from api.errors import MissingFilesError
+from api.services import Services, utc_now
+from storage.workflows import NewWorkflow
+
+
+async def read_spec(given: Any) -> tuple[Any, str | None]:
+    """Return a spec as JSON values, and the text that it came in as, if it did: YAML or JSON. Raises InvalidSpecError.
+
+    Read in a thread: YAML takes seconds where a workflow is as large as it may be.
+    """
+    if not isinstance(given, str):
+        return given, None
+    return await asyncio.to_thread(specs.load, given), given
+
+
+async def new_workflow(app: Services, given: Any, files: Mapping[str, str], *, owner: str) -> NewWorkflow:
+    """Return the workflow to write. Raises InvalidSpecError with every problem, MissingFilesError."""
+    document, source = await read_spec(given)
+    spec = specs.parse(document, files=files.keys())
+    hashes = {sha256 for sha256 in files.values() if is_sha256(sha256)}
+    unknown = await app.stores.blobs.touch(hashes, by=owner, now=utc_now())
+    missing = sorted(set(files.values()) - hashes) + sorted(unknown)
+    if missing:
+        raise MissingFilesError(missing)
+    return NewWorkflow(
+        name=spec.name,
+        description=spec.description,
+        priority=spec.priority,
+        tags=list(spec.tags),
+        metadata=spec.metadata,
+        spec=document,
+        files=files,
+        estimated_resources=_largest(spec),
+        source=source,
+    )
+
+
+def _largest(spec: WorkflowSpec) -> dict[str, float]:
+    resources = [task.resources for task in spec.tasks if task.on_volunteers]
+    return {
+        "cpu": max((item.cpu for item in resources), default=0.0),
+        "memory": max((item.memory for item in resources), default=0),
+        "storage": max((item.storage for item in resources), default=0),
+    }
+
+
+def expected_version(if_match: str | None) -> int | None:
+    """Return the version that an If-Match header names, None for `*`. Raises 428 without one.
+
+    What is no ETag of ours names no version: 0, which no workflow is at.
+    """
+    if if_match is None:
+        raise HTTPException(428, 'an edit needs the header If-Match: "VERSION", the ETag of what was read (or *)')
+    tag = if_match.strip()
+    if tag == "*":
+        return None
+    number = tag.removeprefix("W/").strip('"')
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0

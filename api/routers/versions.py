@@ -1,0 +1,103 @@
+"""Versions of workflows: those there are, one of them, what differs between two."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from api import differences
+from api.dependencies import App, Reader
+from api.listing import Paged
+from storage.versions import Version
+
+router = APIRouter(prefix="/v1/workflows/{workflow_id}/versions", tags=["workflows"])
+
+
+class VersionView(BaseModel):
+    workflow_id: str
+    version: int
+    name: str
+    description: str
+    tags: list[str]
+    by: str
+    created_at: datetime
+
+
+class OneVersionView(VersionView):
+    """`source` is the text that it came in as, null where it came as JSON values."""
+
+    spec: dict[str, Any]
+    files: dict[str, str]
+    source: str | None
+
+
+class VersionPage(BaseModel):
+    versions: list[VersionView]
+    next_page_token: str | None
+
+
+class Difference(BaseModel):
+    """`patch` makes the one spec of the other (RFC 6902); `files` are names with the SHA-256 before and after."""
+
+    before: int
+    after: int
+    summary: list[str]
+    patch: list[dict[str, Any]]
+    files: dict[str, tuple[str | None, str | None]]
+    text: str
+
+
+@router.get("")
+async def page(workflow_id: str, query: Annotated[Paged, Query()], app: App, _: Reader) -> VersionPage:
+    """Return a page of a workflow's versions, the newest first."""
+    await app.stores.workflows.get(workflow_id)
+    found, token = await app.stores.versions.page(workflow_id, query.page())
+    return VersionPage(versions=[VersionView(**_fields(item)) for item in found], next_page_token=token)
+
+
+@router.get("/{version}")
+async def get(workflow_id: str, version: int, app: App, _: Reader) -> OneVersionView:
+    """Return one version with its spec and files."""
+    found = await app.stores.versions.get(workflow_id, version)
+    return OneVersionView(**_fields(found), spec=dict(found.spec), files=dict(found.files), source=found.source)
+
+
+@router.get("/{before}/diff/{after}")
+async def difference(workflow_id: str, before: int, after: int, app: App, _: Reader) -> Difference:
+    """Return what differs between two versions, whichever is the older."""
+    old, new = [await app.stores.versions.get(workflow_id, number) for number in (before, after)]
+    names = sorted(old.files.keys() | new.files.keys())
+    return Difference(
+        before=before,
+        after=after,
+        summary=differences.summary(old.spec, new.spec),
+        patch=differences.patch(old.spec, new.spec),
+        files={
+            name: (old.files.get(name), new.files.get(name))
+            for name in names
+            if old.files.get(name) != new.files.get(name)
+        },
+        text=differences.text(_text(old, new), _text(new, old), (f"version {before}", f"version {after}")),
+    )
+
+
+def _fields(version: Version) -> dict[str, Any]:
+    return {
+        "workflow_id": version.workflow_id,
+        "version": version.number,
+        "name": version.name,
+        "description": version.description,
+        "tags": list(version.tags),
+        "by": version.by,
+        "created_at": version.created_at,
+    }
+
+
+def _text(version: Version, other: Version) -> str:
+    """Return the version as text: as it was written if both have their text, else both in our own writing."""
+    if version.source is not None and other.source is not None:
+        return version.source
+    return differences.as_yaml(dict(version.spec))

@@ -1,0 +1,144 @@
+"""A recorded workflow of about 1,000 tasks, in WfFormat, run with scaled runtimes by synthetic agents of one slot each.
+
+No schedule is shorter than the critical path, nor than all work shared out evenly; the makespan is measured against
+the larger of the two, and every edge is looked at: no task may begin before those it depends on have ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from njangi_flows.compile import order
+from njangi_flows.spec import WorkflowSpec, parse
+
+from benchmarks.end_to_end import Submitter, service_of
+from benchmarks.report import Figures, arguments, show
+from benchmarks.service import Service
+from benchmarks.synthetic_agent import SyntheticAgent, report
+from stack.settings import Settings
+from stack.supervisor import Stack
+from tests.wfformat_shapes import SHAPES, recorded
+
+HEARTBEAT_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Observed:
+    """When tasks began and ended, by the agents' one clock, in seconds."""
+
+    began: dict[str, float] = field(default_factory=dict)
+    ended: dict[str, float] = field(default_factory=dict)
+
+    def edges_broken(self, spec: WorkflowSpec) -> int:
+        """Return how many tasks began before one that they depend on had ended."""
+        return sum(self.began[task.name] < self.ended[above] for task in spec.tasks for above in task.dependencies)
+
+
+def main() -> int:
+    parser = arguments(__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="epigenomics")
+    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--makespan", type=float, default=120.0, help="scale runtimes to a bound of so many seconds")
+    options = parser.parse_args()
+    size, makespan = (200, 30.0) if options.quick else (1000, options.makespan)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = asyncio.run(measure(Path(folder), options.shape, size, options.workers, makespan))
+    show(figures, as_json=options.json)
+    return 0
+
+
+async def measure(folder: Path, shape: str, size: int, workers: int, makespan: float) -> Figures:
+    document = recorded(shape, size)
+    runtimes = [task["runtimeInSeconds"] for task in document["workflow"]["execution"]["tasks"]]
+    async with Stack(Settings(home=folder, port=0, prefect_port=0)) as stack:
+        service = service_of(stack, stack.settings)
+        scale = makespan / bound(await compiled(service, document, 1.0), workers)
+        scale = min(scale, 0.8 * HEARTBEAT_SECONDS / max(runtimes))  # the agents send no heartbeats
+        spec = await compiled(service, document, scale)
+        agents = [await service.enrol(f"worker {number}", 1) for number in range(workers)]
+        submitter = Submitter(service)
+        workflow_id = await imported(service, document, scale)
+        observed, stop = Observed(), asyncio.Event()
+        working = [asyncio.create_task(work(agent, seconds_of(spec), observed, stop)) for agent in agents]
+        submitted = time.monotonic()
+        run_id = await submitter.start(workflow_id)
+        await submitter.ended(run_id)
+        ended = time.monotonic()
+        stop.set()
+        await asyncio.gather(*working)
+        await submitter.close()
+        for agent in agents:
+            await agent.close()
+    least = bound(spec, workers)
+    worked = max(observed.ended.values()) - min(observed.began.values())
+    return {
+        "shape": shape,
+        "tasks": float(len(spec.tasks)),
+        "edges": float(sum(len(task.dependencies) for task in spec.tasks)),
+        "edges_broken": float(observed.edges_broken(spec)),
+        "workers": float(workers),
+        "scale": scale,
+        "bound_s": least,
+        "makespan_s": worked,
+        "makespan_over_bound": worked / least,
+        "submit_to_end_s": ended - submitted,
+        "submit_to_end_over_bound": (ended - submitted) / least,
+    }
+
+
+def seconds_of(spec: WorkflowSpec) -> dict[str, float]:
+    """Return how long each stand-in lasts."""
+    return {task.name: float((task.command or ["sleep", "0"])[1]) for task in spec.tasks}
+
+
+def bound(spec: WorkflowSpec, workers: int) -> float:
+    """Return the seconds that no schedule of the tasks on so many workers can beat."""
+    seconds, chains = seconds_of(spec), dict[str, float]()
+    for task in order(spec):
+        chains[task.name] = seconds[task.name] + max((chains[above] for above in task.dependencies), default=0.0)
+    return max(max(chains.values()), sum(seconds.values()) / workers)
+
+
+async def work(agent: SyntheticAgent, seconds: Mapping[str, float], observed: Observed, stop: asyncio.Event) -> None:
+    """Do one task after the other, each for as long as it lasts; the sync that hands in one asks for the next."""
+    reports: list[dict[str, Any]] = []
+    while reports or not stop.is_set():
+        answer = await agent.sync(reports, wish=0 if stop.is_set() else 1, wait=1.0)
+        reports = []
+        for lease in answer["leases"]:
+            task = lease["task_id"].partition("/")[2]
+            observed.began[task] = time.monotonic()
+            await asyncio.sleep(seconds[task])
+            observed.ended[task] = time.monotonic()
+            reports.append(report(lease, '""'))
+
+
+async def compiled(service: Service, document: dict[str, Any], scale: float) -> WorkflowSpec:
+    """Return the workflow that the service makes of the document."""
+    async with _http(service) as http:
+        workflow_id = await imported(service, document, scale)
+        spec = (await http.get(f"/v1/workflows/{workflow_id}")).raise_for_status().json()["spec"]
+    return parse(spec, files=[])
+
+
+async def imported(service: Service, document: dict[str, Any], scale: float) -> str:
+    async with _http(service) as http:
+        answer = await http.post("/v1/workflows:import", json={"document": document, "scale": scale})
+        return str(answer.raise_for_status().json()["id"])
+
+
+def _http(service: Service) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {service.token('admin')}"}
+    return httpx.AsyncClient(base_url=service.url, headers=headers, timeout=60)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

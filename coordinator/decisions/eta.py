@@ -1,0 +1,112 @@
+"""Foretell when a run ends: a range, and what it rests on.
+
+What is left of each task is its subtasks that have not ended, each taking as long as those did that ended. No
+schedule of that work is shorter than its longest chain of tasks nor than all of it shared out evenly; a list
+schedule, which is what lending is, takes no longer than the two together (Graham 1969, SIAM J. Appl. Math. 17).
+"""
+
+from __future__ import annotations
+
+import graphlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """What ended subtasks of a task took: how many there were, mean and standard deviation in seconds."""
+
+    count: int
+    mean: float
+    deviation: float
+
+    @property
+    def uncertainty(self) -> float:
+        """Twice the standard error of the mean, in seconds; of a single one, as much as the mean itself."""
+        return 2 * self.deviation / math.sqrt(self.count) if self.count > 1 else self.mean
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLeft:
+    """What is left of a task: `subtasks` have not ended, `leased` of them are with volunteers.
+
+    `durations` are those seen of it in this run, else in an earlier one of the workflow, None if there are none.
+    `waits` says what a task waits for that no volunteer hastens, such as a signal.
+    """
+
+    name: str
+    dependencies: Sequence[str]
+    subtasks: int
+    leased: int = 0
+    durations: Durations | None = None
+    waits: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Seconds from now in which a run ends: `soonest` to `latest`, both None where that cannot be told; and why."""
+
+    soonest: float | None
+    latest: float | None
+    reason: str
+
+
+@dataclass(slots=True)
+class _Work:
+    """Seconds of work, and the seconds by which it may be more or less."""
+
+    total: float = 0.0
+    spread: float = 0.0
+    chains: dict[str, float] = field(default_factory=dict)
+
+
+def time_left(tasks: Sequence[TaskLeft], slots: int) -> Left:
+    """Return when what is left of a run ends if volunteers go on offering `slots` slots.
+
+    At the soonest all of them work for this run; at the latest, where others hold slots now, only those that it has.
+    """
+    left = [task for task in tasks if task.subtasks > 0 or task.waits is not None]
+    if not left:
+        return Left(0.0, 0.0, "nothing is left to do")
+    if waiting := [task for task in left if task.waits is not None]:
+        return Left(None, None, f"task {waiting[0].name} waits for {waiting[0].waits}")
+    if slots <= 0:
+        return Left(None, None, "no volunteer is online")
+    known = [task.durations for task in left if task.durations is not None]
+    if not known:
+        return Left(None, None, "no subtask of it has ended yet, nor of an earlier run of the workflow")
+    guess = sum(item.mean for item in known) / len(known)
+    work = _work(left, {task.name: task.durations or Durations(1, guess, 0.0) for task in left})
+    longest = max(work.chains.values())
+    queued = sum(max(0, task.subtasks - task.leased) for task in left)
+    leased = sum(task.leased for task in left)
+    fewest = leased if 0 < leased < slots and queued > 0 else slots
+    soonest = max(longest, max(0.0, work.total - work.spread) / slots)
+    latest = longest + (work.total + work.spread) / fewest
+    seen = sum(item.count for item in known)
+    return Left(soonest, latest, _reason(left, seen, slots, fewest))
+
+
+def _work(left: Sequence[TaskLeft], durations: Mapping[str, Durations]) -> _Work:
+    work = _Work()
+    tasks = {task.name: task for task in left}
+    graph = {task.name: [name for name in task.dependencies if name in tasks] for task in left}
+    for name in graphlib.TopologicalSorter(graph).static_order():
+        task, took = tasks[name], durations[name]
+        work.total += task.subtasks * took.mean
+        work.spread += task.subtasks * took.uncertainty
+        work.chains[name] = took.mean + max((work.chains[above] for above in graph[name]), default=0.0)
+    return work
+
+
+def _reason(left: Sequence[TaskLeft], seen: int, slots: int, fewest: int) -> str:
+    subtasks = sum(task.subtasks for task in left)
+    text = f"{subtasks} subtasks left on {slots} slots online, by the durations of {seen} that ended"
+    if fewest < slots:
+        text += f"; at the latest with the {fewest} slots that work for it now"
+    if unknown := [task.name for task in left if task.durations is None]:
+        text += (
+            f"; of {unknown[0]}{' and others' if len(unknown) > 1 else ''} none ended yet: taken to be like the rest"
+        )
+    return text

@@ -1,0 +1,106 @@
+"""`njangi compare` and `njangi subtask`: look closely at runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from njangi_flows.cli import showing
+from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_json, show_as
+from njangi_flows.cli.service import connect
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(compare)
+    app.command()(subtask)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="RUN")],
+    b: Annotated[str, typer.Argument(metavar="RUN")],
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Compare two runs: what they ran, how long their tasks took, whether the results are the same.
+
+    Example: njangi compare r0192f0c1 r0192f0d2
+    """
+    with connect(url, token) as service:
+        found = service.compare(a, b)
+    show_as(output, found, lambda: _show(found))
+
+
+def subtask(
+    run: RunId,
+    task: Annotated[str, typer.Argument(metavar="TASK")],
+    index: Annotated[int, typer.Argument(metavar="INDEX", min=0)],
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show one subtask and every attempt at it.
+
+    Example: njangi subtask r0192f0c1 factor 17
+    """
+    with connect(url, token) as service:
+        found = service.subtask(run, task, index)
+    show_as(output, found, lambda: _show_subtask(found))
+
+
+def _show(found: dict[str, Any]) -> None:
+    sides = (found["a"], found["b"])
+    columns = ["", "a", "b"]
+    rows = [
+        [label, *(side[name] for side in sides)]
+        for label, name in (("run", "id"), ("workflow", "name"), ("version", "version"), ("status", "status"))
+    ]
+    rows.append(["seconds", *(_seconds(side["seconds"]) for side in sides)])
+    showing.show_rows(showing.output(), columns, rows, "")
+    for line in found["summary"]:
+        typer.echo(showing.printable(f"spec: {line}"))
+    for change in found["parameters"]:
+        value = f" = {as_json(change['value'])}" if "value" in change else ""
+        typer.echo(showing.printable(f"parameters: {change['op']} {change['path'].lstrip('/')}{value}"))
+    for name in found["files"]:
+        typer.echo(showing.printable(f"file {name} differs"))
+    tasks = []
+    for task in found["tasks"]:
+        a, b = [task[side] or {} for side in ("a", "b")]
+        same = {True: "same", False: "differs", None: ""}[task["same_result"]]
+        spans = [_seconds(side.get(name)) for name in ("seconds", "mean_seconds") for side in (a, b)]
+        tasks.append([task["task"], a.get("status"), b.get("status"), *spans, same])
+    columns = ["task", "a", "b", "seconds a", "seconds b", "a subtask a", "a subtask b", "result"]
+    showing.show_rows(showing.output(), columns, tasks, "no tasks")
+
+
+def _show_subtask(found: dict[str, Any]) -> None:
+    error = found.get("error") or {}
+    showing.show_fields(
+        showing.output(),
+        (
+            ("subtask", found["id"]),
+            ("status", found["status"]),
+            ("volunteer", found["assigned_to"]),
+            ("result", found["result"]),
+            ("error", f"{error.get('type')}: {error.get('message')}" if error else None),
+        ),
+    )
+    rows = [
+        [
+            attempt["volunteer_id"],
+            showing.moment(attempt["started_at"]),
+            showing.moment(attempt["ended_at"]),
+            attempt["outcome"],
+            (attempt.get("error") or {}).get("message"),
+        ]
+        for attempt in found["attempts"]
+    ]
+    columns = ["volunteer", "from", "to", "outcome", "error"]
+    showing.show_rows(showing.output(), columns, rows, "no attempt has ended yet")
+
+
+def _seconds(value: float | None) -> str:
+    return f"{value:.3f}" if value is not None else ""

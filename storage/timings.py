@@ -1,0 +1,77 @@
+"""How long the subtasks of a run took, by task: sums that its batches carry, so nobody looks at subtasks for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.database import Database, Document, unavailable_is_ours
+from storage.run_models import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Of one task: its subtasks, how many have completed and what those took in seconds; first queued, last ended."""
+
+    subtasks: int
+    ended: int
+    leased: int
+    completed: int
+    seconds: float
+    squares: float
+    queued_at: datetime
+    settled_at: datetime | None
+
+    @property
+    def mean(self) -> float | None:
+        return self.seconds / self.completed if self.completed else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The standard deviation, in seconds."""
+        if not self.completed:
+            return None
+        mean = self.seconds / self.completed
+        return math.sqrt(max(0.0, self.squares / self.completed - mean * mean))
+
+
+class TimingStore:
+    """Reads `batches`, which `SubtaskStore` keeps."""
+
+    def __init__(self, database: Database) -> None:
+        self._batches = database["batches"]
+        self._runs = database["runs"]
+
+    async def prepare(self) -> None:
+        await self._runs.create_index([("workflow_id", 1), ("status", 1), ("created_at", -1)])
+
+    async def of_run(self, run_id: str) -> dict[str, Timing]:
+        """Return the timing of each task of a run that has subtasks."""
+        sums = ("total", "leased", "completed", "failed", "dead", "cancelled", "seconds", "squares")
+        group: Document = {"_id": "$task", **{name: {"$sum": f"${name}"} for name in sums}}
+        group |= {"queued_at": {"$min": "$created_at"}, "settled_at": {"$max": "$settled_at"}}
+        with unavailable_is_ours():
+            cursor = await self._batches.aggregate([{"$match": {"run_id": run_id}}, {"$group": group}])
+            return {row["_id"]: _timing(row) async for row in cursor}
+
+    async def last_completed(self, workflow_id: str) -> str | None:
+        """Return the id of a workflow's newest run that is COMPLETED."""
+        query = {"workflow_id": workflow_id, "status": RunStatus.COMPLETED}
+        with unavailable_is_ours():
+            document = await self._runs.find_one(query, {"_id": 1}, sort=[("created_at", -1)])
+        return document["_id"] if document else None
+
+
+def _timing(row: Document) -> Timing:
+    ended = row["completed"] + row["failed"] + row["dead"] + row["cancelled"]
+    return Timing(
+        subtasks=row["total"],
+        ended=ended,
+        leased=row["leased"],
+        completed=row["completed"],
+        seconds=row["seconds"],
+        squares=row["squares"],
+        queued_at=row["queued_at"],
+        settled_at=row["settled_at"] if ended == row["total"] else None,
+    )
