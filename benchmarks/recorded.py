@@ -67,13 +67,14 @@ async def measure(folder: Path, shape: str, size: int, workers: int, makespan: f
         submitter = Submitter(service)
         workflow_id = await imported(service, document, scale)
         observed, stop = Observed(), asyncio.Event()
-        working = [asyncio.create_task(work(agent, seconds_of(spec), observed, stop)) for agent in agents]
-        submitted = time.monotonic()
-        run_id = await submitter.start(workflow_id)
-        await submitter.ended(run_id)
-        ended = time.monotonic()
-        stop.set()
-        await asyncio.gather(*working)
+        async with asyncio.TaskGroup() as working:
+            for agent in agents:
+                working.create_task(work(agent, seconds_of(spec), observed, stop))
+            submitted = time.monotonic()
+            run_id = await submitter.start(workflow_id)
+            await submitter.ended(run_id)
+            ended = time.monotonic()
+            stop.set()
         await submitter.close()
         for agent in agents:
             await agent.close()
@@ -116,6 +117,7 @@ async def work(agent: SyntheticAgent, seconds: Mapping[str, float], observed: Ob
         for lease in answer["leases"]:
             task = lease["task_id"].partition("/")[2]
             observed.began[task] = time.monotonic()
+            await agent.close()  # the service closes what is idle for longer than some tasks last
             await asyncio.sleep(seconds[task])
             observed.ended[task] = time.monotonic()
             reports.append(report(lease, '""'))

@@ -230,16 +230,16 @@ class WorkflowStore:
         async def forget(turn: Turn) -> None:
             if (run := await self._runs.find_one(under_way, {"_id": 1}, session=turn.session)) is not None:
                 raise WorkflowInUseError(workflow_id, run["_id"])
-            outcome = await self._workflows.delete_one({"_id": workflow_id}, session=turn.session)
-            if not outcome.deleted_count:
+            deleted = await self._workflows.find_one_and_delete({"_id": workflow_id}, session=turn.session)
+            if deleted is None:
                 raise NotFoundError("workflow", workflow_id)
             await self._versions.forget(turn, workflow_id)
             of_it = {"workflow_id": workflow_id}
-            schedules = [item["_id"] async for item in self._schedules.find(of_it, {"_id": 1}, session=turn.session)]
+            schedules = await self._schedules.find(of_it, {"owner": 1}, session=turn.session).to_list()
             await self._schedules.delete_many(of_it, session=turn.session)
             for schedule in schedules:
-                turn.tell("schedule.deleted", now, schedule=schedule, by=by)
-            turn.tell("workflow.deleted", now, workflow=workflow_id, by=by)
+                turn.tell("schedule.deleted", now, schedule=schedule["_id"], by=by, owner=schedule["owner"])
+            turn.tell("workflow.deleted", now, workflow=workflow_id, by=by, owner=deleted["owner"])
 
         await self._ledger.write(forget)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import Any
 
@@ -66,6 +67,9 @@ async def test_an_edit_names_the_version_that_it_was_made_on(client: Client) -> 
             late = await edited(http, workflow["id"], SPEC | {"description": "theirs"}, tag)
             assert (late.status_code, late.json()["type"]) == (412, "urn:njangi:stale-version")
         assert (await http.get(f"/v1/workflows/{workflow['id']}")).json()["description"] == "mine"
+        both = [edited(http, workflow["id"], SPEC | {"description": text}, '"2"') for text in ("a", "b", "c")]
+        assert sorted(answer.status_code for answer in await asyncio.gather(*both)) == [200, 412, 412]
+        assert len((await http.get(f"/v1/workflows/{workflow['id']}/versions")).json()["versions"]) == 3
 
 
 async def test_versions_are_kept_as_they_were_written_and_differ_readably(client: Client) -> None:
@@ -164,6 +168,8 @@ async def test_a_workflow_is_deleted_once_nothing_of_it_runs_and_its_runs_stay(c
         for gone in (url, f"{url}/versions/1", "/v1/schedules/hourly"):
             assert (await http.get(gone)).status_code == 404
         assert (await http.delete(url)).status_code == 404
+        [deleted] = (await http.get("/v1/events", params={"types": "workflow.deleted", "after": 0})).json()["events"]
+        assert (deleted["workflow"], deleted["by"], deleted["owner"]) == (workflow["id"], "admin", "admin")
         kept = (await http.get(f"/v1/runs/{run['id']}")).json()
         assert (kept["status"], kept["workflow_id"]) == ("COMPLETED", workflow["id"])
         assert (await http.post(f"{url}/runs", json={})).status_code == 404
