@@ -86,11 +86,6 @@ def _eta(eta: Mapping[str, Any] | None) -> str | None:
     return f"{_moment(eta['from'])} to {_moment(eta.get('until'))} ({eta.get('reason')})"
 
 
-def show_rows(console: Console, columns: list[str], rows: list[list[Any]], nothing: str) -> None:
-    """Show rows under these columns, or `nothing` where there are none."""
-    _table(console, columns, rows, nothing)
-
-
 def show_fields(console: Console, fields: Iterable[tuple[str, Any]]) -> None:
     """Show each field that has a value on a line of its own."""
     for label, value in fields:
