@@ -66,7 +66,12 @@ class Estimates:
         if any(timings.get(task.name) is None or not timings[task.name].completed for task in going):
             earlier = await self._earlier(run.workflow_id)
         waits = _waits(run)
-        left = time_left([_left(task, timings, earlier, waits) for task in going], slots)
+        over = [
+            TaskLeft(task.name, task.dependencies, 0, durations=_durations(timings.get(task.name)))
+            for task in tasks
+            if task.status in TASK_ENDED
+        ]
+        left = time_left([*over, *(_left(task, timings, earlier, waits) for task in going)], slots)
         return self._eta(left)
 
     async def of_spec(self, spec: WorkflowSpec, subtasks: Mapping[str, int | None], owner: str) -> Left:

@@ -31,7 +31,8 @@ class Durations:
 class TaskLeft:
     """What is left of a task: `subtasks` have not ended, `leased` of them are with volunteers.
 
-    `durations` are those seen of it in this run, else in an earlier one of the workflow, None if there are none.
+    `durations` are those seen of it in this run, else in an earlier one of the workflow, None if there are none. Tasks
+    that have ended tell what the others may be like.
     `waits` says what a task waits for that no volunteer hastens, such as a signal.
     """
 
@@ -73,7 +74,7 @@ def time_left(tasks: Sequence[TaskLeft], slots: int) -> Left:
         return Left(None, None, f"task {waiting[0].name} waits for {waiting[0].waits}")
     if slots <= 0:
         return Left(None, None, "no volunteer is online")
-    known = [task.durations for task in left if task.durations is not None]
+    known = [task.durations for task in tasks if task.durations is not None]
     if not known:
         return Left(None, None, "no subtask of it has ended yet, nor of an earlier run of the workflow")
     guess = sum(item.mean for item in known) / len(known)

@@ -60,3 +60,9 @@ def test_a_task_of_which_nothing_has_ended_is_taken_to_be_like_the_rest_and_name
 def test_what_cannot_be_told_is_not_told_and_why(tasks: list[TaskLeft], slots: int, reason: str) -> None:
     left = time_left(tasks, slots)
     assert (left.soonest, left.latest) == (None, None) and reason in left.reason
+
+
+def test_tasks_that_have_ended_tell_what_those_to_come_may_be_like() -> None:
+    left = time_left([TaskLeft("a", [], 0, durations=STEADY), TaskLeft("b", ["a"], 4)], slots=2)
+    assert left.soonest == 10.0 and left.latest is not None
+    assert "of b none ended yet" in left.reason
