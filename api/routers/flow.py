@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.dependencies import App, Flow
 from api.services import Services, utc_now
-from storage.errors import RunLeaseLostError
+from storage.errors import RunLeaseLostError, UnknownUsersError
 from storage.run_models import RUN_LEASE, NewRun, Orders, Run
 from storage.subtask_models import Batch, NewBatch, NewSubtask, TaskKey
 from storage.tasks import TaskChange, TaskStatus
@@ -21,7 +21,10 @@ LONGEST_WAIT = 50.0
 
 
 class Adoption(BaseModel):
+    """`owner`: the user whose run it is; without one it is left to admins, under the name of the flow token."""
+
     prefect_flow_run_id: str
+    owner: str | None = None
     name: Annotated[str, Field(max_length=200)]
 
 
@@ -89,13 +92,15 @@ async def wait_for_flow_runs(body: Listening, app: App, _: Flow) -> dict[str, in
 
 
 @router.post("/runs:adopt")
-async def adopt(body: Adoption, app: App, _: Flow) -> dict[str, Any]:
+async def adopt(body: Adoption, app: App, caller: Flow) -> dict[str, Any]:
     """Return the run of an engineer's flow run, made on first use."""
+    if body.owner is not None and not await app.stores.users.find([body.owner]):
+        raise UnknownUsersError([body.owner])
     new = NewRun(
         workflow_id=f"flow:{body.name}",
         name=body.name,
         version=1,
-        owner="flow",
+        owner=body.owner or caller.name,
         priority=50,
         spec={},
         files={},

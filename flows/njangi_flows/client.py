@@ -264,6 +264,7 @@ class FlowService:
 
     def __init__(self, settings: FlowSettings) -> None:
         self.holder = settings.holder
+        self._owner = settings.owner
         self._http = httpx.AsyncClient(
             base_url=settings.url,
             headers={"Authorization": f"Bearer {settings.token}"},
@@ -288,7 +289,7 @@ class FlowService:
 
     async def adopt(self, prefect_flow_run_id: str, name: str) -> str:
         """Return the id of the run of an engineer's own flow run, made on first use."""
-        body = {"prefect_flow_run_id": prefect_flow_run_id, "name": name}
+        body = {"prefect_flow_run_id": prefect_flow_run_id, "name": name, "owner": self._owner}
         return _Adopted.model_validate_json(await self._call("POST", "/v1/flow/runs:adopt", body)).id
 
     async def hold(self, run_id: str) -> Hold:

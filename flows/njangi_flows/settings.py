@@ -25,15 +25,19 @@ class NoTokenError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class FlowSettings:
-    """`holder` names this process to the service: the same holder may take its run leases again at once."""
+    """`holder` names this process to the service: the same holder may take its run leases again at once.
+
+    `owner` is the user whose the runs of engineers' own flows are; None leaves them to admins.
+    """
 
     url: str
     token: str
     holder: str
+    owner: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read NJANGI_URL, NJANGI_FLOW_TOKEN (else the file tokens/flow in NJANGI_HOME) and NJANGI_HOLDER.
+        """Read NJANGI_URL, NJANGI_FLOW_TOKEN (else tokens/flow in NJANGI_HOME), NJANGI_HOLDER and NJANGI_OWNER.
 
         Raises NoTokenError.
         """
@@ -41,6 +45,7 @@ class FlowSettings:
             url=environment.get("NJANGI_URL", DEFAULT_URL).rstrip("/"),
             token=environment.get("NJANGI_FLOW_TOKEN") or _token_in(Path(environment.get("NJANGI_HOME", ".njangi"))),
             holder=environment.get("NJANGI_HOLDER") or f"{socket.gethostname()}:{os.getpid()}",
+            owner=environment.get("NJANGI_OWNER") or None,
         )
 
 

@@ -137,6 +137,15 @@ async def test_all_runs_of_an_owner_are_for_that_owner_and_admins_to_control(cli
         assert (await admin.post("/v1/runs:cancel", json=of_ada)).json()["runs"] == [run]
 
 
+async def test_an_engineers_run_is_that_of_the_user_whom_the_flow_names(client: Client) -> None:
+    async with await person(client, "ada") as ada, client.http("flow") as flow:
+        for body, status, found in (({"owner": "ada"}, 200, 200), ({}, 200, 404), ({"owner": "nobody"}, 422, 404)):
+            adoption = {"prefect_flow_run_id": f"flow-run-{body}", "name": "census", **body}
+            adopted = await flow.post("/v1/flow/runs:adopt", json=adoption)
+            assert adopted.status_code == status, adopted.text
+            assert (await ada.get(f"/v1/runs/{adopted.json().get('id', 'r0')}")).status_code == found
+
+
 async def test_blobs_are_sent_by_submitters_and_fetched_by_whoever_knows_their_hash(client: Client) -> None:
     digest = await client.upload(b"a result")
     async with await person(client, "esi", Role.VIEWER) as esi:
