@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.connections import Connection
 from api.logs import write_logs
 from api.routers.socket import LARGEST_MESSAGE
 from api.services import Services
@@ -31,6 +32,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 timeout_graceful_shutdown=3,
                 ws_max_size=LARGEST_MESSAGE,
+                http=Connection,
             )
         )
         self._app = app

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from njangi_agent import __version__
 
 from api.audit import Audit
 from api.dependencies import carrying, changing, reading, volunteer
 from api.errors import handle_errors
 from api.idempotency import AnswerOnce
+from api.json_bodies import check_json
 from api.limits import LimitBodies
 from api.metrics import Requests
+from api.protection import CORS, Protect
+from api.rate_limits import RateLimits
 from api.routers import (
     agent,
     audit,
@@ -62,11 +66,22 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.scheduler = scheduler
             yield
 
-    app = FastAPI(title="Njangi", version=__version__, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Njangi",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        dependencies=[Depends(check_json)],
+    )
     app.state.templates = Templates()
     app.add_middleware(AnswerOnce)
     app.add_middleware(Audit)
-    app.add_middleware(LimitBodies, limit=settings.largest_json)
+    app.add_middleware(LimitBodies, settings=settings)
+    app.add_middleware(RateLimits, settings=settings)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
+    app.add_middleware(Protect, settings=settings)
     app.state.requests = Requests()
     app.add_middleware(TraceRequests, requests=app.state.requests)
     handle_errors(app)

@@ -29,6 +29,8 @@ _STORED = ("njangi-token-", "njangi-session-")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 SESSION_COOKIE = "njangi_session"
 CSRF_HEADER = "Njangi-CSRF"
+KNOWN = "known_caller"
+"""What is set in a request's state when the token that it carries is somebody's."""
 _NOUNS = {f"{noun}_id": noun for noun in Noun}
 
 DECLARED: dict[Callable[..., Any], Action] = {}
@@ -68,6 +70,7 @@ async def identify(request: Request) -> User:
     if user is None:
         why = "the session has ended; sign in again" if cookie else "the token is not known, has expired or was revoked"
         raise HTTPException(401, why, _CHALLENGE)
+    setattr(request.state, KNOWN, True)
     if cookie is not None:
         check_csrf(request, cookie)
     return user
@@ -150,6 +153,7 @@ async def member(request: Request) -> Volunteer:
     found = await app.volunteers.find(bearer(request), lambda secret: store.by_secret(secret, now=utc_now()))
     if found is None:
         raise HTTPException(401, "the secret is not that of an enrolled volunteer; enrol again", _CHALLENGE)
+    setattr(request.state, KNOWN, True)
     return found
 
 

@@ -48,6 +48,21 @@ from storage.errors import (
 
 log = logging.getLogger(__name__)
 
+BY_STATUS = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    409: "conflict",
+    412: "precondition-failed",
+    415: "unsupported-media-type",
+    422: "unprocessable-entity",
+    503: "service-unavailable",
+}
+"""The types of problems that have no other name than their status."""
+TRY_AGAIN = (423, 429, 503)
+"""Statuses of what may succeed later; the answer says when."""
 RETRY_AFTER = {"Retry-After": "2"}
 _TABLE: dict[type[Exception], tuple[int, str]] = {
     NotFoundError: (404, "not-found"),
@@ -104,6 +119,8 @@ def problem(
         "detail": detail,
         **(members or {}),
     }
+    if status in TRY_AGAIN:
+        headers = {**RETRY_AFTER, **(headers or {})}
     if (name := request_id.get()) is not None:
         body["request_id"] = name
         headers = {HEADER: name, **(headers or {})}  # what is unforeseen is answered outside of all middleware
@@ -124,7 +141,7 @@ def handle_errors(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, type_ = next((row for class_, row in _TABLE.items() if isinstance(error, class_)), (422, "refused"))
-    headers = RETRY_AFTER if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.LOCKED) else None
+    headers = None
     if isinstance(error, TooManyTriesError):
         headers = {"Retry-After": str(error.seconds)}
     members: dict[str, Any] = {}
@@ -132,7 +149,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         members = {"run_status": error.status}
     elif isinstance(error, QuotaExceededError):
         members = {"quota": error.what, "used": error.used, "allowed": error.allowed}
-        status, headers = (429, RETRY_AFTER) if error.later else (status, headers)
+        status = 429 if error.later else status
     return problem(status, type_, str(error), headers=headers, members=members)
 
 
@@ -144,19 +161,20 @@ async def _spec(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
     found = error.errors() if isinstance(error, RequestValidationError) else []
-    errors = [
-        {"pointer": "".join(f"/{step}" for step in item["loc"][1:]), "detail": str(item["msg"])} for item in found
-    ]
+    errors = [{"in": item["loc"][0], "pointer": _pointer(item["loc"][1:]), "detail": item["msg"]} for item in found]
     return problem(422, "invalid-request", "the request is not of the form this call takes", errors)
+
+
+def _pointer(steps: Sequence[str | int]) -> str:
+    """Return the JSON Pointer (RFC 6901) to a place in the body, or to a parameter of the path, query or headers."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         return await _unforeseen(request, error)
     headers = dict(error.headers) if error.headers else None
-    return problem(
-        error.status_code, HTTPStatus(error.status_code).name.lower().replace("_", "-"), error.detail, (), headers
-    )
+    return problem(error.status_code, BY_STATUS[error.status_code], error.detail, (), headers)
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

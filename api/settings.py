@@ -53,6 +53,18 @@ class Settings(BaseSettings):
     """Where events are added as they happen: a Redis, redis://HOST:PORT/0, and a stream in it."""
     largest_json: int = 16 * 1024 * 1024
     """Bytes; a larger body is refused with 413 before it is read."""
+    body_grace: float = Field(default=30.0, gt=0)
+    body_rate: float = Field(default=500.0, gt=0)
+    """A body may let the service wait so many seconds, and longer the more has come, at so many bytes a second."""
+    requests_per_token: int = Field(default=6_000, ge=1)
+    requests_per_address: int = Field(default=12_000, ge=1)
+    """A minute, each process for itself; those of agents and flows are not counted."""
+    failures_per_address: int = Field(default=60, ge=1)
+    """Unknown tokens and failed sign-ins a minute, after which unknown tokens from there have to wait."""
+    cors_origins: tuple[str, ...] = ()
+    """Pages of other origins whose scripts may call with a token of their own; as JSON, `["https://example.org"]`."""
+    hosts: tuple[str, ...] = ()
+    """Names that the service answers to, as JSON; any, if there are none."""
     largest_blob: int = 2 * 1024**3
     """Bytes; what a submitter or a volunteer may store as one blob."""
     largest_blob_trusted: int = 16 * 1024**3

@@ -130,6 +130,8 @@ async def running_service() -> AsyncIterator[Service]:
                 "MONGODB_URI": mongod.uri,
                 "NJANGI_HOME": str(home),
                 "NJANGI_PORT": str(port),
+                "NJANGI_REQUESTS_PER_TOKEN": "1000000000",
+                "NJANGI_REQUESTS_PER_ADDRESS": "1000000000",
                 "PREFECT_API_URL": "http://127.0.0.1:9/api",
                 "PYTHONPATH": str(ROOT),
             }

@@ -17,6 +17,7 @@ import pytest_asyncio
 import uvicorn
 
 from api.app import create_app
+from api.connections import Connection
 from api.services import Services
 from api.settings import Settings
 from tests.conftest import emptied
@@ -73,8 +74,10 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(mongodb_uri: str, home: Path, database: str) -> AsyncIterator[Client]:
-    """Run a service; several over one database are replicas."""
+async def serving(
+    mongodb_uri: str, home: Path, database: str, *, http: type[Connection] = Connection, **changed: Any
+) -> AsyncIterator[Client]:
+    """Run a service with `changed` settings; several over one database are replicas."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -87,17 +90,21 @@ async def serving(mongodb_uri: str, home: Path, database: str) -> AsyncIterator[
         largest_json=1024 * 1024,
         largest_blob=4 * 1024 * 1024,
         largest_blob_trusted=5 * 1024 * 1024,
+        **changed,
     )
     app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1, http=http)
+    server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:
         if task.done():
             await task
         await asyncio.sleep(0.01)
-    yield Client(f"http://127.0.0.1:{port}", home, app.state.services)
-    server.should_exit = True
-    await task
+    try:
+        yield Client(f"http://127.0.0.1:{port}", home, app.state.services)
+    finally:
+        server.should_exit = True
+        await task
 
 
 @pytest_asyncio.fixture(loop_scope="session")
