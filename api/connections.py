@@ -13,7 +13,7 @@ from api.errors import problem
 MOST_HEADERS: Final = 100
 LARGEST_HEAD: Final = 64 * 1024
 LONGEST_URL: Final = 16 * 1024
-_REFUSALS = {
+REFUSALS = {
     400: ("no-request", "this is no HTTP request"),
     414: ("uri-too-long", f"the address is longer than {LONGEST_URL} bytes"),
     431: ("head-too-large", f"the head has more than {MOST_HEADERS} headers or {LARGEST_HEAD} bytes"),
@@ -85,7 +85,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, or too long a one; nothing else of the connection is read."""
         status = self._refused
-        type_, detail = _REFUSALS[status]
+        type_, detail = REFUSALS[status]
         answer = problem(status, type_, detail, headers={"Connection": "close"})
         lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
         lines += [b"%s: %s" % pair for pair in answer.raw_headers]
