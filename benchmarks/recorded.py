@@ -120,7 +120,7 @@ async def work(agent: SyntheticAgent, seconds: Mapping[str, float], observed: Ob
             await agent.close()  # the service closes what is idle for longer than some tasks last
             await asyncio.sleep(seconds[task])
             observed.ended[task] = time.monotonic()
-            reports.append(report(lease, '""'))
+            reports.append(report(lease, '""') | {"seconds": seconds[task]})
 
 
 async def until_completed(service: Service, run_id: str) -> None:
