@@ -58,6 +58,7 @@ BY_STATUS = {
     412: "precondition-failed",
     415: "unsupported-media-type",
     422: "unprocessable-entity",
+    428: "precondition-required",
     503: "service-unavailable",
 }
 """The types of problems that have no other name than their status."""
