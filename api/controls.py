@@ -16,6 +16,7 @@ from api.prefect import Prefect, PrefectUnavailableError
 from coordinator.decisions.controls import LATER, telling
 from coordinator.decisions.reopening import Step, reset_steps, retry_steps, unfinished_steps
 from coordinator.dispatcher import Dispatcher
+from coordinator.office import Office
 from storage.errors import NoSpecError, NotFoundError, NothingToRetryError, RunUnderWayError, StorageUnavailableError
 from storage.ledger import Turn
 from storage.run_models import ENDED, Run, RunStatus, Tell
@@ -40,14 +41,16 @@ class Controls:
         prefect: Prefect,
         mirror: Mirror,
         dispatcher: Dispatcher,
+        office: Office,
         scheduled: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
-        """`scheduled` is called when Prefect has a flow run for the workers."""
+        """`scheduled` is called when Prefect has a flow run for the workers. Who holds the `office` stops on."""
         self._stores = stores
         self._prefect = prefect
         self._mirror = mirror
         self._dispatcher = dispatcher
+        self._office = office
         self._scheduled = scheduled
         self._clock = clock
 
@@ -140,6 +143,14 @@ class Controls:
         """Finish what changes have left to do. Raises PrefectUnavailableError while Prefect is away."""
         for run in await self._stores.controls.untold(now=self._clock()):
             await self._follow_up(run)
+
+    async def stop_on(self) -> None:
+        """Go on with cancelling and calling back, piece by piece, where a run has more than one transaction takes."""
+        for run_id in await self._stores.controls.stopping():
+            more = True
+            while more and await self._office.held(now=self._clock()):
+                more = await self._stores.controls.stop_on(run_id, now=self._clock())
+            self._dispatcher.run_cancelled(run_id)
 
     async def miss_deadlines(self) -> None:
         """End the runs whose deadline has passed."""

@@ -85,7 +85,8 @@ class Mirror:
             runs = await self._stores.runs.unfinished(after=runs[-1].id, limit=SWEPT_AT_ONCE)
 
     async def take(self, state: FlowRunState) -> None:
-        """Copy one state of a flow run and do what it asks; a run that ends closes what is open: one transaction.
+        """Copy one state of a flow run and do what it asks; a run that ends closes what is open: one transaction, or
+        the first of those that end it (see `ControlStore.stop_on`).
 
         Repeating, or an older one after a newer, changes nothing.
         """
@@ -100,12 +101,12 @@ class Mirror:
             run = await self._stores.runs.follow(turn, state, status, now=now)
             if run is not None and run.status in ENDED:
                 await self._stores.controls.close(turn, run, now=now)
-            elif run is not None:
+            elif run is not None and not run.ending:
                 await self._answer(turn, run, state, now)
             return run
 
         run = await self._stores.ledger.write(copy)
-        if run is not None and (run.status in ENDED or run.cancel_requested):
+        if run is not None and (run.status in ENDED or run.ending or run.cancel_requested):
             self._called_back(run.id)
 
     async def _answer(self, turn: Turn, run: Run, state: FlowRunState, now: datetime) -> None:
@@ -130,7 +131,7 @@ class Mirror:
 
     async def _cancel(self, turn: Turn, run: Run, now: datetime) -> None:
         await self._stores.runs.request_cancel(turn, run.id, by="prefect", now=now)
-        await self._stores.subtasks.cancel(turn, run.id, now=now)
+        await self._stores.stopping.cancel(turn, run.id, now=now)
 
     async def _contradict(self, state: FlowRunState, now: datetime) -> None:
         """Tell Prefect that a flow runs which it took for crashed: after an outage it misses heartbeats that were sent.

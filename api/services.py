@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import socket
 from collections import defaultdict
@@ -29,6 +30,7 @@ from coordinator.allowances import Allowances
 from coordinator.decisions.quotas import Quota
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
+from coordinator.office import Office
 from coordinator.reconciler import Reconciler
 from storage.deadlines import Overdue
 from storage.errors import (
@@ -61,6 +63,7 @@ REPAIR_SECONDS = 1.0
 LOOK_SECONDS = 1.0
 CATCH_UP_SECONDS = 2.0
 DEADLINE_SECONDS = 1.0
+STOP_SECONDS = 0.5
 COLLECT_SECONDS = 300.0
 COLLECTED_AT_ONCE = 500
 FIGURES_SECONDS = 10.0
@@ -161,8 +164,9 @@ class Services:
         self.feed = Feed(stores.ledger, stores.audiences)
         self.run_news = Settlements()
         self.flow_runs = Bell()
-        self.controls = Controls(stores, prefect, self.mirror, self.dispatcher, self.flow_runs.ring, utc_now)
         replica = f"{socket.gethostname()}:{settings.port}"  # two that live cannot share it
+        stopping = Office(stores.leaders, "stopping", replica)
+        self.controls = Controls(stores, prefect, self.mirror, self.dispatcher, stopping, self.flow_runs.ring, utc_now)
         self.reconciler = Reconciler(stores, prefect, utc_now, replica, self.flow_runs.ring)
         self.log_grew = Bell()
         self.outward = Outward(settings, stores, prefect, replica, self.log_grew.wait, utc_now)
@@ -231,7 +235,7 @@ class Services:
 
         async def request(turn: Turn) -> None:
             await self.stores.runs.request_cancel(turn, run_id, by=by, now=now)
-            await self.stores.subtasks.cancel(turn, run_id, now=now)
+            await self.stores.stopping.cancel(turn, run_id, now=now)
 
         await self.stores.ledger.write(request)
         self.dispatcher.run_cancelled(run_id)
@@ -244,7 +248,7 @@ class Services:
         """
         if await self.stores.runs.is_open(turn, run_id):
             await self.stores.runs.request_cancel(turn, run_id, by=by, now=utc_now())
-            await self.stores.subtasks.cancel(turn, run_id, now=utc_now())
+            await self.stores.stopping.cancel(turn, run_id, now=utc_now())
 
     async def each(self, run_ids: Sequence[str], control: Callable[[str], Awaitable[Run]]) -> list[str]:
         """Control runs one by one; return the ids of those that it applied to, without those that it no longer fits."""
@@ -320,13 +324,8 @@ class Services:
         await self._cancel_all(await self.stores.children.left_behind(limit=100))
 
     async def _cancel_all(self, run_ids: Sequence[str]) -> None:
-        async def cancel(turn: Turn) -> None:
-            for run_id in run_ids:
-                await self.cancel_if_open(turn, run_id, "its parent run")
-
-        if run_ids:
-            await self.stores.ledger.write(cancel)
-        for run_id in run_ids:
+        for run_id in run_ids:  # a transaction each, since a run may have much to cancel
+            await self.stores.ledger.write(functools.partial(self.cancel_if_open, run_id=run_id, by="its parent run"))
             self.dispatcher.run_cancelled(run_id)
 
     async def end_abandoned_transactions(self) -> None:
@@ -399,6 +398,7 @@ async def open_services(settings: Settings, requests: Requests) -> AsyncIterator
             _forever(services.reconciler.tick, REPAIR_SECONDS, "repairing runs"),
             _forever(services.collect_blobs, COLLECT_SECONDS, "collecting blobs"),
             _forever(services.during_runs(services.controls.catch_up), CATCH_UP_SECONDS, "telling Prefect of changes"),
+            _forever(services.during_runs(services.controls.stop_on), STOP_SECONDS, "stopping subtasks in pieces"),
             _forever(
                 services.during_runs(services.controls.miss_deadlines), DEADLINE_SECONDS, "looking for missed deadlines"
             ),

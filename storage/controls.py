@@ -14,7 +14,7 @@ from storage.ledger import Ledger, Turn
 from storage.lending import LendingStore
 from storage.run_models import ENDED, FlowRunState, Run, RunStatus, Tell, as_run, told_of
 from storage.runs import RunStore
-from storage.subtasks import SubtaskStore
+from storage.stopping import StoppingStore
 from storage.tasks import TaskStatus, TaskStore
 
 _LAST_OF_TASKS = {
@@ -22,8 +22,8 @@ _LAST_OF_TASKS = {
     RunStatus.FAILED: TaskStatus.SKIPPED,
     RunStatus.CANCELLED: TaskStatus.CANCELLED,
 }
-_GOES_ON = {"status": {"$nin": list(ENDED)}}
-_LATE = {**_GOES_ON, "cancel_requested": False, "reopening": {"$in": [None, []]}}
+_GOES_ON: Document = {"status": {"$nin": list(ENDED)}}
+_LATE: Document = {**_GOES_ON, "ending": None, "cancel_requested": False, "reopening": {"$in": [None, []]}}
 """What a deadline ends, with its time. One that is cancelled ends by that; what is set back is finished first."""
 
 
@@ -31,14 +31,14 @@ class ControlStore:
     """Methods that take a turn are part of the caller's transaction."""
 
     def __init__(
-        self, database: Database, ledger: Ledger, runs: RunStore, tasks: TaskStore, subtasks: SubtaskStore
+        self, database: Database, ledger: Ledger, runs: RunStore, tasks: TaskStore, stopping: StoppingStore
     ) -> None:
         self._runs = database["runs"]
         self._tasks = database["tasks"]
         self._ledger = ledger
         self._run_store = runs
         self._task_store = tasks
-        self._subtasks = subtasks
+        self._stopping = stopping
         self._lending = LendingStore(database)
 
     async def prepare(self) -> None:
@@ -61,7 +61,7 @@ class ControlStore:
             await self._lending.stop(turn, run_id)
             turn.tell("run.paused", now, run_id=run_id, by=by, **told_of(run))
         if call_back:
-            await self._lending.call_back(turn, run_id, now=now)
+            await self._stopping.call_back(turn, run_id, now=now)
 
     async def resume(self, turn: Turn, run_id: str, *, by: str, now: datetime) -> None:
         """Lend the run's subtasks again, but for its paused tasks; repeating is harmless. Raises as `pause`."""
@@ -84,7 +84,7 @@ class ControlStore:
             await self._lending.stop(turn, run_id, task)
             turn.tell("task.paused", now, run_id=run_id, task=task, by=by)
         if call_back:
-            await self._lending.call_back(turn, run_id, task, now=now)
+            await self._stopping.call_back(turn, run_id, task, now=now)
 
     async def resume_task(self, turn: Turn, run_id: str, task: str, *, by: str, now: datetime) -> None:
         """Lend one task again, unless its run is paused; repeating is harmless. Raises as `pause`."""
@@ -101,7 +101,7 @@ class ControlStore:
         run = await self._runs.find_one({"_id": run_id}, session=turn.session)
         if run is None:
             raise NotFoundError("run", run_id)
-        if run["status"] in ENDED:
+        if run["status"] in ENDED or run.get("ending"):
             raise RunEndedError(run_id)
         if run["cancel_requested"]:
             raise RunCancelledError(run_id)
@@ -128,6 +128,7 @@ class ControlStore:
         gone = [{"hold": None}, {"hold.until": {"$lt": now}}]
         query: Document = {
             "prefect_flow_run_id": {"$exists": True},
+            "ending": None,
             "$or": [
                 {"to_tell": {"$type": "string"}},
                 {"paused": True, "told_held": True, "$or": gone},
@@ -162,8 +163,7 @@ class ControlStore:
     # Ends
 
     async def close(self, turn: Turn, run: Run, *, now: datetime) -> None:
-        """Leave nothing open in a run that has ended."""
-        await self._subtasks.cancel(turn, run.id, now=now)
+        """Leave no task open in a run that has ended."""
         if run.clean_up is not None and run.status is not RunStatus.CANCELLED:
             await self._task_store.end(turn, run.id, TaskStatus.SKIPPED, now=now, name=run.clean_up.task)
         await self._task_store.end(turn, run.id, _LAST_OF_TASKS[run.status], now=now)
@@ -183,20 +183,38 @@ class ControlStore:
             if run is None:
                 return
             error = f"the run did not end before its deadline, {run['deadline'].isoformat(timespec='seconds')}"
-            change: Document = {
-                "status": RunStatus.FAILED,
-                "error": error,
-                "ended_at": now,
-                "hold": None,
-                "paused": False,
-                "to_tell": Tell.FAIL,
-                "told_held": None,
-            }
-            await self._change(turn, run, change, now)
-            turn.tell("run.failed", now, run_id=run_id, **told_of({**run, **change}))
-            await self.close(turn, as_run({**run, **change}), now=now)
+            change = {"status": RunStatus.FAILED, "error": error, "ended_at": now, "to_tell": Tell.FAIL}
+            await self._end(turn, run, change, now)
 
         await self._ledger.write(end)
+
+    async def stopping(self) -> list[str]:
+        """Return the ids of runs with subtasks that are still to be stopped, or that end after that."""
+        with unavailable_is_ours():
+            ending = self._runs.find({"ending.status": {"$type": "string"}}, {"_id": 1})
+            ids = [run["_id"] async for run in ending]
+        return list(dict.fromkeys([*ids, *await self._stopping.unfinished()]))
+
+    async def stop_on(self, run_id: str, *, now: datetime) -> bool:
+        """Stop some more of a run's subtasks in one transaction; one that is ending ends by the last of them.
+
+        Tell whether there may be more to do. Repeating is harmless.
+        """
+
+        async def one_piece(turn: Turn) -> bool:
+            if await self._stopping.next_piece(turn, run_id, now=now):
+                return True
+            run = await self._runs.find_one({"_id": run_id, "ending": {"$type": "object"}}, session=turn.session)
+            if run is not None:
+                await self._end(turn, run, run["ending"], now)
+            return False
+
+        return await self._ledger.write(one_piece)
+
+    async def _end(self, turn: Turn, run: Document, change: Document, now: datetime) -> None:
+        ended = as_run(await self._run_store.end(turn, run, change, now=now))
+        if ended.status in ENDED:
+            await self.close(turn, ended, now=now)
 
 
 def _after(run: Document, tell: Tell) -> Tell:

@@ -6,19 +6,15 @@ Everything here is part of a transaction that says on the run, in the same breat
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
-from itertools import accumulate, takewhile
 
 from storage import subtask_documents as documents
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Turn
+from storage.pieces import BATCHES_A_PIECE, SUBTASKS_A_PIECE, piece
 from storage.subtask_models import SubtaskStatus
 
-SUBTASKS_A_PIECE = 2000
-"""How many subtasks one transaction sets back: as many as one call may put, so any batch fits."""
-BATCHES_A_PIECE = 200
-"""How many batches one transaction queues again, each by some operations of its own."""
 _NOT_DONE = [SubtaskStatus.FAILED, SubtaskStatus.DEAD, SubtaskStatus.CANCELLED]
 _NOT_DONE_COUNTERS = ("failed", "dead", "cancelled")
 
@@ -38,31 +34,13 @@ class LendingStore:
     async def start(
         self, turn: Turn, run_id: str, task: str | None = None, *, but: Collection[str] = (), now: datetime
     ) -> None:
-        """Lend again, but nothing of the tasks in `but`."""
+        """Lend again, but nothing of the tasks in `but`, nor of what is being cancelled."""
         tasks: Document = {"$nin": list(but)} if task is None else {"$eq": task, "$nin": list(but)}
         await self._batches.update_many(
-            {"run_id": run_id, "task": tasks, "lending": False},
+            {"run_id": run_id, "task": tasks, "lending": False, "stopping": {"$ne": "cancel"}},
             documents.lending_again(now),
             session=turn.session,
         )
-
-    async def call_back(self, turn: Turn, run_id: str, task: str | None = None, *, now: datetime) -> int:
-        """Put back in the queue what is lent; what those attempts return becomes stale, and counts as no loss."""
-        of_run = {"run_id": run_id, "leased": {"$gt": 0}} | ({"task": task} if task is not None else {})
-        called_back = 0
-        async for batch in self._batches.find(of_run, session=turn.session):
-            lent = {**documents.of_batch(batch), "status": SubtaskStatus.LEASED}
-            ranges, count = await self._ranges(turn, lent)
-            await self._tasks.update_many(lent, documents.called_back(now), session=turn.session)
-            await self._batches.update_one(
-                {"_id": batch["_id"]},
-                {"$inc": {"queued": count, "leased": -count, "v": 1}, "$set": documents.queued_again(batch, now)},
-                session=turn.session,
-            )
-            told = {"task": batch["task"], "batch": batch["index"], "ranges": ranges}
-            turn.tell("subtasks.called_back", now, run_id=run_id, **told)
-            called_back += count
-        return called_back
 
     async def held_by(self, volunteer_id: str) -> int:
         """Return how many subtasks a volunteer holds."""
@@ -100,7 +78,7 @@ class LendingStore:
         found = self._batches.find(
             {"run_id": run_id, "task": task, "index": {"$gt": after}, **not_done}, session=turn.session
         )
-        batches = _piece(
+        batches = piece(
             await found.sort("index", 1).limit(BATCHES_A_PIECE).to_list(),
             lambda batch: sum(batch[name] for name in _NOT_DONE_COUNTERS),
         )
@@ -136,7 +114,7 @@ class LendingStore:
         """Delete some of a task's batches and their subtasks with their results; False when none was left."""
         fields = {"index": 1, "total": 1, "first": 1, "last": 1}
         found = self._batches.find({"run_id": run_id, "task": task}, fields, session=turn.session)
-        batches = _piece(
+        batches = piece(
             await found.sort("index", 1).limit(SUBTASKS_A_PIECE).to_list(),
             lambda batch: int(batch["total"]),
         )
@@ -166,10 +144,3 @@ class LendingStore:
 def _held_by(volunteer_id: str) -> Document:
     # The first two conditions are those of the index of what is lent.
     return {"status": SubtaskStatus.LEASED, "lease.until": {"$type": "date"}, "lease.by": volunteer_id}
-
-
-def _piece(batches: Sequence[Document], size: Callable[[Document], int]) -> Sequence[Document]:
-    """Return as many of the batches as hold SUBTASKS_A_PIECE together; one if the first holds more."""
-    sizes = accumulate(size(batch) for batch in batches)
-    fitting = sum(1 for _ in takewhile(lambda sum_: sum_ <= SUBTASKS_A_PIECE, sizes))
-    return batches[: max(1, fitting)]

@@ -16,7 +16,8 @@ from storage.ledger import Ledger, Turn
 from storage.lending import LendingStore
 from storage.run_models import ENDED, RunStatus, Tell
 from storage.runs import RunStore
-from storage.subtasks import SubtaskStore, lends
+from storage.stopping import StoppingStore
+from storage.subtasks import lends
 from storage.tasks import TaskStatus
 
 Again = Callable[[Mapping[str, str]], Mapping[str, str]]
@@ -27,13 +28,13 @@ class ReopeningStore:
     """The `reopening` of the documents in `runs`: tasks that are to be set back before a flow may hold the run."""
 
     def __init__(
-        self, database: Database, ledger: Ledger, runs: RunStore, subtasks: SubtaskStore, children: ChildStore
+        self, database: Database, ledger: Ledger, runs: RunStore, stopping: StoppingStore, children: ChildStore
     ) -> None:
         self._runs = database["runs"]
         self._tasks = database["tasks"]
         self._ledger = ledger
         self._run_store = runs
-        self._subtasks = subtasks
+        self._stopping = stopping
         self._children = children
         self._lending = LendingStore(database)
 
@@ -136,7 +137,7 @@ class ReopeningStore:
         ends_along = child.parent is not None and child.parent.on_parent_cancel == "cancel"
         if ends_along and await self._run_store.is_open(turn, child.id):
             await self._run_store.request_cancel(turn, child.id, by="its parent run", now=now)
-            await self._subtasks.cancel(turn, child.id, now=now)
+            await self._stopping.cancel(turn, child.id, now=now)
         await self._children.detach(turn, child.id, run_id, task, now=now)
 
     async def _begin_child_again(self, turn: Turn, run_id: str, task: str, again: Again, now: datetime) -> bool:

@@ -39,7 +39,7 @@ class RunLeaseStore:
 
         async def take(turn: Turn) -> Document:
             document = await self._runs.find_one_and_update(
-                {**free, "status": {"$nin": list(ENDED)}, "reopening": {"$in": [None, []]}},
+                {**free, "status": {"$nin": list(ENDED)}, "ending": None, "reopening": {"$in": [None, []]}},
                 change,
                 return_document=ReturnDocument.AFTER,
                 session=turn.session,

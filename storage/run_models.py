@@ -142,6 +142,7 @@ class Run:
     told_held: bool | None  # whether the run was held when Prefect was told that it is paused; None: not told
     reopening: bool  # tasks wait to be set back; no flow may take the run before
     held_until: datetime | None
+    ending: bool = False  # it ends when the last of its subtasks is cancelled; no flow may take it
     prepares: bool = False  # an engineer's flow that was scheduled and has not asked for its run since
     schedule: OfSchedule | None = None
     replaced_by: str | None = None
@@ -216,5 +217,6 @@ def as_run(document: Document) -> Run:
         told_held=document.get("told_held"),
         reopening=bool(document.get("reopening")),
         held_until=(document.get("hold") or {}).get("until"),
+        ending=bool(document.get("ending")),
         prepares=bool(document.get("prepares")),
     )

@@ -29,6 +29,7 @@ class RunRecoveryStore:
         """
         query = {
             "status": {"$nin": list(ENDED)},  # a paused or cancelled one too: its flow run says so, or ends it
+            "ending": None,
             "updated_at": {"$lt": before},
             "prefect_flow_run_id": None,
         }
@@ -39,6 +40,7 @@ class RunRecoveryStore:
         """Return runs that nobody has held or touched for RUN_LEASE; they count as touched then, so one caller wins."""
         idle = {
             "status": {"$nin": list(ENDED)},
+            "ending": None,
             "paused": {"$ne": True},
             "to_tell": None,
             "updated_at": {"$lt": now - RUN_LEASE},

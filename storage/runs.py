@@ -26,6 +26,7 @@ from storage.run_models import (
     clean_up_of,
     told_of,
 )
+from storage.stopping import StoppingStore
 
 SORTS = ("created_at", "name", "priority")
 
@@ -33,7 +34,7 @@ SORTS = ("created_at", "name", "priority")
 class RunStore:
     """One document a run. Prefect decides a run's status (`follow`); flows write under its lease (`run_leases`)."""
 
-    def __init__(self, database: Database, ledger: Ledger) -> None:
+    def __init__(self, database: Database, ledger: Ledger, stopping: StoppingStore) -> None:
         self._runs = database["runs"]
         self._workflows = database["workflows"]
         self._ledger = ledger
@@ -44,6 +45,7 @@ class RunStore:
             searched=["_id", "name", "tags", "error"],
             left_out=["spec", "files"],
         )
+        self._stopping = stopping
 
     async def prepare(self) -> None:
         await self._runs.create_index("prefect_flow_run_id", unique=True, sparse=True)
@@ -53,6 +55,7 @@ class RunStore:
         await self._runs.create_index(
             [("schedule.id", 1), ("status", 1)], partialFilterExpression={"schedule.id": {"$exists": True}}
         )
+        await self._runs.create_index("ending.status", partialFilterExpression={"ending.status": {"$type": "string"}})
 
     async def add(
         self,
@@ -94,6 +97,7 @@ class RunStore:
             "to_tell": None,
             "told_held": None,
             "reopening": [],
+            "ending": None,
             "generation": 0,
             "prepares": new.prepares,
             "clean_up": {"task": new.clean_up, "done": False, "skipped": False} if new.clean_up else None,
@@ -248,12 +252,13 @@ class RunStore:
     async def follow(self, turn: Turn, state: FlowRunState, status: RunStatus, *, now: datetime) -> Run | None:
         """Copy a state of Prefect's into the run, unless a later one is there; return the run if the state was news.
 
-        `status` is what the run comes to by it. A paused run stays PAUSED until it ends, and
+        `status` is what the run comes to by it; a last one `end`s it. A paused run stays PAUSED until it ends, and
         one that has yet to clean up does not end CANCELLED. States before a reopening are none of the run's.
         """
         fresh = {
             "prefect_flow_run_id": state.flow_run_id,
             "status": {"$nin": list(ENDED)},
+            "ending": None,
             "to_tell": {"$ne": Tell.REOPEN},
             "$or": [{"prefect_state.at": None}, {"prefect_state.at": {"$lt": state.at}}],
         }
@@ -266,19 +271,37 @@ class RunStore:
             change["status"] = new
         if status in GOING_ON and before["started_at"] is None:
             change["started_at"] = state.at
-        if new in ENDED:
-            change |= {"ended_at": state.at, "hold": None, "paused": False, "to_tell": None}
         if new is RunStatus.FAILED and before["error"] is None:
             change["error"] = state.message
-        document = await self._runs.find_one_and_update(
-            {"_id": before["_id"]}, {"$set": change}, return_document=ReturnDocument.AFTER, session=turn.session
-        )
-        if document is None:
-            return None
+        if new in ENDED:
+            change |= {"ended_at": state.at, "to_tell": None}
+            return as_run(await self.end(turn, before, change, now=now))
+        await self._runs.update_one({"_id": before["_id"]}, {"$set": change}, session=turn.session)
+        document = {**before, **change}
         if document["status"] != before["status"]:
-            await self.show(turn, document, now=now)
-            turn.tell(f"run.{document['status'].lower()}", now, run_id=document["_id"], **told_of(document))
+            await self._moved(turn, document, now)
         return as_run(document)
+
+    async def end(self, turn: Turn, run: Document, change: Document, *, now: datetime) -> Document:
+        """End a run as `change` says, and nothing of it is lent any more; return the run as it is then.
+
+        A run with more open subtasks than a transaction takes is `ending` first: nobody carries it any more, and it
+        ends when the last of them is cancelled. Call it again then, with what is kept in `ending`.
+        """
+        if await self._stopping.cancel(turn, run["_id"], now=now):
+            change = {"ending": change, "hold": None}
+        else:
+            change = {**change, "ending": None, "hold": None, "paused": False, "told_held": None}
+        change["updated_at"] = now
+        await self._runs.update_one({"_id": run["_id"]}, {"$set": change, "$inc": {"change": 1}}, session=turn.session)
+        document = {**run, **change}
+        if document["status"] != run["status"]:
+            await self._moved(turn, document, now)
+        return document
+
+    async def _moved(self, turn: Turn, document: Document, now: datetime) -> None:
+        await self.show(turn, document, now=now)
+        turn.tell(f"run.{document['status'].lower()}", now, run_id=document["_id"], **told_of(document))
 
     async def show(self, turn: Turn, document: Document, *, now: datetime) -> None:
         """Let the workflow show the status of the run if it is its latest."""
@@ -289,19 +312,19 @@ class RunStore:
         )
 
     async def is_open(self, turn: Turn, run_id: str) -> bool:
-        """Whether the run has not ended and nobody has asked for its end."""
-        query = {"_id": run_id, "status": {"$nin": list(ENDED)}, "cancel_requested": False}
+        """Whether the run neither has ended nor is ending, and nobody has asked for its end."""
+        query = {"_id": run_id, "status": {"$nin": list(ENDED)}, "ending": None, "cancel_requested": False}
         return await self._runs.find_one(query, {"_id": 1}, session=turn.session) is not None
 
     async def request_cancel(self, turn: Turn, run_id: str, *, by: str, now: datetime) -> None:
         """Note that the run shall be cancelled; a second time, that it shall not clean up first.
 
-        Raises RunEndedError when it has ended.
+        Raises RunEndedError when it has ended or is ending.
         """
         run = await self._runs.find_one({"_id": run_id}, session=turn.session)
         if run is None:
             raise NotFoundError("run", run_id)
-        if run["status"] in ENDED:
+        if run["status"] in ENDED or run.get("ending"):
             raise RunEndedError(run_id)
         clean_up = clean_up_of(run)
         if not run["cancel_requested"]:

@@ -33,6 +33,7 @@ from storage.schedules import ScheduleStore
 from storage.sharing import SharingStore
 from storage.sign_ins import SignInStore
 from storage.signals import SignalStore
+from storage.stopping import StoppingStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
 from storage.timings import TimingStore
@@ -74,20 +75,21 @@ class Stores:
         self.ledger = Ledger(database)
         self.versions = VersionStore(database)
         self.workflows = WorkflowStore(database, self.ledger, self.versions)
-        self.runs = RunStore(database, self.ledger)
+        self.stopping = StoppingStore(database)
+        self.runs = RunStore(database, self.ledger, self.stopping)
         self.run_leases = RunLeaseStore(database, self.ledger)
         self.run_recovery = RunRecoveryStore(database, self.ledger)
         self.children = ChildStore(database)
         self.signals = SignalStore(database, self.ledger)
         self.subtasks = SubtaskStore(database, self.ledger)
-        self.tasks = TaskStore(database, self.ledger, self.runs, self.subtasks)
+        self.tasks = TaskStore(database, self.ledger, self.runs, self.stopping)
         self.schedules = ScheduleStore(database, self.ledger)
         self.idempotency = IdempotencyStore(database)
         self.logs = LogStore(database)
         self.timings = TimingStore(database)
         self.deadlines = DeadlineStore(database, self.ledger)
-        self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.subtasks)
-        self.reopening = ReopeningStore(database, self.ledger, self.runs, self.subtasks, self.children)
+        self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.stopping)
+        self.reopening = ReopeningStore(database, self.ledger, self.runs, self.stopping, self.children)
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database, self.ledger)
         self.tokens = TokenStore(database, self.ledger)
@@ -129,6 +131,7 @@ class Stores:
                 self.idempotency,
                 self.subtasks,
                 self.timings,
+                self.stopping,
                 self.deadlines,
                 self.controls,
                 self.volunteers,

@@ -309,8 +309,9 @@ def _waiting_from(now: datetime, all_wait_anew: Any) -> Document:
 
 
 def lending_again(now: datetime) -> list[Document]:
-    """Return the one update that lets many batches lend again; their subtasks wait anew."""
-    return [{"$set": {"lending": True, "lent_from": now, "v": {"$add": ["$v", 1]}, **_waiting_from(now, True)}}]
+    """Return the one update that lets many batches lend again; their subtasks wait anew, attempts under way go on."""
+    changed = {"lending": True, "lent_from": now, "v": {"$add": ["$v", 1]}, **_waiting_from(now, True)}
+    return [{"$set": changed}, {"$unset": "stopping"}]
 
 
 def begun_again(batch: Document, now: datetime) -> Document:

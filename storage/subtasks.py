@@ -37,8 +37,6 @@ from storage.subtask_models import (
 )
 
 _DUPLICATE = 11000
-RANGES_AN_EVENT = 10_000
-"""So that the event of a cancellation stays small however scattered the subtasks are that were still open."""
 _ENDED_BADLY = {"$in": [SubtaskStatus.FAILED, SubtaskStatus.DEAD]}
 
 
@@ -404,36 +402,6 @@ class SubtaskStore:
             turn.tell("subtasks.requeued", now, run_id=batch["run_id"], **told)
 
         await self._ledger.write(once)
-
-    async def cancel(self, turn: Turn, run_id: str, *, now: datetime, task: str | None = None) -> int:
-        """Cancel whatever of the run, or of one task of it, has not ended. Attempts under way become stale."""
-        wanted = {"run_id": run_id, "settled": False} | ({"task": task} if task is not None else {})
-        batches = self._batches.find(wanted, session=turn.session)
-        cancelled: defaultdict[str, list[int]] = defaultdict(list)
-        async for batch in batches:
-            open_ = {
-                **documents.of_batch(batch),
-                "status": {"$in": [SubtaskStatus.QUEUED, SubtaskStatus.LEASED]},
-            }
-            indexes = [item["index"] async for item in self._tasks.find(open_, {"index": 1}, session=turn.session)]
-            await self._tasks.update_many(
-                open_, {"$set": {"status": SubtaskStatus.CANCELLED, "updated_at": now}}, session=turn.session
-            )
-            await self._batches.update_one(
-                {"_id": batch["_id"]},
-                {
-                    "$set": {"queued": 0, "leased": 0, "settled": True, "settled_at": now},
-                    "$inc": {"cancelled": len(indexes), "v": 1},
-                },
-                session=turn.session,
-            )
-            cancelled[batch["task"]] += indexes
-        for task, indexes in cancelled.items():
-            ranges = documents.ranges(indexes)
-            for at in range(0, len(ranges), RANGES_AN_EVENT):
-                part = ranges[at : at + RANGES_AN_EVENT]
-                turn.tell("subtasks.cancelled", now, run_id=run_id, task=task, ranges=part)
-        return sum(map(len, cancelled.values()))
 
     async def follow(self, batch_id: str, task_run_id: str, state: str, at: datetime) -> None:
         """Copy the state of the Prefect task run that carries a batch, unless a later one is there."""

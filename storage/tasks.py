@@ -16,7 +16,7 @@ from storage.errors import NotFoundError, RunLeaseLostError
 from storage.ledger import Ledger, Turn
 from storage.run_models import RunStatus
 from storage.runs import RunStore
-from storage.subtasks import SubtaskStore
+from storage.stopping import StoppingStore
 
 
 class TaskStatus(enum.StrEnum):
@@ -80,12 +80,12 @@ class TaskChange:
 class TaskStore:
     """One document a task: `{run}/{task}`."""
 
-    def __init__(self, database: Database, ledger: Ledger, runs: RunStore, subtasks: SubtaskStore) -> None:
+    def __init__(self, database: Database, ledger: Ledger, runs: RunStore, stopping: StoppingStore) -> None:
         self._tasks = database["tasks"]
         self._runs_collection = database["runs"]
         self._ledger = ledger
         self._runs = runs
-        self._subtasks = subtasks
+        self._stopping = stopping
 
     async def prepare(self) -> None:
         await self._tasks.create_index([("run_id", 1), ("name", 1)], partialFilterExpression={"is_subtask": False})
@@ -110,7 +110,7 @@ class TaskStore:
         }
 
     async def change(self, run_id: str, token: str, name: str, change: TaskChange, *, now: datetime) -> Task:
-        """Apply a change under the run lease `token`. Of a task that FAILED, whatever has not ended is cancelled.
+        """Apply a change under the run lease `token`. Of a task that FAILED nothing is lent any more.
 
         Raises RunLeaseLostError when the lease is another's.
         """
@@ -164,7 +164,7 @@ class TaskStore:
         )
         turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, task=name, error=change.error, blob=change.blob)
         if change.status is TaskStatus.FAILED:
-            await self._subtasks.cancel(turn, run_id, task=name, now=now)
+            await self._stopping.cancel(turn, run_id, name, now=now)
         if change.status in ENDED and name == (run.get("clean_up") or {}).get("task"):
             await self._runs_collection.update_one(
                 {"_id": run_id}, {"$set": {"clean_up.done": True}}, session=turn.session

@@ -461,7 +461,7 @@ async def test_a_cancelled_run_ends_once_it_has_cleaned_up(stores: Stores) -> No
 async def cancel(held: Held) -> None:
     async def both(turn: Turn) -> None:
         await held.stores.runs.request_cancel(turn, held.run.id, by="ada", now=NOON)
-        await held.stores.subtasks.cancel(turn, held.run.id, now=NOON)
+        await held.stores.stopping.cancel(turn, held.run.id, now=NOON)
 
     await held.stores.ledger.write(both)
 

@@ -90,6 +90,7 @@ class LeaseCycle(RuleBasedStateMachine):
     def ends_and_begins_again(self, how: str) -> None:
         failed = {"$set": {"status": RunStatus.FAILED, "hold": None, "paused": False}}
         self.wait(self.stores.database["runs"].update_one({"_id": "r1"}, failed))
+        self.control(self.stores.stopping.cancel, "r1")
         self.control(self.stores.controls.close, self.wait(self.stores.runs.get("r1")))
         self.all_become_stale()
         self.control(self.stores.reopening.reopen, "r1", {"factor": how}, by="ada")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from njangi_flows import history
 
-from api.followers import event_json
 from coordinator.decisions.reopening import retry_steps
 from storage.errors import StorageUnavailableError
-from storage.lending import SUBTASKS_A_PIECE
+from storage.pieces import SUBTASKS_A_PIECE
 from storage.run_models import FlowRunState, NewRun, RunStatus
 from storage.stores import Stores
 from storage.subtask_models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from storage.tasks import NewTask, TaskChange, TaskStatus
 from tests.conftest import NOON
+from tests.integration.storage.pieces import measured, rebuilt
 
 PIECES = 4
 SIZES = {
@@ -45,38 +42,18 @@ async def cancelled_run(stores: Stores, batch: int, count: int) -> str:
     async def end(turn: Any) -> None:
         ended = await stores.runs.follow(turn, state, RunStatus.CANCELLED, now=NOON)
         assert ended is not None
-        await stores.controls.close(turn, ended, now=NOON)
+        if not ended.ending:
+            await stores.controls.close(turn, ended, now=NOON)
 
     await stores.ledger.write(end)
+    while await stores.controls.stop_on(run.id, now=NOON):
+        pass
+    assert (await stores.runs.get(run.id)).status is RunStatus.CANCELLED
     return run.id
 
 
 async def reopen(stores: Stores, run_id: str, how: str) -> None:
     await stores.ledger.write(lambda turn: stores.reopening.reopen(turn, run_id, {"a": how}, by="ada", now=NOON))
-
-
-def measured(stores: Stores, left: Callable[[], Awaitable[int]], dies_after: int | None = None) -> list[int]:
-    """Note of each transaction of the stores from now on how many subtasks it set back."""
-    write = stores.ledger.write
-    changed: list[int] = []
-
-    async def counted(work: Any) -> Any:
-        if dies_after is not None and len(changed) >= dies_after:
-            raise StorageUnavailableError("killed")
-        before = await left()
-        result = await write(work)
-        changed.append(before - await left())
-        return result
-
-    stores.ledger.write = counted  # type: ignore[method-assign]
-    return changed
-
-
-async def rebuilt(stores: Stores, run_id: str) -> history.Run:
-    """Return the run as its log tells it."""
-    return history.rebuild(
-        [json.loads(event_json(event)) async for page in stores.ledger.history(run_id) for event in page]
-    )
 
 
 @pytest.mark.parametrize(("batch", "count"), SIZES.values(), ids=SIZES)

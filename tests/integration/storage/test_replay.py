@@ -171,7 +171,7 @@ class RunLife(RuleBasedStateMachine):
     def somebody_cancels(self) -> None:
         async def request(turn: Turn) -> None:
             await self.stores.runs.request_cancel(turn, self.run_id, by="ada", now=self.now)
-            await self.stores.subtasks.cancel(turn, self.run_id, now=self.now)
+            await self.stores.stopping.cancel(turn, self.run_id, now=self.now)
 
         self.attempt(self.stores.ledger.write(request))
 
@@ -304,7 +304,7 @@ async def test_the_log_of_a_large_fan_out_stays_small(stores: Stores) -> None:
     await queue(stores, 4000, NOON, batch_size=1000, task=key)
     mine = await lease(stores, "ada", 64, NOON, task=key)
     await report(stores, [returned(item) for item in mine], NOON)
-    await stores.ledger.write(lambda turn: stores.subtasks.cancel(turn, "r1", now=NOON + MINUTE))
+    await stores.ledger.write(lambda turn: stores.stopping.cancel(turn, "r1", now=NOON + MINUTE))
     events = await stores.ledger.events(run_id="r1")
     assert [event.type for event in events] == [
         f"subtasks.{what}" for what in ("queued", "leased", "completed", "cancelled")

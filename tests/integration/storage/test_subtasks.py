@@ -139,7 +139,8 @@ async def test_handing_back_is_nobodys_failure(stores: Stores) -> None:
 async def test_cancelling_makes_attempts_under_way_stale(stores: Stores) -> None:
     await queue(stores, 3, NOON)
     [mine, _] = await lease(stores, "a", 2, NOON)
-    assert await stores.ledger.write(lambda turn: stores.subtasks.cancel(turn, "r1", now=NOON)) == 3
+    assert not await stores.ledger.write(lambda turn: stores.stopping.cancel(turn, "r1", now=NOON)), "nothing is left"
+    assert (await stores.subtasks.counts("r1"))["factor"]["cancelled"] == 3
     assert await report(stores, [returned(mine)], NOON) == [Verdict.STALE]
     assert await lease(stores, "a", 2, NOON) == []
 
