@@ -101,7 +101,7 @@ def where(settings: Settings) -> str:
         [
             "",
             f"  API              {settings.url}",
-            f"  API reference    {settings.url}/docs",
+            f"  API reference    {settings.url}/openapi.json",
             f"  Prefect          {settings.prefect_url}",
             f"  tokens           {settings.home / 'tokens'}",
             f"  first admin      njangi users invite NAME --role admin --url {settings.url}"

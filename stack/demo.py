@@ -68,7 +68,7 @@ def _both(settings: Settings, token: str, console: Console, expected: Future[dic
         _show_census(console, counted)
         _check("stdlib-census", census.problems(counted, expected.result()))
 
-        console.print(f"API: {settings.url}/docs", highlight=False, soft_wrap=True)
+        console.print(f"API: {settings.url}/openapi.json", highlight=False, soft_wrap=True)
         for run in (first, second):
             console.print(f"{run['name']} in the Prefect UI: {run['prefect_url']}", highlight=False, soft_wrap=True)
         done = [
