@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,7 +48,7 @@ class Estimates:
         """Count the slots anew the next time."""
         self._slots = None
 
-    async def of_run(self, run: Run, tasks: Sequence[Task]) -> Eta | None:
+    async def of_run(self, run: Run, tasks: Sequence[Task], timings: Mapping[str, Timing]) -> Eta | None:
         """Return when a run ends that has not, None of one that has."""
         if run.status in ENDED:
             return None
@@ -59,7 +58,6 @@ class Estimates:
             return Eta(None, None, "it is paused")
         if not tasks:
             return Eta(None, None, "its flow has not told of any task yet")
-        slots, timings = await asyncio.gather(self.slots(), self._stores.timings.of_run(run.id))
         clean_up = run.clean_up.task if run.clean_up else None
         going = [task for task in tasks if task.status not in TASK_ENDED and task.name != clean_up]
         earlier: Mapping[str, Timing] = {}
@@ -71,7 +69,7 @@ class Estimates:
             for task in tasks
             if task.status in TASK_ENDED
         ]
-        left = time_left([*over, *(_left(task, timings, earlier, waits) for task in going)], slots)
+        left = time_left([*over, *(_left(task, timings, earlier, waits) for task in going)], await self.slots())
         return self._eta(left)
 
     async def of_spec(self, spec: WorkflowSpec, subtasks: Mapping[str, int | None], owner: str) -> Left:

@@ -186,6 +186,13 @@ class TaskStore:
             found = self._tasks.find({"run_id": run_id, "is_subtask": False})
             return [_task(item) async for item in found.sort([("created_at", 1), ("_id", 1)])]
 
+    async def outlines(self, run_id: str) -> list[Task]:
+        """Return the same without their definitions, plans and results, which may be large."""
+        left_out = {"definition": 0, "plan": 0, "results": 0, "parameters": 0, "command": 0}
+        with unavailable_is_ours():
+            found = self._tasks.find({"run_id": run_id, "is_subtask": False}, left_out)
+            return [_task(item) async for item in found.sort([("created_at", 1), ("_id", 1)])]
+
     async def end(self, turn: Turn, run_id: str, status: TaskStatus, *, now: datetime, name: str | None = None) -> None:
         """Give every task of an ended run that is still open, or the one called `name`, its last status."""
         open_: Document = {"run_id": run_id, "is_subtask": False, "status": {"$nin": list(ENDED)}}

@@ -1,4 +1,4 @@
-"""How long the subtasks of a run took, by task: sums that its batches carry, so nobody looks at subtasks for it."""
+"""How far the subtasks of a run are and how long they took, by task: sums that its batches carry."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from storage.run_models import RunStatus
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Of one task: its subtasks, how many have completed and what those took in seconds; first queued, last ended."""
+    """Of one task: its subtasks, how many have completed and what those took in seconds; first queued, last ended.
+
+    `failed` counts those too that are DEAD.
+    """
 
     subtasks: int
     ended: int
+    queued: int
     leased: int
     completed: int
+    failed: int
     seconds: float
     squares: float
     queued_at: datetime
@@ -48,7 +53,7 @@ class TimingStore:
 
     async def of_run(self, run_id: str) -> dict[str, Timing]:
         """Return the timing of each task of a run that has subtasks."""
-        sums = ("total", "leased", "completed", "failed", "dead", "cancelled", "seconds", "squares")
+        sums = ("total", "queued", "leased", "completed", "failed", "dead", "cancelled", "seconds", "squares")
         group: Document = {"_id": "$task", **{name: {"$sum": f"${name}"} for name in sums}}
         group |= {"queued_at": {"$min": "$created_at"}, "settled_at": {"$max": "$settled_at"}}
         with unavailable_is_ours():
@@ -68,8 +73,10 @@ def _timing(row: Document) -> Timing:
     return Timing(
         subtasks=row["total"],
         ended=ended,
+        queued=row["queued"],
         leased=row["leased"],
         completed=row["completed"],
+        failed=row["failed"] + row["dead"],
         seconds=row["seconds"],
         squares=row["squares"],
         queued_at=row["queued_at"],

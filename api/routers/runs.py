@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -114,25 +113,24 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
 
 
 async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
-    tasks, counts, children = await asyncio.gather(
-        app.stores.tasks.of_run(run.id), app.stores.subtasks.counts(run.id), app.stores.children.of(run.id)
+    tasks, timings, children = await asyncio.gather(
+        app.stores.tasks.outlines(run.id), app.stores.timings.of_run(run.id), app.stores.children.of(run.id)
     )
-    eta = await app.estimates.of_run(run, tasks)
+    eta = await app.estimates.of_run(run, tasks, timings)
     views = []
     for task in tasks:
-        count = counts.get(task.name, Counter())
-        total, completed = count.get("total", 0), count.get("completed", 0)
+        timing = timings.get(task.name)
         done = 1.0 if task.status is TaskStatus.COMPLETED else 0.0
         views.append(
             TaskView(
                 name=task.name,
                 status=task.status,
-                total=total,
-                queued=count.get("queued", 0),
-                leased=count.get("leased", 0),
-                completed=completed,
-                failed=count.get("failed", 0) + count.get("dead", 0),
-                progress=completed / total if total else done,
+                total=timing.subtasks if timing else 0,
+                queued=timing.queued if timing else 0,
+                leased=timing.leased if timing else 0,
+                completed=timing.completed if timing else 0,
+                failed=timing.failed if timing else 0,
+                progress=timing.completed / timing.subtasks if timing and timing.subtasks else done,
                 error=task.error,
                 child_run_id=children[task.name].id if task.name in children else None,
             )
