@@ -10,7 +10,7 @@ BENCHMARKS := dispatch end_to_end fan_out recorded recovery long_runs api agent 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format bench faults chaos install clean
+.PHONY: help demo up test lint format bench faults chaos openapi fuzz install clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ faults: $(INSTALLED) ## run the tests that take minutes: failovers of MongoDB, r
 
 chaos: $(INSTALLED) ## kill everything in turn under load and count what was lost
 	$(BIN)/python -m benchmarks.chaos $(ARGS)
+
+openapi: $(INSTALLED) ## write docs/openapi.json anew, after a change of the API
+	$(BIN)/python -m api.openapi
+
+fuzz: $(INSTALLED) ## try every call of docs/openapi.json with 2,000 requests
+	NJANGI_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/integration/api/test_contract.py $(ARGS)
 
 install: $(INSTALLED) ## only make .venv
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -16,6 +17,7 @@ from api.idempotency import AnswerOnce
 from api.json_bodies import check_json
 from api.limits import LimitBodies
 from api.metrics import Requests
+from api.openapi import document_of
 from api.protection import CORS, Protect
 from api.rate_limits import RateLimits
 from api.routers import (
@@ -119,4 +121,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(blob_routes(prefix, read=read, write=write))
         app.include_router(upload_routes(prefix, write))
     app.add_route("/v1/agent/sync", agent.sync, methods=["POST"])
+    document = cache(lambda: document_of(app))
+    app.openapi = document  # type: ignore[method-assign]
     return app

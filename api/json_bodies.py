@@ -7,15 +7,18 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import HTTPConnection
 
 DEEPEST = 64
 """Levels of arrays and objects; MongoDB keeps 100, and those of ours around them count."""
 _LARGEST = 2**63
 
 
-async def check_json(request: Request) -> None:
+async def check_json(connection: HTTPConnection) -> None:
     """Raise 422 for a JSON body that MongoDB, or another language, could not take. For all routes, before their own."""
-    if hasattr(request, "_json") and (fault := fault_of(await request.json())) is not None:
+    if not isinstance(connection, Request) or not hasattr(connection, "_json"):
+        return
+    if (fault := fault_of(await connection.json())) is not None:
         raise RequestValidationError([{"loc": ("body",), "msg": fault}])
 
 

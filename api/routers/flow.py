@@ -9,10 +9,27 @@ from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, Field
 
 from api.dependencies import App, Flow
+from api.flow_answers import (
+    AdoptedRun,
+    Beaten,
+    CarriedRun,
+    FileOfRun,
+    Heard,
+    Held,
+    LostLease,
+    OrdersView,
+    ResultPage,
+    ResultRow,
+    Settled,
+    SettledBatch,
+    SubtaskFailure,
+    TaskOfRun,
+    TaskResult,
+)
 from api.services import Services, utc_now
 from storage.errors import RunLeaseLostError, UnknownUsersError
 from storage.run_models import RUN_LEASE, NewRun, Orders, Run
-from storage.subtask_models import Batch, NewBatch, NewSubtask, TaskKey
+from storage.subtask_models import Batch, NewBatch, NewSubtask, Subtask, TaskKey
 from storage.tasks import TaskChange, TaskStatus
 
 router = APIRouter(prefix="/v1/flow", tags=["flow"])
@@ -86,13 +103,13 @@ class Requeue(BaseModel):
 
 
 @router.post("/flow-runs:wait")
-async def wait_for_flow_runs(body: Listening, app: App, _: Flow) -> dict[str, int]:
+async def wait_for_flow_runs(body: Listening, app: App, _: Flow) -> Heard:
     """Wait until Prefect has new flow runs for the flow workers; `heard` is what the last answer said."""
-    return {"heard": await app.flow_runs.wait(body.heard, min(body.seconds, LONGEST_WAIT))}
+    return Heard(heard=await app.flow_runs.wait(body.heard, min(body.seconds, LONGEST_WAIT)))
 
 
 @router.post("/runs:adopt")
-async def adopt(body: Adoption, app: App, caller: Flow) -> dict[str, Any]:
+async def adopt(body: Adoption, app: App, caller: Flow) -> AdoptedRun:
     """Return the run of an engineer's flow run, made on first use."""
     if body.owner is not None and not await app.stores.users.find([body.owner]):
         raise UnknownUsersError([body.owner])
@@ -108,47 +125,47 @@ async def adopt(body: Adoption, app: App, caller: Flow) -> dict[str, Any]:
         prefect_flow_run_id=body.prefect_flow_run_id,
     )
     run = await app.stores.runs.adopt(new, now=utc_now())
-    return {"id": run.id, "name": run.name, "status": run.status}
+    return AdoptedRun(id=run.id, name=run.name, status=run.status)
 
 
 @router.post("/runs/{run_id}:hold")
-async def hold(run_id: str, body: Hold, app: App, _: Flow) -> dict[str, Any]:
+async def hold(run_id: str, body: Hold, app: App, _: Flow) -> Held:
     """Take the run lease; every later write carries its token."""
     run, token = await app.stores.run_leases.hold(run_id, body.holder, now=utc_now())
-    return {
-        "token": token,
-        "attempt": run.attempt,
-        "seconds": RUN_LEASE.total_seconds(),
-        "slots": await app.stores.volunteers.online_slots(now=utc_now()),
-        "run": await _run_for_flow(app, run),
-    }
+    return Held(
+        token=token,
+        attempt=run.attempt,
+        seconds=RUN_LEASE.total_seconds(),
+        slots=await app.stores.volunteers.online_slots(now=utc_now()),
+        run=await _run_for_flow(app, run),
+    )
 
 
-async def _run_for_flow(app: Services, run: Run) -> dict[str, Any]:
+async def _run_for_flow(app: Services, run: Run) -> CarriedRun:
     sizes = await app.stores.blobs.sizes(set(run.files.values()))
     tasks = await app.stores.tasks.of_run(run.id)
-    return {
-        "id": run.id,
-        "name": run.name,
-        "spec": run.spec,
-        "files": {name: {"sha256": sha256, "size": sizes.get(sha256, 0)} for name, sha256 in run.files.items()},
-        "parameters": run.parameters,
-        "cancel": run.cancel_requested,
-        "clean_up": run.clean_up.task if run.clean_up and run.must_clean_up else None,
-        "tasks": [{"name": task.name, "status": task.status, "plan": task.plan, "error": task.error} for task in tasks],
-    }
+    return CarriedRun(
+        id=run.id,
+        name=run.name,
+        spec=dict(run.spec),
+        files={name: FileOfRun(sha256=sha256, size=sizes.get(sha256, 0)) for name, sha256 in run.files.items()},
+        parameters=dict(run.parameters),
+        cancel=run.cancel_requested,
+        clean_up=run.clean_up.task if run.clean_up and run.must_clean_up else None,
+        tasks=[TaskOfRun(name=task.name, status=task.status, plan=task.plan, error=task.error) for task in tasks],
+    )
 
 
 @router.post("/runs:beat")
-async def beat(body: Beats, app: App, _: Flow) -> dict[str, Any]:
+async def beat(body: Beats, app: App, _: Flow) -> Beaten:
     """Extend the run leases of a process; say for each, in their order, what its flow must know."""
     leases = [(lease.run_id, lease.token) for lease in body.leases]
     told = await app.stores.run_leases.beat(leases, now=utc_now())
-    return {"orders": [{"lost": True} if orders is None else _orders(orders) for orders in told]}
+    return Beaten(orders=[LostLease(lost=True) if orders is None else _orders(orders) for orders in told])
 
 
-def _orders(orders: Orders) -> dict[str, bool]:
-    return {"cancel": orders.cancel, "skip_clean_up": bool(orders.clean_up and orders.clean_up.skipped)}
+def _orders(orders: Orders) -> OrdersView:
+    return OrdersView(cancel=orders.cancel, skip_clean_up=bool(orders.clean_up and orders.clean_up.skipped))
 
 
 @router.post("/runs/{run_id}:release", status_code=204)
@@ -202,30 +219,38 @@ async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, ap
 
 
 @router.post("/runs/{run_id}/batches:settled")
-async def settled(run_id: str, body: Waiting, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
+async def settled(run_id: str, body: Waiting, token: RunToken, app: App, _: Flow) -> Settled:
     """Wait until some of the batches have settled."""
     _of_run(run_id, body.waiting)
     orders = await app.stores.run_leases.check_hold(run_id, token)
     stop = any(orders.stop(task) for task in {id_.split("/")[1] for id_ in body.waiting})
     found = [] if stop else await app.settled(body.waiting, min(body.seconds, LONGEST_WAIT))
-    return {
-        **_orders(orders if stop else await app.stores.run_leases.check_hold(run_id, token)),
-        "settled": [await _settled(app, batch) for batch in found],
-    }
+    told = _orders(orders if stop else await app.stores.run_leases.check_hold(run_id, token))
+    return Settled(**told.model_dump(), settled=[await _settled(app, batch) for batch in found])
 
 
-async def _settled(app: Services, batch: Batch) -> dict[str, Any]:
+async def _settled(app: Services, batch: Batch) -> SettledBatch:
     failed = batch.failed + batch.dead
     failures = await app.stores.subtasks.failures(batch.id) if failed else []
-    return {
-        "id": batch.id,
-        "total": batch.total,
-        "completed": batch.completed,
-        "failed": failed,
-        "tries": batch.tries,
-        "errors": [{"subtask_id": item.id, **(item.error or {})} for item in failures],
-        "error_types": await app.stores.subtasks.failure_types(batch.id) if failed else {},
-    }
+    return SettledBatch(
+        id=batch.id,
+        total=batch.total,
+        completed=batch.completed,
+        failed=failed,
+        tries=batch.tries,
+        errors=[_failure(item) for item in failures],
+        error_types=await app.stores.subtasks.failure_types(batch.id) if failed else {},
+    )
+
+
+def _failure(subtask: Subtask) -> SubtaskFailure:
+    error = subtask.error or {}
+    return SubtaskFailure(
+        subtask_id=subtask.id,
+        type=error.get("type", ""),
+        message=error.get("message", ""),
+        stderr=error.get("stderr", ""),
+    )
 
 
 @router.post("/runs/{run_id}/batches:requeue", status_code=204)
@@ -249,18 +274,17 @@ async def results(
     _: Flow,
     after: int = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
-) -> dict[str, Any]:
+) -> ResultPage:
     """Return the subtasks' results in order, a page at a time."""
     page = await app.stores.subtasks.page(f"{run_id}/{task}", after=after, limit=limit)
-    return {
-        "results": [
-            {"index": item.index, "status": item.status, "result": item.result, "blob": item.blob} for item in page
-        ],
-        "next": page[-1].index if len(page) == limit else None,
-    }
+    return ResultPage(
+        results=[ResultRow(index=item.index, status=item.status, result=item.result, blob=item.blob) for item in page],
+        next=page[-1].index if len(page) == limit else None,
+    )
 
 
 @router.get("/runs/{run_id}/tasks/{task}/result")
-async def result(run_id: str, task: str, app: App, _: Flow) -> dict[str, Any]:
+async def result(run_id: str, task: str, app: App, _: Flow) -> TaskResult:
+    """Return where the task's own result is."""
     found = await app.stores.tasks.get(f"{run_id}/{task}")
-    return {"result": found.result, "blob": found.blob}
+    return TaskResult(result=found.result, blob=found.blob)

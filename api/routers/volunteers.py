@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
+from njangi_agent.protocol import Machine
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Admin, App, Reader
 from api.listing import VolunteerList, order
 from api.services import utc_now
+from storage.volunteers import Volunteer, VolunteerStatus
 
 router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])
 
@@ -23,6 +26,23 @@ class Why(BaseModel):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
+class OneVolunteerView(BaseModel):
+    """A volunteer; `leased`: how many subtasks it holds now."""
+
+    id: str
+    name: str
+    status: VolunteerStatus
+    machine: Machine
+    slots: int
+    enrolled_at: datetime
+    last_seen: datetime
+    completed: int
+    failed: int
+    join_token: str | None
+    note: str
+    leased: int
+
+
 @router.get("")
 async def page(query: Annotated[VolunteerList, Query()], app: App, _: Reader) -> dict[str, Any]:
     """Return a page of volunteers, those last heard of first unless `sort` says otherwise."""
@@ -31,31 +51,31 @@ async def page(query: Annotated[VolunteerList, Query()], app: App, _: Reader) ->
 
 
 @router.get("/{volunteer_id}")
-async def get(volunteer_id: str, app: App, _: Reader) -> dict[str, Any]:
+async def get(volunteer_id: str, app: App, _: Reader) -> OneVolunteerView:
     """Return a volunteer, and how many subtasks it holds now."""
     found = await app.stores.volunteers.get(volunteer_id, now=utc_now())
-    return {**asdict(found), "leased": await app.stores.volunteers.leased(volunteer_id)}
+    return OneVolunteerView(**asdict(found), leased=await app.stores.volunteers.leased(volunteer_id))
 
 
 @router.post("/{volunteer_id}:suspend")
-async def suspend(volunteer_id: str, app: App, caller: Admin, body: Annotated[Why, Body()] = Why()) -> dict[str, Any]:
+async def suspend(volunteer_id: str, app: App, caller: Admin, body: Annotated[Why, Body()] = Why()) -> Volunteer:
     """Lend the machine nothing more and call back what it holds, until it is resumed. 409 for a retired one."""
     found = await app.stores.volunteers.suspend(volunteer_id, body.note, by=caller.name, now=utc_now())
     app.forget(volunteer=volunteer_id)
-    return asdict(found)
+    return found
 
 
 @router.post("/{volunteer_id}:resume")
-async def resume(volunteer_id: str, app: App, caller: Admin) -> dict[str, Any]:
+async def resume(volunteer_id: str, app: App, caller: Admin) -> Volunteer:
     """Lend to the machine again; its agent asks within a minute."""
     found = await app.stores.volunteers.resume(volunteer_id, by=caller.name, now=utc_now())
     app.forget(volunteer=volunteer_id)
-    return asdict(found)
+    return found
 
 
 @router.post("/{volunteer_id}:retire")
-async def retire(volunteer_id: str, app: App, caller: Admin, body: Annotated[Why, Body()] = Why()) -> dict[str, Any]:
+async def retire(volunteer_id: str, app: App, caller: Admin, body: Annotated[Why, Body()] = Why()) -> Volunteer:
     """Part with the machine: what it holds is called back, its secret opens nothing any more."""
     found = await app.stores.volunteers.retire(volunteer_id, body.note, by=caller.name, now=utc_now())
     app.forget(volunteer=volunteer_id)
-    return asdict(found)
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
@@ -12,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api.children import start_child
 from api.dependencies import App, Flow
+from api.flow_answers import BegunWait, Child, EndedChild, EndedWaits, EndedWaitView
 from api.routers.flow import LONGEST_WAIT, RunToken
 from api.routers.runs import small_results
 from api.services import utc_now
@@ -45,22 +45,23 @@ class ChildBody(BaseModel):
 
 
 @router.post("/waits:ended")
-async def ended(run_id: str, body: Waits, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
+async def ended(run_id: str, body: Waits, token: RunToken, app: App, _: Flow) -> EndedWaits:
     """Wait until some of the waits have ended."""
     waits = [Wait(item.task, item.signal, item.child, item.until) for item in body.waiting]
     cancel, found = await ended_waits(app, run_id, token, waits, min(body.seconds, LONGEST_WAIT))
-    return {"cancel": cancel, "ended": [asdict(item) for item in found]}
+    ended = [EndedWaitView(task=item.task, ending=item.ending, payload=item.payload) for item in found]
+    return EndedWaits(cancel=cancel, ended=ended)
 
 
 @router.post("/tasks/{task}:wait")
-async def begin(run_id: str, task: str, body: WaitingTime, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
+async def begin(run_id: str, task: str, body: WaitingTime, token: RunToken, app: App, _: Flow) -> BegunWait:
     """Let a task wait; the answer says until when, by the service's clock. Repeating gives the same end."""
     until = await app.stores.tasks.begin_wait(run_id, token, task, body.seconds, now=utc_now())
-    return {"until": until}
+    return BegunWait(until=until)
 
 
 @router.post("/tasks/{task}/child")
-async def start(run_id: str, task: str, body: ChildBody, token: RunToken, app: App, _: Flow) -> dict[str, Any]:
+async def start(run_id: str, task: str, body: ChildBody, token: RunToken, app: App, _: Flow) -> Child:
     """Start the child run of a task, or return the one that it has."""
     await app.stores.run_leases.check_hold(run_id, token)
     run = await start_child(
@@ -71,12 +72,12 @@ async def start(run_id: str, task: str, body: ChildBody, token: RunToken, app: A
         parameters=body.parameters,
         on_parent_cancel=body.on_parent_cancel,
     )
-    return {"id": run.id, "name": run.name, "status": run.status}
+    return Child(id=run.id, name=run.name, status=run.status)
 
 
 @router.get("/tasks/{task}/child")
-async def child(run_id: str, task: str, app: App, _: Flow) -> dict[str, Any]:
+async def child(run_id: str, task: str, app: App, _: Flow) -> EndedChild:
     """Return the child run of a task with its results."""
     run = await app.stores.runs.child(run_id, task)
     results = await small_results(app, run.id)
-    return {"id": run.id, "name": run.name, "status": run.status, "error": run.error, "results": results}
+    return EndedChild(id=run.id, name=run.name, status=run.status, error=run.error, results=results)

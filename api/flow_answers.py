@@ -1,0 +1,143 @@
+"""What the service answers to flows; `njangi_flows.client` has the same words on its side."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, JsonValue
+
+from api.waits import Ending
+from storage.run_models import RunStatus
+from storage.subtask_models import SubtaskStatus
+from storage.tasks import TaskStatus
+
+
+class Heard(BaseModel):
+    heard: int
+
+
+class AdoptedRun(BaseModel):
+    id: str
+    name: str
+    status: RunStatus
+
+
+class FileOfRun(BaseModel):
+    sha256: str
+    size: int
+
+
+class TaskOfRun(BaseModel):
+    name: str
+    status: TaskStatus
+    plan: JsonValue
+    error: str | None
+
+
+class CarriedRun(BaseModel):
+    """What a flow needs to carry a run; `clean_up` names the task that is all there is left to do."""
+
+    id: str
+    name: str
+    spec: dict[str, Any]
+    files: dict[str, FileOfRun]
+    parameters: dict[str, Any]
+    cancel: bool
+    clean_up: str | None
+    tasks: list[TaskOfRun]
+
+
+class Held(BaseModel):
+    """The run lease: it lasts `seconds` from each beat on; `slots` are what volunteers can run at once now."""
+
+    token: str
+    attempt: int
+    seconds: float
+    slots: int
+    run: CarriedRun
+
+
+class OrdersView(BaseModel):
+    cancel: bool
+    skip_clean_up: bool
+
+
+class LostLease(BaseModel):
+    lost: bool
+
+
+class Beaten(BaseModel):
+    """In the order of the leases that were told."""
+
+    orders: list[OrdersView | LostLease]
+
+
+class SubtaskFailure(BaseModel):
+    subtask_id: str
+    type: str
+    message: str
+    stderr: str
+
+
+class SettledBatch(BaseModel):
+    """`errors` are the first three failures, `error_types` counts all."""
+
+    id: str
+    total: int
+    completed: int
+    failed: int
+    tries: int
+    errors: list[SubtaskFailure]
+    error_types: dict[str, int]
+
+
+class Settled(OrdersView):
+    settled: list[SettledBatch]
+
+
+class ResultRow(BaseModel):
+    """`result` is JSON text."""
+
+    index: int
+    status: SubtaskStatus
+    result: str | None
+    blob: str | None
+
+
+class ResultPage(BaseModel):
+    results: list[ResultRow]
+    next: int | None
+
+
+class TaskResult(BaseModel):
+    result: str | None
+    blob: str | None
+
+
+class EndedWaitView(BaseModel):
+    """`payload` is JSON text, of a signal."""
+
+    task: str
+    ending: Ending
+    payload: str | None
+
+
+class EndedWaits(BaseModel):
+    cancel: bool
+    ended: list[EndedWaitView]
+
+
+class BegunWait(BaseModel):
+    until: datetime | None
+
+
+class Child(BaseModel):
+    id: str
+    name: str
+    status: RunStatus
+
+
+class EndedChild(Child):
+    error: str | None
+    results: dict[str, JsonValue]
