@@ -17,8 +17,8 @@ from api import differences
 from api.authoring import new_workflow
 from api.chosen_ids import ChosenIdBody, create_workflow
 from api.dependencies import App, Named, Reader, Submitter
-from api.routers.workflows import shown
 from api.services import Services
+from api.workflow_views import WorkflowView, shown
 from storage.versions import Version
 
 router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
@@ -41,7 +41,7 @@ class ImportBody(ChosenIdBody):
 @router.post(":import", status_code=201)
 async def import_(
     body: Annotated[ImportBody, Body()], app: App, caller: Submitter, named: Named, response: Response
-) -> dict[str, Any]:
+) -> WorkflowView:
     """Create a workflow of a document in any format that is read. 422 tells every problem at once."""
     given: Any = body.document
     recorded = await asyncio.to_thread(_recorded, given)
@@ -53,7 +53,7 @@ async def import_(
     return shown(workflow, response)
 
 
-@router.get("/{workflow_id}/export")
+@router.get("/{workflow_id}/export", response_class=Response)
 async def export(
     workflow_id: str,
     app: App,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from api.dependencies import App, Reader, Submitter
 from api.downloads import send_blob
 from api.estimates import Eta
 from api.listing import RunList, SubtaskList, order
 from api.services import Services
+from api.subtask_views import SubtaskPage, SubtaskView, subtask_view
 from storage.errors import NotFoundError
 from storage.listing import index_of, index_token
 from storage.run_models import ENDED, Run, RunStatus
@@ -76,6 +76,11 @@ class RunView(BaseModel):
     replaced_by: str | None
     tags: list[str]
     eta: EtaView | None  # null of a run that has ended, and in lists
+
+
+class RunPage(BaseModel):
+    runs: list[RunView]
+    next_page_token: str | None
 
 
 async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
@@ -139,10 +144,10 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
 
 
 @router.get("")
-async def page(query: Annotated[RunList, Query()], app: App, caller: Reader) -> dict[str, Any]:
+async def page(query: Annotated[RunList, Query()], app: App, caller: Reader) -> RunPage:
     """Return a page of runs without their tasks, the newest first unless `sort` says otherwise."""
     found, token = await app.stores.runs.page(query.as_seen_by(caller), order(query.sort), query.page())
-    return {"runs": [await view(app, run, tasks=False) for run in found], "next_page_token": token}
+    return RunPage(runs=[await view(app, run, tasks=False) for run in found], next_page_token=token)
 
 
 @router.get("/{run_id}")
@@ -157,30 +162,30 @@ async def cancel(run_id: str, app: App, caller: Submitter) -> RunView:
 
 
 @router.get("/{run_id}/subtasks")
-async def subtasks(run_id: str, query: Annotated[SubtaskList, Query()], app: App, _: Reader) -> dict[str, Any]:
+async def subtasks(run_id: str, query: Annotated[SubtaskList, Query()], app: App, _: Reader) -> SubtaskPage:
     """Return a page of a task's subtasks in order, with their attempts."""
     after, size = index_of(query.page_token), query.page_size
     found = await app.stores.subtasks.page(f"{run_id}/{query.task}", after=after, limit=size + 1, status=query.status)
     token = index_token(found[size - 1].index) if len(found) > size else None
-    return {"subtasks": [asdict(item) for item in found[:size]], "next_page_token": token}
+    return SubtaskPage(subtasks=[subtask_view(item) for item in found[:size]], next_page_token=token)
 
 
 @router.get("/{run_id}/subtasks/{task}/{index}")
-async def subtask(run_id: str, task: str, index: int, app: App, _: Reader) -> dict[str, Any]:
+async def subtask(run_id: str, task: str, index: int, app: App, _: Reader) -> SubtaskView:
     """Return one subtask with its attempts."""
-    return asdict(await app.stores.subtasks.get(f"{run_id}/{task}/{index}"))
+    return subtask_view(await app.stores.subtasks.get(f"{run_id}/{task}/{index}"))
 
 
 @router.get("/{run_id}/results")
-async def results(run_id: str, app: App, _: Reader) -> dict[str, Any]:
+async def results(run_id: str, app: App, _: Reader) -> dict[str, JsonValue]:
     """Return the results of all completed tasks that are small enough to be inline; others name their blob."""
     await app.stores.runs.get(run_id)
     return await small_results(app, run_id)
 
 
-async def small_results(app: Services, run_id: str) -> dict[str, Any]:
+async def small_results(app: Services, run_id: str) -> dict[str, JsonValue]:
     """Return {task: value} of the results that are kept inline, {task: {"blob": sha256}} of the others."""
-    found: dict[str, Any] = {}
+    found: dict[str, JsonValue] = {}
     for task in await app.stores.tasks.of_run(run_id):
         if task.result is not None:
             found[task.name] = json.loads(task.result)

@@ -172,6 +172,11 @@ class ScheduleView(BaseModel):
     updated_at: datetime
 
 
+class SchedulePage(BaseModel):
+    schedules: list[ScheduleView]
+    next_page_token: str | None
+
+
 class OneScheduleView(ScheduleView):
     """With its next times (those it would have if it were not paused) and its runs that go on."""
 
@@ -207,10 +212,10 @@ async def create(
 
 
 @router.get("")
-async def page(query: Annotated[ScheduleList, Query()], app: App, caller: Reader) -> dict[str, Any]:
+async def page(query: Annotated[ScheduleList, Query()], app: App, caller: Reader) -> SchedulePage:
     """Return a page of the caller's schedules, of admins all, the newest first unless `sort` says otherwise."""
     found, token = await app.stores.schedules.page(query.as_seen_by(caller), order(query.sort), query.page())
-    return {"schedules": [_view(item) for item in found], "next_page_token": token}
+    return SchedulePage(schedules=[_view(item) for item in found], next_page_token=token)
 
 
 @router.get("/{schedule_id}")

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from api.authoring import new_workflow
 from api.chosen_ids import ChosenIdBody, create_workflow
 from api.dependencies import App, Named, Reader, Submitter
-from api.routers.workflows import shown
 from api.services import utc_now
 from api.templates import Template, Templates
+from api.workflow_views import WorkflowView, shown
 
 router = APIRouter(prefix="/v1/templates", tags=["templates"])
 
@@ -63,7 +63,7 @@ async def use(
     named: Named,
     response: Response,
     body: Annotated[ChosenIdBody | None, Body()] = None,
-) -> dict[str, Any]:
+) -> WorkflowView:
     """Make a workflow of a template, with its files; it is the caller's own to edit and run."""
     template = await asyncio.to_thread(_templates(request).get, name)
     for file, sha256 in template.hashes.items():

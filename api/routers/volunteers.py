@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 from njangi_agent.protocol import Machine
@@ -26,6 +27,11 @@ class Why(BaseModel):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
+class VolunteerPage(BaseModel):
+    volunteers: Sequence[Volunteer]
+    next_page_token: str | None
+
+
 class OneVolunteerView(BaseModel):
     """A volunteer; `leased`: how many subtasks it holds now."""
 
@@ -44,10 +50,10 @@ class OneVolunteerView(BaseModel):
 
 
 @router.get("")
-async def page(query: Annotated[VolunteerList, Query()], app: App, _: Reader) -> dict[str, Any]:
+async def page(query: Annotated[VolunteerList, Query()], app: App, _: Reader) -> VolunteerPage:
     """Return a page of volunteers, those last heard of first unless `sort` says otherwise."""
     found, token = await app.stores.volunteers.page(query.filter(), order(query.sort), query.page(), now=utc_now())
-    return {"volunteers": [asdict(item) for item in found], "next_page_token": token}
+    return VolunteerPage(volunteers=found, next_page_token=token)
 
 
 @router.get("/{volunteer_id}")

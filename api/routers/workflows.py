@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, HTTPException, Query, Response
@@ -19,7 +18,7 @@ from api.planning import Plan, plan_of
 from api.rights import Action, Verdict, decide
 from api.routers.runs import RunView, view
 from api.services import utc_now
-from storage.workflows import Workflow
+from api.workflow_views import WorkflowPage, WorkflowView, listed, shown
 
 router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
 
@@ -65,7 +64,7 @@ class Validated(Plan):
 @router.post("", status_code=201)
 async def create(
     body: Annotated[NewWorkflowBody, Body()], app: App, caller: Submitter, named: Named, response: Response
-) -> dict[str, Any]:
+) -> WorkflowView:
     """Create a workflow. 422 tells every problem of its spec at once."""
     new = await new_workflow(app, body.spec, body.files, owner=caller.name)
     workflow, fresh = await create_workflow(app, new, body, caller=caller, request=named)
@@ -83,17 +82,15 @@ async def validate(body: Annotated[WorkflowBody, Body()], app: App, caller: Subm
 
 
 @router.get("")
-async def page(query: Annotated[WorkflowList, Query()], app: App, caller: Reader) -> dict[str, Any]:
+async def page(query: Annotated[WorkflowList, Query()], app: App, caller: Reader) -> WorkflowPage:
     """Return a page of workflows without spec and files, the newest first unless `sort` says otherwise."""
     filter_, sort = query.as_seen_by(caller), order(query.sort)
     found, token = await app.stores.workflows.page(filter_, sort, query.page(), archived=query.archived)
-    large = ("spec", "files")
-    items = [{name: value for name, value in _view(item).items() if name not in large} for item in found]
-    return {"workflows": items, "next_page_token": token}
+    return WorkflowPage(workflows=[listed(item) for item in found], next_page_token=token)
 
 
 @router.get("/{workflow_id}")
-async def get(workflow_id: str, app: App, _: Reader, response: Response) -> dict[str, Any]:
+async def get(workflow_id: str, app: App, _: Reader, response: Response) -> WorkflowView:
     """Return a workflow; its ETag is its version."""
     return shown(await app.stores.workflows.get(workflow_id), response)
 
@@ -107,7 +104,7 @@ async def edit(
     named: Named,
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
-) -> dict[str, Any]:
+) -> WorkflowView:
     """Replace the content of the version that If-Match names; runs under way keep the version they began with."""
     version = expected_version(if_match)
     new = await new_workflow(app, body.spec, body.files, owner=caller.name)
@@ -131,7 +128,7 @@ async def clone(
     named: Named,
     response: Response,
     body: Annotated[CloneBody | None, Body()] = None,
-) -> dict[str, Any]:
+) -> WorkflowView:
     """Make a workflow of the caller's own like this one, which they may read, as it is now."""
     if decide(caller, Action.CHANGE) is not Verdict.ALLOWED:
         raise HTTPException(403, "a clone is a workflow of one's own; you may only read")
@@ -147,25 +144,25 @@ async def clone(
 
 
 @router.post("/{workflow_id}:tag")
-async def tag(workflow_id: str, body: TagsBody, app: App, caller: Submitter, response: Response) -> dict[str, Any]:
+async def tag(workflow_id: str, body: TagsBody, app: App, caller: Submitter, response: Response) -> WorkflowView:
     """Put tags on a workflow, without a new version of it."""
     return shown(await app.stores.workflows.tag(workflow_id, body.tags, by=caller.name, now=utc_now()), response)
 
 
 @router.post("/{workflow_id}:untag")
-async def untag(workflow_id: str, body: TagsBody, app: App, caller: Submitter, response: Response) -> dict[str, Any]:
+async def untag(workflow_id: str, body: TagsBody, app: App, caller: Submitter, response: Response) -> WorkflowView:
     """Take tags off a workflow."""
     return shown(await app.stores.workflows.untag(workflow_id, body.tags, by=caller.name, now=utc_now()), response)
 
 
 @router.post("/{workflow_id}:archive")
-async def archive(workflow_id: str, app: App, caller: Submitter, response: Response) -> dict[str, Any]:
+async def archive(workflow_id: str, app: App, caller: Submitter, response: Response) -> WorkflowView:
     """Put a workflow aside: listed only when asked for, and not to be started. Its runs go on."""
     return shown(await app.stores.workflows.archive(workflow_id, by=caller.name, now=utc_now()), response)
 
 
 @router.post("/{workflow_id}:unarchive")
-async def unarchive(workflow_id: str, app: App, caller: Submitter, response: Response) -> dict[str, Any]:
+async def unarchive(workflow_id: str, app: App, caller: Submitter, response: Response) -> WorkflowView:
     """Take an archived workflow up again."""
     return shown(await app.stores.workflows.unarchive(workflow_id, by=caller.name, now=utc_now()), response)
 
@@ -181,13 +178,3 @@ async def start(
     )
     response.status_code = 201 if fresh else 200
     return await view(app, run)
-
-
-def shown(workflow: Workflow, response: Response) -> dict[str, Any]:
-    """Return a workflow as callers see it, and put its ETag into the response."""
-    response.headers["ETag"] = f'"{workflow.version}"'
-    return _view(workflow)
-
-
-def _view(workflow: Workflow) -> dict[str, Any]:
-    return {name: value for name, value in asdict(workflow).items() if name != "request"}

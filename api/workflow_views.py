@@ -1,0 +1,55 @@
+"""Workflows as callers see them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from fastapi import Response
+from pydantic import BaseModel
+
+from storage.run_models import RunStatus
+from storage.workflows import Workflow
+
+
+class ListedWorkflow(BaseModel):
+    """A workflow without what may be large. `readers`: who may see it, its owner first; `*` is everybody."""
+
+    id: str
+    name: str
+    description: str
+    owner: str
+    status: RunStatus
+    version: int
+    priority: int
+    tags: list[str]
+    metadata: dict[str, Any]
+    estimated_resources: dict[str, float]
+    current_run_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    readers: list[str]
+    archived_at: datetime | None
+
+
+class WorkflowView(ListedWorkflow):
+    """`files`: the SHA-256 of each file that the spec names."""
+
+    spec: dict[str, Any]
+    files: dict[str, str]
+
+
+class WorkflowPage(BaseModel):
+    workflows: list[ListedWorkflow]
+    next_page_token: str | None
+
+
+def listed(workflow: Workflow) -> ListedWorkflow:
+    return ListedWorkflow.model_validate(asdict(workflow))
+
+
+def shown(workflow: Workflow, response: Response) -> WorkflowView:
+    """Return a workflow as callers see it, and put its ETag into the response."""
+    response.headers["ETag"] = f'"{workflow.version}"'
+    return WorkflowView.model_validate(asdict(workflow))
