@@ -169,7 +169,8 @@ class BegunWait(BaseModel):
     until: datetime | None = None
 
 
-class EndedWaits(Orders):
+class EndedWaits(BaseModel):
+    cancel: bool = False
     ended: list[EndedWait] = Field(default_factory=list)
 
 

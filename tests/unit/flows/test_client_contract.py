@@ -1,0 +1,213 @@
+"""Each call of the client of flows is one of docs/openapi.json, and so is each field that it sends or reads."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import pytest_asyncio
+from njangi_flows import client as client_module
+from njangi_flows.client import BatchInput, FlowService, RunLease, SubtaskInput, TaskChange, Wait
+from njangi_flows.settings import FlowSettings
+from pydantic import BaseModel
+
+DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs" / "openapi.json").read_text())
+LEASE = RunLease("r1", "token")
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+LARGE = b"x" * (1024 * 1024 + 1)
+READS: dict[str, type[BaseModel]] = {
+    "flowWaitForFlowRuns": client_module._Heard,
+    "flowAdoptRun": client_module._Adopted,
+    "flowHoldRun": client_module.Hold,
+    "flowBeatRuns": client_module._Beaten,
+    "flowWaitForBatches": client_module.Settled,
+    "flowWaitForWaits": client_module.EndedWaits,
+    "flowBeginWait": client_module.BegunWait,
+    "flowGetChild": client_module.ChildRun,
+    "flowListRunTaskResults": client_module.ResultPage,
+    "flowGetRunTaskResult": client_module.TaskResult,
+}
+"""What the client reads an answer as; others it does not look into."""
+
+
+def resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        found: Any = root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        schema = found
+    return schema
+
+
+def kinds(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the alternatives that a value may follow."""
+    schema = resolved(schema, root)
+    return [kind for part in schema.get("anyOf", [schema]) for kind in ([resolved(part, root)])]
+
+
+def fields(schema: dict[str, Any], root: dict[str, Any], at: str = "") -> Iterator[str]:
+    """Yield the path of each field of a schema, `[]` and `{}` for what is in lists and maps."""
+    for kind in kinds(schema, root):
+        for name, part in kind.get("properties", {}).items():
+            yield f"{at}/{name}"
+            yield from fields(part, root, f"{at}/{name}")
+        if "items" in kind:
+            yield from fields(kind["items"], root, f"{at}[]")
+        if isinstance(kind.get("additionalProperties"), dict):
+            yield from fields(kind["additionalProperties"], root, f"{at}{{}}")
+
+
+def sent(value: Any, at: str = "") -> Iterator[str]:
+    """Yield the path of each field of a JSON value."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield f"{at}/{name}"
+            yield from sent(part, f"{at}/{name}")
+    elif isinstance(value, list):
+        for part in value:
+            yield from sent(part, f"{at}[]")
+
+
+def operation_of(method: str, path: str) -> dict[str, Any] | None:
+    for template, operations in DOCUMENT["paths"].items():
+        pattern = re.sub(r"\\\{[a-z_0-9]+\\\}", "[^/:]+", re.escape(template))
+        if method.lower() in operations and re.fullmatch(pattern, path):
+            return dict(operations[method.lower()])
+    return None
+
+
+def sample(schema: dict[str, Any]) -> Any:
+    """Return a value that follows a schema of the document, with the least in it."""
+    kind = next(item for item in kinds(schema, DOCUMENT) if item.get("type") != "null")
+    if "enum" in kind:
+        return kind["enum"][0]
+    match kind.get("type"):
+        case "object":
+            return {name: sample(kind["properties"][name]) for name in kind.get("required", ())}
+        case "array":
+            return [sample(kind["items"])]
+        case "integer" | "number":
+            return 1
+        case "boolean":
+            return False
+        case "string":
+            return NOW.isoformat() if kind.get("format") == "date-time" else "text"
+    return None
+
+
+class Service:
+    """Stands for the service: checks each request against the document, answers what that says."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        operation = operation_of(request.method, request.url.path)
+        assert operation is not None, f"{request.method} {request.url.path} is no call of the document"
+        name = operation["operationId"]
+        self.called.append(name)
+        given = {item["name"]: item for item in operation.get("parameters", ())}
+        assert set(request.url.params) <= given.keys(), name
+        needed = {item["name"].lower() for item in given.values() if item["in"] == "header" and item.get("required")}
+        assert needed <= set(request.headers), name
+        self.check_body(name, operation, request)
+        if name == "flowCheckBlob":
+            return httpx.Response(404)
+        if name == "flowGetBlob":
+            return httpx.Response(200, content=LARGE)
+        status = min(operation["responses"])
+        content = operation["responses"][status].get("content", {}).get("application/json")
+        if content is None:
+            return httpx.Response(int(status))
+        body = sample(content["schema"])
+        if name == "flowListRunTaskResults":
+            body["next"] = None
+        return httpx.Response(int(status), json=body)
+
+    def check_body(self, name: str, operation: dict[str, Any], request: httpx.Request) -> None:
+        content = operation.get("requestBody", {}).get("content", {})
+        schema = content.get("application/json", {}).get("schema")
+        if schema is None:
+            assert not request.content or "application/octet-stream" in content, name
+            return
+        body = json.loads(request.content)
+        jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(body)
+        inside = {field for field in sent(body) if not field.startswith(FREE)}
+        assert inside <= set(fields(schema, DOCUMENT)), name
+
+
+FREE = ("/definition/", "/plan/", "/parameters/", "/batches[]/subtasks[]/parameters/")
+"""Fields that hold whatever JSON there is."""
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest_asyncio.fixture
+async def flows(service: Service) -> AsyncIterator[FlowService]:
+    async with FlowService(FlowSettings("http://service", "token", "holder", "ana")) as made:
+        await made._http.aclose()
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            await request.aread()
+            return service.answer(request)
+
+        made._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(answer))
+        yield made
+
+
+async def call_all(flows: FlowService) -> set[str]:
+    """Make every call of the client; return their names."""
+    await flows.wait_for_flow_runs(3, 1.5)
+    await flows.adopt("prefect", "longest")
+    await flows.hold("r1")
+    await flows.beat([LEASE])
+    await flows.release(LEASE, "why")
+    whole = TaskChange("RUNNING", definition={"name": "t"}, plan=[1], result="1", blob="0" * 64, error="no")
+    await flows.put_task(LEASE, "t", whole)
+    subtasks = [SubtaskInput(0, {"x": 1}), SubtaskInput(1, parameters_blob="0" * 64)]
+    await flows.put_batches(LEASE, "t", [BatchInput(0, subtasks)])
+    await flows.settled(LEASE, ["r1/t/b0"], 1.0)
+    await flows.ended_waits(LEASE, [Wait("t", signal="go"), Wait("u", child=True), Wait("v", until=NOW)], 1.0)
+    await flows.begin_wait(LEASE, "t", None)
+    await flows.start_child(LEASE, "t", "inner", {"a": 1}, "abandon")
+    await flows.child(LEASE, "t")
+    await flows.requeue(LEASE, "r1/t/b0", 2, ["BadInput"])
+    assert [page async for page in flows.results(LEASE, "t")]
+    await flows.result_rows(LEASE, "t", 3, 9)
+    await flows.task_result(LEASE, "t")
+    await flows.put_blob(LARGE)
+    await flows.get_blob(hashlib.sha256(LARGE).hexdigest())
+    return set(re.findall(r"flows\.([a-z_]+)\(", inspect.getsource(call_all)))
+
+
+async def test_every_call_of_the_client_is_in_the_document(flows: FlowService, service: Service) -> None:
+    called = await call_all(flows)
+    public = {name for name, member in vars(FlowService).items() if inspect.isfunction(member) and name[0] != "_"}
+    assert called == public
+    unread = {"flowReleaseRun", "flowChangeTask", "flowPutBatches", "flowStartChild", "flowRequeueBatch"}
+    assert set(service.called) == READS.keys() | unread | {"flowCheckBlob", "flowPutBlob", "flowGetBlob"}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_every_field_that_the_client_reads_is_in_the_document(name: str) -> None:
+    [operation] = [
+        operation
+        for path in DOCUMENT["paths"].values()
+        for operation in path.values()
+        if operation["operationId"] == name
+    ]
+    schema = operation["responses"][min(operation["responses"])]["content"]["application/json"]["schema"]
+    read = READS[name].model_json_schema()
+    assert set(fields(read, read)) <= set(fields(schema, DOCUMENT))
