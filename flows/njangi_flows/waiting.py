@@ -135,4 +135,4 @@ class Waits(LongPoll[EndedWait]):
     async def _look(self, names: Sequence[str]) -> tuple[Orders, Mapping[str, EndedWait]]:
         waiting = [self._waits[name] for name in names]
         answer = await self._held.service.ended_waits(self._held.lease, waiting, POLL_SECONDS)
-        return answer, {wait.task: wait for wait in answer.ended}
+        return Orders(cancel=answer.cancel), {wait.task: wait for wait in answer.ended}
