@@ -20,7 +20,9 @@ _AGENTS_FIELDS = {field.name: field.default for field in dataclasses.fields(Task
 
 
 @dataclass(frozen=True, slots=True)
-class _Definition:
+class Definition:
+    """What a task asks, and what follows from it for its leases."""
+
     text: str  # a TaskDefinition as JSON
     heartbeat: float  # seconds
     start_to_close: float  # seconds
@@ -32,7 +34,7 @@ class Definitions:
 
     def __init__(self, tasks: TaskStore) -> None:
         self._tasks = tasks
-        self._known: OrderedDict[str, _Definition] = OrderedDict()
+        self._known: OrderedDict[str, Definition] = OrderedDict()
         self._generations: OrderedDict[str, int] = OrderedDict()  # of tasks that were ever reset
 
     def forget_older(self, generations: Mapping[str, int]) -> None:
@@ -45,7 +47,9 @@ class Definitions:
             self._generations.popitem(last=False)
 
     async def load(self, task_ids: Set[str]) -> None:
-        """Read those not known yet. What is not stored is passed over."""
+        """Read those not known yet, and remember all of them the longest. What is not stored is passed over."""
+        for task_id in task_ids & self._known.keys():
+            self._known.move_to_end(task_id)
         for task_id in task_ids - self._known.keys():
             try:
                 task = await self._tasks.get(task_id)
@@ -57,9 +61,9 @@ class Definitions:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
-    def text(self, task_id: str) -> str:
-        """Return a loaded definition as JSON text. Raises KeyError if it was not loaded."""
-        return self._known[task_id].text
+    def get(self, task_id: str) -> Definition | None:
+        """Return a loaded definition; None if the task is not stored, or was set back and has none now."""
+        return self._known.get(task_id)
 
     def heartbeat(self, task_id: str) -> float:
         """Return the seconds after which a lease of the task is lost without a heartbeat."""
@@ -71,11 +75,11 @@ class Definitions:
         return longest_lease(known.start_to_close, known.transfers, leases, slots)
 
 
-def _definition(task_id: str, stored: Mapping[str, Any]) -> _Definition:
+def _definition(task_id: str, stored: Mapping[str, Any]) -> Definition:
     """Return what is used of a stored definition; agents get only the fields that are theirs."""
     theirs = {name: value for name, value in stored.items() if name in _AGENTS_FIELDS}
     limits = {**_AGENTS_FIELDS, **theirs}
-    return _Definition(
+    return Definition(
         text=json.dumps({**theirs, "task_id": task_id}),
         heartbeat=float(limits["heartbeat"]),
         start_to_close=float(limits["start_to_close"]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from njangi_agent.protocol import Outcome, SyncRequest, Verdict
 
 from coordinator.allowances import Allowances
 from coordinator.decisions.matching import Match, Offer, Wish, fits, match
-from coordinator.definitions import Definitions
+from coordinator.definitions import Definition, Definitions
 from storage.errors import StorageUnavailableError
 from storage.ledger import Ledger, Turn
 from storage.subtask_models import Assignment, Leased, VolunteerReport
@@ -43,6 +43,7 @@ class Answer:
     leases: Sequence[Leased] = ()
     cancelled: Sequence[str] = ()
     wait: float = 0.0  # seconds until the agent should ask again
+    definitions: Mapping[str, Definition] = field(default_factory=dict)  # of the leases' tasks, by task id
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +57,10 @@ class _Turn:
     until: float  # loop time at which it stops waiting for work
     verdicts: list[Verdict] = field(default_factory=list)
     leases: list[Leased] = field(default_factory=list)
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+
+    def answer(self) -> Answer:
+        return Answer(self.verdicts, self.leases, definitions=self.definitions)
 
 
 class Dispatcher:
@@ -143,7 +148,7 @@ class Dispatcher:
         else:
             return Answer(cancelled=cancelled)
         answer = await self._wait(turn, seconds)
-        return Answer(answer.verdicts, answer.leases, cancelled)
+        return replace(answer, cancelled=cancelled)
 
     async def _wait(self, turn: _Turn, seconds: float) -> Answer:
         """Wait for the turn to be done; when only parked, no longer than `seconds`, nor past a cancellation."""
@@ -159,7 +164,7 @@ class Dispatcher:
     def _unpark(self, turn: _Turn) -> None:
         if self._parked.get(turn.volunteer.id) is turn:
             del self._parked[turn.volunteer.id]
-            turn.done.set_result(Answer(turn.verdicts, turn.leases))
+            turn.done.set_result(turn.answer())
 
     def _may_have_work(self, wish: Wish) -> bool:
         return self._stale or any(fits(offer, wish) for offer in self._open)
@@ -198,7 +203,7 @@ class Dispatcher:
             if nothing and turn.until > now and not self._leaving and turn.volunteer.id not in self._parked:
                 self._parked[turn.volunteer.id] = turn
             else:
-                turn.done.set_result(Answer(turn.verdicts, turn.leases))
+                turn.done.set_result(turn.answer())
         if leased and self._parked and self._open:
             self._retry_parked = True
             self._wake.set()
@@ -206,6 +211,7 @@ class Dispatcher:
     async def _write(self, turns: Sequence[_Turn]) -> bool:
         """Carry out the turns in one transaction, filling their verdicts and leases; tell if anything was lent."""
         wishing = [turn for turn in turns if turn.wish is not None]
+        definitions: Mapping[str, Definition] = {}  # kept from here on: a task may be set back before this is answered
         if wishing and self._stale:
             self._stale = False
             await self._allowances.load(set(self._allowances.room))
@@ -215,7 +221,6 @@ class Dispatcher:
                 for batch in batches
             ]
             self._definitions.forget_older({batch.task_id: batch.generation for batch in batches})
-            await self._definitions.load({offer.task_id for offer in self._open})
             for offer in self._open:
                 self._owners[offer.task_id] = offer.owner
                 self._owners.move_to_end(offer.task_id)
@@ -223,6 +228,7 @@ class Dispatcher:
                 self._owners.popitem(last=False)
         if wishing:
             await self._allowances.load({offer.owner for offer in self._open} | self._allowances.room.keys())
+            definitions = await self._known_definitions()
         reports = [VolunteerReport(turn.volunteer.id, report) for turn in turns for report in turn.request.reports]
         self._learn_durations(reports)
         matches = self._match(wishing)
@@ -239,11 +245,20 @@ class Dispatcher:
         verdicts, leases = await self._ledger.write(once)
         self.leases += len(leases)
         self.reports += len(reports)
-        self._hand_out(turns, verdicts, leases)
+        self._hand_out(turns, verdicts, leases, definitions)
         self._credit(reports, verdicts, now)
         self._account(assignments, leases)
         self._keep_within_quotas(reports, verdicts, leases)
         return bool(leases)
+
+    async def _known_definitions(self) -> Mapping[str, Definition]:
+        """Return the definitions of the tasks that may be lent now; what has none is left out until it has."""
+        tasks = {offer.task_id for offer in self._open}
+        await self._definitions.load(tasks)
+        known = {task_id: found for task_id in tasks if (found := self._definitions.get(task_id)) is not None}
+        if len(known) < len(tasks):
+            self._open = [offer for offer in self._open if offer.task_id in known]
+        return known
 
     def _match(self, wishing: Sequence[_Turn]) -> list[Match]:
         wishes = [turn.wish for turn in wishing if turn.wish is not None]
@@ -266,7 +281,13 @@ class Dispatcher:
             )
         return made
 
-    def _hand_out(self, turns: Sequence[_Turn], verdicts: Sequence[Verdict], leases: Sequence[Leased]) -> None:
+    def _hand_out(
+        self,
+        turns: Sequence[_Turn],
+        verdicts: Sequence[Verdict],
+        leases: Sequence[Leased],
+        definitions: Mapping[str, Definition],
+    ) -> None:
         said = iter(verdicts)
         by_volunteer: dict[str, list[Leased]] = {}
         for lease in leases:
@@ -275,6 +296,7 @@ class Dispatcher:
             turn.verdicts = [next(said) for _ in turn.request.reports]
             if turn.wish is not None:
                 turn.leases = by_volunteer.pop(turn.volunteer.id, [])
+                turn.definitions = {lease.task_id: definitions[lease.task_id] for lease in turn.leases}
 
     def _account(self, assignments: Sequence[Assignment], leases: Sequence[Leased]) -> None:
         """Take what was lent off the batches remembered; read them again when they ran out or others took some."""

@@ -21,7 +21,7 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, ExecutionTimeout, 
 from pymongo.read_concern import ReadConcern
 
 from storage.errors import StorageUnavailableError
-from storage.transactions import in_transaction
+from storage.transactions import in_transaction, was_interrupted
 
 Document = dict[str, Any]
 Collection = AsyncCollection[Document]
@@ -123,6 +123,7 @@ def unavailable_is_ours() -> Iterator[None]:
             raise StorageUnavailableError(str(error.details["writeConcernErrors"])[:300]) from error
         raise
     except PyMongoError as error:
-        if error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError"):
+        transient = error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError")
+        if transient or was_interrupted(error):
             raise StorageUnavailableError(str(error)[:300]) from error
         raise

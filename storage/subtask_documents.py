@@ -28,6 +28,8 @@ from storage.subtask_models import (
     VolunteerReport,
 )
 
+RESULTS_A_COMMAND = 3 * 1024 * 1024
+"""How many characters of results one update takes, of at most four bytes each."""
 FOR_LEASE = {
     "parent_task_id": 1,
     "index": 1,
@@ -148,6 +150,20 @@ def holds(subtask: Document, volunteer_id: str, token: str) -> bool:
     lease = subtask.get("lease") or {}
     current = lease.get("token") == token and lease.get("by") == volunteer_id
     return current and subtask["status"] in (SubtaskStatus.LEASED, SubtaskStatus.COMPLETED, SubtaskStatus.FAILED)
+
+
+def commands(returned: Sequence[Report]) -> list[list[Report]]:
+    """Return the reports in parts of which one update can hold the results: a command has 16 MiB at most."""
+    parts: list[list[Report]] = [[]]
+    size = 0
+    for report in returned:
+        own_size = len(report.result or "") + len(report.stderr or "") + 5 * len(report.subtask_id)
+        if parts[-1] and size + own_size > RESULTS_A_COMMAND:
+            parts.append([])
+            size = 0
+        parts[-1].append(report)
+        size += own_size
+    return parts
 
 
 def completed(returned: Sequence[Report], now: datetime) -> list[Document]:

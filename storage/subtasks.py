@@ -200,10 +200,10 @@ class SubtaskStore:
                 status, change = documents.not_returned(subtask, item, now)
                 moves[subtask_id] = status
                 others.append(UpdateOne({"_id": subtask_id}, change))
-        if returned:
+        for part in documents.commands(returned) if returned else ():
             await self._tasks.update_many(
-                {"_id": {"$in": [report.subtask_id for report in returned]}, "status": SubtaskStatus.LEASED},
-                documents.completed(returned, now),
+                {"_id": {"$in": [report.subtask_id for report in part]}, "status": SubtaskStatus.LEASED},
+                documents.completed(part, now),
                 session=turn.session,
             )
         if others:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pymongo import WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ LONGEST_SECONDS = 120.0
 """How long a transaction is tried that others get in the way of."""
 FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.5
+_INTERRUPTED = {11601, 237, 43}  # Interrupted, CursorKilled, CursorNotFound
 
 
 async def in_transaction(session: AsyncClientSession, work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
@@ -39,7 +40,8 @@ async def in_transaction(session: AsyncClientSession, work: Callable[[AsyncClien
             await _commit(session, last)
             return result
         except PyMongoError as error:
-            if not _is_worth_another_try(error, "TransientTransactionError") or clock() > last:
+            again = _is_worth_another_try(error, "TransientTransactionError") or was_interrupted(error)
+            if not again or clock() > last:
                 raise
         finally:
             if session.in_transaction:
@@ -47,6 +49,15 @@ async def in_transaction(session: AsyncClientSession, work: Callable[[AsyncClien
         tries += 1
         longest = min(FIRST_PAUSE_SECONDS * 1.5 ** min(tries, 20), LONGEST_PAUSE_SECONDS)
         await asyncio.sleep(random.random() * longest)
+
+
+def was_interrupted(error: PyMongoError) -> bool:
+    """Whether the server ended an operation half-way, which says nothing against it.
+
+    So does whoever takes our transaction for abandoned (see `Database.end_abandoned`) while one of its operations goes
+    on. What had been done is undone then, but MongoDB gives this error no label.
+    """
+    return isinstance(error, OperationFailure) and error.code in _INTERRUPTED
 
 
 async def _commit(session: AsyncClientSession, last: float) -> None:

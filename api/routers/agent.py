@@ -11,6 +11,8 @@ import orjson
 from fastapi import APIRouter, Body, Request, Response
 from njangi_agent import protocol
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api.dependencies import DECLARED, App, Joiner, member, services_of
 from api.rights import Action
@@ -55,6 +57,8 @@ async def sync(request: Request) -> Response:
     who = await member(request)
     try:
         turn = protocol.sync_request(orjson.loads(await request.body()))
+    except ClientDisconnect:
+        raise HTTPException(400, "the request broke off within its body") from None
     except orjson.JSONDecodeError as error:
         raise protocol.ProtocolError(f"the body is not JSON: {error}") from None
     for report in turn.reports:
@@ -68,7 +72,7 @@ async def sync(request: Request) -> Response:
     answer = await _while_connected(request, services, who, turn)
     if turn.reports:
         services.requests.synced(time.perf_counter() - began)
-    return Response(_encoded(answer, services), media_type="application/json")
+    return Response(_encoded(answer), media_type="application/json")
 
 
 DECLARED[sync] = Action.SERVE
@@ -105,21 +109,21 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _encoded(answer: Answer, services: Services) -> bytes:
-    definitions = services.definitions
+def _encoded(answer: Answer) -> bytes:
+    definitions = answer.definitions
     tasks = dict.fromkeys(lease.task_id for lease in answer.leases)
     return orjson.dumps(
         {
             "verdicts": answer.verdicts,
             "cancelled": answer.cancelled,
-            "tasks": [orjson.Fragment(definitions.text(task_id)) for task_id in tasks],
+            "tasks": [orjson.Fragment(definitions[task_id].text) for task_id in tasks],
             "leases": [
                 {
                     "subtask_id": lease.subtask_id,
                     "task_id": lease.task_id,
                     "token": lease.token,
                     "attempt": lease.attempt,
-                    "seconds": definitions.heartbeat(lease.task_id),
+                    "seconds": definitions[lease.task_id].heartbeat,
                     "parameters": orjson.Fragment(lease.parameters) if lease.parameters is not None else None,
                     "parameters_blob": lease.parameters_blob,
                     "details": lease.details,

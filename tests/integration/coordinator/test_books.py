@@ -14,6 +14,7 @@ from storage.listing import Filter, Page, Sort
 from storage.stores import Stores
 from storage.volunteers import Seen, Volunteer, VolunteerStore, together
 from tests.conftest import NOON
+from tests.integration.coordinator.test_lending import unlimited
 
 MACHINE = Machine("Linux", "x86_64", "3.11", 4, 2**30, 2**30, "none", [])
 
@@ -31,7 +32,9 @@ class AwayNowAndThen(VolunteerStore):
 
 async def test_what_volunteers_did_while_the_database_was_away_is_written_down_later(stores: Stores) -> None:
     volunteers = AwayNowAndThen(stores.database, stores.ledger)
-    dispatcher = Dispatcher(stores.ledger, stores.subtasks, volunteers, Definitions(stores.tasks), lambda: NOON)
+    dispatcher = Dispatcher(
+        stores.ledger, stores.subtasks, volunteers, Definitions(stores.tasks), unlimited(stores), lambda: NOON
+    )
     member, _ = await volunteers.enrol("a machine", MACHINE, now=NOON)
 
     async def counted(slots: int) -> Volunteer:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
-from storage.database import Session, open_database
+from storage.database import Document, Session, open_database
 from storage.ledger import Turn
 from storage.stores import Stores
 
@@ -53,3 +54,28 @@ async def test_a_slow_writer_whose_transaction_was_ended_writes_once_all_the_sam
     await stores.database.transaction(slowly)
     assert tries == 2
     assert await stores.ledger.last_seq() == before + 2
+
+
+async def test_a_writer_that_is_interrupted_in_mid_operation_writes_once_all_the_same(stores: Stores) -> None:
+    counters, tries = stores.database["counters"], 0
+    slow: Document = {"$where": "sleep(60000) || true"}
+
+    async def interrupted(session: Session) -> None:
+        nonlocal tries
+        tries += 1
+        await counters.update_one({"_id": "events"}, {"$inc": {"seq": 1}}, session=session)
+        if tries == 1:
+            assert session.session_id is not None
+            await asyncio.gather(counters.find_one(slow, session=session), kill(session.session_id["id"]))
+
+    async def kill(id_: Any) -> None:
+        look: list[Document] = [{"$currentOp": {}}, {"$match": {"lsid.id": id_, "command.find": "counters"}}]
+        while not await (await counters.database.client.admin.aggregate(look)).to_list():
+            await asyncio.sleep(0.01)
+        await counters.database.client.admin.command({"killSessions": [{"id": id_}]})
+
+    before = await stores.ledger.last_seq()
+    async with asyncio.timeout(50):
+        await stores.database.transaction(interrupted)
+    assert tries == 2
+    assert await stores.ledger.last_seq() == before + 1

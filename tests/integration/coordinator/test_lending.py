@@ -1,0 +1,105 @@
+"""What the dispatcher hands out, against a real MongoDB: a lease always comes with what its task asks of the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+from njangi_agent.protocol import INLINE_RESULT_BYTES, Machine, Outcome, Report, SyncRequest, Verdict
+
+from coordinator.allowances import Allowances
+from coordinator.definitions import Definitions
+from coordinator.dispatcher import Answer, Dispatcher
+from storage.stores import Stores
+from storage.subtask_models import BUCKETS, TaskKey
+from storage.tasks import TaskChange, TaskStatus
+from storage.volunteers import Volunteer
+from tests.conftest import NOON
+from tests.integration.storage.leasing import TASK, TOKEN, a_held_run, queue
+
+MACHINE = Machine("Linux", "x86_64", "3.11", 4, 2**30, 2**30, "none", [])
+MOST_BSON = 16 * 2**20
+
+
+def unlimited(stores: Stores) -> Allowances:
+    """Every owner may have as much lent as there is."""
+
+    async def limits(owners: object) -> dict[str, int | None]:
+        return {}
+
+    return Allowances(stores.usage, limits, lambda: NOON)
+
+
+@contextlib.asynccontextmanager
+async def dispatching(stores: Stores, definitions: Definitions) -> AsyncIterator[Dispatcher]:
+    made = Dispatcher(stores.ledger, stores.subtasks, stores.volunteers, definitions, unlimited(stores), lambda: NOON)
+    running = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        running.cancel()
+
+
+async def a_member(stores: Stores) -> Volunteer:
+    return (await stores.volunteers.enrol("a machine", MACHINE, now=NOON))[0]
+
+
+async def define(stores: Stores, task: TaskKey, heartbeat: float) -> None:
+    await a_held_run(stores, NOON, task=task)
+    change = TaskChange(TaskStatus.RUNNING, definition={"command": ["true"], "heartbeat": heartbeat})
+    await stores.tasks.change(task.run_id, TOKEN, task.name, change, now=NOON)
+
+
+async def ask(dispatcher: Dispatcher, member: Volunteer, slots: int) -> Answer:
+    async with asyncio.timeout(30):
+        return await dispatcher.sync(member, SyncRequest(slots=slots, wish=slots, wait=0.0))
+
+
+async def test_what_is_lent_keeps_its_definition_though_the_task_is_set_back_before_the_answer(stores: Stores) -> None:
+    await define(stores, TASK, heartbeat=7.0)
+    await queue(stores, 2, NOON)
+    definitions = Definitions(stores.tasks)
+    async with dispatching(stores, definitions) as dispatcher:
+        answer = await ask(dispatcher, await a_member(stores), 2)
+    definitions.forget_older({TASK.task_id: 1})
+    assert definitions.get(TASK.task_id) is None
+    [definition] = answer.definitions.values()
+    assert len(answer.leases) == 2
+    assert (definition.heartbeat, json.loads(definition.text)["task_id"]) == (7.0, TASK.task_id)
+
+
+async def test_what_has_no_definition_is_lent_when_it_has_one(stores: Stores) -> None:
+    await queue(stores, 2, NOON)
+    async with dispatching(stores, Definitions(stores.tasks)) as dispatcher:
+        member = await a_member(stores)
+        assert (await ask(dispatcher, member, 2)).leases == []
+        await define(stores, TASK, heartbeat=7.0)
+        dispatcher.work_opened()
+        assert len((await ask(dispatcher, member, 2)).leases) == 2
+
+
+async def test_results_that_are_too_much_for_one_command_are_accepted_together(stores: Stores) -> None:
+    count = MOST_BSON // INLINE_RESULT_BYTES + BUCKETS
+    await define(stores, TASK, heartbeat=7.0)
+    await queue(stores, count, NOON, batch_size=count)
+    large = json.dumps("x" * (INLINE_RESULT_BYTES - 2))
+    async with dispatching(stores, Definitions(stores.tasks)) as dispatcher:
+        members = [await a_member(stores) for _ in range(2)]
+        lent = [(await ask(dispatcher, member, count // 2)).leases for member in members]
+        reports = [
+            tuple(Report(item.subtask_id, item.token, Outcome.RETURNED, result=large, seconds=1.0) for item in theirs)
+            for theirs in lent
+        ]
+        async with asyncio.timeout(120):
+            answers = await asyncio.gather(
+                *(
+                    dispatcher.sync(member, SyncRequest(slots=1, reports=theirs))
+                    for member, theirs in zip(members, reports, strict=True)
+                )
+            )
+    verdicts = [verdict for answer in answers for verdict in answer.verdicts]
+    assert verdicts == [Verdict.ACCEPTED] * (count // 2 * 2)
+    [kept] = await stores.subtasks.page(TASK.task_id, after=-1, limit=1)
+    assert kept.result == large
