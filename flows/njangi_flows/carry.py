@@ -45,7 +45,6 @@ from njangi_flows.progress import shown_progress
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 from njangi_flows.waiting import Waiting
 
-_MOST_RETRY_DELAYS = 50  # of Prefect, which repeats the last one after that
 _STDERR_CHARACTERS = 1000
 _SMALL_PARAMETERS = 4096
 
@@ -184,6 +183,7 @@ class TaskCarrier(Carrier):
         self._given = given
         self._lost: dict[int, int] = {}  # subtasks that failed for good, by batch
         self._failure: SubtasksFailedError | None = None  # more of them than the task tolerates
+        self._failed = asyncio.Event()  # set with it
         self._telling = asyncio.Lock()  # so that nothing is queued, or said to go on, once it failed
 
     def _last_node(self) -> UUID:
@@ -290,9 +290,7 @@ class TaskCarrier(Carrier):
 
     def _prefect_task(self, plan: Plan) -> Task[[Batch], Any]:
         """Return the Prefect task whose runs are the task's batches."""
-        retry = self._task.retry
         allowed = self._task.tolerated_failure.allowed(plan.subtasks)
-        retries = retry.maximum_attempts - 1
 
         async def settle(batch: Batch) -> Any:
             try:
@@ -311,8 +309,7 @@ class TaskCarrier(Carrier):
         return Task(
             settle,
             name=self._task.name,
-            retries=retries,
-            retry_delay_seconds=[retry.interval(n) for n in range(1, min(retries, _MOST_RETRY_DELAYS) + 1)] or None,
+            retries=self._task.retry.maximum_attempts - 1,  # without delay: Prefect's cannot be cut short
             retry_condition_fn=worth_another_try,
             persist_result=False,
             cache_policy=NO_CACHE,
@@ -324,6 +321,9 @@ class TaskCarrier(Carrier):
         if self._failure is not None:
             return Cancelled(message=str(self._failure))
         if batch.last is not None:
+            await self._rest(retry.interval(batch.last.tries))
+            if self._failure is not None:
+                return Cancelled(message=str(self._failure))
             await self._held.service.requeue(self._held.lease, batch.id, batch.last.tries + 1, not_mended(retry))
         batch.error = None
         settled = batch.last = await self._waiting.settled(batch.id)
@@ -338,9 +338,22 @@ class TaskCarrier(Carrier):
             raise SubtasksFailedError(self._task.name, settled, final=False)
         return Completed(message=f"{settled.failed} of {settled.total} subtasks failed, which the task tolerates")
 
+    async def _rest(self, seconds: float) -> None:
+        """Rest between two tries of a batch, until the task fails at most. Raises StoppedError when the run stops."""
+        failed = asyncio.create_task(self._failed.wait())
+        stopping = asyncio.create_task(self._held.stop.wait())
+        try:
+            await asyncio.wait({failed, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                raise StoppedError(self._held.stop.reason or Stop.CANCELLED)  # it may be cleaning up by now
+        finally:
+            failed.cancel()
+            stopping.cancel()
+
     async def _give_up(self, settled: SettledBatch) -> SubtasksFailedError:
         """Have the rest of the task cancelled, since nothing of it can change the outcome; return why it failed."""
         self._failure = SubtasksFailedError(self._task.name, settled, final=True)
+        self._failed.set()
         async with self._telling:
             await self._tell_failed(str(self._failure))
         return self._failure
