@@ -1,0 +1,673 @@
+"""What the service answers. Written by `make models` from docs/openapi.json: mend it there."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, Field
+from typing_extensions import TypeAliasType
+
+
+class AttemptView(BaseModel):
+    volunteer_id: str
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    outcome: str
+    error: dict[str, str] | None
+    stderr: str
+
+
+class Cause(StrEnum):
+    TIME = "time"
+    TRIGGER = "trigger"
+    BACKFILL = "backfill"
+
+
+class Controlled(BaseModel):
+    count: int
+    runs: list[str]
+    more: bool
+
+
+FilesAdditionalProperty = TypeAliasType("FilesAdditionalProperty", tuple[str | None, str | None])
+
+
+class Difference(BaseModel):
+    before: int
+    after: int
+    summary: list[str]
+    patch: list[dict[str, Any]]
+    files: dict[str, FilesAdditionalProperty]
+    text: str
+
+
+class EntryView(BaseModel):
+    id: str
+    request_id: str | None
+    at: AwareDatetime
+    who: str
+    address: str
+    action: str
+    on: dict[str, str]
+    status: int | None
+
+
+class Estimate(BaseModel):
+    soonest: float | None
+    latest: float | None
+    slots: int
+    reason: str
+
+
+class EtaView(BaseModel):
+    from_: Annotated[AwareDatetime | None, Field(alias="from")]
+    until: AwareDatetime | None
+    reason: str
+
+
+class JoinTokenView(BaseModel):
+    id: str
+    name: str
+    uses: int
+    used: int
+    by: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    revoked_at: AwareDatetime | None
+    last_used_at: AwareDatetime | None
+
+
+class LogView(BaseModel):
+    subtask_id: str
+    task: str
+    index: int
+    attempt: int
+    volunteer_id: str
+    outcome: str
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    stderr: str
+
+
+class Logs(BaseModel):
+    logs: list[LogView]
+    next: int | None
+
+
+class Machine(BaseModel):
+    os: str
+    arch: str
+    python: str
+    cpu: int
+    memory: int
+    storage: int
+    sandbox: str | None = "none"
+    missing: list[str] | None = []
+
+
+class MadeJoinToken(BaseModel):
+    id: str
+    name: str
+    uses: int
+    used: int
+    by: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    revoked_at: AwareDatetime | None
+    last_used_at: AwareDatetime | None
+    token: str
+
+
+class OneTemplateView(BaseModel):
+    name: str
+    description: str
+    tags: list[str]
+    parameters: dict[str, Any]
+    kinds: dict[str, str]
+    files: dict[str, int]
+    spec: dict[str, Any]
+    source: str
+
+
+class OneVersionView(BaseModel):
+    workflow_id: str
+    version: int
+    name: str
+    description: str
+    tags: list[str]
+    by: str
+    created_at: AwareDatetime
+    spec: dict[str, Any]
+    files: dict[str, str]
+    source: str | None
+
+
+class Outcome(StrEnum):
+    STARTED = "started"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    FAILED = "failed"
+
+
+class Overlap(StrEnum):
+    SKIP = "skip"
+    QUEUE = "queue"
+    CANCEL_OLD = "cancel_old"
+    ALLOW = "allow"
+
+
+class Page(BaseModel):
+    entries: list[EntryView]
+    next_page_token: str | None
+
+
+class Readers(BaseModel):
+    readers: list[str]
+
+
+class Readiness(BaseModel):
+    status: str
+    mongodb: str
+    prefect: str
+    leaders: dict[str, str]
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    SUBMITTER = "submitter"
+    VIEWER = "viewer"
+    FLOW = "flow"
+    JOIN = "join"
+
+
+class RunStatus(StrEnum):
+    CREATED = "CREATED"
+    VALIDATED = "VALIDATED"
+    SUBMITTED = "SUBMITTED"
+    SPLITTING = "SPLITTING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    AGGREGATING = "AGGREGATING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class ScheduleOfRun(BaseModel):
+    id: str
+    at: AwareDatetime
+
+
+class Scope(StrEnum):
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+class SentSignal(BaseModel):
+    run_id: str
+    name: str
+    number: int
+    at: AwareDatetime
+
+
+class Side(BaseModel):
+    id: str
+    workflow_id: str
+    name: str
+    version: int
+    owner: str
+    status: RunStatus
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    seconds: float | None
+
+
+class SubtaskStatus(StrEnum):
+    QUEUED = "QUEUED"
+    LEASED = "LEASED"
+    REPORTED = "REPORTED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    DEAD = "DEAD"
+
+
+class SubtaskView(BaseModel):
+    id: str
+    run_id: str
+    task: str
+    index: int
+    batch: str
+    status: SubtaskStatus
+    attempt: int
+    assigned_to: str | None
+    attempts: list[AttemptView]
+    error: dict[str, str] | None
+    result: str | None
+    blob: str | None
+    updated_at: AwareDatetime
+    progress: float
+
+
+class TakenView(BaseModel):
+    at: AwareDatetime
+    until: AwareDatetime | None
+    decided_at: AwareDatetime
+    cause: Cause
+    outcome: Outcome
+    run_id: str | None
+    detail: str | None
+
+
+class TaskPlan(BaseModel):
+    task: str
+    kind: str
+    dependencies: list[str]
+    items: int | None
+    subtasks: int | None
+    batches: int | None
+    reason: str | None
+
+
+class TaskStatus(StrEnum):
+    PENDING = "PENDING"
+    SPLITTING = "SPLITTING"
+    RUNNING = "RUNNING"
+    AGGREGATING = "AGGREGATING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    SKIPPED = "SKIPPED"
+
+
+class TaskView(BaseModel):
+    name: str
+    status: TaskStatus
+    total: int
+    queued: int
+    leased: int
+    completed: int
+    failed: int
+    progress: float
+    error: str | None
+    child_run_id: str | None
+
+
+class TemplateView(BaseModel):
+    name: str
+    description: str
+    tags: list[str]
+    parameters: dict[str, Any]
+    kinds: dict[str, str]
+    files: dict[str, int]
+
+
+class TokenView(BaseModel):
+    id: str
+    user: str
+    name: str
+    scopes: list[Scope]
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+
+
+class Triggered(BaseModel):
+    outcome: Outcome | None
+    run_id: str | None
+    detail: str | None
+
+
+class TryView(BaseModel):
+    at: AwareDatetime
+    status: int | None
+    error: str | None
+    seconds: float
+
+
+class UserView(BaseModel):
+    name: str
+    role: Role
+    created_at: AwareDatetime
+    disabled_at: AwareDatetime | None
+    signs_in: bool
+    quota: dict[str, int | None]
+
+
+class Validated(BaseModel):
+    tasks: list[TaskPlan]
+    subtasks: int
+    batches: int
+    estimate: Estimate
+    problems: list[dict[str, str]]
+
+
+class VersionView(BaseModel):
+    workflow_id: str
+    version: int
+    name: str
+    description: str
+    tags: list[str]
+    by: str
+    created_at: AwareDatetime
+
+
+class VolunteerStatus(StrEnum):
+    ONLINE = "ONLINE"
+    OFFLINE = "OFFLINE"
+    SUSPENDED = "SUSPENDED"
+    RETIRED = "RETIRED"
+
+
+class WebhookStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    DISABLED = "DISABLED"
+
+
+class WebhookView(BaseModel):
+    id: str
+    owner: str
+    url: str
+    types: list[str]
+    run_id: str | None
+    workflow_id: str | None
+    description: str
+    status: WebhookStatus
+    reason: str | None
+    failing_since: AwareDatetime | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class WholeMe(BaseModel):
+    name: str
+    role: Role
+    scopes: list[Scope]
+    csrf_token: str | None
+    quotas: dict[str, dict[str, int | None]]
+
+
+class WorkflowView(BaseModel):
+    id: str
+    name: str
+    description: str
+    owner: str
+    status: RunStatus
+    version: int
+    priority: int
+    tags: list[str]
+    metadata: dict[str, Any]
+    estimated_resources: dict[str, float]
+    current_run_id: str | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    readers: list[str]
+    archived_at: AwareDatetime | None
+    spec: dict[str, Any]
+    files: dict[str, str]
+
+
+class BackfillView(BaseModel):
+    id: str
+    next_at: AwareDatetime
+    until: AwareDatetime
+    overlap: Overlap
+
+
+class DeliveryView(BaseModel):
+    id: str
+    type: str
+    state: str
+    tried: int
+    due_at: AwareDatetime | None
+    created_at: AwareDatetime
+    tries: list[TryView]
+    body: Any
+
+
+class InvitationView(BaseModel):
+    id: str
+    name: str | None
+    role: Role
+    by: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    accepted_by: str | None
+
+
+class ListedWorkflow(BaseModel):
+    id: str
+    name: str
+    description: str
+    owner: str
+    status: RunStatus
+    version: int
+    priority: int
+    tags: list[str]
+    metadata: dict[str, Any]
+    estimated_resources: dict[str, float]
+    current_run_id: str | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    readers: list[str]
+    archived_at: AwareDatetime | None
+
+
+class MadeInvitation(BaseModel):
+    id: str
+    name: str | None
+    role: Role
+    by: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    accepted_by: str | None
+    code: str
+
+
+class MadeToken(BaseModel):
+    id: str
+    user: str
+    name: str
+    scopes: list[Scope]
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+    token: str
+
+
+class Me(BaseModel):
+    name: str
+    role: Role
+    scopes: list[Scope]
+    csrf_token: str | None
+
+
+class NewWebhookView(BaseModel):
+    id: str
+    owner: str
+    url: str
+    types: list[str]
+    run_id: str | None
+    workflow_id: str | None
+    description: str
+    status: WebhookStatus
+    reason: str | None
+    failing_since: AwareDatetime | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    secret: str
+
+
+class OneScheduleView(BaseModel):
+    id: str
+    owner: str
+    workflow_id: str
+    parameters: dict[str, Any]
+    cron: str | None
+    interval: float | None
+    timezone: str
+    start_at: AwareDatetime | None
+    end_at: AwareDatetime | None
+    overlap: Overlap
+    catch_up: float
+    paused: bool
+    note: str
+    next_at: AwareDatetime | None
+    waiting: AwareDatetime | None
+    backfills: list[BackfillView]
+    recent: list[TakenView]
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    next_times: list[AwareDatetime]
+    going_on: list[str]
+
+
+class OneUserView(BaseModel):
+    name: str
+    role: Role
+    created_at: AwareDatetime
+    disabled_at: AwareDatetime | None
+    signs_in: bool
+    quota: dict[str, int | None]
+    quotas: dict[str, dict[str, int | None]]
+
+
+class OneVolunteerView(BaseModel):
+    id: str
+    name: str
+    status: VolunteerStatus
+    machine: Machine
+    slots: int
+    enrolled_at: AwareDatetime
+    last_seen: AwareDatetime
+    completed: int
+    failed: int
+    join_token: str | None
+    note: str
+    leased: int
+
+
+class RunView(BaseModel):
+    id: str
+    workflow_id: str
+    name: str
+    version: int
+    owner: str
+    status: RunStatus
+    priority: int
+    attempt: int
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    error: str | None
+    cancel_requested: bool
+    paused_tasks: list[str]
+    deadline: AwareDatetime | None
+    parameters: dict[str, Any]
+    prefect_flow_run_id: str | None
+    prefect_url: str | None
+    parent_run_id: str | None
+    progress: float
+    tasks: list[TaskView]
+    schedule: ScheduleOfRun | None
+    replaced_by: str | None
+    tags: list[str]
+    eta: EtaView | None
+
+
+class ScheduleView(BaseModel):
+    id: str
+    owner: str
+    workflow_id: str
+    parameters: dict[str, Any]
+    cron: str | None
+    interval: float | None
+    timezone: str
+    start_at: AwareDatetime | None
+    end_at: AwareDatetime | None
+    overlap: Overlap
+    catch_up: float
+    paused: bool
+    note: str
+    next_at: AwareDatetime | None
+    waiting: AwareDatetime | None
+    backfills: list[BackfillView]
+    recent: list[TakenView]
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class SubtaskPage(BaseModel):
+    subtasks: list[SubtaskView]
+    next_page_token: str | None
+
+
+class TaskSide(BaseModel):
+    status: TaskStatus
+    subtasks: int
+    seconds: float | None
+    mean_seconds: float | None
+    digest: str | None
+
+
+class TemplateList(BaseModel):
+    templates: list[TemplateView]
+
+
+class VersionPage(BaseModel):
+    versions: list[VersionView]
+    next_page_token: str | None
+
+
+class Volunteer(BaseModel):
+    id: str
+    name: str
+    status: VolunteerStatus
+    machine: Machine
+    slots: int
+    enrolled_at: AwareDatetime
+    last_seen: AwareDatetime
+    completed: int
+    failed: int
+    join_token: str | None = None
+    note: str | None = ""
+
+
+class VolunteerPage(BaseModel):
+    volunteers: list[Volunteer]
+    next_page_token: str | None
+
+
+class WorkflowPage(BaseModel):
+    workflows: list[ListedWorkflow]
+    next_page_token: str | None
+
+
+class RunPage(BaseModel):
+    runs: list[RunView]
+    next_page_token: str | None
+
+
+class SchedulePage(BaseModel):
+    schedules: list[ScheduleView]
+    next_page_token: str | None
+
+
+class TaskComparison(BaseModel):
+    task: str
+    a: TaskSide | None
+    b: TaskSide | None
+    same_result: bool | None
+
+
+class RunComparison(BaseModel):
+    a: Side
+    b: Side
+    summary: list[str]
+    spec: list[dict[str, Any]]
+    parameters: list[dict[str, Any]]
+    files: dict[str, FilesAdditionalProperty]
+    tasks: list[TaskComparison]
