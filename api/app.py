@@ -87,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.requests = Requests()
     app.add_middleware(TraceRequests, requests=app.state.requests)
     handle_errors(app)
+    app.add_route("/v1/agent/sync", agent.sync, methods=["POST"])  # first: looking through all others costs more than it
     for routes in (
         health,
         workflows,
@@ -120,7 +121,6 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(blob_routes(prefix, read=read, write=write))
         app.include_router(upload_routes(prefix, write))
-    app.add_route("/v1/agent/sync", agent.sync, methods=["POST"])
     document = cache(lambda: document_of(app))
     app.openapi = document  # type: ignore[method-assign]
     return app
