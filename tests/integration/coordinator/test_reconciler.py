@@ -78,7 +78,7 @@ class World:
 
     async def run(self) -> Run:
         """Write a run as the service does, up to the point where it would turn to Prefect."""
-        new = NewRun("w1", "a run", 1, "somebody", 50, {}, {}, {})
+        new = NewRun("w1", "a run", 1, "somebody", 50, {"name": "a run"}, {}, {})
         return await self.stores.runs.add(new, [], now=self.now)
 
     async def state(self, run_id: str) -> str:
