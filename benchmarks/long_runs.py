@@ -54,7 +54,7 @@ async def _under_way(submitter: Submitter, runs: int) -> None:
     """Wait until the worker carries all runs."""
     async with asyncio.timeout(LONGEST_START):
         while True:
-            found = (await submitter.get("/v1/runs", limit=runs))["runs"]
+            found = (await submitter.get("/v1/runs", page_size=runs))["runs"]
             if sum(run["status"] == "RUNNING" for run in found) >= runs:
                 return
             await asyncio.sleep(2.0)
