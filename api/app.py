@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.requests = Requests()
     app.add_middleware(TraceRequests, requests=app.state.requests)
     handle_errors(app)
-    app.add_route("/v1/agent/sync", agent.sync, methods=["POST"])  # first: looking through all others costs more than it
+    app.add_route("/v1/agent/sync", agent.sync, methods=["POST"])  # first: a look at all others costs more
     for routes in (
         health,
         workflows,
