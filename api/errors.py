@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -174,8 +175,20 @@ def _pointer(steps: Sequence[str | int]) -> str:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         return await _unforeseen(request, error)
-    headers = dict(error.headers) if error.headers else None
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods_of(request)))
     return problem(error.status_code, BY_STATUS[error.status_code], error.detail, (), headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return the methods that the address takes; Starlette tells of those of the first route alone."""
+    found: list[str] = []
+    for template, operations in request.app.openapi()["paths"].items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(template))  # no id has a colon: that begins a verb
+        if re.fullmatch(pattern, request.url.path):
+            found += [method.upper() for method in operations]
+    return found
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -123,8 +123,7 @@ class EndedWaitView(BaseModel):
     payload: str | None
 
 
-class EndedWaits(BaseModel):
-    cancel: bool
+class EndedWaits(OrdersView):
     ended: list[EndedWaitView]
 
 

@@ -18,22 +18,22 @@ async def check_json(connection: HTTPConnection) -> None:
     """Raise 422 for a JSON body that MongoDB, or another language, could not take. For all routes, before their own."""
     if not isinstance(connection, Request) or not hasattr(connection, "_json"):
         return
-    if (fault := fault_of(await connection.json())) is not None:
-        raise RequestValidationError([{"loc": ("body",), "msg": fault}])
+    if (found := fault_of(await connection.json())) is not None:
+        steps, fault = found
+        raise RequestValidationError([{"loc": ("body", *steps), "msg": fault}])
 
 
-def fault_of(value: Any) -> str | None:
-    """Return what is wrong with a JSON value, None if nothing is. Goes level by level: no depth exhausts it."""
-    level, depth = [value], 0
-    while level:
+def fault_of(value: Any) -> tuple[tuple[str | int, ...], str] | None:
+    """Return where something is wrong with a JSON value, and what. Goes level by level: no depth exhausts it."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST + 1):
         for item in level:
             if (fault := _fault(item)) is not None:
-                return fault
+                return _place(value, item), fault
         level = [child for item in level for child in _children(item)]
-        depth += 1
-        if depth > DEEPEST + 1:
-            return f"the JSON is nested deeper than {DEEPEST} levels"
-    return None
+        if not level:
+            return None
+    return (), f"the JSON is nested deeper than {DEEPEST} levels"
 
 
 def _children(item: Any) -> Iterator[Any]:
@@ -42,6 +42,22 @@ def _children(item: Any) -> Iterator[Any]:
         yield from item.values()
     elif isinstance(item, list):
         yield from item
+
+
+def _place(value: Any, fault: Any) -> tuple[str | int, ...]:
+    """Return the steps to the object `fault`; to the object that has it, where it is a key and may be no text."""
+    level: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while level:
+        below: list[tuple[tuple[str | int, ...], Any]] = []
+        for steps, item in level:
+            if item is fault or (isinstance(item, dict) and any(key is fault for key in item)):
+                return steps
+            if isinstance(item, dict):
+                below += [((*steps, name), part) for name, part in item.items()]
+            elif isinstance(item, list):
+                below += [((*steps, index), part) for index, part in enumerate(item)]
+        level = below
+    return ()
 
 
 def _fault(item: Any) -> str | None:

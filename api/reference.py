@@ -108,6 +108,7 @@ NOT_MODIFIED = ("getBlob", "checkBlob", "getRunResult")
 
 MORE_REFUSALS: dict[str, tuple[int, ...]] = {
     "getMetrics": (403,),
+    "compareRuns": (404,),
     "signIn": (401,),
     "acceptInvitation": (401, 403, 410),
     "editWorkflow": (412, 428),
@@ -153,7 +154,7 @@ CONTENT: dict[str, dict[str, Any]] = {
         "application/zip": {"schema": {"type": "string", "format": "binary"}},
         "application/x-tar": {"schema": {"type": "string", "format": "binary"}},
     },
-    "exportWorkflow": {"application/yaml": _TEXT, "application/json": {"schema": {}}},
+    "exportWorkflow": {"application/yaml": {"schema": {}}, "application/json": {"schema": {}}},
     "getRunHistory": {"application/jsonl": _TEXT},
     "listRunEvents": _events(),
     "listEvents": _events("next"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.services import Services, utc_now
+from storage.run_models import Orders
 from storage.signals import Wanted
 
 
@@ -38,10 +39,10 @@ class EndedWait:
 
 async def ended_waits(
     app: Services, run_id: str, token: str, waits: Sequence[Wait], seconds: float
-) -> tuple[bool, list[EndedWait]]:
+) -> tuple[Orders, list[EndedWait]]:
     """Wait until some of a run's waits have ended or it shall be cancelled, at most `seconds`.
 
-    Return whether to cancel, and the waits that have ended. Repeating the call after a lost reply gives the same
+    Return what the flow must know, and the waits that have ended. Repeating the call after a lost reply gives the same
     signals again. Raises RunLeaseLostError as soon as `token` no longer holds the run.
     """
     loop = asyncio.get_running_loop()
@@ -50,12 +51,12 @@ async def ended_waits(
     with app.run_news.of([run_id, *(child.id for child in children.values())]) as news:
         while True:
             news.clear()
-            cancel = (await app.stores.run_leases.check_hold(run_id, token)).cancel
+            orders = await app.stores.run_leases.check_hold(run_id, token)
             now = utc_now()
-            ended = [] if cancel else await _ended(app, run_id, token, waits, now)
+            ended = [] if orders.cancel else await _ended(app, run_id, token, waits, now)
             patience = last - loop.time()
-            if cancel or ended or patience <= 0 or app.leaving:
-                return cancel, ended
+            if orders.cancel or ended or patience <= 0 or app.leaving:
+                return orders, ended
             moments = [(wait.until - now).total_seconds() for wait in waits if wait.until is not None]
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), min(patience, *moments) if moments else patience)

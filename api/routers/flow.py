@@ -34,6 +34,7 @@ from storage.tasks import TaskChange, TaskStatus
 
 router = APIRouter(prefix="/v1/flow", tags=["flow"])
 RunToken = Annotated[str, Header(alias="Njangi-Run-Token")]
+Seconds = Annotated[float, Field(ge=0, strict=True)]
 LONGEST_WAIT = 50.0
 
 
@@ -88,12 +89,12 @@ class Batches(BaseModel):
 
 class Waiting(BaseModel):
     waiting: Annotated[list[str], Field(max_length=5000)]
-    seconds: Annotated[float, Field(ge=0)] = 20.0
+    seconds: Seconds = 20.0
 
 
 class Listening(BaseModel):
     heard: int = -1
-    seconds: Annotated[float, Field(ge=0)] = 20.0
+    seconds: Seconds = 20.0
 
 
 class Requeue(BaseModel):
@@ -160,11 +161,12 @@ async def _run_for_flow(app: Services, run: Run) -> CarriedRun:
 async def beat(body: Beats, app: App, _: Flow) -> Beaten:
     """Extend the run leases of a process; say for each, in their order, what its flow must know."""
     leases = [(lease.run_id, lease.token) for lease in body.leases]
-    told = await app.stores.run_leases.beat(leases, now=utc_now())
-    return Beaten(orders=[LostLease(lost=True) if orders is None else _orders(orders) for orders in told])
+    found = await app.stores.run_leases.beat(leases, now=utc_now())
+    return Beaten(orders=[LostLease(lost=True) if orders is None else told(orders) for orders in found])
 
 
-def _orders(orders: Orders) -> OrdersView:
+def told(orders: Orders) -> OrdersView:
+    """Return orders as flows are told them."""
     return OrdersView(cancel=orders.cancel, skip_clean_up=bool(orders.clean_up and orders.clean_up.skipped))
 
 
@@ -225,8 +227,8 @@ async def settled(run_id: str, body: Waiting, token: RunToken, app: App, _: Flow
     orders = await app.stores.run_leases.check_hold(run_id, token)
     stop = any(orders.stop(task) for task in {id_.split("/")[1] for id_ in body.waiting})
     found = [] if stop else await app.settled(body.waiting, min(body.seconds, LONGEST_WAIT))
-    told = _orders(orders if stop else await app.stores.run_leases.check_hold(run_id, token))
-    return Settled(**told.model_dump(), settled=[await _settled(app, batch) for batch in found])
+    now = told(orders if stop else await app.stores.run_leases.check_hold(run_id, token))
+    return Settled(**now.model_dump(), settled=[await _settled(app, batch) for batch in found])
 
 
 async def _settled(app: Services, batch: Batch) -> SettledBatch:

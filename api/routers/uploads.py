@@ -36,7 +36,7 @@ def upload_routes(prefix: str, guard: Guard) -> APIRouter:
     """Return the calls of tus below `{prefix}/uploads` for those that `guard` lets in."""
     router = APIRouter(prefix=prefix, tags=["blobs"])
     caller: Any = Depends(depositor(guard))
-    tus = [Depends(known_version)]
+    tus = [Depends(guard), Depends(known_version)]
 
     @router.options("/uploads", status_code=204)
     async def abilities(by: Depositor = caller) -> Response:

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api.children import start_child
 from api.dependencies import App, Flow
 from api.flow_answers import BegunWait, Child, EndedChild, EndedWaits, EndedWaitView
-from api.routers.flow import LONGEST_WAIT, RunToken
+from api.routers.flow import LONGEST_WAIT, RunToken, Seconds, told
 from api.routers.runs import small_results
 from api.services import utc_now
 from api.waits import Wait, ended_waits
@@ -29,13 +29,13 @@ class WaitBody(BaseModel):
 
 class Waits(BaseModel):
     waiting: Annotated[list[WaitBody], Field(max_length=5000)]
-    seconds: Annotated[float, Field(ge=0)] = 20.0
+    seconds: Seconds = 20.0
 
 
 class WaitingTime(BaseModel):
     """`seconds`: how long at most, null if only what the task waits for ends it."""
 
-    seconds: Annotated[float, Field(gt=0, le=LONGEST_TASK_WAIT)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_TASK_WAIT, strict=True)] | None = None
 
 
 class ChildBody(BaseModel):
@@ -48,9 +48,9 @@ class ChildBody(BaseModel):
 async def ended(run_id: str, body: Waits, token: RunToken, app: App, _: Flow) -> EndedWaits:
     """Wait until some of the waits have ended."""
     waits = [Wait(item.task, item.signal, item.child, item.until) for item in body.waiting]
-    cancel, found = await ended_waits(app, run_id, token, waits, min(body.seconds, LONGEST_WAIT))
+    orders, found = await ended_waits(app, run_id, token, waits, min(body.seconds, LONGEST_WAIT))
     ended = [EndedWaitView(task=item.task, ending=item.ending, payload=item.payload) for item in found]
-    return EndedWaits(cancel=cancel, ended=ended)
+    return EndedWaits(**told(orders).model_dump(), ended=ended)
 
 
 @router.post("/tasks/{task}:wait")

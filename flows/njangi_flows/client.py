@@ -169,8 +169,7 @@ class BegunWait(BaseModel):
     until: datetime | None = None
 
 
-class EndedWaits(BaseModel):
-    cancel: bool = False
+class EndedWaits(Orders):
     ended: list[EndedWait] = Field(default_factory=list)
 
 

@@ -293,3 +293,25 @@ async def test_the_service_answers_to_its_own_names_if_it_is_told_them(serve: Se
     async with serve(hosts=("njangi.example",)) as client, client.http("admin") as http:
         assert (await http.get("/healthz")).status_code == 421
         assert (await http.get("/healthz", headers={"Host": "njangi.example:8400"})).status_code == 200
+
+
+async def test_a_405_names_all_methods_that_the_address_takes(client: Client) -> None:
+    async with client.http("admin") as http:
+        answer = await http.patch("/v1/workflows/w1")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE, GET, PUT")
+        blob = await http.delete(f"/v1/blobs/{'0' * 64}")
+        assert (blob.status_code, blob.headers["Allow"]) == (405, "GET, HEAD, PUT")
+
+
+async def test_a_fault_is_pointed_at_in_body_and_parameters(client: Client) -> None:
+    async with client.http("admin") as http:
+        body = await http.post("/v1/workflows", json={"spec": {}, "files": {"a/b~c": 1}})
+        assert [(item["in"], item["pointer"]) for item in body.json()["errors"]] == [("body", "/files/a~1b~0c")]
+        query = await http.get("/v1/runs", params={"page_size": 0})
+        assert [(item["in"], item["pointer"]) for item in query.json()["errors"]] == [("query", "/page_size")]
+
+
+async def test_a_stranger_is_told_so_before_anything_else(client: Client) -> None:
+    async with httpx.AsyncClient(base_url=client.url) as http:
+        assert (await http.post("/v1/uploads")).status_code == 401
+        assert (await http.patch("/v1/agent/uploads/u1", content=b"x")).status_code == 401
