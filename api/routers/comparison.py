@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,7 +68,7 @@ class RunComparison(BaseModel):
     summary: list[str]
     spec: list[dict[str, Any]]
     parameters: list[dict[str, Any]]
-    files: dict[str, tuple[str | None, str | None]]
+    files: Mapping[str, Sequence[str | None]]
     tasks: list[TaskComparison]
 
 

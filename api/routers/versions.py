@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -46,7 +47,7 @@ class Difference(BaseModel):
     after: int
     summary: list[str]
     patch: list[dict[str, Any]]
-    files: dict[str, tuple[str | None, str | None]]
+    files: Mapping[str, Sequence[str | None]]
     text: str
 
 

@@ -23,6 +23,8 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = int(os.environ.get("NJANGI_FUZZ_EXAMPLES", "3"))
 PHASES = "examples,coverage,fuzzing" if EXAMPLES > 100 else "examples,fuzzing"
 LARGE = 1_000_000_000
+NOT_PROMISED = "negative_data_rejection"
+"""Values are read kindly: 0 is taken for false, digits for a number, and headers that nobody knows for nothing."""
 
 
 def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -77,7 +79,8 @@ async def test_the_service_keeps_to_its_document(
         process = await asyncio.create_subprocess_exec(
             *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(CONFIGURATION)),
             *("run", str(ROOT / "docs" / "openapi.json"), "--url", client.url, "--header", f"Authorization: {token}"),
-            *("--include-path-regex", calls, "--checks", "all", "--phases", PHASES),
+            *("--include-path-regex", calls, "--phases", PHASES),
+            *("--checks", "all", "--exclude-checks", NOT_PROMISED),
             *("--max-examples", str(EXAMPLES), "--request-timeout", "30", "--no-shrink", "--continue-on-failure"),
             *("--suppress-health-check", "all", "--warnings", "off", "--no-color"),
             env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.integration.api.media_types", "PYTHONPATH": str(ROOT)},
