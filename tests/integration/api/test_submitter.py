@@ -47,14 +47,12 @@ async def test_from_a_file_to_the_end_of_a_run(client: Client) -> None:
         assert [item.id async for item in admin.runs.list(status=[RunStatus.SUBMITTED], workflow_id="counted")] == [
             run.id
         ]
-        first = await anext(admin.events.follow(after=0, run_id=run.id))
+        first = await anext(admin.runs.follow(run.id))
         assert isinstance(first, Event) and first.run_id == run.id
         assert (await admin.runs.cancel(run.id)).cancel_requested
-        ended = await admin.runs.wait(run.id)
-        assert ended.status is RunStatus.CANCELLED
         told = [event.type async for event in admin.runs.history(run.id)]
-        assert told == [event.type async for event in admin.runs.follow(run.id)]
-        assert told[0] == "run.submitted" and told[-1] == "run.cancelled"
+        assert told == [event.type async for event in admin.runs.events(run.id)]
+        assert told[0] == "run.submitted" and "run.cancel_requested" in told
         assert (await admin.runs.grid(run.id)).cells == b""
         with pytest.raises(NotFoundError):
             await admin.runs.get("nothing")
