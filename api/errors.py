@@ -138,6 +138,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(InvalidSpecError, _spec)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OverflowError, _overflow)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -170,6 +171,11 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
 def _pointer(steps: Sequence[str | int]) -> str:
     """Return the JSON Pointer (RFC 6901) to a place in the body, or to a parameter of the path, query or headers."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+async def _overflow(request: Request, error: Exception) -> JSONResponse:
+    """A number of the request is kept as one, not as text, and is larger than MongoDB's or a date's."""
+    return problem(422, "invalid-request", "a number of the request is too large to be kept; 64 bits are the most")
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -1,4 +1,7 @@
-"""Refuse JSON that cannot be kept as it is: nested too deep, with numbers or text that others cannot read."""
+"""Refuse JSON that cannot be kept as it is: nested too deep, with numbers or text that others cannot read.
+
+Whole numbers of any size are well: parameters and results are kept as text (docs/decisions/0006).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from starlette.requests import HTTPConnection
 
 DEEPEST = 64
 """Levels of arrays and objects; MongoDB keeps 100, and those of ours around them count."""
-_LARGEST = 2**63
 
 
 async def check_json(connection: HTTPConnection) -> None:
@@ -61,8 +63,6 @@ def _place(value: Any, fault: Any) -> tuple[str | int, ...]:
 
 
 def _fault(item: Any) -> str | None:
-    if type(item) is int:
-        return None if -_LARGEST <= item < _LARGEST else "the JSON holds a whole number of more than 64 bits"
     if type(item) is float:
         return None if item - item == 0 else "the JSON holds a number that is none, or infinite"
     if type(item) is str and not item.isascii():

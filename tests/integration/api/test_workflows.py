@@ -112,3 +112,9 @@ async def test_health_needs_no_token_and_tells_of_mongodb(client: Client) -> Non
     async with client.bearer("none") as http:
         assert (await http.get("/healthz")).json() == {"status": "ok"}
         assert (await http.get("/readyz")).json()["status"] == "ok"
+
+
+async def test_a_number_that_is_kept_as_one_is_refused_when_it_is_too_large(client: Client) -> None:
+    async with client.http("admin") as http:
+        invited = await http.put("/v1/users/admin/quota", json={"runs": 2**64})
+    assert invited.status_code == 422, invited.text

@@ -19,7 +19,7 @@ def nested(levels: int) -> Any:
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 2**63 - 1, -(2**63), 1.5, "text é 🙂", {"a": [1, {"b": "c"}]}, nested(DEEPEST)],
+    [None, True, 2**127 - 1, -(2**63) - 1, 1.5, "text é 🙂", {"a": [1, {"b": "c"}]}, nested(DEEPEST)],
     ids=repr,
 )
 def test_what_can_be_kept_has_no_fault(value: Any) -> None:
@@ -29,8 +29,6 @@ def test_what_can_be_kept_has_no_fault(value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "steps", "word"),
     [
-        pytest.param('{"a": [0, 9223372036854775808]}', ("a", 1), "64 bits", id="above 64 bits"),
-        pytest.param('{"a": {"b": -9223372036854775809}}', ("a", "b"), "64 bits", id="below 64 bits"),
         pytest.param('{"a": Infinity}', ("a",), "infinite", id="infinity"),
         pytest.param('{"a": [1, {"b": "x\\u0000y"}]}', ("a", 1, "b"), "NUL", id="NUL in a value"),
         pytest.param('{"a": {"\\u0000": 1}}', ("a",), "NUL", id="NUL in a key"),

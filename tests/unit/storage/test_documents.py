@@ -64,7 +64,7 @@ def test_large_parameters_are_named_and_not_held(tasks: Any) -> None:
 
 
 def test_a_batch_begins_with_all_of_its_subtasks_queued(tasks: Any) -> None:
-    tasks.database["batches"].insert_one(documents.opened(TASK, BATCH, NOON, lending=True, generation=0))
+    tasks.database["batches"].insert_one(documents.opened(TASK, BATCH, NOON, owner="ada", lending=True, generation=0))
     batch = documents.batch(tasks.database["batches"].find_one({"_id": "r1/factor/b3"}))
     assert (batch.total, batch.queued, batch.leased, batch.completed, batch.settled) == (2, 2, 0, 0, False)
 
