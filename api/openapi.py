@@ -118,7 +118,7 @@ def _kind(name: str) -> str:
 
 def refusals(path: str, method: str, operation: Document) -> list[int]:
     """Return the statuses of 400 and above that a call may answer."""
-    found = {429, *reference.MORE_REFUSALS.get(_kind(operation["operationId"]), ())}
+    found = {414, 429, 431, *reference.MORE_REFUSALS.get(_kind(operation["operationId"]), ())}
     if path.startswith("/v1/") or path == "/readyz":
         found.add(503)
     if not _public(path, method):
