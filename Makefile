@@ -11,10 +11,10 @@ GENERATOR := $(VENV)/generator/bin/datamodel-codegen
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format bench faults chaos openapi models fuzz install clean
+.PHONY: help demo up test lint format bench faults chaos openapi models cli-docs fuzz install clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## start everything, run a workflow on local agents, show where to look
 	$(BIN)/python -m stack demo $(ARGS)
@@ -47,6 +47,9 @@ chaos: $(INSTALLED) ## kill everything in turn under load and count what was los
 
 openapi: $(INSTALLED) ## write docs/openapi.json anew, after a change of the API
 	$(BIN)/python -m api.openapi
+
+cli-docs: $(INSTALLED) ## write docs/cli.md anew, after a change of the command line
+	$(BIN)/python -m njangi_flows.cli.reference > docs/cli.md
 
 models: $(INSTALLED) $(GENERATOR) ## write the typed client's models anew from docs/openapi.json
 	$(BIN)/python flows/write_models.py $(GENERATOR)

@@ -27,7 +27,7 @@ tokens = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    for command in (login, logout, whoami):
+    for command in (login, logout, whoami, password):
         app.command()(command)
     app.add_typer(tokens, name="tokens")
 
@@ -78,6 +78,23 @@ def logout(url: Url = None) -> None:
         typer.echo(f"the token was no longer good: {error.message}", err=True)
     remembered.forget(address)
     typer.echo(f"signed out of {address}")
+
+
+def password(url: Url = None) -> None:
+    """Set another password. Your other sessions end; tokens stay.
+
+    Example: njangi password
+    """
+    address = url or os.environ.get("NJANGI_URL") or DEFAULT_URL
+    with connect(address, "") as service:
+        name = typer.prompt("Name")
+        old = typer.prompt("Password", hide_input=True)
+        me = service.ask("POST", "/v1/session", {"name": name, "password": old})
+        service.within_session(str(me["csrf_token"]))
+        new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+        service.send("POST", "/v1/me:password", {"old": old, "new": new})
+        service.remove("/v1/session")
+    typer.echo("the password is changed")
 
 
 def whoami(output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:

@@ -18,6 +18,7 @@ from njangi_flows.cli import (
     controls,
     events,
     exchange,
+    files,
     folder,
     following,
     history,
@@ -26,20 +27,24 @@ from njangi_flows.cli import (
     schedules,
     showing,
     signals,
+    status,
     templates,
     volunteers,
+    watching,
     webhooks,
     workflows,
 )
 from njangi_flows.cli.failures import CommandError, UsageError
-from njangi_flows.cli.options import As, Limit, Output, Parameters, RunId, Token, Url, as_json, show_as
+from njangi_flows.cli.options import As, Limit, Output, Parameters, RunId, Token, Url, Watch, as_json, show_as
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.writing import write
 
 HELP = """Run workflows on volunteers' machines.
 
 Exit codes: 0 done (with --watch: the run is COMPLETED), 1 the run FAILED, 2 wrong usage or
-workflow, 3 the run was CANCELLED, 4 the service does not answer.
+workflow, or refused, 3 the run was CANCELLED, 4 the service does not answer, 130 interrupted.
+
+Example: njangi submit workflow.yaml --watch
 """
 
 
@@ -67,6 +72,9 @@ app.command()(history.replay)
 app.command()(outputs.archive)
 app.command()(outputs.logs)
 app.command()(signals.signal)
+app.command("status")(status.status)
+app.command()(files.upload)
+app.command()(files.download)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -132,6 +140,7 @@ def runs(
         str, typer.Option("--sort", help="created_at, name or priority; -name: backwards.")
     ] = "-created_at",
     limit: Limit = 20,
+    watch: Watch = False,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
@@ -140,18 +149,13 @@ def runs(
 
     Example: njangi runs --status FAILED --tag nightly -o json
     """
+    wanted = {"status": status or None, "owner": owner, "tag": tag, "workflow_id": workflow, "name": name}
     with connect(url, token) as service:
-        found = service.runs(
-            limit,
-            status=status or None,
-            owner=owner,
-            tag=tag,
-            workflow_id=workflow,
-            name=name,
-            created_since=since,
-            sort=sort,
+        watching.show(
+            lambda: service.runs(limit, created_since=since, sort=sort, **wanted),
+            lambda found: show_as(output, found, lambda: showing.show_runs(showing.output(), found)),
+            watch=watch,
         )
-    show_as(output, found, lambda: showing.show_runs(showing.output(), found))
 
 
 @app.command()

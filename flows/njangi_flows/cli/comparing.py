@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +12,16 @@ from njangi_flows.cli import showing
 from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_json, show_as
 from njangi_flows.cli.service import connect
 
+_LETTERS = " qlr.FcD"
+_A_LINE = 50
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(compare)
     app.command()(subtask)
+    app.command()(subtasks)
+    app.command()(grid)
 
 
 def compare(
@@ -48,6 +55,50 @@ def subtask(
     with connect(url, token) as service:
         found = service.subtask(run, task, index)
     show_as(output, found, lambda: _show_subtask(found))
+
+
+def subtasks(
+    run: RunId,
+    task: Annotated[str, typer.Argument(metavar="TASK")],
+    status: Annotated[str | None, typer.Option("--status", help="Only those: QUEUED, LEASED, FAILED, ...")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")] = 50,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """List a task's subtasks in order, with how many tries each took.
+
+    Example: njangi subtasks r0192f0c1 factor --status FAILED
+    """
+    with connect(url, token) as service:
+        found = list(islice(service.subtasks(run, task, status), limit))
+    rows = [
+        [item["index"], item["status"], item["attempt"], item["assigned_to"], (item["error"] or {}).get("message")]
+        for item in found
+    ]
+    columns = ["index", "status", "attempts", "volunteer", "error"]
+    show_as(output, found, lambda: showing.show_rows(showing.output(), columns, rows, "no subtasks"))
+
+
+def grid(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Draw all subtasks of a run, a letter each.
+
+    q: queued, l: leased, r: reported, a dot: completed, F: failed, c: cancelled, D: dead.
+
+    Example: njangi grid r0192f0c1
+    """
+    with connect(url, token) as service:
+        head, _, cells = service.grid(run).partition(b"\n")
+    drawn = {
+        task["name"]: "".join(_LETTERS[cell & 7] for cell in cells[task["at"] : task["at"] + task["count"]])
+        for task in json.loads(head)["tasks"]
+    }
+    rows = [
+        [name if not at else "", at, letters[at : at + _A_LINE]]
+        for name, letters in drawn.items()
+        for at in range(0, len(letters), _A_LINE)
+    ]
+    show_as(output, drawn, lambda: showing.show_rows(showing.output(), ["task", "from", ""], rows, "no subtasks yet"))
 
 
 def _show(found: dict[str, Any]) -> None:

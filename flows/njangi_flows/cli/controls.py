@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from njangi_flows.cli import folder
+from njangi_flows.cli import completing, folder
 from njangi_flows.cli.failures import UsageError
-from njangi_flows.cli.options import As, Output, Parameters, RunId, Token, Url, show_as
+from njangi_flows.cli.options import As, Output, Parameters, Token, Url, show_as
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import printable
 
 Run = Annotated[
-    str | None, typer.Argument(metavar="[RUN]", help="The run's id, as `njangi runs` shows it.", show_default=False)
+    str | None,
+    typer.Argument(metavar="[RUN]", help="The run's id, as `njangi runs` shows it.", autocompletion=completing.runs),
 ]
 Owner = Annotated[str | None, typer.Option("--owner", metavar="NAME", help="All runs of this owner instead of one.")]
 Tag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="All runs with this tag.")]
@@ -85,8 +86,11 @@ def cancel(
 
 
 def retry_failed(
-    run: RunId,
+    run: Run = None,
     task: Annotated[list[str] | None, typer.Option("--task", "-t", metavar="TASK", help="Only these tasks.")] = None,
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
@@ -96,13 +100,15 @@ def retry_failed(
     Example: njangi retry-failed 0192f0c1
     """
     with connect(url, token) as service:
-        found = service.control("retry-failed", run, body={"tasks": task or []})
-    _say(output, found, "begun again")
+        body = {"tasks": task or []}
+        _control(service, "retry-failed", run, None, _Many(owner, tag, dry_run), body, output, "begun again")
 
 
 def reset(
-    run: RunId,
-    task: Annotated[str, typer.Argument(metavar="TASK", help="The task to begin at.")],
+    which: Annotated[list[str], typer.Argument(metavar="[RUN] TASK", help="The run, and the task to begin at.")],
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
@@ -112,20 +118,38 @@ def reset(
     Example: njangi reset 0192f0c1 report
     """
     with connect(url, token) as service:
-        found = service.control("reset", run, body={"task": task})
-    _say(output, found, "begun again")
+        *run, task = which
+        if len(run) > 1:
+            raise UsageError(f"give a run and one task of it, not '{' '.join(which)}'")
+        _control(
+            service,
+            "reset",
+            run[0] if run else None,
+            None,
+            _Many(owner, tag, dry_run),
+            {"task": task},
+            output,
+            "begun again",
+        )
 
 
 def rerun(
-    run: RunId, parameter: Parameters = None, output: As = Output.TABLE, url: Url = None, token: Token = None
+    run: Run = None,
+    parameter: Parameters = None,
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
 ) -> None:
     """Start a new run like this one, with the parameters given changed.
 
     Example: njangi rerun 0192f0c1 -p bound=2000
     """
     with connect(url, token) as service:
-        found = service.control("rerun", run, body={"parameters": folder.values(parameter or ())})
-    show_as(output, found, lambda: typer.echo(f"run {printable(found['id'])}"))
+        body = {"parameters": folder.values(parameter or ())}
+        _control(service, "rerun", run, None, _Many(owner, tag, dry_run), body, output, "started again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +186,9 @@ def _control(
     if many.dry_run:
         raise UsageError("--dry-run counts the runs of --owner or --tag; one run needs no counting")
     found = service.control(call, run, task, body)
+    if call == "rerun":
+        show_as(output, found, lambda: typer.echo(f"run {printable(found['id'])}"))
+        return
     _say(output, found, done, task)
 
 

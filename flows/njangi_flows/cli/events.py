@@ -11,7 +11,7 @@ import typer
 
 from njangi_flows.cli.failures import UnreachableError
 from njangi_flows.cli.following import MOST_POLL_SECONDS, PATIENCE_SECONDS, POLL_SECONDS
-from njangi_flows.cli.options import As, Output, Token, Url
+from njangi_flows.cli.options import As, Output, Token, Url, as_yaml
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import printable
 
@@ -28,13 +28,15 @@ def events(
     after: Annotated[
         int | None, typer.Option("--after", min=0, help="Begin after this number. Else at the first; --follow: now.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events happen, until interrupted.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", "--watch", "-w", help="Go on until interrupted.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Without --follow: at most so many.")] = 200,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """Show what happens in the service: one line an event, or with -o json one object a line.
+
+    -o yaml makes each a document.
 
     Example: njangi events --follow --types 'run.*,volunteer.*'
     """
@@ -44,9 +46,16 @@ def events(
         told = following(service, query, after, time.sleep, _aside) if follow else past(service, query, after, limit)
         try:
             for event in told:
-                typer.echo(_json(event) if output is Output.JSON else line(event))
+                _tell(event, output)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+
+
+def _tell(event: dict[str, Any], output: Output) -> None:
+    if output is Output.JSON:
+        typer.echo(_json(event))
+    else:
+        typer.echo(f"---\n{as_yaml(event)}" if output is Output.YAML else line(event), nl=output is not Output.YAML)
 
 
 def past(service: Service, query: Mapping[str, str], after: int | None, limit: int) -> Iterator[dict[str, Any]]:

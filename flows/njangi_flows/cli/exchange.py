@@ -13,7 +13,7 @@ import typer
 from njangi_flows import wfformat
 from njangi_flows.cli import folder
 from njangi_flows.cli.failures import UsageError
-from njangi_flows.cli.options import As, Output, Token, Url, show_as
+from njangi_flows.cli.options import As, Output, Token, Url, WorkflowId, show_as
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import printable
 from njangi_flows.cli.writing import write
@@ -57,7 +57,7 @@ def import_(
 
 
 def export(
-    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="Its id, as `njangi workflows list` shows it.")],
+    workflow: WorkflowId,
     format_: Annotated[Format, typer.Option("--format", "-f", help="As what.")] = Format.YAML,
     version: Annotated[int | None, typer.Option("--version", min=1, help="Else the newest.")] = None,
     output: Annotated[

@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 from ruamel.yaml import YAML
 
+from njangi_flows.cli import completing
+
 
 class Output(enum.StrEnum):
     TABLE = "table"
@@ -24,7 +26,16 @@ Token = Annotated[
     typer.Option("--token", help="Your token. [env: NJANGI_TOKEN; else of `njangi login`, or ./.njangi/tokens/admin]"),
 ]
 As = Annotated[Output, typer.Option("--output", "-o", help="How to show the answer.")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `njangi runs` shows it.")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id, as `njangi runs` shows it.", autocompletion=completing.runs)
+]
+WorkflowId = Annotated[
+    str,
+    typer.Argument(
+        metavar="WORKFLOW", help="Its id, as `njangi workflows list` shows it.", autocompletion=completing.workflows
+    ),
+]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show it anew when it changes, until interrupted.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Show at most so many.")]
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of the run.")

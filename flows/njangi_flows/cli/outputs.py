@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from njangi_flows.cli import showing
-from njangi_flows.cli.options import As, Output, RunId, Token, Url
+from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_yaml
 from njangi_flows.cli.service import connect
 from njangi_flows.cli.writing import write
 
@@ -54,8 +54,15 @@ def logs(
     Example: njangi logs 0192f0c1 factor --grep "no such file"
     """
     with connect(url, token) as service:
+        found = False
         for log in service.logs(run, task, text):
-            typer.echo(json.dumps(log) if output is Output.JSON else _lines(log))
+            found = True
+            if output is Output.YAML:
+                typer.echo(f"---\n{as_yaml(log)}", nl=False)
+            else:
+                typer.echo(json.dumps(log) if output is Output.JSON else _lines(log))
+        if not found:
+            typer.echo("nothing was written to standard error" + (f" that holds '{text}'" if text else ""), err=True)
 
 
 def _lines(log: dict[str, Any]) -> str:

@@ -9,13 +9,12 @@ import typer
 from njangi_flows.cli import showing
 from njangi_flows.cli.account import quota_rows
 from njangi_flows.cli.failures import UsageError
-from njangi_flows.cli.options import As, Output, Token, Url, show_as
+from njangi_flows.cli.options import As, Limit, Output, Token, Url, WorkflowId, show_as
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import printable
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 Role = Annotated[str, typer.Option("--role", help="admin, submitter or viewer.")]
-Workflow = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The workflow's id, as `njangi show RUN` tells it.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Users, or '*' for everybody who is signed in.")]
 _QUOTAS = ("workflows", "runs", "queued", "leased", "stored_bytes")
 
@@ -71,6 +70,34 @@ def invite(
 def _say_invitation(made: dict[str, Any]) -> None:
     typer.echo(printable(made["code"]))
     typer.echo(f"good once, until {printable(made['expires_at'])}; it is used by: njangi login --code CODE", err=True)
+
+
+@users.command()
+def invitations(limit: Limit = 100, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """List invitations, the newest first.
+
+    Example: njangi users invitations
+    """
+    with connect(url, token) as service:
+        found = service.ask("GET", "/v1/invitations", parameters={"limit": limit})["invitations"]
+    columns = ["id", "name", "role", "by", "expires_at", "accepted_by"]
+    rows = [[item[key] for key in columns] for item in found]
+    show_as(output, found, lambda: showing.show_rows(showing.output(), columns, rows, "no invitations"))
+
+
+@users.command()
+def withdraw(
+    invitation: Annotated[str, typer.Argument(metavar="ID", help="As `njangi users invitations` shows it.")],
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Let the code of an invitation open nothing any more.
+
+    Example: njangi users withdraw i019a2b3c
+    """
+    with connect(url, token) as service:
+        service.remove(f"/v1/invitations/{Service.segment(invitation)}")
+    typer.echo(f"invitation {invitation} is withdrawn")
 
 
 @users.command()
@@ -137,7 +164,7 @@ def quota(
     show_as(output, found, lambda: showing.show_rows(showing.output(), ["quota", "used", "allowed"], rows, "no quotas"))
 
 
-def share(workflow: Workflow, names: Names, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def share(workflow: WorkflowId, names: Names, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
     """Let users read a workflow and all its runs, those to come too.
 
     Example: njangi share w019a2b3c kofi esi
@@ -145,7 +172,9 @@ def share(workflow: Workflow, names: Names, output: As = Output.TABLE, url: Url 
     _share("share", workflow, names, output, url, token)
 
 
-def unshare(workflow: Workflow, names: Names, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def unshare(
+    workflow: WorkflowId, names: Names, output: As = Output.TABLE, url: Url = None, token: Token = None
+) -> None:
     """Let users no longer read a workflow and its runs.
 
     Example: njangi unshare w019a2b3c '*'

@@ -124,9 +124,9 @@ class Service:
     def volunteers(self, limit: int) -> list[dict[str, Any]]:
         return self._list("volunteers", "/v1/volunteers", limit)
 
-    def subtasks(self, run_id: str, task: str) -> Iterator[dict[str, Any]]:
+    def subtasks(self, run_id: str, task: str, status: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield a task's subtasks in order, asking for them page by page."""
-        parameters: dict[str, Any] = {"task": task, "page_size": 1000}
+        parameters: dict[str, Any] = {"task": task, "page_size": 1000} | ({"status": status} if status else {})
         while True:
             page = self._object("GET", f"/v1/runs/{_segment(run_id)}/subtasks", params=parameters)
             yield from page["subtasks"]
@@ -239,6 +239,18 @@ class Service:
         """Make one call and return the object that it answers; ids in `path` went through `segment`."""
         return self._object(method, path, params=parameters or {}, **({} if body is None else {"json": body}))
 
+    def send(self, method: str, path: str, body: object) -> None:
+        """Make a call that answers nothing."""
+        self._send(method, path, json=body)
+
+    def blob(self, sha256: str) -> Iterator[bytes]:
+        """Yield a blob piece by piece."""
+        yield from self._stream(f"/v1/blobs/{_segment(sha256)}", {})
+
+    def grid(self, run_id: str) -> bytes:
+        """Return the states of a run's subtasks, as docs/architecture.md describes them."""
+        return self._send("GET", f"/v1/runs/{_segment(run_id)}/grid").content
+
     def remove(self, path: str) -> None:
         self._send("DELETE", path)
 
@@ -305,20 +317,23 @@ class Service:
 
 
 @contextmanager
-def connect(url: str | None, token: str | None) -> Iterator[Service]:
+def connect(url: str | None, token: str | None, *, seconds: float | None = None) -> Iterator[Service]:
     """Open the service at `url` with `token`, each by default from the environment.
 
     Else the token is that of `njangi login`, or else the folder's own; "" is for none at all.
+    `seconds`: how long an answer is waited for.
     """
     url = url or os.environ.get("NJANGI_URL") or DEFAULT_URL
     if token is None:
-        token = os.environ.get("NJANGI_TOKEN") or remembered.token_for(url) or _token_of_this_folder()
+        token = os.environ.get("NJANGI_TOKEN") or remembered.token_for(url) or _token_of_this_folder() or ""
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError("the token is none: it is one word of plain letters, digits and signs, as it was shown")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         address = httpx.URL(url)
         if address.scheme not in ("http", "https") or not address.host:
             raise UsageError(f"the service's address must be like {DEFAULT_URL}, not {url}")
-        client = httpx.Client(base_url=address, headers=headers, timeout=_TIMEOUT)
+        client = httpx.Client(base_url=address, headers=headers, timeout=seconds or _TIMEOUT)
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise UsageError(f"the address {url} or the token cannot be sent: {error}") from error
     with client:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from njangi_flows.cli import showing
-from njangi_flows.cli.options import As, Limit, Output, Token, Url, show_as
+from njangi_flows.cli import showing, watching
+from njangi_flows.cli.options import As, Limit, Output, Token, Url, Watch, show_as
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import printable
 
@@ -36,25 +36,35 @@ def register(app: typer.Typer) -> None:
 
 @volunteers.callback()
 def alone(
-    context: typer.Context, limit: Limit = 200, output: As = Output.TABLE, url: Url = None, token: Token = None
+    context: typer.Context,
+    limit: Limit = 200,
+    watch: Watch = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
 ) -> None:
     """List the machines that take part, those last heard of first; or do something with one.
 
     Example: njangi volunteers
     """
     if context.invoked_subcommand is None:
-        list_(limit, output, url, token)
+        list_(limit, watch, output, url, token)
 
 
 @volunteers.command("list")
-def list_(limit: Limit = 200, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def list_(
+    limit: Limit = 200, watch: Watch = False, output: As = Output.TABLE, url: Url = None, token: Token = None
+) -> None:
     """List the machines that take part, those last heard of first.
 
     Example: njangi volunteers list -o json
     """
     with connect(url, token) as service:
-        found = service.volunteers(limit)
-    show_as(output, found, lambda: showing.show_volunteers(showing.output(), found))
+        watching.show(
+            lambda: service.volunteers(limit),
+            lambda found: show_as(output, found, lambda: showing.show_volunteers(showing.output(), found)),
+            watch=watch,
+        )
 
 
 @volunteers.command()

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from njangi_flows.cli import showing
+from njangi_flows.cli.failures import UsageError
 from njangi_flows.cli.options import As, Limit, Output, Token, Url, show_as
-from njangi_flows.cli.service import connect
+from njangi_flows.cli.service import Service, connect
 
 app = typer.Typer(
     help="Let other systems be told of events.",
@@ -52,6 +53,44 @@ def create(
         found = service.create_webhook(document)
     text = f"webhook {found.get('id')} is made\nsecret {found.get('secret')}"
     show_as(output, found, lambda: typer.echo(showing.printable(text)))
+
+
+@app.command()
+def show(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Show a webhook, and why it is disabled if it is.
+
+    Example: njangi webhooks show h0192f0c1
+    """
+    with connect(url, token) as service:
+        found = service.ask("GET", f"/v1/webhooks/{Service.segment(webhook)}")
+    fields = [(name, ", ".join(value) if isinstance(value, list) else value) for name, value in found.items()]
+    show_as(output, found, lambda: showing.show_fields(showing.output(), fields))
+
+
+@app.command()
+def edit(
+    webhook: Id,
+    address: Annotated[str | None, typer.Option("--address", help="Where events are posted to from now on.")] = None,
+    types: Annotated[list[str] | None, typer.Option("--types", help="Which, e.g. 'run.completed,run.failed'.")] = None,
+    description: Annotated[str | None, typer.Option("--description", help="What it is for.")] = None,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Change a webhook; what is not given stays as it is.
+
+    Example: njangi webhooks edit h0192f0c1 --types run.failed
+    """
+    changes = {"url": address, "types": types, "description": description}
+    given = {name: value for name, value in changes.items() if value is not None}
+    if not given:
+        raise UsageError("give what to change: --address, --types or --description")
+    path = f"/v1/webhooks/{Service.segment(webhook)}"
+    with connect(url, token) as service:
+        now = service.ask("GET", path)
+        kept = {name: now[name] for name in ("url", "types", "run_id", "workflow_id", "description")}
+        found = service.ask("PUT", path, kept | given)
+    show_as(output, found, lambda: typer.echo(showing.printable(f"webhook {found['id']} is changed")))
 
 
 @app.command()

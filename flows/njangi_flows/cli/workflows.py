@@ -9,8 +9,8 @@ import typer
 
 from njangi_flows.cli import folder, showing
 from njangi_flows.cli.exchange import uploaded
-from njangi_flows.cli.options import As, Limit, Output, Token, Url, show_as
-from njangi_flows.cli.service import connect
+from njangi_flows.cli.options import As, Limit, Output, Token, Url, WorkflowId, as_yaml, show_as
+from njangi_flows.cli.service import Service, connect
 
 app = typer.Typer(
     help="Look at workflows, check and edit them, put them aside.",
@@ -19,7 +19,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Id = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The id, as `njangi workflows list` shows it.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow, YAML or JSON.")]
 TagNames = Annotated[list[str], typer.Argument(metavar="TAG...")]
 
@@ -57,7 +56,7 @@ def list_(
 
 
 @app.command()
-def show(workflow: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def show(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
     """Show a workflow; `njangi export` prints its file.
 
     Example: njangi workflows show w0192f0c1
@@ -81,7 +80,7 @@ def validate(file: File, output: As = Output.TABLE, url: Url = None, token: Toke
 
 @app.command()
 def edit(
-    workflow: Id,
+    workflow: WorkflowId,
     file: File,
     version: Annotated[
         int | None, typer.Option("--version", help="Only if it is at this version still. Else: as it is now.")
@@ -103,7 +102,9 @@ def edit(
 
 
 @app.command()
-def versions(workflow: Id, limit: Limit = 50, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def versions(
+    workflow: WorkflowId, limit: Limit = 50, output: As = Output.TABLE, url: Url = None, token: Token = None
+) -> None:
     """List the versions of a workflow, the newest first.
 
     Example: njangi workflows versions w0192f0c1
@@ -116,8 +117,26 @@ def versions(workflow: Id, limit: Limit = 50, output: As = Output.TABLE, url: Ur
 
 
 @app.command()
+def version(
+    workflow: WorkflowId,
+    number: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show one version of a workflow; `njangi export --version` prints its file.
+
+    Example: njangi workflows version w0192f0c1 2
+    """
+    with connect(url, token) as service:
+        found = service.ask("GET", f"/v1/workflows/{Service.segment(workflow)}/versions/{number}")
+    fields = [(name, found[name]) for name in ("workflow_id", "version", "name", "description", "by", "created_at")]
+    show_as(output, found, lambda: showing.show_fields(showing.output(), [*fields, ("spec", as_yaml(found["spec"]))]))
+
+
+@app.command()
 def diff(
-    workflow: Id,
+    workflow: WorkflowId,
     before: Annotated[int, typer.Argument(metavar="VERSION")],
     after: Annotated[int, typer.Argument(metavar="VERSION")],
     output: As = Output.TABLE,
@@ -143,7 +162,7 @@ def diff(
 
 @app.command()
 def clone(
-    workflow: Id,
+    workflow: WorkflowId,
     name: Annotated[str | None, typer.Option("--name", help="Its name, else that of the workflow.")] = None,
     output: As = Output.TABLE,
     url: Url = None,
@@ -159,7 +178,7 @@ def clone(
 
 
 @app.command()
-def tag(workflow: Id, tags: TagNames, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def tag(workflow: WorkflowId, tags: TagNames, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
     """Put tags on a workflow.
 
     Example: njangi workflows tag w0192f0c1 nightly
@@ -170,7 +189,9 @@ def tag(workflow: Id, tags: TagNames, output: As = Output.TABLE, url: Url = None
 
 
 @app.command()
-def untag(workflow: Id, tags: TagNames, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def untag(
+    workflow: WorkflowId, tags: TagNames, output: As = Output.TABLE, url: Url = None, token: Token = None
+) -> None:
     """Take tags off a workflow.
 
     Example: njangi workflows untag w0192f0c1 nightly
@@ -181,7 +202,7 @@ def untag(workflow: Id, tags: TagNames, output: As = Output.TABLE, url: Url = No
 
 
 @app.command()
-def archive(workflow: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def archive(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
     """Put a workflow aside: no longer listed, nor to be started. Its runs go on.
 
     Example: njangi workflows archive w0192f0c1
@@ -192,7 +213,7 @@ def archive(workflow: Id, output: As = Output.TABLE, url: Url = None, token: Tok
 
 
 @app.command()
-def unarchive(workflow: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+def unarchive(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
     """Take an archived workflow up again.
 
     Example: njangi workflows unarchive w0192f0c1
@@ -203,7 +224,7 @@ def unarchive(workflow: Id, output: As = Output.TABLE, url: Url = None, token: T
 
 
 @app.command()
-def delete(workflow: Id, url: Url = None, token: Token = None) -> None:
+def delete(workflow: WorkflowId, url: Url = None, token: Token = None) -> None:
     """Delete a workflow with its versions and schedules; its ended runs stay.
 
     Example: njangi workflows delete w0192f0c1
@@ -215,7 +236,7 @@ def delete(workflow: Id, url: Url = None, token: Token = None) -> None:
 
 @app.command()
 def start(
-    workflow: Id,
+    workflow: WorkflowId,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of the run.")
     ] = None,
