@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field
-from typing_extensions import TypeAliasType
 
 
 class AttemptView(BaseModel):
@@ -30,15 +29,12 @@ class Controlled(BaseModel):
     more: bool
 
 
-FilesAdditionalProperty = TypeAliasType("FilesAdditionalProperty", tuple[str | None, str | None])
-
-
 class Difference(BaseModel):
     before: int
     after: int
     summary: list[str]
     patch: list[dict[str, Any]]
-    files: dict[str, FilesAdditionalProperty]
+    files: dict[str, list[str | None]]
     text: str
 
 
@@ -669,5 +665,5 @@ class RunComparison(BaseModel):
     summary: list[str]
     spec: list[dict[str, Any]]
     parameters: list[dict[str, Any]]
-    files: dict[str, FilesAdditionalProperty]
+    files: dict[str, list[str | None]]
     tasks: list[TaskComparison]
