@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -47,12 +48,12 @@ def login(
     address = url or os.environ.get("NJANGI_URL") or DEFAULT_URL
     with connect(address, "") as service:
         if code is not None:
-            password = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+            password = _secret("New password", twice=True)
             body = {"code": code, "password": password} | ({"name": name} if name is not None else {})
             me = service.ask("POST", "/v1/invitations:accept", body)
         else:
             name = name or typer.prompt("Name")
-            password = typer.prompt("Password", hide_input=True)
+            password = _secret("Password")
             me = service.ask("POST", "/v1/session", {"name": name, "password": password})
         wanted: dict[str, Any] = {"name": f"njangi on {socket.gethostname()}"[:100], "scopes": _SCOPES[me["role"]]}
         service.within_session(str(me["csrf_token"]))
@@ -88,10 +89,10 @@ def password(url: Url = None) -> None:
     address = url or os.environ.get("NJANGI_URL") or DEFAULT_URL
     with connect(address, "") as service:
         name = typer.prompt("Name")
-        old = typer.prompt("Password", hide_input=True)
+        old = _secret("Password")
         me = service.ask("POST", "/v1/session", {"name": name, "password": old})
         service.within_session(str(me["csrf_token"]))
-        new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+        new = _secret("New password", twice=True)
         service.send("POST", "/v1/me:password", {"old": old, "new": new})
         service.remove("/v1/session")
     typer.echo("the password is changed")
@@ -106,6 +107,11 @@ def whoami(output: As = Output.TABLE, url: Url = None, token: Token = None) -> N
         me = service.ask("GET", "/v1/me")
     me.pop("csrf_token", None)
     show_as(output, me, lambda: _show_me(me))
+
+
+def _secret(asked: str, *, twice: bool = False) -> str:
+    """Ask for a password, unseen on a terminal; a script gives it on standard input."""
+    return str(typer.prompt(asked, hide_input=sys.stdin.isatty(), confirmation_prompt=twice, err=True))
 
 
 def _show_me(me: dict[str, Any]) -> None:

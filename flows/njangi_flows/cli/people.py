@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +14,15 @@ from njangi_flows.cli.options import As, Limit, Output, Token, Url, WorkflowId, 
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import printable
 
+
+class PersonRole(enum.StrEnum):
+    ADMIN = "admin"
+    SUBMITTER = "submitter"
+    VIEWER = "viewer"
+
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
-Role = Annotated[str, typer.Option("--role", help="admin, submitter or viewer.")]
+Role = Annotated[PersonRole, typer.Option("--role", help="What they may do.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Users, or '*' for everybody who is signed in.")]
 _QUOTAS = ("workflows", "runs", "queued", "leased", "stored_bytes")
 
@@ -51,7 +59,7 @@ def invite(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Who; left out, the invited choose a name.")
     ] = None,
-    role: Role = "submitter",
+    role: Role = PersonRole.SUBMITTER,
     expires_in: Annotated[str | None, typer.Option("--expires-in", metavar="DURATION", help="As 1d; else 3d.")] = None,
     output: As = Output.TABLE,
     url: Url = None,
@@ -121,7 +129,7 @@ def enable(name: Name, output: As = Output.TABLE, url: Url = None, token: Token 
 @users.command("role")
 def change_role(
     name: Name,
-    role: Annotated[str, typer.Argument(metavar="ROLE", help="admin, submitter or viewer.")],
+    role: Annotated[PersonRole, typer.Argument(metavar="ROLE", help="admin, submitter or viewer.")],
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,

@@ -91,6 +91,7 @@ async def test_admins_see_and_change_what_people_may_do(client: Client, njangi: 
     log = json.loads(await njangi("audit", "--on", "ada", "-n", "2", "-o", "json", admin=True))
     assert [item["action"].rpartition("/")[2] for item in log] == ["{name}:enable", "{name}:disable"]
     assert "PUT /v1/users/{name}/role" in await njangi("audit", "--action", "/role", admin=True)
+    assert "submitter" in await njangi("users", "role", "ada", "flow", admin=True, code=2)
     assert "not the name" in await njangi("users", "disable", "../tokens", admin=True, code=2)
 
 
