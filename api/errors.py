@@ -164,7 +164,14 @@ async def _spec(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
     found = error.errors() if isinstance(error, RequestValidationError) else []
-    errors = [{"in": item["loc"][0], "pointer": _pointer(item["loc"][1:]), "detail": item["msg"]} for item in found]
+    errors = [
+        {
+            "in": item["loc"][0],
+            "pointer": _pointer(item["loc"][1:]),
+            "detail": item["msg"].removeprefix("Value error, "),
+        }
+        for item in found
+    ]
     return problem(422, "invalid-request", "the request is not of the form this call takes", errors)
 
 

@@ -166,6 +166,8 @@ async def subtasks(run_id: str, query: Annotated[SubtaskList, Query()], app: App
     """Return a page of a task's subtasks in order, with their attempts."""
     after, size = index_of(query.page_token), query.page_size
     found = await app.stores.subtasks.page(f"{run_id}/{query.task}", after=after, limit=size + 1, status=query.status)
+    if not found:
+        await app.stores.tasks.get(f"{run_id}/{query.task}")  # is there such a task?
     token = index_token(found[size - 1].index) if len(found) > size else None
     return SubtaskPage(subtasks=[subtask_view(item) for item in found[:size]], next_page_token=token)
 

@@ -60,7 +60,8 @@ async def test_what_attempts_wrote_is_kept_whether_they_returned_or_failed(clien
         first = await logs(http, run_id, limit=1)
         assert ([log["index"] for log in first["logs"]], first["next"]) == ([2], 2)
         assert [log["index"] for log in (await logs(http, run_id, after=2, limit=1))["logs"]] == [3]
-        assert (await http.get(f"/v1/runs/{run_id}/logs", params={"task": "none"})).status_code == 404
+        for what in ("logs", "subtasks"):
+            assert (await http.get(f"/v1/runs/{run_id}/{what}", params={"task": "none"})).status_code == 404
 
 
 async def test_a_log_is_only_the_end_of_what_was_written(client: Client) -> None:
