@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -20,6 +21,11 @@ class Running(Protocol):
 
     @property
     def settings(self) -> Settings: ...
+
+
+def _under_way(answer: httpx.Response) -> bool:
+    """Whether the first try of a keyed request has not ended, or died lately."""
+    return answer.status_code == httpx.codes.CONFLICT and answer.json()["type"] == "urn:njangi:under-way"
 
 
 class Submitter:
@@ -96,11 +102,12 @@ class Submitter:
         assert answer.status_code in (202, 409), answer.text
 
     async def _patiently(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """Call again while the service is away. A POST whose answer was lost may have been done twice then."""
+        """Call again while the service is away, under one key: what was done and not told of is not done again."""
+        headers = {"Idempotency-Key": secrets.token_hex(16)} if method == "POST" else {}
         while True:
             try:
-                answer = await self._http.request(method, path, **request)
-                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                answer = await self._http.request(method, path, headers=headers, **request)
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE and not _under_way(answer):
                     return answer
             except httpx.TransportError:
                 pass
