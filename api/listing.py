@@ -7,18 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.rights import acting_role
+from api.rights import reader_of
 from storage.listing import Filter, Page, Sort
 from storage.run_models import RunStatus
 from storage.subtask_models import SubtaskStatus
-from storage.users import Role, User
+from storage.users import User
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-def reader_of(caller: User) -> str | None:
-    """Return as whom the caller reads lists; None sees all."""
-    return None if acting_role(caller) is Role.ADMIN else caller.name
 
 
 class Paged(BaseModel):

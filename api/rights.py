@@ -76,6 +76,6 @@ def roles_for(action: Action) -> Sequence[Role]:
     return sorted(_ROLES.get(action, ()))
 
 
-def readings_of(user: User) -> Sequence[str] | None:
-    """Return the names of which one must be among the readers of what `user` sees in lists; None: it sees all."""
-    return None if acting_role(user) is Role.ADMIN else (user.name, EVERYBODY)
+def reader_of(user: User) -> str | None:
+    """Return as whom `user` reads lists: of what names it, or everybody, among its readers. None sees all."""
+    return None if acting_role(user) is Role.ADMIN else user.name

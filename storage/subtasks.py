@@ -444,14 +444,6 @@ class SubtaskStore:
             ]
             return {row["_id"]: row["count"] async for row in await self._tasks.aggregate(badly)}
 
-    async def counts(self, run_id: str) -> dict[str, Counter[str]]:
-        """Return the sums of the batches' counters by task name."""
-        names = ("total", "queued", "leased", "completed", "failed", "dead", "cancelled")
-        group = {"_id": "$task", **{name: {"$sum": f"${name}"} for name in names}}
-        with unavailable_is_ours():
-            cursor = await self._batches.aggregate([{"$match": {"run_id": run_id}}, {"$group": group}])
-            return {row["_id"]: Counter({name: row[name] for name in names}) async for row in cursor}
-
     async def get(self, subtask_id: str) -> Subtask:
         """Return one subtask. Raises NotFoundError."""
         query = {"_id": subtask_id, "is_subtask": True}

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.chosen_ids import ChosenIdBody, start_run
 from api.dependencies import App, Submitter
-from api.listing import RunFilter, reader_of
-from api.rights import Action, Verdict, decide
+from api.listing import RunFilter
+from api.rights import Action, Verdict, decide, reader_of
 from api.services import Services
 from api.submission import workflow_of
 from storage.run_models import ENDED, Run, RunStatus

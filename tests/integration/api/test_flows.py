@@ -9,6 +9,7 @@ from contextlib import aclosing
 import httpx
 
 from tests.integration.api.conftest import Client, beat, put_task, reports
+from tests.integration.storage.leasing import counts_of
 
 
 async def work(agent: httpx.AsyncClient, wanted: int, **fields: object) -> int:
@@ -110,7 +111,7 @@ async def test_what_a_task_has_left_is_cancelled_when_it_fails_and_what_it_has_i
         waiting = {"waiting": [f"{run_id}/t/b0"], "seconds": 5}
         [settled] = (await flow.post(f"/v1/flow/runs/{run_id}/batches:settled", json=waiting)).json()["settled"]
     assert late.json()["verdicts"] == ["STALE"]
-    counts = await client.services.stores.subtasks.counts(run_id)
+    counts = await counts_of(client.services.stores, run_id)
     assert (settled["completed"], settled["failed"]) == (2, 0)
     assert counts["t"] == Counter(total=6, completed=2, cancelled=4)
     assert counts["other"]["queued"] == 1

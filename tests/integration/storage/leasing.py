@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,3 +79,11 @@ def ended(item: Leased, outcome: Outcome, message: str = "boom") -> VolunteerRep
 
 async def report(stores: Stores, reports: Sequence[VolunteerReport], now: datetime) -> list[Verdict]:
     return await stores.ledger.write(lambda turn: stores.subtasks.report(turn, reports, now=now))
+
+
+async def counts_of(stores: Stores, run_id: str) -> dict[str, Counter[str]]:
+    """Return the sums of the batches' counters by task name."""
+    names = ("total", "queued", "leased", "completed", "failed", "dead", "cancelled")
+    group = {"_id": "$task", **{name: {"$sum": f"${name}"} for name in names}}
+    cursor = await stores.database["batches"].aggregate([{"$match": {"run_id": run_id}}, {"$group": group}])
+    return {row["_id"]: Counter({name: row[name] for name in names}) async for row in cursor}

@@ -13,7 +13,7 @@ from storage.deadlines import Overdue
 from storage.stores import Stores
 from storage.subtask_models import Subtask, SubtaskStatus
 from tests.conftest import NOON
-from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, ended, lease, queue, report, returned
+from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, counts_of, ended, lease, queue, report, returned
 
 BATCH = f"{TASK.task_id}/b0"
 IMPATIENT = replace(TASK, schedule_to_start=300.0)
@@ -26,7 +26,7 @@ async def subtasks(stores: Stores) -> list[Subtask]:
 
 
 async def counts(stores: Stores) -> dict[str, int]:
-    return {name: count for name, count in (await stores.subtasks.counts("r1"))["factor"].items() if count}
+    return {name: count for name, count in (await counts_of(stores, "r1"))["factor"].items() if count}
 
 
 async def test_what_no_attempt_began_in_time_fails_and_says_which_limit_it_was(stores: Stores) -> None:

@@ -27,7 +27,7 @@ from storage.run_models import RunStatus
 from storage.stores import Stores
 from storage.subtask_models import Leased, NewBatch, NewSubtask, SubtaskStatus
 from tests.conftest import NOON
-from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, a_held_run, ended, lease, report, returned
+from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, a_held_run, counts_of, ended, lease, report, returned
 
 LIMITED = replace(TASK, schedule_to_start=90.0, schedule_to_close=150.0)
 VOLUNTEERS = st.sampled_from(["ada", "bih", "che"])
@@ -160,7 +160,7 @@ class LeaseCycle(RuleBasedStateMachine):
         subtasks = self.wait(self.stores.subtasks.page(TASK.task_id, after=-1, limit=100))
         assert len(subtasks) == 12
         status = Counter(item.status.lower() for item in subtasks)
-        counts = self.wait(self.stores.subtasks.counts("r1"))["factor"]
+        counts = self.wait(counts_of(self.stores, "r1"))["factor"]
         assert {name: count for name, count in counts.items() if count and name != "total"} == dict(status)
         leased = {item.id for item in subtasks if item.status is SubtaskStatus.LEASED}
         assert leased == set(self.holders)

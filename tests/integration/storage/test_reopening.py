@@ -14,6 +14,7 @@ from storage.stores import Stores
 from storage.subtask_models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from storage.tasks import NewTask, TaskChange, TaskStatus
 from tests.conftest import NOON
+from tests.integration.storage.leasing import counts_of
 from tests.integration.storage.pieces import measured, rebuilt
 
 PIECES = 4
@@ -74,7 +75,7 @@ async def test_no_transaction_sets_back_more_than_a_piece(stores: Stores, how: s
     await stores.reopening.set_back(run_id, retry_steps, now=NOON)
     assert 0 < max(before + after) <= SUBTASKS_A_PIECE
     assert sum(before + after) == count
-    counts = await stores.subtasks.counts(run_id)
+    counts = await counts_of(stores, run_id)
     assert (counts["a"]["queued"], counts["a"]["total"]) == (count, count) if how == "retry" else counts == {}
     [task] = await stores.tasks.of_run(run_id)
     assert task.status is TaskStatus.PENDING
@@ -105,7 +106,7 @@ async def test_what_fails_again_while_the_rest_is_set_back_is_not_set_back_twice
     await stores.database["tasks"].update_one(failed, {"$set": {"status": SubtaskStatus.FAILED}})
     await stores.database["batches"].update_one({"_id": f"{run_id}/a/b0"}, {"$inc": {"queued": -1, "failed": 1}})
     await stores.reopening.set_back(run_id, retry_steps, now=NOON)
-    counts = (await stores.subtasks.counts(run_id))["a"]
+    counts = (await counts_of(stores, run_id))["a"]
     assert (counts["queued"], counts["failed"]) == (2 * SUBTASKS_A_PIECE - 1, 1)
 
 

@@ -32,7 +32,7 @@ from storage.stores import Stores
 from storage.subtask_models import MAX_LOSSES, Leased, TaskKey
 from storage.tasks import NewTask, TaskChange, TaskStatus
 from tests.conftest import NOON
-from tests.integration.storage.leasing import MINUTE, ended, lease, queue, report, returned
+from tests.integration.storage.leasing import MINUTE, counts_of, ended, lease, queue, report, returned
 
 ERRORS = [[], ["NonZeroExit"], ["Lost", "ScheduleToStartTimedOut"]]
 TASKS = ("first", "second")
@@ -233,7 +233,7 @@ async def log(stores: Stores, run_id: str) -> list[dict[str, Any]]:
 async def differences(stores: Stores, rebuilt: Run) -> list[str]:
     """Return what differs between a rebuilt run and its documents, shown as the service shows them."""
     run = await stores.runs.get(rebuilt.id)
-    counts = await stores.subtasks.counts(run.id)
+    counts = await counts_of(stores, run.id)
     tasks = []
     for task in await stores.tasks.of_run(run.id):
         count = counts.get(task.name, Counter())

@@ -16,7 +16,7 @@ from storage.stores import Stores
 from storage.subtask_models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from storage.tasks import NewTask, TaskChange, TaskStatus
 from tests.conftest import NOON
-from tests.integration.storage.leasing import MINUTE, lease, report, returned
+from tests.integration.storage.leasing import MINUTE, counts_of, lease, report, returned
 from tests.integration.storage.pieces import measured, rebuilt
 
 BATCH = 1500
@@ -75,7 +75,7 @@ class LargeRun:
         told = await rebuilt(self.stores, self.id)
         assert {index: subtask.status for index, subtask in told.tasks["a"].subtasks.items()} == stored
         assert told.status == (await self.stores.runs.get(self.id)).status
-        counts = (await self.stores.subtasks.counts(self.id))["a"]
+        counts = (await counts_of(self.stores, self.id))["a"]
         for status in (*OPEN, SubtaskStatus.CANCELLED):
             assert counts[status.lower()] == list(stored.values()).count(status)
 

@@ -11,7 +11,7 @@ from storage.ledger import Turn
 from storage.stores import Stores
 from storage.subtask_models import MAX_LOSSES, SubtaskStatus
 from tests.conftest import NOON
-from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, ended, lease, queue, report, returned
+from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, counts_of, ended, lease, queue, report, returned
 
 BATCH = f"{TASK.task_id}/b0"
 
@@ -44,7 +44,7 @@ async def test_one_sync_may_name_the_same_subtask_twice(stores: Stores) -> None:
     await queue(stores, 2, NOON)
     [mine] = await lease(stores, "a", 1, NOON)
     assert await report(stores, [returned(mine), returned(mine)], NOON) == [Verdict.ACCEPTED, Verdict.ACCEPTED]
-    assert (await stores.subtasks.counts("r1"))["factor"]["completed"] == 1
+    assert (await counts_of(stores, "r1"))["factor"]["completed"] == 1
 
 
 async def test_somebody_elses_lease_cannot_be_reported(stores: Stores) -> None:
@@ -69,7 +69,7 @@ async def test_putting_the_same_batches_again_changes_nothing(stores: Stores) ->
     await queue(stores, 250, NOON)
     await lease(stores, "a", 10, NOON)
     await asyncio.gather(*(queue(stores, 250, NOON) for _ in range(4)))
-    counts = (await stores.subtasks.counts("r1"))["factor"]
+    counts = (await counts_of(stores, "r1"))["factor"]
     assert (counts["total"], counts["queued"], counts["leased"]) == (250, 240, 10)
 
 
@@ -140,7 +140,7 @@ async def test_cancelling_makes_attempts_under_way_stale(stores: Stores) -> None
     await queue(stores, 3, NOON)
     [mine, _] = await lease(stores, "a", 2, NOON)
     assert not await stores.ledger.write(lambda turn: stores.stopping.cancel(turn, "r1", now=NOON)), "nothing is left"
-    assert (await stores.subtasks.counts("r1"))["factor"]["cancelled"] == 3
+    assert (await counts_of(stores, "r1"))["factor"]["cancelled"] == 3
     assert await report(stores, [returned(mine)], NOON) == [Verdict.STALE]
     assert await lease(stores, "a", 2, NOON) == []
 

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from api.app import create_app
 from api.dependencies import DECLARED
-from api.rights import Action, Verdict, acting_role, decide, readings_of
+from api.rights import Action, Verdict, acting_role, decide, reader_of
 from api.settings import Settings
 from storage.sharing import Owned
 from storage.users import Role, Scope, User
@@ -79,8 +79,8 @@ def test_an_admins_token_without_that_scope_is_one_of_a_submitter() -> None:
     user = User("ada", Role.ADMIN, frozenset({Scope.READ, Scope.WRITE}))
     assert acting_role(user) is Role.SUBMITTER
     assert (decide(user, Action.READ, OTHERS), decide(user, Action.READ, SHARED)) == (HIDDEN, YES)
-    assert readings_of(user) == ("ada", "*")
-    assert readings_of(User("ada", Role.ADMIN)) is None
+    assert reader_of(user) == "ada"
+    assert reader_of(User("ada", Role.ADMIN)) is None
 
 
 def calls(dependant: Dependant) -> Iterator[Any]:
