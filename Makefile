@@ -7,11 +7,12 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 TYPED := $(wildcard agents flows/njangi_flows storage coordinator api stack benchmarks simulation)
 BENCHMARKS := dispatch end_to_end fan_out recorded recovery long_runs api agent console stack
+CONSOLE := ui-config/console
 GENERATOR := $(VENV)/generator/bin/datamodel-codegen
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format bench faults chaos openapi models cli-docs fuzz install clean
+.PHONY: help demo up test lint format bench faults chaos openapi models cli-docs console screenshots fuzz install clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +59,13 @@ models: $(INSTALLED) $(GENERATOR) ## write the typed client's models anew from d
 
 fuzz: $(INSTALLED) ## try every call of docs/openapi.json with 2,000 requests
 	NJANGI_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/integration/api/test_contract.py $(ARGS)
+
+console: $(CONSOLE)/node_modules ## build the console anew, after a change in ui-config (needs Node 20.19 or later)
+	npm --prefix $(CONSOLE) run --silent build
+
+$(CONSOLE)/node_modules: $(CONSOLE)/package-lock.json
+	npm --prefix $(CONSOLE) ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 install: $(INSTALLED) ## only make .venv
 

@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from njangi_agent import __version__
 
 from api.audit import Audit
+from api.console import Console
 from api.dependencies import carrying, changing, reading, volunteer
 from api.errors import handle_errors
 from api.idempotency import AnswerOnce
@@ -121,6 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(blob_routes(prefix, read=read, write=write))
         app.include_router(upload_routes(prefix, write))
+    app.router.routes.append(Console())
     document = cache(lambda: document_of(app))
     app.openapi = document  # type: ignore[method-assign]
     return app

@@ -100,7 +100,8 @@ def where(settings: Settings) -> str:
     return "\n".join(
         [
             "",
-            f"  API              {settings.url}",
+            f"  console          {settings.url}/",
+            f"  API              {settings.url}/v1",
             f"  API reference    {settings.url}/openapi.json",
             f"  Prefect          {settings.prefect_url}",
             f"  tokens           {settings.home / 'tokens'}",

@@ -1,0 +1,41 @@
+// Keeps what was loaded of the console itself: hashed files for good, the page for when there is no network.
+// Data is kept elsewhere (src/api/kept.ts); calls of the API never pass through here.
+const PAGE = "njangi-page";
+const FILES = "njangi-files";
+const MOST_FILES = 120;
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method !== "GET" || url.origin !== self.location.origin) return;
+  if (url.pathname.startsWith("/assets/")) event.respondWith(kept(event.request));
+  else if (event.request.mode === "navigate") event.respondWith(newest(event.request));
+});
+
+async function kept(request) {
+  const cache = await caches.open(FILES);
+  const found = await cache.match(request);
+  if (found) return found;
+  const answer = await fetch(request);
+  if (answer.ok) {
+    await cache.put(request, answer.clone());
+    const names = await cache.keys();
+    await Promise.all(names.slice(0, Math.max(0, names.length - MOST_FILES)).map((name) => cache.delete(name)));
+  }
+  return answer;
+}
+
+async function newest(request) {
+  const cache = await caches.open(PAGE);
+  try {
+    const answer = await fetch(request);
+    if (answer.ok && answer.headers.get("content-type")?.startsWith("text/html")) await cache.put("/", answer.clone());
+    return answer;
+  } catch (error) {
+    const found = await cache.match("/");
+    if (found) return found;
+    throw error;
+  }
+}

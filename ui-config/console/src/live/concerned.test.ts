@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { concerned } from "./concerned";
+
+test("a thousand events of one run make one answer old", () => {
+  const bundle = Array.from({ length: 1000 }, (_, seq) => ({ seq, type: "subtasks.completed", run_id: "r1" }));
+  expect(concerned(bundle)).toEqual([["runs", "r1"]]);
+});
+
+test("a run that ends changes the lists, too", () => {
+  expect(concerned([{ seq: 1, type: "run.completed", run_id: "r1" }])).toEqual([["runs", "r1"], ["runs", "list"]]);
+});
+
+test("after a gap everything is asked anew", () => {
+  expect(concerned([{ seq: 9, type: "resync" }])).toEqual([[]]);
+});

@@ -1,0 +1,34 @@
+import type { QueryKey } from "@tanstack/react-query";
+import type { Told } from "./stream";
+
+/**
+ * Which answers a bundle of events has made old, each key once. Keys begin with the noun: ["runs", id, ...],
+ * ["workflows", ...], ["volunteers", ...], ["schedules", ...]; lists are [noun, "list", filter].
+ */
+export function concerned(bundle: readonly Told[]): QueryKey[] {
+  const keys = new Map<string, QueryKey>();
+  const add = (key: QueryKey) => keys.set(key.join("\n"), key);
+  for (const told of bundle) {
+    if (told.type === "resync") return [[]];
+    const [noun] = told.type.split(".");
+    switch (noun) {
+      case "run":
+      case "task":
+      case "subtasks":
+      case "signal":
+        if (told.run_id) add(["runs", told.run_id]);
+        if (noun === "run" || noun === "task") add(["runs", "list"]);
+        break;
+      case "workflow":
+        add(["workflows"]);
+        break;
+      case "volunteer":
+        add(["volunteers"]);
+        break;
+      case "schedule":
+        add(["schedules"]);
+        break;
+    }
+  }
+  return [...keys.values()];
+}

@@ -1,0 +1,41 @@
+import { createContext, type ReactNode, useContext, useEffect, useEffectEvent, useState, useSyncExternalStore } from "react";
+import { queries } from "../api/queries";
+import { concerned } from "./concerned";
+import { type Link, Stream, type Told } from "./stream";
+
+const Live = createContext<Stream | null>(null);
+
+/** Keeps everything below it up to date: events mark the answers they change as old, which loads those in view anew. */
+export function LiveData({ children }: { children: ReactNode }) {
+  const [stream] = useState(() => new Stream());
+  useEffect(() => {
+    const stop = stream.listen((told) => {
+      for (const queryKey of concerned(told)) void queries.invalidateQueries({ queryKey });
+    });
+    const end = stream.follow();
+    return () => {
+      end();
+      stop();
+    };
+  }, [stream]);
+  return <Live value={stream}>{children}</Live>;
+}
+
+function useStream(): Stream {
+  const stream = useContext(Live);
+  if (!stream) throw new Error("there is no stream of events here");
+  return stream;
+}
+
+/** Call `listener` with each bundle of events, as long as the component is there. */
+export function useEvents(listener: (told: readonly Told[]) => void): void {
+  const stream = useStream();
+  const hear = useEffectEvent(listener);
+  useEffect(() => stream.listen((told) => hear(told)), [stream]);
+}
+
+/** Whether events arrive, and when something was heard last (ms). */
+export function useLink(): Link {
+  const stream = useStream();
+  return useSyncExternalStore(stream.watch, () => stream.link);
+}

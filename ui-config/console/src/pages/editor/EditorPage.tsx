@@ -1,0 +1,5 @@
+import { Loading } from "../../ui/states";
+
+export default function EditorPage({ id }: { id?: string }) {
+  return <div className="page" data-id={id}><Loading /></div>;
+}

@@ -1,0 +1,80 @@
+import { language } from "./text";
+
+/** Formats for people, in the language spoken. Times come as RFC 3339, durations in seconds, sizes in bytes. */
+
+const kept = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>();
+
+function once<Format extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>(
+  name: string,
+  make: (locale: string) => Format,
+): Format {
+  const key = `${language()} ${name}`;
+  let format = kept.get(key);
+  if (!format) kept.set(key, (format = make(language())));
+  return format as Format;
+}
+
+export function number(value: number, digits = 0): string {
+  return once(`number ${digits}`, (locale) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits })).format(value);
+}
+
+export function percent(share: number): string {
+  const cut = share < 1 ? Math.min(share, 0.99) : 1; // what is not done is never shown as 100 %
+  return once("percent", (locale) => new Intl.NumberFormat(locale, { style: "percent" })).format(Math.floor(cut * 100) / 100);
+}
+
+const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+
+export function size(bytes: number): string {
+  const power = Math.min(SIZES.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  return once(
+    `size ${power}`,
+    (locale) =>
+      new Intl.NumberFormat(locale, { style: "unit", unit: SIZES[power], unitDisplay: "short", maximumFractionDigits: power ? 1 : 0 }),
+  ).format(bytes / 1000 ** power);
+}
+
+const SPANS = [
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+] as const;
+
+function unit(value: number, name: string, digits = 0): string {
+  return once(
+    `unit ${name} ${digits}`,
+    (locale) => new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits }),
+  ).format(value);
+}
+
+/** Two units at most: "1 h 5 min", "12 s", "0.4 s". */
+export function duration(seconds: number): string {
+  if (seconds < 9.95) return unit(Math.max(0, Math.round(seconds * 10) / 10), "second", 1);
+  const rounded = Math.round(seconds);
+  const at = SPANS.findIndex(([, length]) => rounded >= length);
+  const [name, length] = SPANS[at] ?? SPANS[3];
+  const next = SPANS[at + 1];
+  if (!next) return unit(rounded, name);
+  const whole = Math.floor(rounded / length);
+  const rest = Math.floor((rounded - whole * length) / next[1]);
+  return rest === 0 ? unit(whole, name) : `${unit(whole, name)} ${unit(rest, next[0])}`;
+}
+
+export function moment(time: string): string {
+  return once("moment", (locale) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" })).format(new Date(time));
+}
+
+export function clock(time: string | number): string {
+  return once("clock", (locale) => new Intl.DateTimeFormat(locale, { timeStyle: "medium" })).format(new Date(time));
+}
+
+/** "3 minutes ago", "in 2 hours". `now` in milliseconds. */
+export function ago(time: string, now: number): string {
+  const seconds = (new Date(time).getTime() - now) / 1000;
+  const relative = once("ago", (locale) => new Intl.RelativeTimeFormat(locale, { numeric: "auto" }));
+  for (const [name, length] of SPANS) {
+    if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), name);
+  }
+  return relative.format(0, "second");
+}
