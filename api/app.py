@@ -29,6 +29,7 @@ from api.routers import (
     controls,
     events,
     exchange,
+    failures,
     feed,
     flow,
     grid,
@@ -46,6 +47,7 @@ from api.routers import (
     users,
     versions,
     volunteers,
+    waiting,
     waits,
     webhooks,
     workflows,
@@ -111,6 +113,8 @@ def create_app(settings: Settings) -> FastAPI:
         socket,
         grid,
         webhooks,
+        waiting,
+        failures,
     ):
         app.include_router(routes.router)
     for routes in (sharing, session, tokens, users, join_tokens, audit):

@@ -16,6 +16,7 @@ from storage.cursors import CursorStore
 from storage.database import Database, open_database, unavailable_is_ours
 from storage.deadlines import DeadlineStore
 from storage.deliveries import DeliveryStore
+from storage.failures import FailureStore
 from storage.figures import FigureStore
 from storage.grids import GridStore
 from storage.idempotency import IdempotencyStore
@@ -43,6 +44,7 @@ from storage.usage import UsageStore
 from storage.users import UserStore
 from storage.versions import VersionStore
 from storage.volunteers import VolunteerStore
+from storage.waiting import WaitingStore
 from storage.webhooks import WebhookStore
 from storage.workflows import WorkflowStore
 
@@ -111,6 +113,8 @@ class Stores:
         self.webhooks = WebhookStore(database, self.ledger)
         self.deliveries = DeliveryStore(database)
         self.figures = FigureStore(database)
+        self.waiting = WaitingStore(database)
+        self.failures = FailureStore(database)
 
     async def prepare(self) -> None:
         """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""
@@ -150,6 +154,7 @@ class Stores:
                 self.presence,
                 self.webhooks,
                 self.deliveries,
+                self.failures,
             ):
                 await store.prepare()
 
