@@ -36,6 +36,7 @@ from api.routers import (
     health,
     join_tokens,
     outputs,
+    program,
     runs,
     schedules,
     session,
@@ -43,6 +44,8 @@ from api.routers import (
     signals,
     socket,
     templates,
+    throughput,
+    timelines,
     tokens,
     users,
     versions,
@@ -115,6 +118,9 @@ def create_app(settings: Settings) -> FastAPI:
         webhooks,
         waiting,
         failures,
+        timelines,
+        throughput,
+        program,
     ):
         app.include_router(routes.router)
     for routes in (sharing, session, tokens, users, join_tokens, audit):

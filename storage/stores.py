@@ -37,6 +37,8 @@ from storage.signals import SignalStore
 from storage.stopping import StoppingStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
+from storage.throughput import ThroughputStore
+from storage.timelines import TimelineStore
 from storage.timings import TimingStore
 from storage.tokens import TokenStore
 from storage.uploads import UploadStore
@@ -65,6 +67,8 @@ COLLECTIONS = (
     "join_tokens",
     "blobs.files",
     "blobs.chunks",
+    "cursors",
+    "throughput",
 )
 """What transactions write to."""
 
@@ -115,6 +119,8 @@ class Stores:
         self.figures = FigureStore(database)
         self.waiting = WaitingStore(database)
         self.failures = FailureStore(database)
+        self.timelines = TimelineStore(database)
+        self.throughput = ThroughputStore(database)
 
     async def prepare(self) -> None:
         """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""
@@ -155,6 +161,7 @@ class Stores:
                 self.webhooks,
                 self.deliveries,
                 self.failures,
+                self.throughput,
             ):
                 await store.prepare()
 

@@ -17,7 +17,7 @@ LOOKED_AT = 5_000
 MOST_GROUPS = 50
 
 
-class Place(BaseModel):
+class SubtaskPlace(BaseModel):
     task: str
     index: int
 
@@ -34,7 +34,7 @@ class ErrorGroup(BaseModel):
     count: int
     tasks: dict[str, int]
     volunteers: int
-    examples: list[Place]
+    examples: list[SubtaskPlace]
     last_at: datetime
     stderr: str
 
@@ -63,7 +63,7 @@ async def errors(run_id: str, app: App, _: Reader) -> RunErrors:
                 count=group.count,
                 tasks=dict(group.tasks),
                 volunteers=group.volunteers,
-                examples=[Place(task=item.task, index=item.index) for item in group.examples],
+                examples=[SubtaskPlace(task=item.task, index=item.index) for item in group.examples],
                 last_at=group.last_at,
                 stderr=wrote.get(id_, ""),
             )
