@@ -26,6 +26,7 @@ FLAGS = [
     "--no-first-run",
 ]
 AXE = CHECKOUT / "ui-config" / "console" / "node_modules" / "axe-core" / "axe.min.js"
+LOCALES = CHECKOUT / "ui-config" / "locales"
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 """A refusal that the page shows or deals with: no fault of the page."""
 _VIOLATIONS = """
@@ -36,6 +37,12 @@ async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
     where: found.nodes.slice(0, 5).map((node) => `${node.target.join(" ")}: ${node.failureSummary}`),
   }))
 """
+
+
+def text(key: str, language: str = "en") -> str:
+    """Return what the console says under a key, where it has no values in it."""
+    found: dict[str, str] = json.loads((LOCALES / f"{language}.json").read_text())
+    return found[key]
 
 
 def chromium_path() -> Path | None:

@@ -44,7 +44,6 @@ async def test_what_queued_work_waits_for_follows_the_machines(client: Client) -
             assert await kinds(client, admin, run_id) == [("t", "volunteers-busy", 5)]
             [busy] = await why(admin, run_id)
             assert busy["values"] == {"machines": 1, "online": 1, "slots": 2, "leased": 0}
-            await put_task(flow, run_id, "huge", 0)
             batch = {"index": 0, "subtasks": [{"index": 0, "parameters": {}}]}
             wide = definition(name="huge", memory=2**40)
             assert (
