@@ -243,9 +243,3 @@ export function useStartRun() {
     },
   });
 }
-
-/** One of the files that a template's spec names. */
-export async function templateFile(template: string, file: string): Promise<Blob> {
-  const path = file.split("/").map(encodeURIComponent).join("/");
-  return (await call(`${location.origin}/v1/templates/${encodeURIComponent(template)}/files/${path}`)).blob();
-}

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { may, useMe } from "../../api/me";
-import { type Workflow, workflowQuery } from "../../api/workflows";
+import { type WholeTemplate, type Workflow, workflowQuery } from "../../api/workflows";
 import { ago } from "../../text/format";
 import { t } from "../../text/text";
 import { Confirm } from "../../ui/Dialog";
@@ -45,8 +45,8 @@ export interface Opening {
   draft: Draft | null;
   handed: Handed | null;
   owner: string;
-  /** The files of the template that it is made of. */
-  template: { name: string; source: string; files: readonly string[] } | null;
+  /** What it is made of. */
+  template: WholeTemplate | null;
 }
 
 type Window = "save" | "save_and_run" | "run" | "dry_run" | "shortcuts" | "discard";

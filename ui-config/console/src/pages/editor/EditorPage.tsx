@@ -59,7 +59,7 @@ function New({ template }: { template: string | null }) {
         draft: draft.data ?? null,
         handed: null,
         owner: me.name,
-        template: found.data ? { name: found.data.name, source: found.data.source, files: Object.keys(found.data.files) } : null,
+        template: found.data ?? null,
       }
     : null;
   return <Opened opening={opening} error={found.error} again={() => void found.refetch()} />;
