@@ -34,6 +34,8 @@ export interface CanvasProps {
   onPlace: (places: Places) => void;
   onConnect: (from: string, to: string) => void;
   onDisconnect: (links: readonly { from: string; to: string }[]) => void;
+  /** Go on in the form of the one task that is selected. */
+  onOpen: () => void;
   onAdd: (kind: Kind, place: (id: string) => Places) => void;
 }
 
@@ -51,7 +53,7 @@ export default function Canvas(props: CanvasProps) {
   return <ReactFlowProvider><Flow {...props} /></ReactFlowProvider>;
 }
 
-function Flow({ model, places, selected, problems, editable, reveal, onSelect, onPlace, onConnect, onDisconnect, onAdd }: CanvasProps) {
+function Flow({ model, places, selected, problems, editable, reveal, onSelect, onPlace, onConnect, onDisconnect, onOpen, onAdd }: CanvasProps) {
   const flow = useReactFlow();
   const found = useFound(model.tasks, places);
   const [dragged, setDragged] = useState<Places | null>(null);
@@ -103,6 +105,11 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
   }
 
   function pressed(event: KeyboardEvent) {
+    const node = event.target instanceof Element ? event.target.closest<HTMLElement>(".react-flow__node")?.dataset.id : undefined;
+    if (event.key === "Enter" && node !== undefined && selected.length === 1 && selected[0] === node) {
+      event.preventDefault();
+      return onOpen();
+    }
     if ((event.key !== "Delete" && event.key !== "Backspace") || link.size === 0 || !editable) return;
     event.stopPropagation();
     event.nativeEvent.stopImmediatePropagation();

@@ -76,7 +76,7 @@ export function Editor({ opening }: { opening: Opening }) {
   useTemplateFiles(opening.draft ? null : opening.template, attachments.add);
   const draft = useKeptDraft(me.name, draftId, editing, opening.draft !== null);
   const checks = useChecks(current, files, may.make(me));
-  const problems = useMemo(() => placed(current, current.text.trim() === "" ? [] : checks.wrong), [current, checks.wrong]);
+  const problems = useMemo(() => placed(current, current.text.trim() === "" ? [] : checks.wrong, checks.of), [current, checks.wrong, checks.of]);
   const newest = useQuery({ ...workflowQuery(id ?? ""), enabled: id !== null }).data;
   const overtaken = newest !== undefined && base.version !== null && newest.version > base.version;
   const sending = Object.values(files).some((file) => !file.stored) || Object.keys(attachments.sending).length > 0;
@@ -139,9 +139,12 @@ export function Editor({ opening }: { opening: Opening }) {
       setTab("yaml");
       setGoal({ offset: problem.offset, at, focus: true });
     } else {
-      setTab("form");
-      setField({ name: problem.field, at });
+      toField(problem.field);
     }
+  }
+  function toField(pointer: string) {
+    setTab("form");
+    setField({ name: pointer, at: Date.now() });
   }
   function saved(workflow: Workflow, next: Base) {
     tell(t("editor.saved", { version: workflow.version }));
@@ -233,7 +236,7 @@ export function Editor({ opening }: { opening: Opening }) {
           ) : (
             <Suspense fallback={<Loading />}>
               <Canvas model={model} places={editing.places} selected={selected} problems={problems} editable={editable && !unreadable} reveal={reveal}
-                onSelect={select} onPlace={(places) => dispatch({ type: "place", places })} onConnect={join} onAdd={add}
+                onSelect={select} onPlace={(places) => dispatch({ type: "place", places })} onConnect={join} onAdd={add} onOpen={() => toField("/name")}
                 onDisconnect={(links) => !blocked() && text(disconnect(model, links.map(({ from, to }) => ({ from, to: model.byId.get(to)?.name ?? to }))))} />
             </Suspense>
           )}
