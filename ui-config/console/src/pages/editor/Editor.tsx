@@ -78,7 +78,7 @@ export function Editor({ opening }: { opening: Opening }) {
   const checks = useChecks(current, files, may.make(me));
   const problems = useMemo(() => placed(current, current.text.trim() === "" ? [] : checks.wrong, checks.of), [current, checks.wrong, checks.of]);
   const newest = useQuery({ ...workflowQuery(id ?? ""), enabled: id !== null }).data;
-  const overtaken = newest !== undefined && base.version !== null && newest.version > base.version;
+  const overtaken = shown === null && newest !== undefined && base.version !== null && newest.version > base.version;
   const sending = Object.values(files).some((file) => !file.stored) || Object.keys(attachments.sending).length > 0;
   const because = unreadable ? t("editor.because_unreadable", { line: lineOf(current.text, current.faults[0]?.offset ?? 0) })
     : problems.length ? t("editor.because_problems", { count: problems.length })

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useRef } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { ProblemError } from "../../api/problem";
 import { queries } from "../../api/queries";
 import { useCreateWorkflow, useEditWorkflow, versionQuery, type Workflow, workflowQuery, yamlQuery } from "../../api/workflows";
@@ -31,7 +31,11 @@ export function SaveDialog({ id, editing, because, onSaved, onTheirs, onClose }:
   const stale = edit.error instanceof ProblemError && edit.error.status === 412;
   const theirs = id !== null && current && editing.base.version !== null && current.version > editing.base.version ? current : null;
 
-  async function save(over: number | null) {
+  // while one's own version is on its way it is no other's
+  const [conflicted, setConflicted] = useState(false);
+  if (!conflicted && (theirs || stale) && !edit.isPending && !edit.isSuccess) setConflicted(true);
+
+  function save(over: number | null) {
     const saved = (workflow: Workflow) => {
       queries.setQueryData(yamlQuery(workflow.id, workflow.version).queryKey, content.spec);
       onSaved(workflow, { version: workflow.version, text: content.spec, files: content.files });
@@ -50,10 +54,10 @@ export function SaveDialog({ id, editing, because, onSaved, onTheirs, onClose }:
     create.mutate({ ...content, key: key.current.key }, { onSuccess: saved });
   }
 
-  if (id !== null && (theirs || stale)) {
+  if (id !== null && conflicted) {
     return (
       <Dialog title={t("editor.conflict")} wide onClose={onClose}>
-        {theirs ? <Conflict id={id} base={editing.base} theirs={theirs} busy={edit.isPending} because={because} onMine={() => void save(theirs.version)} onTheirs={onTheirs} onClose={onClose} /> : <Loading />}
+        {theirs ? <Conflict id={id} base={editing.base} theirs={theirs} busy={edit.isPending} because={because} onMine={() => save(theirs.version)} onTheirs={onTheirs} onClose={onClose} /> : <Loading />}
         {edit.isError && !stale && <Problem error={edit.error} />}
       </Dialog>
     );
@@ -64,7 +68,7 @@ export function SaveDialog({ id, editing, because, onSaved, onTheirs, onClose }:
     <Dialog title={id === null ? t("editor.save_new") : t("editor.save_title")} wide onClose={onClose}>
       <form className="stack" onSubmit={(event: FormEvent) => {
         event.preventDefault();
-        void save(editing.base.version);
+        save(editing.base.version);
       }}>
         {id === null ? <p>{t("editor.save_new_what", { name: String(editing.model.fields.name ?? ""), count: editing.model.tasks.length })}</p> : (
           <Differences before={editing.base} after={{ text: content.spec, files: content.files }} />
