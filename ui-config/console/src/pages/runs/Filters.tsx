@@ -14,7 +14,7 @@ export function Filters() {
   const groups = groupsOf(read(search));
   const set = (field: string, value: string) => setSearch((before) => changed(before, field, value), { replace: true });
   return (
-    <section className="filters" role="search" aria-label={t("runs.filters")}>
+    <section className="run-filters" role="search" aria-label={t("runs.filters")}>
       <div className="row" role="group" aria-label={t("graph.state")}>
         {(Object.keys(GROUPS) as Group[]).map((group) => (
           <button key={group} type="button" className="small" aria-pressed={groups.has(group)} onClick={() => setSearch((before) => toggled(before, group), { replace: true })}>

@@ -37,9 +37,9 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
             <th>{t("runs.name")}</th>
             <th>{t("graph.state")}</th>
             <th>{t("graph.progress")}</th>
-            <th className="roomy">{t("run.owner")}</th>
+            <th className="wide-only">{t("run.owner")}</th>
             <th>{t("run.created")}</th>
-            <th className="roomy number">{t("runs.lasted")}</th>
+            <th className="wide-only number">{t("runs.lasted")}</th>
           </tr>
         </thead>
         <tbody>
@@ -54,9 +54,9 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
               </td>
               <td><Status status={run.status} /></td>
               <td>{ENDED.has(run.status) || !live.has(run.id) ? <Ended run={run} /> : <Going run={run} />}</td>
-              <td className="roomy">{run.owner}</td>
+              <td className="wide-only">{run.owner}</td>
               <td><Ago at={run.created_at} /></td>
-              <td className="roomy number">{lasted(run, now)}</td>
+              <td className="wide-only number">{lasted(run, now)}</td>
             </tr>
           ))}
         </tbody>
