@@ -62,8 +62,8 @@ export default function TimelineTab({ run }: { run: Run }) {
       </div>
       <Chart lanes={lanes} now={now} whole={whole} period={shown} cursor={cursor} onPeriod={setPeriod} onCursor={setCursor} onPoint={setPointed}
         onOpen={(spot) => {
-          const { task, index } = lanes[spot.lane]!.rows[spot.row]![spot.at]!;
-          open({ task, index });
+          const found = lanes[spot.lane]?.rows[spot.row]?.[spot.at]; // gone where the lanes are newer than the cursor
+          if (found) open({ task: found.task, index: found.index });
         }} />
       <p className="fine grid-said" role="status">
         {lane && span && (
