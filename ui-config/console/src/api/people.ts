@@ -9,6 +9,7 @@ export type OnePerson = Schemas["OneUserView"];
 export type Invitation = Schemas["InvitationView"];
 export type Token = Schemas["TokenView"];
 export type Entry = Schemas["EntryView"];
+export type Health = Schemas["Readiness"] & { version?: string };
 export type Quotas = Record<string, Record<string, number | null>>;
 
 export const PEOPLE_ROLES = ["admin", "submitter", "viewer"] as const satisfies readonly Role[];
@@ -117,18 +118,8 @@ export const auditQuery = (filter: AuditFilter) =>
 
 export const healthQuery = queryOptions({
   queryKey: ["health"],
-  queryFn: ({ signal }) => data(api.GET("/readyz", { signal })),
+  queryFn: ({ signal }): Promise<Health> => data(api.GET("/readyz", { signal })),
   refetchInterval: 10_000,
   retry: false,
   meta: { kept: false },
-});
-
-/** Which version of the service answers: told by its OpenAPI document. */
-export const versionQuery = queryOptions({
-  queryKey: ["version"],
-  queryFn: async ({ signal }): Promise<string> => {
-    const answer = await fetch("/openapi.json", { signal });
-    return ((await answer.json()) as { info: { version: string } }).info.version;
-  },
-  staleTime: Infinity,
 });
