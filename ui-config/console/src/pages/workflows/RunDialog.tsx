@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useState } from "react";
+import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 import { useStartRun } from "../../api/workflows";
 import { t } from "../../text/text";
@@ -6,7 +6,8 @@ import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
-import { changed, kindOf, wrong, written } from "./parameters";
+import { ParameterFields } from "./ParameterFields";
+import { changed, startingTexts, wrong } from "./parameters";
 
 interface Props {
   workflow: { id: string; name: string; spec: Record<string, unknown> };
@@ -17,9 +18,7 @@ interface Props {
 export function RunDialog({ workflow, onClose }: Props) {
   const defaults = (workflow.spec.parameters ?? {}) as Record<string, unknown>;
   const names = Object.keys(defaults);
-  const [texts, setTexts] = useState<Record<string, string>>(() =>
-    Object.fromEntries(names.map((name) => [name, written(defaults[name])])),
-  );
+  const [texts, setTexts] = useState(() => startingTexts(defaults));
   const [deadline, setDeadline] = useState("");
   const [key] = useState(() => `${Date.now()}-${Math.random()}`);
   const [, go] = useLocation();
@@ -42,10 +41,7 @@ export function RunDialog({ workflow, onClose }: Props) {
     <Dialog title={t("workflow.run_title", { name: workflow.name })} onClose={onClose}>
       <form className="stack" onSubmit={submit}>
         {names.length === 0 ? <p>{t("workflow.no_parameters")}</p> : <p className="faint">{t("workflow.parameters_hint")}</p>}
-        {names.map((name) => (
-          <Parameter key={name} name={name} standard={defaults[name]} text={texts[name]!} faulty={faulty.includes(name)}
-            onChange={(text) => setTexts({ ...texts, [name]: text })} />
-        ))}
+        <ParameterFields defaults={defaults} texts={texts} onChange={setTexts} />
         <Field label={t("workflow.deadline")} hint={t("workflow.deadline_hint")}>
           <input value={deadline} onChange={(event) => setDeadline(event.target.value)} autoComplete="off" />
         </Field>
@@ -56,38 +52,5 @@ export function RunDialog({ workflow, onClose }: Props) {
         </div>
       </form>
     </Dialog>
-  );
-}
-
-interface ParameterProps {
-  name: string;
-  standard: unknown;
-  text: string;
-  faulty: boolean;
-  onChange: (text: string) => void;
-}
-
-function Parameter({ name, standard, text, faulty, onChange }: ParameterProps) {
-  const kind = kindOf(standard);
-  const id = useId();
-  if (kind === "truth") {
-    return (
-      <label className="check" htmlFor={id}>
-        <input id={id} type="checkbox" checked={text === "true"} onChange={(event) => onChange(String(event.target.checked))} />
-        {name}
-      </label>
-    );
-  }
-  if (kind === "json") {
-    return (
-      <Field label={name} hint={t("workflow.json_hint")} fault={faulty ? t("workflow.json_wrong") : null}>
-        <textarea className="mono" rows={3} value={text} onChange={(event) => onChange(event.target.value)} spellCheck={false} />
-      </Field>
-    );
-  }
-  return (
-    <Field label={name} hint={t("workflow.default", { value: written(standard) })} fault={faulty ? t("workflow.number_wrong") : null}>
-      <input value={text} inputMode={kind === "number" ? "decimal" : undefined} onChange={(event) => onChange(event.target.value)} autoComplete="off" />
-    </Field>
   );
 }

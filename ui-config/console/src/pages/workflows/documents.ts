@@ -31,7 +31,7 @@ export function taskLines(spec: Record<string, unknown>): TaskLine[] {
       const told = Array.isArray(task.dependencies) ? task.dependencies.map(String) : [];
       const { name, dependencies: _, ...rest } = task;
       const all = new Set([...told, ...mentioned(rest)].filter((other) => names.has(other) && other !== name));
-      return [String(name), [...all]] as const;
+      return [String(name), [...all]] as [string, string[]];
     }),
   );
   const steps = new Map<string, number>();

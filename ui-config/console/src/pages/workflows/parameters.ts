@@ -31,6 +31,11 @@ export function read(text: string, kind: Kind): unknown {
   }
 }
 
+/** What a form begins with: the defaults, and over them what was chosen before. */
+export function startingTexts(defaults: Record<string, unknown>, chosen: Record<string, unknown> = {}): Record<string, string> {
+  return Object.fromEntries(Object.keys(defaults).map((name) => [name, written(name in chosen ? chosen[name] : defaults[name])]));
+}
+
 /** Those of `texts` that differ from their defaults, as values. */
 export function changed(texts: Record<string, string>, defaults: Record<string, unknown>): Record<string, unknown> {
   const found: Record<string, unknown> = {};
