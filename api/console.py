@@ -22,7 +22,7 @@ _POLICY = (
     "font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-_NOT_OURS = frozenset({"v1", "healthz", "readyz", "metrics", "openapi.json"})
+_NOT_OURS = frozenset({"v1", "healthz", "readyz", "metrics", "openapi.json", "agent.pyz"})
 
 
 @dataclass(frozen=True, slots=True)

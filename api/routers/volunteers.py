@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Admin, App, Reader
 from api.listing import VolunteerList, order
+from api.rights import reader_of
 from api.services import utc_now
 from storage.volunteers import Volunteer, VolunteerStatus
 
 router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])
+
+MOST_LEASES = 50
 
 
 class Why(BaseModel):
@@ -32,8 +36,18 @@ class VolunteerPage(BaseModel):
     next_page_token: str | None
 
 
+class HeldView(BaseModel):
+    """A subtask that it holds since then, until then unless its agent is heard of."""
+
+    run_id: str
+    task: str
+    index: int
+    since: datetime
+    until: datetime
+
+
 class OneVolunteerView(BaseModel):
-    """A volunteer; `leased`: how many subtasks it holds now."""
+    """A volunteer; `leased`: how many subtasks it holds now, `leases`: 50 of those at most that the caller may read."""
 
     id: str
     name: str
@@ -47,6 +61,7 @@ class OneVolunteerView(BaseModel):
     join_token: str | None
     note: str
     leased: int
+    leases: list[HeldView]
 
 
 @router.get("")
@@ -57,10 +72,15 @@ async def page(query: Annotated[VolunteerList, Query()], app: App, _: Reader) ->
 
 
 @router.get("/{volunteer_id}")
-async def get(volunteer_id: str, app: App, _: Reader) -> OneVolunteerView:
-    """Return a volunteer, and how many subtasks it holds now."""
-    found = await app.stores.volunteers.get(volunteer_id, now=utc_now())
-    return OneVolunteerView(**asdict(found), leased=await app.stores.volunteers.leased(volunteer_id))
+async def get(volunteer_id: str, app: App, caller: Reader) -> OneVolunteerView:
+    """Return a volunteer, and what it holds now: runs that the caller may not read are counted in `leased` alone."""
+    volunteers = app.stores.volunteers
+    found, leased, leases = await asyncio.gather(
+        volunteers.get(volunteer_id, now=utc_now()),
+        volunteers.leased(volunteer_id),
+        volunteers.leases(volunteer_id, reader=reader_of(caller), limit=MOST_LEASES),
+    )
+    return OneVolunteerView(**asdict(found), leased=leased, leases=[HeldView(**asdict(lease)) for lease in leases])
 
 
 @router.post("/{volunteer_id}:suspend")
