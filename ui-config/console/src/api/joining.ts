@@ -1,5 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import { api, call, data, type Schemas } from "./client";
+import { api, data, type Schemas } from "./client";
 import { ProblemError } from "./problem";
 import { queries } from "./queries";
 
@@ -7,23 +7,7 @@ export type JoinToken = Schemas["JoinTokenView"];
 export type MadeJoinToken = Schemas["MadeJoinToken"];
 
 /** What somebody who holds a join token may know. `left`: how many machines it still lets in. */
-export interface Looked {
-  name: string;
-  by: string;
-  expires_at: string;
-  left: number;
-  service: { name: string; purpose: string };
-  volunteers: Newcomer[];
-}
-
-export interface Newcomer {
-  id: string;
-  name: string;
-  status: Schemas["VolunteerStatus"];
-  enrolled_at: string;
-  last_seen: string;
-  completed: number;
-}
+export type Looked = Schemas["Looked"];
 
 export const joinTokensQuery = queryOptions({
   queryKey: ["join-tokens"],
@@ -47,15 +31,7 @@ const LOOK_EVERY = 3000; // ms
 export const lookQuery = (token: string) =>
   queryOptions({
     queryKey: ["join", token],
-    queryFn: async ({ signal }): Promise<Looked> => {
-      const answer = await call(new URL("/v1/join-tokens:look", location.origin).href, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ token }),
-        signal,
-      });
-      return answer.json();
-    },
+    queryFn: ({ signal }) => data(api.POST("/v1/join-tokens:look", { body: { token }, signal })),
     enabled: token !== "",
     refetchInterval: ({ state }) => (state.error instanceof ProblemError && state.error.status === 404 ? false : LOOK_EVERY),
     meta: { kept: false },

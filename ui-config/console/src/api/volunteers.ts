@@ -1,26 +1,12 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import { api, call, data, type Schemas } from "./client";
+import { api, data, type Schemas } from "./client";
 import { queries } from "./queries";
 
 export type Volunteer = Schemas["Volunteer"];
 export type Machine = Schemas["Machine"];
 
-/** What a machine holds now. `index` counts the subtasks of its task from 0. */
-export interface HeldLease {
-  run_id: string;
-  task: string;
-  index: number;
-  since: string;
-  until: string;
-}
-
-export type OneVolunteer = Schemas["OneVolunteerView"] & { leases?: HeldLease[] };
-
-/** `step` in seconds; a point tells of the `step` that begins at `at`. */
-export interface Throughput {
-  step: number;
-  points: { at: string; completed: number; failed: number; online: number }[];
-}
+export type OneVolunteer = Schemas["OneVolunteerView"];
+export type Throughput = Schemas["ThroughputView"];
 
 export type VolunteerSort = "last_seen" | "-last_seen" | "name" | "-name";
 
@@ -59,7 +45,7 @@ export const volunteersQuery = ({ name, hours, sort }: VolunteerFilter = {}) =>
 export const volunteerQuery = (id: string) =>
   queryOptions({
     queryKey: ["volunteers", "one", id],
-    queryFn: ({ signal }): Promise<OneVolunteer> =>
+    queryFn: ({ signal }) =>
       data(api.GET("/v1/volunteers/{volunteer_id}", { params: { path: { volunteer_id: id } }, signal })),
     refetchInterval: REFRESH,
   });
@@ -67,8 +53,7 @@ export const volunteerQuery = (id: string) =>
 export const throughputQuery = (hours: number) =>
   queryOptions({
     queryKey: ["volunteers", "throughput", hours],
-    queryFn: async ({ signal }): Promise<Throughput> =>
-      (await call(new URL(`/v1/volunteers:throughput?hours=${hours}`, location.origin).href, { signal })).json(),
+    queryFn: ({ signal }) => data(api.GET("/v1/volunteers:throughput", { params: { query: { hours } }, signal })),
     refetchInterval: 60_000,
   });
 

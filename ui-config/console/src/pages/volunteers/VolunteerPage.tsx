@@ -83,7 +83,7 @@ function TokenName({ id }: { id: string }) {
 }
 
 function Leases({ volunteer }: { volunteer: OneVolunteer }) {
-  const leases = volunteer.leases ?? [];
+  const { leases } = volunteer;
   if (volunteer.leased === 0) return <p className="faint">{volunteer.status === "ONLINE" ? t("volunteers.idle") : t("volunteers.idle_away")}</p>;
   return (
     <div className="stack">
