@@ -10,11 +10,9 @@ export type Invitation = Schemas["InvitationView"];
 export type Token = Schemas["TokenView"];
 export type Entry = Schemas["EntryView"];
 export type Health = Schemas["Readiness"] & { version?: string };
-export type Quotas = Record<string, Record<string, number | null>>;
 
 export const PEOPLE_ROLES = ["admin", "submitter", "viewer"] as const satisfies readonly Role[];
-export const QUOTAS = ["workflows", "runs", "queued", "leased", "stored_bytes"] as const;
-export type QuotaName = (typeof QUOTAS)[number];
+export type PersonRole = (typeof PEOPLE_ROLES)[number];
 
 const PAGE = 100;
 
