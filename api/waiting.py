@@ -10,7 +10,18 @@ from datetime import datetime, timedelta
 from njangi_flows import spec as specs
 
 from api.services import Services, utc_now
-from coordinator.decisions.waiting import Awaited, Kind, Limit, Machines, Queue, Reason, Rest, RunNow, Step, TaskNow
+from coordinator.decisions.waiting import (
+    Awaited,
+    Limit,
+    Machines,
+    Queue,
+    Reason,
+    ReasonKind,
+    Rest,
+    RunNow,
+    Step,
+    TaskNow,
+)
 from coordinator.decisions.waiting import reasons as decide
 from storage.children import Child
 from storage.run_models import ENDED, Run, RunStatus
@@ -77,25 +88,25 @@ def _awaited(run: Run, running: Sequence[str]) -> dict[str, Awaited]:
     found: dict[str, Awaited] = {}
     for task in run.spec.get("tasks", ()):
         if "wait" in task:
-            found[task["name"]] = Awaited(Kind.SIGNAL, signal=task["wait"]["signal"])
+            found[task["name"]] = Awaited(ReasonKind.SIGNAL, signal=task["wait"]["signal"])
         elif "sleep" in task:
-            found[task["name"]] = Awaited(Kind.SLEEP)
+            found[task["name"]] = Awaited(ReasonKind.SLEEP)
         elif "workflow" in task:
-            found[task["name"]] = Awaited(Kind.CHILD)
+            found[task["name"]] = Awaited(ReasonKind.CHILD)
     if not run.spec:
         for name in running:
             kind, _, rest = name.partition("-")
             if kind == "wait" and "-" in rest:
-                found[name] = Awaited(Kind.SIGNAL, signal=rest.rpartition("-")[0])
+                found[name] = Awaited(ReasonKind.SIGNAL, signal=rest.rpartition("-")[0])
             elif kind == "sleep" and rest.isdecimal():
-                found[name] = Awaited(Kind.SLEEP)
+                found[name] = Awaited(ReasonKind.SLEEP)
     return found
 
 
 def _filled(awaited: Awaited | None, until: datetime | None, child: Child | None) -> Awaited | None:
-    if awaited is None or awaited.kind is not Kind.CHILD or child is None:
+    if awaited is None or awaited.kind is not ReasonKind.CHILD or child is None:
         return Awaited(awaited.kind, until, awaited.signal) if awaited is not None else None
-    return Awaited(Kind.CHILD, child_run_id=child.id, child_status=child.status)
+    return Awaited(ReasonKind.CHILD, child_run_id=child.id, child_status=child.status)
 
 
 def _rests(run: Run, tried: Sequence[BetweenTries]) -> dict[str, Rest]:

@@ -36,7 +36,7 @@ class VolunteerPage(BaseModel):
     next_page_token: str | None
 
 
-class HeldView(BaseModel):
+class HeldLeaseView(BaseModel):
     """A subtask that it holds since then, until then unless its agent is heard of."""
 
     run_id: str
@@ -61,7 +61,7 @@ class OneVolunteerView(BaseModel):
     join_token: str | None
     note: str
     leased: int
-    leases: list[HeldView]
+    leases: list[HeldLeaseView]
 
 
 @router.get("")
@@ -80,7 +80,7 @@ async def get(volunteer_id: str, app: App, caller: Reader) -> OneVolunteerView:
         volunteers.leased(volunteer_id),
         volunteers.leases(volunteer_id, reader=reader_of(caller), limit=MOST_LEASES),
     )
-    return OneVolunteerView(**asdict(found), leased=leased, leases=[HeldView(**asdict(lease)) for lease in leases])
+    return OneVolunteerView(**asdict(found), leased=leased, leases=[HeldLeaseView(**asdict(lease)) for lease in leases])
 
 
 @router.post("/{volunteer_id}:suspend")

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from api.dependencies import App, Reader
 from api.waiting import reasons
-from coordinator.decisions.waiting import Kind
+from coordinator.decisions.waiting import ReasonKind
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
@@ -21,7 +21,7 @@ class ReasonView(BaseModel):
     """
 
     task: str | None
-    kind: Kind
+    kind: ReasonKind
     count: int
     values: dict[str, Any]
     detail: str

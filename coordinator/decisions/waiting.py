@@ -17,7 +17,7 @@ from coordinator.decisions.matching import Offer, Wish, fits
 _SIZES = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
-class Kind(enum.StrEnum):
+class ReasonKind(enum.StrEnum):
     """Why something waits."""
 
     PAUSED = "paused"
@@ -49,7 +49,7 @@ class Step(enum.StrEnum):
 class Reason:
     """`count`: of how many subtasks (of `dependencies`: tasks); `detail` says in English what would help."""
 
-    kind: Kind
+    kind: ReasonKind
     detail: str
     task: str | None = None
     count: int = 0
@@ -93,7 +93,7 @@ class Rest:
 class Awaited:
     """What a task waits for that no volunteer hastens, `until` at most: a signal, time, a child run."""
 
-    kind: Kind  # SIGNAL, SLEEP or CHILD
+    kind: ReasonKind  # SIGNAL, SLEEP or CHILD
     until: datetime | None = None
     signal: str = ""
     child_run_id: str | None = None
@@ -151,9 +151,9 @@ def reasons(
     `leased` and `queued` are the owner's quotas of subtasks.
     """
     if run.ended is not None:
-        return [Reason(Kind.NONE, f"the run has ended: {run.ended}")]
+        return [Reason(ReasonKind.NONE, f"the run has ended: {run.ended}")]
     if run.cancelling:
-        return [Reason(Kind.NONE, "the run is being cancelled: nothing more of it is lent")]
+        return [Reason(ReasonKind.NONE, "the run is being cancelled: nothing more of it is lent")]
     found = [*_of_run(run, queues), *_of_lending(run, tasks, queues, machines, leased)]
     for task in tasks:
         found += _of_task(task, queues, run, queued)
@@ -165,7 +165,9 @@ def reasons(
 def _of_run(run: RunNow, queues: Sequence[Queue]) -> Iterator[Reason]:
     if run.paused:
         count = sum(queue.queued for queue in queues)
-        yield Reason(Kind.PAUSED, f"the run is paused; resume it to lend its {_subtasks(count)} again", count=count)
+        yield Reason(
+            ReasonKind.PAUSED, f"the run is paused; resume it to lend its {_subtasks(count)} again", count=count
+        )
     elif not run.held:
         if run.begun:
             text = "the flow worker that carried the run is gone; another one takes it within seconds, if one runs"
@@ -173,7 +175,7 @@ def _of_run(run: RunNow, queues: Sequence[Queue]) -> Iterator[Reason]:
             text = "no flow worker has taken the run yet; if this lasts longer than seconds, see whether one runs"
         else:
             text = "Prefect has not been told of the run yet; it is as soon as the Prefect server answers"
-        yield Reason(Kind.NOT_STARTED, text, values={"lost": run.begun, "scheduled": run.scheduled})
+        yield Reason(ReasonKind.NOT_STARTED, text, values={"lost": run.begun, "scheduled": run.scheduled})
 
 
 def _of_lending(
@@ -191,10 +193,10 @@ def _of_lending(
             "these end, or when an admin raises the quota"
         )
         values = {"quota": "leased", "used": leased.used, "allowed": leased.allowed}
-        return [Reason(Kind.QUOTA, text, count=count, values=values)]
+        return [Reason(ReasonKind.QUOTA, text, count=count, values=values)]
     if not machines:
         text = f"no volunteer is online; {_subtasks(count)} wait until a machine joins or comes back"
-        return [Reason(Kind.NO_VOLUNTEERS, text, count=count)]
+        return [Reason(ReasonKind.NO_VOLUNTEERS, text, count=count)]
     return [_not_lent(queue, machines) for queue in lendable]
 
 
@@ -213,7 +215,7 @@ def _not_lent(queue: Queue, machines: Sequence[Machines]) -> Reason:
             "ask for less in the task's resources, or let a larger machine join"
         )
         values = {**asked, "short": short, "most": most, "online": online}
-        return Reason(Kind.NO_FITTING_VOLUNTEER, text, queue.task, queue.queued, values)
+        return Reason(ReasonKind.NO_FITTING_VOLUNTEER, text, queue.task, queue.queued, values)
     count, slots = sum(item.count for item in fitting), sum(item.slots for item in fitting)
     text = (
         f"{_subtasks(queue.queued)} of {queue.task} wait for a free slot: {count} of {online} machines online fit, "
@@ -221,7 +223,7 @@ def _not_lent(queue: Queue, machines: Sequence[Machines]) -> Reason:
         "help, or a higher priority if other runs come first"
     )
     values = {"machines": count, "online": online, "slots": slots, "leased": queue.leased}
-    return Reason(Kind.VOLUNTEERS_BUSY, text, queue.task, queue.queued, values)
+    return Reason(ReasonKind.VOLUNTEERS_BUSY, text, queue.task, queue.queued, values)
 
 
 def _of_task(task: TaskNow, queues: Sequence[Queue], run: RunNow, queued: Limit) -> Iterator[Reason]:
@@ -231,16 +233,16 @@ def _of_task(task: TaskNow, queues: Sequence[Queue], run: RunNow, queued: Limit)
     if task.paused:
         count = sum(queue.queued for queue in own)
         text = f"the task {task.name} is paused; resume it to lend its {_subtasks(count)} again"
-        yield Reason(Kind.PAUSED, text, task.name, count)
+        yield Reason(ReasonKind.PAUSED, text, task.name, count)
     if checking := sum(queue.checking for queue in own):
         text = f"{_subtasks(checking)} of {task.name} have a result and wait for others to agree with it"
-        yield Reason(Kind.CHECKING, text, task.name, checking)
+        yield Reason(ReasonKind.CHECKING, text, task.name, checking)
     if task.awaited is not None and task.step is Step.RUNNING:
         yield _awaits(task.name, task.awaited)
     if task.rest is not None:
         when = f"at {_moment(task.rest.until)}" if task.rest.until is not None else "soon"
         text = f"{_subtasks(task.rest.count)} of {task.name} failed and are tried again {when}"
-        yield Reason(Kind.BACKOFF, text, task.name, task.rest.count, {"until": _iso(task.rest.until)})
+        yield Reason(ReasonKind.BACKOFF, text, task.name, task.rest.count, {"until": _iso(task.rest.until)})
     if task.step is Step.SPLITTING and run.held and not run.paused:
         yield _splitting(task.name, queued)
 
@@ -252,17 +254,17 @@ def _splitting(task: str, queued: Limit) -> Reason:
             "are queued as these are done, or when an admin raises the quota"
         )
         values = {"quota": "queued", "used": queued.used, "allowed": queued.allowed}
-        return Reason(Kind.QUOTA, text, task, values=values)
-    return Reason(Kind.NOT_STARTED, f"the subtasks of {task} are being made", task)
+        return Reason(ReasonKind.QUOTA, text, task, values=values)
+    return Reason(ReasonKind.NOT_STARTED, f"the subtasks of {task} are being made", task)
 
 
 def _awaits(task: str, awaited: Awaited) -> Reason:
     until = f", until {_moment(awaited.until)} at the longest" if awaited.until is not None else ""
     values: dict[str, Any] = {"until": _iso(awaited.until)}
-    if awaited.kind is Kind.SIGNAL:
+    if awaited.kind is ReasonKind.SIGNAL:
         text = f"{task} waits for the signal {awaited.signal}{until}; whoever may change the run can send it"
         values["signal"] = awaited.signal
-    elif awaited.kind is Kind.CHILD:
+    elif awaited.kind is ReasonKind.CHILD:
         text = f"{task} waits for the end of the run that it started"
         if awaited.child_run_id is not None:
             text += f", {awaited.child_run_id}, which is {awaited.child_status}; see why that one waits"
@@ -281,24 +283,24 @@ def _of_dependencies(tasks: Sequence[TaskNow]) -> Iterator[Reason]:
     for task in pending:
         open_ = [name for name in task.dependencies if steps.get(name, Step.ENDED) is not Step.ENDED]
         if not open_:
-            yield Reason(Kind.NOT_STARTED, f"{task.name} is about to begin", task.name)
+            yield Reason(ReasonKind.NOT_STARTED, f"{task.name} is about to begin", task.name)
         elif any(steps[name] is Step.PENDING for name in open_):
             behind += 1
         else:
             text = f"{task.name} begins when {_listed(open_)} {'has' if len(open_) == 1 else 'have'} ended"
-            yield Reason(Kind.DEPENDENCIES, text, task.name, len(open_), {"tasks": open_})
+            yield Reason(ReasonKind.DEPENDENCIES, text, task.name, len(open_), {"tasks": open_})
     if behind:
         text = f"{behind} more {'task comes' if behind == 1 else 'tasks come'} after those"
-        yield Reason(Kind.DEPENDENCIES, text, None, behind, {"tasks": []})
+        yield Reason(ReasonKind.DEPENDENCIES, text, None, behind, {"tasks": []})
 
 
 def _nothing(tasks: Sequence[TaskNow], queues: Sequence[Queue]) -> Reason:
     leased = sum(queue.leased for queue in queues)
     if leased:
-        return Reason(Kind.NONE, f"nothing waits: {_subtasks(leased)} are with volunteers", count=leased)
+        return Reason(ReasonKind.NONE, f"nothing waits: {_subtasks(leased)} are with volunteers", count=leased)
     if joining := [task.name for task in tasks if task.step is Step.AGGREGATING]:
-        return Reason(Kind.NONE, f"nothing waits: the results of {_listed(joining)} are being put together")
-    return Reason(Kind.NONE, "nothing waits")
+        return Reason(ReasonKind.NONE, f"nothing waits: the results of {_listed(joining)} are being put together")
+    return Reason(ReasonKind.NONE, "nothing waits")
 
 
 def _subtasks(count: int) -> str:

@@ -17,6 +17,20 @@ class AttemptView(BaseModel):
     stderr: str
 
 
+class Overlap(StrEnum):
+    SKIP = "skip"
+    QUEUE = "queue"
+    CANCEL_OLD = "cancel_old"
+    ALLOW = "allow"
+
+
+class BackfillView(BaseModel):
+    id: str
+    next_at: AwareDatetime
+    until: AwareDatetime
+    overlap: Overlap
+
+
 class Cause(StrEnum):
     TIME = "time"
     TRIGGER = "trigger"
@@ -27,6 +41,24 @@ class Controlled(BaseModel):
     count: int
     runs: list[str]
     more: bool
+
+
+class TryView(BaseModel):
+    at: AwareDatetime
+    status: int | None
+    error: str | None
+    seconds: float
+
+
+class DeliveryView(BaseModel):
+    id: str
+    type: str
+    state: str
+    tried: int
+    due_at: AwareDatetime | None
+    created_at: AwareDatetime
+    tries: list[TryView]
+    body: Any
 
 
 class Difference(BaseModel):
@@ -49,6 +81,22 @@ class EntryView(BaseModel):
     status: int | None
 
 
+class SubtaskPlace(BaseModel):
+    task: str
+    index: int
+
+
+class ErrorGroup(BaseModel):
+    type: str
+    message: str
+    count: int
+    tasks: dict[str, int]
+    volunteers: int
+    examples: list[SubtaskPlace]
+    last_at: AwareDatetime
+    stderr: str
+
+
 class Estimate(BaseModel):
     soonest: float | None
     latest: float | None
@@ -60,6 +108,32 @@ class EtaView(BaseModel):
     from_: Annotated[AwareDatetime | None, Field(alias="from")]
     until: AwareDatetime | None
     reason: str
+
+
+class HeldLeaseView(BaseModel):
+    run_id: str
+    task: str
+    index: int
+    since: AwareDatetime
+    until: AwareDatetime
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    SUBMITTER = "submitter"
+    VIEWER = "viewer"
+    FLOW = "flow"
+    JOIN = "join"
+
+
+class InvitationView(BaseModel):
+    id: str
+    name: str | None
+    role: Role
+    by: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    accepted_by: str | None
 
 
 class JoinTokenView(BaseModel):
@@ -74,109 +148,6 @@ class JoinTokenView(BaseModel):
     last_used_at: AwareDatetime | None
 
 
-class LogView(BaseModel):
-    subtask_id: str
-    task: str
-    index: int
-    attempt: int
-    volunteer_id: str
-    outcome: str
-    started_at: AwareDatetime
-    ended_at: AwareDatetime
-    stderr: str
-
-
-class Logs(BaseModel):
-    logs: list[LogView]
-    next: int | None
-
-
-class Machine(BaseModel):
-    os: str
-    arch: str
-    python: str
-    cpu: int
-    memory: int
-    storage: int
-    sandbox: str | None = "none"
-    missing: list[str] | None = []
-
-
-class MadeJoinToken(BaseModel):
-    id: str
-    name: str
-    uses: int
-    used: int
-    by: str
-    created_at: AwareDatetime
-    expires_at: AwareDatetime
-    revoked_at: AwareDatetime | None
-    last_used_at: AwareDatetime | None
-    token: str
-
-
-class OneTemplateView(BaseModel):
-    name: str
-    description: str
-    tags: list[str]
-    parameters: dict[str, Any]
-    kinds: dict[str, str]
-    files: dict[str, int]
-    spec: dict[str, Any]
-    source: str
-
-
-class OneVersionView(BaseModel):
-    workflow_id: str
-    version: int
-    name: str
-    description: str
-    tags: list[str]
-    by: str
-    created_at: AwareDatetime
-    spec: dict[str, Any]
-    files: dict[str, str]
-    source: str | None
-
-
-class Outcome(StrEnum):
-    STARTED = "started"
-    SKIPPED = "skipped"
-    MISSED = "missed"
-    FAILED = "failed"
-
-
-class Overlap(StrEnum):
-    SKIP = "skip"
-    QUEUE = "queue"
-    CANCEL_OLD = "cancel_old"
-    ALLOW = "allow"
-
-
-class Page(BaseModel):
-    entries: list[EntryView]
-    next_page_token: str | None
-
-
-class Readers(BaseModel):
-    readers: list[str]
-
-
-class Readiness(BaseModel):
-    status: str
-    mongodb: str
-    prefect: str
-    leaders: dict[str, str]
-
-
-class Role(StrEnum):
-    ADMIN = "admin"
-    SUBMITTER = "submitter"
-    VIEWER = "viewer"
-    FLOW = "flow"
-    JOIN = "join"
-
-
 class RunStatus(StrEnum):
     CREATED = "CREATED"
     VALIDATED = "VALIDATED"
@@ -188,250 +159,6 @@ class RunStatus(StrEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
-
-
-class ScheduleOfRun(BaseModel):
-    id: str
-    at: AwareDatetime
-
-
-class Scope(StrEnum):
-    READ = "read"
-    WRITE = "write"
-    ADMIN = "admin"
-
-
-class SentSignal(BaseModel):
-    run_id: str
-    name: str
-    number: int
-    at: AwareDatetime
-
-
-class Side(BaseModel):
-    id: str
-    workflow_id: str
-    name: str
-    version: int
-    owner: str
-    status: RunStatus
-    created_at: AwareDatetime
-    started_at: AwareDatetime | None
-    ended_at: AwareDatetime | None
-    seconds: float | None
-
-
-class SubtaskStatus(StrEnum):
-    QUEUED = "QUEUED"
-    LEASED = "LEASED"
-    REPORTED = "REPORTED"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    DEAD = "DEAD"
-
-
-class SubtaskView(BaseModel):
-    id: str
-    run_id: str
-    task: str
-    index: int
-    batch: str
-    status: SubtaskStatus
-    attempt: int
-    assigned_to: str | None
-    attempts: list[AttemptView]
-    error: dict[str, str] | None
-    result: str | None
-    blob: str | None
-    updated_at: AwareDatetime
-    progress: float
-
-
-class TakenView(BaseModel):
-    at: AwareDatetime
-    until: AwareDatetime | None
-    decided_at: AwareDatetime
-    cause: Cause
-    outcome: Outcome
-    run_id: str | None
-    detail: str | None
-
-
-class TaskPlan(BaseModel):
-    task: str
-    kind: str
-    dependencies: list[str]
-    items: int | None
-    subtasks: int | None
-    batches: int | None
-    reason: str | None
-
-
-class TaskStatus(StrEnum):
-    PENDING = "PENDING"
-    SPLITTING = "SPLITTING"
-    RUNNING = "RUNNING"
-    AGGREGATING = "AGGREGATING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    SKIPPED = "SKIPPED"
-
-
-class TaskView(BaseModel):
-    name: str
-    status: TaskStatus
-    total: int
-    queued: int
-    leased: int
-    completed: int
-    failed: int
-    progress: float
-    error: str | None
-    child_run_id: str | None
-
-
-class TemplateView(BaseModel):
-    name: str
-    description: str
-    tags: list[str]
-    parameters: dict[str, Any]
-    kinds: dict[str, str]
-    files: dict[str, int]
-
-
-class TokenView(BaseModel):
-    id: str
-    user: str
-    name: str
-    scopes: list[Scope]
-    created_at: AwareDatetime
-    expires_at: AwareDatetime
-    last_used_at: AwareDatetime | None
-
-
-class Triggered(BaseModel):
-    outcome: Outcome | None
-    run_id: str | None
-    detail: str | None
-
-
-class TryView(BaseModel):
-    at: AwareDatetime
-    status: int | None
-    error: str | None
-    seconds: float
-
-
-class UserView(BaseModel):
-    name: str
-    role: Role
-    created_at: AwareDatetime
-    disabled_at: AwareDatetime | None
-    signs_in: bool
-    quota: dict[str, int | None]
-
-
-class Validated(BaseModel):
-    tasks: list[TaskPlan]
-    subtasks: int
-    batches: int
-    estimate: Estimate
-    problems: list[dict[str, str]]
-
-
-class VersionView(BaseModel):
-    workflow_id: str
-    version: int
-    name: str
-    description: str
-    tags: list[str]
-    by: str
-    created_at: AwareDatetime
-
-
-class VolunteerStatus(StrEnum):
-    ONLINE = "ONLINE"
-    OFFLINE = "OFFLINE"
-    SUSPENDED = "SUSPENDED"
-    RETIRED = "RETIRED"
-
-
-class WebhookStatus(StrEnum):
-    ACTIVE = "ACTIVE"
-    DISABLED = "DISABLED"
-
-
-class WebhookView(BaseModel):
-    id: str
-    owner: str
-    url: str
-    types: list[str]
-    run_id: str | None
-    workflow_id: str | None
-    description: str
-    status: WebhookStatus
-    reason: str | None
-    failing_since: AwareDatetime | None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-
-
-class WholeMe(BaseModel):
-    name: str
-    role: Role
-    scopes: list[Scope]
-    csrf_token: str | None
-    quotas: dict[str, dict[str, int | None]]
-
-
-class WorkflowView(BaseModel):
-    id: str
-    name: str
-    description: str
-    owner: str
-    status: RunStatus
-    version: int
-    priority: int
-    tags: list[str]
-    metadata: dict[str, Any]
-    estimated_resources: dict[str, float]
-    current_run_id: str | None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    readers: list[str]
-    archived_at: AwareDatetime | None
-    spec: dict[str, Any]
-    files: dict[str, str]
-
-
-class BackfillView(BaseModel):
-    id: str
-    next_at: AwareDatetime
-    until: AwareDatetime
-    overlap: Overlap
-
-
-class DeliveryView(BaseModel):
-    id: str
-    type: str
-    state: str
-    tried: int
-    due_at: AwareDatetime | None
-    created_at: AwareDatetime
-    tries: list[TryView]
-    body: Any
-
-
-class InvitationView(BaseModel):
-    id: str
-    name: str | None
-    role: Role
-    by: str
-    created_at: AwareDatetime
-    expires_at: AwareDatetime
-    accepted_by: str | None
 
 
 class ListedWorkflow(BaseModel):
@@ -452,6 +179,64 @@ class ListedWorkflow(BaseModel):
     archived_at: AwareDatetime | None
 
 
+class LogView(BaseModel):
+    subtask_id: str
+    task: str
+    index: int
+    attempt: int
+    volunteer_id: str
+    outcome: str
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    stderr: str
+
+
+class Logs(BaseModel):
+    logs: list[LogView]
+    next: int | None
+
+
+class VolunteerStatus(StrEnum):
+    ONLINE = "ONLINE"
+    OFFLINE = "OFFLINE"
+    SUSPENDED = "SUSPENDED"
+    RETIRED = "RETIRED"
+
+
+class Newcomer(BaseModel):
+    id: str
+    name: str
+    status: VolunteerStatus
+    enrolled_at: AwareDatetime
+    last_seen: AwareDatetime
+    completed: int
+
+
+class ServiceView(BaseModel):
+    name: str
+    purpose: str
+
+
+class Looked(BaseModel):
+    name: str
+    by: str
+    expires_at: AwareDatetime
+    left: int
+    service: ServiceView
+    volunteers: list[Newcomer]
+
+
+class Machine(BaseModel):
+    os: str
+    arch: str
+    python: str
+    cpu: int
+    memory: int
+    storage: int
+    sandbox: str | None = "none"
+    missing: list[str] | None = []
+
+
 class MadeInvitation(BaseModel):
     id: str
     name: str | None
@@ -461,6 +246,25 @@ class MadeInvitation(BaseModel):
     expires_at: AwareDatetime
     accepted_by: str | None
     code: str
+
+
+class MadeJoinToken(BaseModel):
+    id: str
+    name: str
+    uses: int
+    used: int
+    by: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    revoked_at: AwareDatetime | None
+    last_used_at: AwareDatetime | None
+    token: str
+
+
+class Scope(StrEnum):
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
 
 
 class MadeToken(BaseModel):
@@ -481,6 +285,11 @@ class Me(BaseModel):
     csrf_token: str | None
 
 
+class WebhookStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    DISABLED = "DISABLED"
+
+
 class NewWebhookView(BaseModel):
     id: str
     owner: str
@@ -495,6 +304,23 @@ class NewWebhookView(BaseModel):
     created_at: AwareDatetime
     updated_at: AwareDatetime
     secret: str
+
+
+class Outcome(StrEnum):
+    STARTED = "started"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    FAILED = "failed"
+
+
+class TakenView(BaseModel):
+    at: AwareDatetime
+    until: AwareDatetime | None
+    decided_at: AwareDatetime
+    cause: Cause
+    outcome: Outcome
+    run_id: str | None
+    detail: str | None
 
 
 class OneScheduleView(BaseModel):
@@ -521,6 +347,17 @@ class OneScheduleView(BaseModel):
     going_on: list[str]
 
 
+class OneTemplateView(BaseModel):
+    name: str
+    description: str
+    tags: list[str]
+    parameters: dict[str, Any]
+    kinds: dict[str, str]
+    files: dict[str, int]
+    spec: dict[str, Any]
+    source: str
+
+
 class OneUserView(BaseModel):
     name: str
     role: Role
@@ -529,6 +366,19 @@ class OneUserView(BaseModel):
     signs_in: bool
     quota: dict[str, int | None]
     quotas: dict[str, dict[str, int | None]]
+
+
+class OneVersionView(BaseModel):
+    workflow_id: str
+    version: int
+    name: str
+    description: str
+    tags: list[str]
+    by: str
+    created_at: AwareDatetime
+    spec: dict[str, Any]
+    files: dict[str, str]
+    source: str | None
 
 
 class OneVolunteerView(BaseModel):
@@ -544,6 +394,119 @@ class OneVolunteerView(BaseModel):
     join_token: str | None
     note: str
     leased: int
+    leases: list[HeldLeaseView]
+
+
+class Page(BaseModel):
+    entries: list[EntryView]
+    next_page_token: str | None
+
+
+class Readers(BaseModel):
+    readers: list[str]
+
+
+class Readiness(BaseModel):
+    status: str
+    mongodb: str
+    prefect: str
+    leaders: dict[str, str]
+
+
+class ReasonKind(StrEnum):
+    PAUSED = "paused"
+    DEPENDENCIES = "dependencies"
+    NO_VOLUNTEERS = "no-volunteers"
+    NO_FITTING_VOLUNTEER = "no-fitting-volunteer"
+    VOLUNTEERS_BUSY = "volunteers-busy"
+    QUOTA = "quota"
+    BACKOFF = "backoff"
+    SIGNAL = "signal"
+    SLEEP = "sleep"
+    CHILD = "child"
+    CHECKING = "checking"
+    NOT_STARTED = "not-started"
+    NONE = "none"
+
+
+class ReasonView(BaseModel):
+    task: str | None
+    kind: ReasonKind
+    count: int
+    values: dict[str, Any]
+    detail: str
+
+
+class Side(BaseModel):
+    id: str
+    workflow_id: str
+    name: str
+    version: int
+    owner: str
+    status: RunStatus
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    seconds: float | None
+
+
+class TaskStatus(StrEnum):
+    PENDING = "PENDING"
+    SPLITTING = "SPLITTING"
+    RUNNING = "RUNNING"
+    AGGREGATING = "AGGREGATING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    SKIPPED = "SKIPPED"
+
+
+class TaskSide(BaseModel):
+    status: TaskStatus
+    subtasks: int
+    seconds: float | None
+    mean_seconds: float | None
+    digest: str | None
+
+
+class TaskComparison(BaseModel):
+    task: str
+    a: TaskSide | None
+    b: TaskSide | None
+    same_result: bool | None
+
+
+class RunComparison(BaseModel):
+    a: Side
+    b: Side
+    summary: list[str]
+    spec: list[dict[str, Any]]
+    parameters: list[dict[str, Any]]
+    files: dict[str, list[str | None]]
+    tasks: list[TaskComparison]
+
+
+class RunErrors(BaseModel):
+    groups: list[ErrorGroup]
+    more: bool
+
+
+class ScheduleOfRun(BaseModel):
+    id: str
+    at: AwareDatetime
+
+
+class TaskView(BaseModel):
+    name: str
+    status: TaskStatus
+    total: int
+    queued: int
+    leased: int
+    completed: int
+    failed: int
+    progress: float
+    error: str | None
+    child_run_id: str | None
 
 
 class RunView(BaseModel):
@@ -574,6 +537,11 @@ class RunView(BaseModel):
     eta: EtaView | None
 
 
+class RunPage(BaseModel):
+    runs: list[RunView]
+    next_page_token: str | None
+
+
 class ScheduleView(BaseModel):
     id: str
     owner: str
@@ -596,21 +564,140 @@ class ScheduleView(BaseModel):
     updated_at: AwareDatetime
 
 
+class SchedulePage(BaseModel):
+    schedules: list[ScheduleView]
+    next_page_token: str | None
+
+
+class SentSignal(BaseModel):
+    run_id: str
+    name: str
+    number: int
+    at: AwareDatetime
+
+
+class SubtaskStatus(StrEnum):
+    QUEUED = "QUEUED"
+    LEASED = "LEASED"
+    REPORTED = "REPORTED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    DEAD = "DEAD"
+
+
+class SubtaskView(BaseModel):
+    id: str
+    run_id: str
+    task: str
+    index: int
+    batch: str
+    status: SubtaskStatus
+    attempt: int
+    assigned_to: str | None
+    attempts: list[AttemptView]
+    error: dict[str, str] | None
+    result: str | None
+    blob: str | None
+    updated_at: AwareDatetime
+    progress: float
+
+
 class SubtaskPage(BaseModel):
     subtasks: list[SubtaskView]
     next_page_token: str | None
 
 
-class TaskSide(BaseModel):
-    status: TaskStatus
-    subtasks: int
-    seconds: float | None
-    mean_seconds: float | None
-    digest: str | None
+class TaskPlan(BaseModel):
+    task: str
+    kind: str
+    dependencies: list[str]
+    items: int | None
+    subtasks: int | None
+    batches: int | None
+    reason: str | None
+
+
+class TemplateView(BaseModel):
+    name: str
+    description: str
+    tags: list[str]
+    parameters: dict[str, Any]
+    kinds: dict[str, str]
+    files: dict[str, int]
 
 
 class TemplateList(BaseModel):
     templates: list[TemplateView]
+
+
+class ThroughputPoint(BaseModel):
+    at: AwareDatetime
+    completed: int
+    failed: int
+    online: int
+
+
+class ThroughputView(BaseModel):
+    step: int
+    points: list[ThroughputPoint]
+
+
+class TimelineVolunteer(BaseModel):
+    id: str
+    name: str
+
+
+class TimelineView(BaseModel):
+    volunteers: list[TimelineVolunteer]
+    tasks: list[str]
+    spans: list[tuple[int, int, int, int, int | None, str]]
+    since: AwareDatetime | None
+    until: AwareDatetime | None
+    left_out: int
+
+
+class TokenView(BaseModel):
+    id: str
+    user: str
+    name: str
+    scopes: list[Scope]
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+
+
+class Triggered(BaseModel):
+    outcome: Outcome | None
+    run_id: str | None
+    detail: str | None
+
+
+class UserView(BaseModel):
+    name: str
+    role: Role
+    created_at: AwareDatetime
+    disabled_at: AwareDatetime | None
+    signs_in: bool
+    quota: dict[str, int | None]
+
+
+class Validated(BaseModel):
+    tasks: list[TaskPlan]
+    subtasks: int
+    batches: int
+    estimate: Estimate
+    problems: list[dict[str, str]]
+
+
+class VersionView(BaseModel):
+    workflow_id: str
+    version: int
+    name: str
+    description: str
+    tags: list[str]
+    by: str
+    created_at: AwareDatetime
 
 
 class VersionPage(BaseModel):
@@ -637,33 +724,53 @@ class VolunteerPage(BaseModel):
     next_page_token: str | None
 
 
+class Waiting(BaseModel):
+    reasons: list[ReasonView]
+
+
+class WebhookView(BaseModel):
+    id: str
+    owner: str
+    url: str
+    types: list[str]
+    run_id: str | None
+    workflow_id: str | None
+    description: str
+    status: WebhookStatus
+    reason: str | None
+    failing_since: AwareDatetime | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class WholeMe(BaseModel):
+    name: str
+    role: Role
+    scopes: list[Scope]
+    csrf_token: str | None
+    quotas: dict[str, dict[str, int | None]]
+
+
 class WorkflowPage(BaseModel):
     workflows: list[ListedWorkflow]
     next_page_token: str | None
 
 
-class RunPage(BaseModel):
-    runs: list[RunView]
-    next_page_token: str | None
-
-
-class SchedulePage(BaseModel):
-    schedules: list[ScheduleView]
-    next_page_token: str | None
-
-
-class TaskComparison(BaseModel):
-    task: str
-    a: TaskSide | None
-    b: TaskSide | None
-    same_result: bool | None
-
-
-class RunComparison(BaseModel):
-    a: Side
-    b: Side
-    summary: list[str]
-    spec: list[dict[str, Any]]
-    parameters: list[dict[str, Any]]
-    files: dict[str, list[str | None]]
-    tasks: list[TaskComparison]
+class WorkflowView(BaseModel):
+    id: str
+    name: str
+    description: str
+    owner: str
+    status: RunStatus
+    version: int
+    priority: int
+    tags: list[str]
+    metadata: dict[str, Any]
+    estimated_resources: dict[str, float]
+    current_run_id: str | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    readers: list[str]
+    archived_at: AwareDatetime | None
+    spec: dict[str, Any]
+    files: dict[str, str]

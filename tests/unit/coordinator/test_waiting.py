@@ -10,7 +10,6 @@ import pytest
 
 from coordinator.decisions.waiting import (
     Awaited,
-    Kind,
     Limit,
     Machines,
     Queue,
@@ -21,6 +20,7 @@ from coordinator.decisions.waiting import (
     TaskNow,
     reasons,
 )
+from coordinator.decisions.waiting import ReasonKind as Kind
 from tests.conftest import NOON
 
 GIB = 2**30
@@ -68,10 +68,20 @@ CASES: list[Any] = [
     ),
     pytest.param({"run": RunNow(paused=True)}, Kind.PAUSED, None, 5, "resume it", id="run paused"),
     pytest.param(
-        {"tasks": [replace(TASK, paused=True)]}, Kind.PAUSED, "factor", 5, "task factor is paused", id="task paused"
+        {"tasks": [replace(TASK, paused=True)]},
+        Kind.PAUSED,
+        "factor",
+        5,
+        "task factor is paused",
+        id="task paused",
     ),
     pytest.param(
-        {"queues": [replace(QUEUE, queued=0, checking=3)]}, Kind.CHECKING, "factor", 3, "agree", id="certification"
+        {"queues": [replace(QUEUE, queued=0, checking=3)]},
+        Kind.CHECKING,
+        "factor",
+        3,
+        "agree",
+        id="certification",
     ),
     pytest.param(
         {"tasks": [replace(TASK, rest=Rest(2, NOON))], "queues": []},
