@@ -76,6 +76,18 @@ export function subtaskQuery(id: string, { task, index }: SubtaskPlace) {
   });
 }
 
+/** The names of volunteers by their ids: the 500 seen last. */
+export const volunteerNamesQuery = queryOptions({
+  queryKey: ["volunteers", "names"] as const,
+  queryFn: async ({ signal }) => (await data(api.GET("/v1/volunteers", { params: { query: { page_size: 500 } }, signal }))).volunteers,
+  select: namesOf,
+  staleTime: 60_000,
+});
+
+function namesOf(volunteers: readonly Schemas["Volunteer"][]): ReadonlyMap<string, string> {
+  return new Map(volunteers.map(({ id, name }) => [id, name]));
+}
+
 /** The cells of all subtasks; its reader keeps them up to date by events, so no event makes it old. */
 export function gridQuery(id: string) {
   return queryOptions({
@@ -99,8 +111,8 @@ export async function logsPage(id: string, filter: LogFilter, after: number, sig
 
 export type Log = Schemas["LogView"];
 
-async function fetched<Answer>(address: string, signal: AbortSignal): Promise<Answer> {
-  return (await call(address, { signal })).json() as Promise<Answer>;
+async function fetched<Answer>(address: string, signal?: AbortSignal): Promise<Answer> {
+  return (await call(address, { signal, headers: { Accept: "application/json" } })).json() as Promise<Answer>;
 }
 
 /** Why a run, or one task of it, is not further: `kind` is translated, `detail` stands in where it is not known. */
@@ -153,6 +165,8 @@ export function timelineQuery(id: string) {
     queryKey: ["timelines", id] as const,
     queryFn: ({ signal }) => fetched<Timeline>(`/v1/runs/${encodeURIComponent(id)}/timeline`, signal),
     meta: { kept: false },
+    placeholderData: keepPreviousData,
+    staleTime: 2000,
   });
 }
 
@@ -200,11 +214,32 @@ export interface RunEvent {
   [more: string]: unknown;
 }
 
-/** A page of the run's events numbered above `after`, in order. */
-export async function eventsPage(id: string, after: number, limit: number, signal?: AbortSignal): Promise<RunEvent[]> {
-  const address = `/v1/runs/${encodeURIComponent(id)}/events?after=${after}&limit=${limit}`;
-  const answer = await (await call(address, { signal, headers: { Accept: "application/json" } })).json();
-  return (answer as { events: RunEvent[] }).events;
+export interface EventsAsked {
+  types?: readonly string[];
+  after: number;
+  limit: number;
+}
+
+/** A page of the run's events numbered above `after`, in order. `next` is what to go on after; it may hold nothing yet. */
+export async function eventsPage(id: string, asked: EventsAsked, signal?: AbortSignal): Promise<{ events: RunEvent[]; next: number }> {
+  const query = new URLSearchParams({ run_id: id, after: String(asked.after), limit: String(asked.limit) });
+  for (const type of asked.types ?? []) query.append("types", type);
+  return fetched(`/v1/events?${query}`, signal);
+}
+
+/** When a task began and ended, by its events; asked anew when its status is another one. */
+export function taskTimesQuery(id: string, task: string, status: Schemas["TaskStatus"]) {
+  return queryOptions({
+    queryKey: ["task-times", id, task, status] as const,
+    queryFn: async ({ signal }) => {
+      const { events } = await eventsPage(id, { types: ["task.*"], after: 0, limit: 1000 }, signal);
+      const own = events.filter((event) => event.task === task || (event.tasks as string[] | undefined)?.includes(task));
+      const last = (types: readonly string[]) => own.findLast(({ type }) => types.includes(type))?.at ?? null;
+      const over = status === "COMPLETED" || status === "FAILED" || status === "CANCELLED";
+      return { started: last(["task.running"]), ended: over ? last([`task.${status.toLowerCase()}`]) : null };
+    },
+    staleTime: Infinity,
+  });
 }
 
 export function comparisonQuery(a: string, b: string) {
