@@ -116,7 +116,7 @@ export const templateQuery = (name: string) =>
   });
 
 /** Check a text; refused with every problem (a ProblemError of status 422), else told what a run would do. */
-export function validate(content: Content, signal?: AbortSignal): Promise<Plan> {
+export function validate(content: { spec: unknown; files: Record<string, string> }, signal?: AbortSignal): Promise<Plan> {
   return data(api.POST("/v1/workflows:validate", { body: content, signal }));
 }
 
