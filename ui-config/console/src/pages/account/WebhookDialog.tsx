@@ -33,7 +33,7 @@ export function WebhookDialog({ onClose }: { onClose: () => void }) {
           {EVENT_TYPES.map((type) => (
             <label key={type} className="check">
               <input type="checkbox" checked={types.includes(type)} onChange={(event) => setTypes(event.target.checked ? [...types, type] : types.filter((each) => each !== type))} />
-              <span>{t(`event.${type}`)} <code className="faint">{type}</code></span>
+              <span>{t(`hook.${type}`)} <code className="faint">{type}</code></span>
             </label>
           ))}
         </fieldset>
