@@ -4,5 +4,8 @@ import { useEffect } from "react";
 export function useTitle(title: string | undefined): void {
   useEffect(() => {
     document.title = title ? `${title} · Njangi` : "Njangi";
+    return () => {
+      document.title = "Njangi";
+    };
   }, [title]);
 }

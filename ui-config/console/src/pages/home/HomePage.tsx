@@ -5,9 +5,10 @@ import { useSearchParams } from "wouter";
 import { useMe } from "../../api/me";
 import { runQuery, runsQuery, waitingQuery } from "../../api/runs";
 import { volunteersQuery } from "../../api/volunteers";
-import { workflowsQuery } from "../../api/workflows";
+import { templatesQuery, workflowsQuery } from "../../api/workflows";
 import { rememberTour, toured } from "../../shell/steps";
 import { t } from "../../text/text";
+import { Loading } from "../../ui/states";
 import { useTitle } from "../../ui/useTitle";
 import { Attention } from "./Attention";
 import { concerns, mayWait, unattended } from "./concerns";
@@ -48,6 +49,8 @@ export default function HomePage() {
       .map((reason) => ({ run: asking[at]!, task: reason.task ?? "", signal: String(reason.values.signal ?? "") })),
   );
   const machines = volunteers.data?.pages.flatMap((page) => page.volunteers) ?? [];
+  const templates = useQuery(templatesQuery);
+  const arrived = [active, failed, broken, volunteers, templates].every((query) => !query.isPending); // all at once, so that nothing jumps
   const known = active.data && failed.data && broken.data && volunteers.data;
   useTitle(undefined);
   function endTour() {
@@ -74,10 +77,16 @@ export default function HomePage() {
           </div>
         </div>
       )}
-      {known && <Attention concerns={concerns({ active: active.data.runs, failed: unattended(failed.data.runs, broken.data.pages.flatMap((page) => page.workflows)), awaited, volunteers: machines })} />}
-      <Running query={active} runs={runs} more={(active.data?.runs.length ?? 0) > SHOWN || Boolean(active.data?.next_page_token)} />
-      <Templates />
-      {touring && <Suspense><Tour onEnd={endTour} /></Suspense>}
+      {arrived ? (
+        <>
+          {known && <Attention concerns={concerns({ active: active.data.runs, failed: unattended(failed.data.runs, broken.data.pages.flatMap((page) => page.workflows)), awaited, volunteers: machines })} />}
+          <Running query={active} runs={runs} more={(active.data?.runs.length ?? 0) > SHOWN || Boolean(active.data?.next_page_token)} />
+          <Templates />
+        </>
+      ) : (
+        <Loading />
+      )}
+      {touring && arrived && <Suspense><Tour onEnd={endTour} /></Suspense>}
     </div>
   );
 }

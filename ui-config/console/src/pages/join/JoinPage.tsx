@@ -35,8 +35,7 @@ export default function JoinPage({ onLanguage }: { onLanguage: (to: Language) =>
         <h1>{t("join.title")}</h1>
         <p className="lead">{t("join.lead")}</p>
       </header>
-      {token ? <Offer token={token} /> : <NoToken onToken={setToken} />}
-      <Promises />
+      {token ? <Offer token={token} /> : <><NoToken onToken={setToken} /><Promises /></>}
       <footer className="center stack">
         <Choices onLanguage={onLanguage} />
         <p className="fine"><Link href="/">{t("join.sign_in")}</Link></p>
@@ -70,7 +69,7 @@ function NoToken({ onToken }: { onToken: (token: string) => void }) {
 
 function Offer({ token }: { token: string }) {
   const looked = useQuery(lookQuery(token));
-  if (looked.data) return <Welcome looked={looked.data} token={token} />;
+  if (looked.data) return <><Welcome looked={looked.data} token={token} /><Promises /></>;
   if (!looked.isError) return <Loading />;
   const gone = looked.error instanceof ProblemError && (looked.error.status === 404 || looked.error.status === 422);
   if (!gone) return <Problem error={looked.error} again={() => void looked.refetch()} />;
