@@ -16,15 +16,13 @@ const keys = {
 };
 
 export const ENDED: ReadonlySet<RunStatus> = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
-const POLL = 5000; // ms; progress inside a task is told to the run, not to the lists
 
-/** A page of runs, newest first. */
+/** A page of runs, newest first. Lists come without tasks, so a run's progress in them is 0 until it ends. */
 export function runsQuery(filter: RunFilter = {}, { pageToken, pageSize = 50 }: { pageToken?: string; pageSize?: number } = {}) {
   return queryOptions({
     queryKey: [...keys.lists, filter, pageSize, pageToken ?? null] as const,
     queryFn: ({ signal }) =>
       data(api.GET("/v1/runs", { params: { query: { ...filter, page_size: pageSize, page_token: pageToken } }, signal })),
-    refetchInterval: (query) => (query.state.data?.runs.some((run) => !ENDED.has(run.status)) ? POLL : false),
     placeholderData: keepPreviousData,
   });
 }
@@ -75,6 +73,14 @@ export function subtaskQuery(id: string, { task, index }: SubtaskPlace) {
       data(api.GET("/v1/runs/{run_id}/subtasks/{task}/{index}", { params: { path: { run_id: id, task, index } }, signal })),
   });
 }
+
+/** The names of the workflows that one may see, by their ids: the newest 100. */
+export const workflowNamesQuery = queryOptions({
+  queryKey: ["workflows", "names"] as const,
+  queryFn: async ({ signal }) => (await data(api.GET("/v1/workflows", { params: { query: { page_size: 100 } }, signal }))).workflows,
+  select: (workflows) => new Map(workflows.map(({ id, name }) => [id, name])),
+  staleTime: 60_000,
+});
 
 /** The names of volunteers by their ids: the 500 seen last. */
 export const volunteerNamesQuery = queryOptions({
@@ -155,15 +161,17 @@ export interface Timeline {
   volunteers: { id: string; name: string }[];
   tasks: string[];
   spans: [number, number, number, number, number | null, string][];
-  since: number | string | null;
-  until: number | string | null;
+  since: string | null;
+  until: string | null;
   left_out: number;
 }
 
-export function timelineQuery(id: string) {
+/** The newest attempts, or the newest that began before `until` (ms): the service tells at most 5,000 at once. */
+export function timelineQuery(id: string, until?: number) {
+  const asked = until === undefined ? "" : `?until=${encodeURIComponent(new Date(until).toISOString())}`;
   return queryOptions({
-    queryKey: ["timelines", id] as const,
-    queryFn: ({ signal }) => fetched<Timeline>(`/v1/runs/${encodeURIComponent(id)}/timeline`, signal),
+    queryKey: ["timelines", id, until ?? null] as const,
+    queryFn: ({ signal }) => fetched<Timeline>(`/v1/runs/${encodeURIComponent(id)}/timeline${asked}`, signal),
     meta: { kept: false },
     placeholderData: keepPreviousData,
     staleTime: 2000,
@@ -339,4 +347,30 @@ export async function controlMany(verb: BulkVerb, filter: RunFilter, dryRun: boo
     case "rerun":
       return data(api.POST("/v1/runs:rerun", { body: { ...body, parameters: {} } }));
   }
+}
+
+/** The same control of one run, for runs that were chosen one by one. */
+export async function controlOne(verb: BulkVerb, id: string): Promise<unknown> {
+  if (verb === "rerun") return data(api.POST("/v1/runs/{run_id}:rerun", { params: { path: { run_id: id } }, body: { parameters: {} } }));
+  return control(id, verb === "pause" ? { verb, call_back: false } : { verb });
+}
+
+/** Whether a control does anything to a run in that state, as the service decides it (api/routers/bulk.py). */
+export function fits(verb: BulkVerb, status: RunStatus): boolean {
+  switch (verb) {
+    case "pause":
+    case "cancel":
+      return !ENDED.has(status);
+    case "resume":
+      return status === "PAUSED";
+    case "retry-failed":
+      return status === "FAILED" || status === "CANCELLED";
+    case "rerun":
+      return true;
+  }
+}
+
+/** Lists and runs are to be looked at anew, after many were controlled at once. */
+export function forgetRuns(): Promise<void> {
+  return queries.invalidateQueries({ queryKey: ["runs"] });
 }

@@ -12,7 +12,7 @@ import { RerunDialog } from "./RerunDialog";
 import { ResetDialog } from "./ResetDialog";
 import { ShareDialog } from "./ShareDialog";
 import { SignalDialog } from "./SignalDialog";
-import { useWaits } from "./waits";
+import { useWaits } from "./useWaits";
 
 type Asked = "pause" | "cancel" | "retry" | "reset" | "rerun" | "signal" | "share";
 

@@ -24,7 +24,10 @@ export default function LogsTab({ run }: { run: Run }) {
   function set(changes: Record<string, string>) {
     setSearch((before) => {
       const next = new URLSearchParams(before);
-      for (const [key, value] of Object.entries(changes)) value ? next.set(key, value) : next.delete(key);
+      for (const [key, value] of Object.entries(changes)) {
+        if (value) next.set(key, value);
+        else next.delete(key);
+      }
       return next;
     }, { replace: true });
   }

@@ -1,5 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
-import { ENDED, type Run, specQuery } from "../../api/runs";
+import type { Run } from "../../api/runs";
 
 export interface Wait {
   task: string;
@@ -16,12 +15,6 @@ export function waitsOf(run: Run, spec: Record<string, unknown> | null): Wait[] 
   }
   return run.tasks
     .filter(({ status }) => status === "RUNNING")
-    .map(({ name }) => ({ task: name, signal: signals.get(name) ?? (spec ? undefined : OF_A_FLOW.exec(name)?.[1]) }))
+    .map(({ name }) => ({ task: name, signal: signals.get(name) ?? (spec?.tasks ? undefined : OF_A_FLOW.exec(name)?.[1]) }))
     .filter((wait): wait is Wait => wait.signal !== undefined);
-}
-
-export function useWaits(run: Run): Wait[] {
-  const version = useQuery(specQuery(run));
-  if (ENDED.has(run.status) || version.isPending) return [];
-  return waitsOf(run, version.data?.spec ?? null);
 }

@@ -112,6 +112,7 @@ function Volunteers({ run, grid, choice, onChoice }: VolunteersProps) {
         <option value="">{t("grid.any")}</option>
         {ids.map((id) => <option key={id} value={id}>{told.get(id) ?? names.get(id) ?? id}</option>)}
       </select>
+      {choice.volunteer !== null && (timeline.data?.left_out ?? 0) > 0 && <span className="faint">{t("grid.newest_only")}</span>}
     </label>
   );
 }

@@ -18,7 +18,7 @@ export default function ResultsTab({ run }: { run: Run }) {
   const chosen = done.find(({ name }) => name === search.get("task")) ?? done[0];
   if (!chosen) return <Empty title={t("results.none")}>{t("results.none_why")}</Empty>;
   return (
-    <div className="results">
+    <div className="run-results">
       <div className="row">
         {done.length > 1 && (
           <label className="row fine">

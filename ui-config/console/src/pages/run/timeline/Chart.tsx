@@ -124,8 +124,9 @@ export function Chart({ lanes, now, whole, period, cursor, onPeriod, onCursor, o
   }
   function press(event: KeyboardEvent) {
     const turn = TURNS[event.key];
-    if (event.key === "Enter" || event.key === " ") cursor && onOpen(cursor);
-    else if (event.key === "+" || event.key === "-") onPeriod(zoomed(period, whole, event.key === "+" ? 0.5 : 2, (period.from + period.until) / 2));
+    if (event.key === "Enter" || event.key === " ") {
+      if (cursor) onOpen(cursor);
+    } else if (event.key === "+" || event.key === "-") onPeriod(zoomed(period, whole, event.key === "+" ? 0.5 : 2, (period.from + period.until) / 2));
     else if (turn && !event.altKey && !event.ctrlKey && !event.metaKey) go(turned(lanes, cursor, turn));
     else return;
     event.preventDefault();

@@ -11,15 +11,17 @@ import { useSubtaskPlace } from "../place";
 import { Chart } from "./Chart";
 import { lanesOf, type Period, type Spot, wholePeriod, zoomed } from "./timeline";
 
-const MANY = 20_000; // spans
+const POLL = 5000; // ms
+
 const OUTCOMES = ["RETURNED", "FAILED", "REFUSED", "HANDED_BACK", "EXPIRED", "TIMED_OUT"] as const;
 
 /** Which volunteer ran what when. */
 export default function TimelineTab({ run }: { run: Run }) {
+  const [until, setUntil] = useState<number | undefined>();
   const over = ENDED.has(run.status);
   const timeline = useQuery({
-    ...timelineQuery(run.id),
-    refetchInterval: (query) => (over ? false : (query.state.data?.spans.length ?? 0) > MANY ? 30_000 : 5000),
+    ...timelineQuery(run.id, until),
+    refetchInterval: over || until !== undefined ? false : POLL,
   });
   const beat = useNow();
   const now = over ? new Date(run.ended_at ?? beat).getTime() : Math.max(beat, timeline.dataUpdatedAt);
@@ -33,13 +35,20 @@ export default function TimelineTab({ run }: { run: Run }) {
   if (timeline.isError && !timeline.data) return <Problem error={timeline.error} again={() => void timeline.refetch()} />;
   if (lanes.length === 0) return <Empty title={t("timeline.empty")}>{t("timeline.empty_why")}</Empty>;
   const shown = period ?? whole;
+  const other = (to: number | undefined) => (setUntil(to), setPeriod(null), setCursor(null), setPointed(null));
   const zoom = (by: number) => setPeriod(zoomed(shown, whole, by, (shown.from + shown.until) / 2));
   const told = pointed ?? cursor;
   const lane = told && lanes[told.lane];
   const span = lane?.rows[told!.row]?.[told!.at];
   return (
     <div className="stack">
-      {timeline.data!.left_out > 0 && <p className="notice fine">{t("timeline.left_out", { count: timeline.data!.left_out })}</p>}
+      {(timeline.data!.left_out > 0 || until !== undefined) && (
+        <div className="row">
+          <span className="fine">{t("timeline.left_out", { count: timeline.data!.left_out })}</span>
+          <button type="button" className="small" disabled={timeline.data!.left_out === 0} onClick={() => other(whole.from)}>{t("timeline.earlier")}</button>
+          <button type="button" className="small" disabled={until === undefined} onClick={() => other(undefined)}>{t("timeline.newest")}</button>
+        </div>
+      )}
       <div className="row">
         <ul className="legend-list fine" aria-label={t("timeline.legend")}>
           <li><span className="swatch leased" aria-hidden="true" />{t("status.LEASED")}</li>
@@ -53,8 +62,8 @@ export default function TimelineTab({ run }: { run: Run }) {
       </div>
       <Chart lanes={lanes} now={now} whole={whole} period={shown} cursor={cursor} onPeriod={setPeriod} onCursor={setCursor} onPoint={setPointed}
         onOpen={(spot) => {
-          const { task, index } = lanes[spot.lane]!.rows[spot.row]![spot.at]!;
-          open({ task, index });
+          const found = lanes[spot.lane]?.rows[spot.row]?.[spot.at]; // gone where the lanes are newer than the cursor
+          if (found) open({ task: found.task, index: found.index });
         }} />
       <p className="fine grid-said" role="status">
         {lane && span && (
