@@ -356,6 +356,7 @@ class OneTemplateView(BaseModel):
     files: dict[str, int]
     spec: dict[str, Any]
     source: str
+    contents: dict[str, str]
 
 
 class OneUserView(BaseModel):

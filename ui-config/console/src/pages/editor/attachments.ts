@@ -29,7 +29,12 @@ export function useAttachments(files: Files, dispatch: Dispatch<Change>): Attach
   const turn = useRef<Promise<void>>(Promise.resolve());
 
   function tell(name: string, now: Sending | null) {
-    setSending(({ [name]: _, ...others }) => (now ? { ...others, [name]: now } : others));
+    setSending((all) => {
+      const next = { ...all };
+      if (now) next[name] = now;
+      else delete next[name];
+      return next;
+    });
   }
 
   /** One after the other: slow lines are not shared by ten uploads. */

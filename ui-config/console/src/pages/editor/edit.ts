@@ -133,6 +133,18 @@ function changeTasks(model: Model, indexes: readonly number[], change: (document
   return join(pieces);
 }
 
+/** Give a key of the object at `path` another name, in the task at `index` or in the workflow. */
+export function renameKey(model: Model, index: number | null, path: Path, from: string, to: string): string {
+  const change = (document: Document.Parsed, around: Path) => {
+    const map = document.getIn(around);
+    if (!isMap(map)) return;
+    for (const pair of map.items) if (isScalar(pair.key) && pair.key.value === from) pair.key.value = to;
+  };
+  if (index !== null) return changeTasks(model, [index], (document) => change(document, [0, ...path]));
+  const pieces = piecesOf(model);
+  return join(pieces.map((piece) => (piece.kind === "field" && piece.key === path[0] ? rewritten(piece, 0, (document) => change(document, path)) : piece)));
+}
+
 /** Make a task of the workflow another kind of task; what means nothing for that kind goes. */
 export function setKind(model: Model, index: number, kind: Kind): string {
   return changeTasks(model, [index], (document) => {

@@ -38,3 +38,11 @@ test("a file is stored under every name that it has", () => {
   editing = changed(changed(editing, { type: "attach", name: "h", file }), { type: "stored", sha256: "22" });
   expect([editing.files.g!.stored, editing.files.h!.stored]).toEqual([true, true]);
 });
+
+test("taking over what another one saved can be undone", () => {
+  const editing = changed(opened(BASE), { type: "text", text: "name: mine\n" });
+  const theirs = { version: 4, text: "name: theirs\n", files: { g: "33" } };
+  const after = changed(editing, { type: "adopt", base: theirs });
+  expect(isChanged(after)).toBe(false);
+  expect(changed(after, { type: "undo" }).history.now.text).toBe("name: mine\n");
+});

@@ -35,7 +35,7 @@ export type Change =
   | { type: "stored"; sha256: string }
   | { type: "remove"; name: string }
   | { type: "rebase"; base: Base }
-  | { type: "open"; editing: Editing };
+  | { type: "adopt"; base: Base };
 
 export function opened(base: Base, draft?: { text: string; files: Record<string, Attached>; places: Places } | null): Editing {
   const text = draft?.text ?? base.text;
@@ -90,8 +90,10 @@ export function changed(editing: Editing, change: Change): Editing {
     }
     case "rebase":
       return { ...editing, base: change.base };
-    case "open":
-      return change.editing;
+    case "adopt": {
+      const next = shown(editing, record(editing.history, { text: change.base.text, selected: [] }, null, Date.now()));
+      return { ...next, base: change.base, files: stored(change.base.files) };
+    }
   }
 }
 
@@ -108,14 +110,21 @@ function moved(places: Places, { from, to }: { from: string; to: string }): Plac
 }
 
 /** What goes on being edited when a new workflow gets its address: the page there takes it from here. */
-let handed: { id: string; editing: Editing } | null = null;
-
-export function handOver(id: string, editing: Editing): void {
-  handed = { id, editing };
+export interface Handed {
+  id: string;
+  editing: Editing;
+  /** Whether a run shall be started next. */
+  run: boolean;
 }
 
-export function taken(id: string | undefined): Editing | null {
-  return handed && handed.id === id ? handed.editing : null;
+let handed: Handed | null = null;
+
+export function handOver(what: Handed | null): void {
+  handed = what;
+}
+
+export function handedOver(id: string | null): Handed | null {
+  return handed && handed.id === id ? handed : null;
 }
 
 export function useEditing(begin: () => Editing) {

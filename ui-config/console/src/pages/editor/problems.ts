@@ -16,21 +16,30 @@ export interface Problem extends Wrong {
   offset: number;
 }
 
-/** The problems in the order of the text. While the text cannot be read, that is the problem. */
-export function problems(model: Model, told: readonly Wrong[]): Problem[] {
+/**
+ * The problems in the order of the text. While the text cannot be read, that is the problem. `told` is what the service
+ * said of `of`, an earlier state of the text perhaps: its tasks are looked for by their names.
+ */
+export function problems(model: Model, told: readonly Wrong[], of: Model = model): Problem[] {
   const found = model.faults.length
     ? model.faults.map(({ offset, detail }) => ({ pointer: "", detail, task: null, field: "", offset }))
-    : told.map((wrong) => ({ ...wrong, ...placeOf(model, wrong.pointer), offset: offsetOf(model, wrong.pointer) }));
+    : told.flatMap(({ pointer, detail }) => {
+        const place = placeOf(model, of, pointer);
+        return place ? [{ detail, ...place, offset: offsetOf(model, place.pointer) }] : [];
+      });
   return found
     .map((problem) => ({ ...problem, line: lineOf(model.text, problem.offset) }))
     .sort((a, b) => a.offset - b.offset);
 }
 
-function placeOf(model: Model, pointer: string): { task: string | null; field: string } {
-  const parts = partsOf(pointer);
-  const task = parts[0] === "tasks" && parts.length > 1 ? model.tasks[Number(parts[1])] : undefined;
-  if (!task) return { task: null, field: pointer };
-  return { task: task.id, field: pointer.split("/").slice(3).map((part) => `/${part}`).join("") };
+/** Null where the task is gone. */
+function placeOf(model: Model, of: Model, pointer: string): { pointer: string; task: string | null; field: string } | null {
+  const [first, index, ...rest] = partsOf(pointer);
+  const old = first === "tasks" && index !== undefined ? of.tasks[Number(index)] : undefined;
+  if (!old) return { pointer, task: null, field: pointer };
+  const task = model.byId.get(old.id);
+  const field = rest.map((part) => `/${part.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+  return task ? { pointer: `/tasks/${task.index}${field}`, task: task.id, field } : null;
 }
 
 /** The problem of a field, or of something in it. */

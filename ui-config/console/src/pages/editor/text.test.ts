@@ -84,3 +84,11 @@ test("while the text cannot be read, that alone is the problem", () => {
   expect(found.every((problem) => problem.detail !== "old")).toBe(true);
   expect(found.length).toBeGreaterThan(0);
 });
+
+test("what was said of a task stays with it while others come and go", () => {
+  const before = read(MERSENNE);
+  const told = [{ pointer: "/tasks/0/priority", detail: "gone" }, { pointer: "/tasks/1/files/0", detail: "missing" }];
+  const [only, ...others] = problems(read(removeTasks(before, new Set(["factor"]))), told, before);
+  expect(others).toEqual([]);
+  expect(only).toMatchObject({ task: "report", pointer: "/tasks/0/files/0" });
+});
