@@ -17,6 +17,7 @@ const KEYS: readonly { keys: readonly string[]; text: Key }[] = [
   { keys: ["Ctrl Z", "Ctrl ⇧ Z"], text: "help.key_undo" },
   { keys: ["Ctrl C", "Ctrl V"], text: "help.key_copy" },
   { keys: ["Ctrl S"], text: "help.key_save" },
+  { keys: ["?"], text: "help.key_help" },
 ];
 const SAMPLE = `name: squares
 parameters: {exponent: 2}
