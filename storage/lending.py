@@ -6,7 +6,7 @@ Everything here is part of a transaction that says on the run, in the same breat
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,6 +60,13 @@ class LendingStore:
         """Return how many subtasks a volunteer holds."""
         with unavailable_is_ours():
             return await self._tasks.count_documents(_held_by(volunteer_id))
+
+    async def held_by_each(self, volunteer_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how many subtasks each of these volunteers holds; one that holds nothing is left out."""
+        held = {"$match": _held_by({"$in": list(volunteer_ids)})}
+        counted = {"$group": {"_id": "$lease.by", "count": {"$sum": 1}}}
+        with unavailable_is_ours():
+            return {item["_id"]: item["count"] async for item in await self._tasks.aggregate([held, counted])}
 
     async def leases_of(self, volunteer_id: str, *, reader: str | None, limit: int) -> Sequence[HeldLease]:
         """Return what a volunteer holds, what ends first first; of runs that `reader` may read (None: any)."""
@@ -170,6 +177,6 @@ class LendingStore:
         return bool(ids)
 
 
-def _held_by(volunteer_id: str) -> Document:
+def _held_by(volunteer_id: str | Document) -> Document:
     # The first two conditions are those of the index of what is lent.
     return {"status": SubtaskStatus.LEASED, "lease.until": {"$type": "date"}, "lease.by": volunteer_id}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -137,6 +137,10 @@ class VolunteerStore:
     async def leased(self, volunteer_id: str) -> int:
         """Return how many subtasks the volunteer holds now."""
         return await self._lending.held_by(volunteer_id)
+
+    async def leased_by_each(self, volunteer_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how many subtasks each of these volunteers holds now; one that holds nothing is left out."""
+        return await self._lending.held_by_each(volunteer_ids)
 
     async def leases(self, volunteer_id: str, *, reader: str | None, limit: int) -> Sequence[HeldLease]:
         """Return what the volunteer holds now of runs that `reader` may read (None: any), what ends first first."""

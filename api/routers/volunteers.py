@@ -31,23 +31,8 @@ class Why(BaseModel):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
-class VolunteerPage(BaseModel):
-    volunteers: Sequence[Volunteer]
-    next_page_token: str | None
-
-
-class HeldLeaseView(BaseModel):
-    """A subtask that it holds since then, until then unless its agent is heard of."""
-
-    run_id: str
-    task: str
-    index: int
-    since: datetime
-    until: datetime
-
-
-class OneVolunteerView(BaseModel):
-    """A volunteer; `leased`: how many subtasks it holds now, `leases`: 50 of those at most that the caller may read."""
+class ListedVolunteer(BaseModel):
+    """A volunteer; `leased`: how many subtasks it holds now."""
 
     id: str
     name: str
@@ -61,14 +46,36 @@ class OneVolunteerView(BaseModel):
     join_token: str | None
     note: str
     leased: int
+
+
+class VolunteerPage(BaseModel):
+    volunteers: Sequence[ListedVolunteer]
+    next_page_token: str | None
+
+
+class HeldLeaseView(BaseModel):
+    """A subtask that it holds since then, until then unless its agent is heard of."""
+
+    run_id: str
+    task: str
+    index: int
+    since: datetime
+    until: datetime
+
+
+class OneVolunteerView(ListedVolunteer):
+    """With what it holds: `leases` are 50 of those at most that the caller may read."""
+
     leases: list[HeldLeaseView]
 
 
 @router.get("")
 async def page(query: Annotated[VolunteerList, Query()], app: App, _: Reader) -> VolunteerPage:
-    """Return a page of volunteers, those last heard of first unless `sort` says otherwise."""
+    """Return a page of volunteers and how much each holds, those last heard of first unless `sort` says otherwise."""
     found, token = await app.stores.volunteers.page(query.filter(), order(query.sort), query.page(), now=utc_now())
-    return VolunteerPage(volunteers=found, next_page_token=token)
+    leased = await app.stores.volunteers.leased_by_each([volunteer.id for volunteer in found])
+    listed = [ListedVolunteer(**asdict(volunteer), leased=leased.get(volunteer.id, 0)) for volunteer in found]
+    return VolunteerPage(volunteers=listed, next_page_token=token)
 
 
 @router.get("/{volunteer_id}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 
 class AttemptView(BaseModel):
@@ -15,20 +15,6 @@ class AttemptView(BaseModel):
     outcome: str
     error: dict[str, str] | None
     stderr: str
-
-
-class Overlap(StrEnum):
-    SKIP = "skip"
-    QUEUE = "queue"
-    CANCEL_OLD = "cancel_old"
-    ALLOW = "allow"
-
-
-class BackfillView(BaseModel):
-    id: str
-    next_at: AwareDatetime
-    until: AwareDatetime
-    overlap: Overlap
 
 
 class Cause(StrEnum):
@@ -41,24 +27,6 @@ class Controlled(BaseModel):
     count: int
     runs: list[str]
     more: bool
-
-
-class TryView(BaseModel):
-    at: AwareDatetime
-    status: int | None
-    error: str | None
-    seconds: float
-
-
-class DeliveryView(BaseModel):
-    id: str
-    type: str
-    state: str
-    tried: int
-    due_at: AwareDatetime | None
-    created_at: AwareDatetime
-    tries: list[TryView]
-    body: Any
 
 
 class Difference(BaseModel):
@@ -79,22 +47,6 @@ class EntryView(BaseModel):
     action: str
     on: dict[str, str]
     status: int | None
-
-
-class SubtaskPlace(BaseModel):
-    task: str
-    index: int
-
-
-class ErrorGroup(BaseModel):
-    type: str
-    message: str
-    count: int
-    tasks: dict[str, int]
-    volunteers: int
-    examples: list[SubtaskPlace]
-    last_at: AwareDatetime
-    stderr: str
 
 
 class Estimate(BaseModel):
@@ -118,24 +70,6 @@ class HeldLeaseView(BaseModel):
     until: AwareDatetime
 
 
-class Role(StrEnum):
-    ADMIN = "admin"
-    SUBMITTER = "submitter"
-    VIEWER = "viewer"
-    FLOW = "flow"
-    JOIN = "join"
-
-
-class InvitationView(BaseModel):
-    id: str
-    name: str | None
-    role: Role
-    by: str
-    created_at: AwareDatetime
-    expires_at: AwareDatetime
-    accepted_by: str | None
-
-
 class JoinTokenView(BaseModel):
     id: str
     name: str
@@ -146,37 +80,6 @@ class JoinTokenView(BaseModel):
     expires_at: AwareDatetime
     revoked_at: AwareDatetime | None
     last_used_at: AwareDatetime | None
-
-
-class RunStatus(StrEnum):
-    CREATED = "CREATED"
-    VALIDATED = "VALIDATED"
-    SUBMITTED = "SUBMITTED"
-    SPLITTING = "SPLITTING"
-    RUNNING = "RUNNING"
-    PAUSED = "PAUSED"
-    AGGREGATING = "AGGREGATING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-
-class ListedWorkflow(BaseModel):
-    id: str
-    name: str
-    description: str
-    owner: str
-    status: RunStatus
-    version: int
-    priority: int
-    tags: list[str]
-    metadata: dict[str, Any]
-    estimated_resources: dict[str, float]
-    current_run_id: str | None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    readers: list[str]
-    archived_at: AwareDatetime | None
 
 
 class LogView(BaseModel):
@@ -196,36 +99,6 @@ class Logs(BaseModel):
     next: int | None
 
 
-class VolunteerStatus(StrEnum):
-    ONLINE = "ONLINE"
-    OFFLINE = "OFFLINE"
-    SUSPENDED = "SUSPENDED"
-    RETIRED = "RETIRED"
-
-
-class Newcomer(BaseModel):
-    id: str
-    name: str
-    status: VolunteerStatus
-    enrolled_at: AwareDatetime
-    last_seen: AwareDatetime
-    completed: int
-
-
-class ServiceView(BaseModel):
-    name: str
-    purpose: str
-
-
-class Looked(BaseModel):
-    name: str
-    by: str
-    expires_at: AwareDatetime
-    left: int
-    service: ServiceView
-    volunteers: list[Newcomer]
-
-
 class Machine(BaseModel):
     os: str
     arch: str
@@ -235,17 +108,6 @@ class Machine(BaseModel):
     storage: int
     sandbox: str | None = "none"
     missing: list[str] | None = []
-
-
-class MadeInvitation(BaseModel):
-    id: str
-    name: str | None
-    role: Role
-    by: str
-    created_at: AwareDatetime
-    expires_at: AwareDatetime
-    accepted_by: str | None
-    code: str
 
 
 class MadeJoinToken(BaseModel):
@@ -261,92 +123,6 @@ class MadeJoinToken(BaseModel):
     token: str
 
 
-class Scope(StrEnum):
-    READ = "read"
-    WRITE = "write"
-    ADMIN = "admin"
-
-
-class MadeToken(BaseModel):
-    id: str
-    user: str
-    name: str
-    scopes: list[Scope]
-    created_at: AwareDatetime
-    expires_at: AwareDatetime
-    last_used_at: AwareDatetime | None
-    token: str
-
-
-class Me(BaseModel):
-    name: str
-    role: Role
-    scopes: list[Scope]
-    csrf_token: str | None
-
-
-class WebhookStatus(StrEnum):
-    ACTIVE = "ACTIVE"
-    DISABLED = "DISABLED"
-
-
-class NewWebhookView(BaseModel):
-    id: str
-    owner: str
-    url: str
-    types: list[str]
-    run_id: str | None
-    workflow_id: str | None
-    description: str
-    status: WebhookStatus
-    reason: str | None
-    failing_since: AwareDatetime | None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    secret: str
-
-
-class Outcome(StrEnum):
-    STARTED = "started"
-    SKIPPED = "skipped"
-    MISSED = "missed"
-    FAILED = "failed"
-
-
-class TakenView(BaseModel):
-    at: AwareDatetime
-    until: AwareDatetime | None
-    decided_at: AwareDatetime
-    cause: Cause
-    outcome: Outcome
-    run_id: str | None
-    detail: str | None
-
-
-class OneScheduleView(BaseModel):
-    id: str
-    owner: str
-    workflow_id: str
-    parameters: dict[str, Any]
-    cron: str | None
-    interval: float | None
-    timezone: str
-    start_at: AwareDatetime | None
-    end_at: AwareDatetime | None
-    overlap: Overlap
-    catch_up: float
-    paused: bool
-    note: str
-    next_at: AwareDatetime | None
-    waiting: AwareDatetime | None
-    backfills: list[BackfillView]
-    recent: list[TakenView]
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    next_times: list[AwareDatetime]
-    going_on: list[str]
-
-
 class OneTemplateView(BaseModel):
     name: str
     description: str
@@ -356,16 +132,7 @@ class OneTemplateView(BaseModel):
     files: dict[str, int]
     spec: dict[str, Any]
     source: str
-
-
-class OneUserView(BaseModel):
-    name: str
-    role: Role
-    created_at: AwareDatetime
-    disabled_at: AwareDatetime | None
-    signs_in: bool
-    quota: dict[str, int | None]
-    quotas: dict[str, dict[str, int | None]]
+    contents: dict[str, str]
 
 
 class OneVersionView(BaseModel):
@@ -381,20 +148,18 @@ class OneVersionView(BaseModel):
     source: str | None
 
 
-class OneVolunteerView(BaseModel):
-    id: str
-    name: str
-    status: VolunteerStatus
-    machine: Machine
-    slots: int
-    enrolled_at: AwareDatetime
-    last_seen: AwareDatetime
-    completed: int
-    failed: int
-    join_token: str | None
-    note: str
-    leased: int
-    leases: list[HeldLeaseView]
+class Outcome(StrEnum):
+    STARTED = "started"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    FAILED = "failed"
+
+
+class Overlap(StrEnum):
+    SKIP = "skip"
+    QUEUE = "queue"
+    CANCEL_OLD = "cancel_old"
+    ALLOW = "allow"
 
 
 class Page(BaseModel):
@@ -411,6 +176,7 @@ class Readiness(BaseModel):
     mongodb: str
     prefect: str
     leaders: dict[str, str]
+    version: str
 
 
 class ReasonKind(StrEnum):
@@ -437,6 +203,50 @@ class ReasonView(BaseModel):
     detail: str
 
 
+class Role(StrEnum):
+    ADMIN = "admin"
+    SUBMITTER = "submitter"
+    VIEWER = "viewer"
+    FLOW = "flow"
+    JOIN = "join"
+
+
+class RunStatus(StrEnum):
+    CREATED = "CREATED"
+    VALIDATED = "VALIDATED"
+    SUBMITTED = "SUBMITTED"
+    SPLITTING = "SPLITTING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    AGGREGATING = "AGGREGATING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class ScheduleOfRun(BaseModel):
+    id: str
+    at: AwareDatetime
+
+
+class Scope(StrEnum):
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+class SentSignal(BaseModel):
+    run_id: str
+    name: str
+    number: int
+    at: AwareDatetime
+
+
+class ServiceView(BaseModel):
+    name: str
+    purpose: str
+
+
 class Side(BaseModel):
     id: str
     workflow_id: str
@@ -450,6 +260,58 @@ class Side(BaseModel):
     seconds: float | None
 
 
+class SubtaskPlace(BaseModel):
+    task: str
+    index: int
+
+
+class SubtaskStatus(StrEnum):
+    QUEUED = "QUEUED"
+    LEASED = "LEASED"
+    REPORTED = "REPORTED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    DEAD = "DEAD"
+
+
+class SubtaskView(BaseModel):
+    id: str
+    run_id: str
+    task: str
+    index: int
+    batch: str
+    status: SubtaskStatus
+    attempt: int
+    assigned_to: str | None
+    attempts: list[AttemptView]
+    error: dict[str, str] | None
+    result: str | None
+    blob: str | None
+    updated_at: AwareDatetime
+    progress: float
+
+
+class TakenView(BaseModel):
+    at: AwareDatetime
+    until: AwareDatetime | None
+    decided_at: AwareDatetime
+    cause: Cause
+    outcome: Outcome
+    run_id: str | None
+    detail: str | None
+
+
+class TaskPlan(BaseModel):
+    task: str
+    kind: str
+    dependencies: list[str]
+    items: int | None
+    subtasks: int | None
+    batches: int | None
+    reason: str | None
+
+
 class TaskStatus(StrEnum):
     PENDING = "PENDING"
     SPLITTING = "SPLITTING"
@@ -459,41 +321,6 @@ class TaskStatus(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     SKIPPED = "SKIPPED"
-
-
-class TaskSide(BaseModel):
-    status: TaskStatus
-    subtasks: int
-    seconds: float | None
-    mean_seconds: float | None
-    digest: str | None
-
-
-class TaskComparison(BaseModel):
-    task: str
-    a: TaskSide | None
-    b: TaskSide | None
-    same_result: bool | None
-
-
-class RunComparison(BaseModel):
-    a: Side
-    b: Side
-    summary: list[str]
-    spec: list[dict[str, Any]]
-    parameters: list[dict[str, Any]]
-    files: dict[str, list[str | None]]
-    tasks: list[TaskComparison]
-
-
-class RunErrors(BaseModel):
-    groups: list[ErrorGroup]
-    more: bool
-
-
-class ScheduleOfRun(BaseModel):
-    id: str
-    at: AwareDatetime
 
 
 class TaskView(BaseModel):
@@ -507,6 +334,326 @@ class TaskView(BaseModel):
     progress: float
     error: str | None
     child_run_id: str | None
+
+
+class TemplateView(BaseModel):
+    name: str
+    description: str
+    tags: list[str]
+    parameters: dict[str, Any]
+    kinds: dict[str, str]
+    files: dict[str, int]
+
+
+class ThroughputPoint(BaseModel):
+    at: AwareDatetime
+    completed: int
+    failed: int
+    online: int
+
+
+class ThroughputView(BaseModel):
+    step: int
+    points: list[ThroughputPoint]
+
+
+class Span(RootModel[tuple[int, int, int, int, int | None, str]]):
+    root: Annotated[tuple[int, int, int, int, int | None, str], Field(max_length=6, min_length=6)]
+
+
+class TimelineVolunteer(BaseModel):
+    id: str
+    name: str
+
+
+class TokenView(BaseModel):
+    id: str
+    user: str
+    name: str
+    scopes: list[Scope]
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+
+
+class Triggered(BaseModel):
+    outcome: Outcome | None
+    run_id: str | None
+    detail: str | None
+
+
+class TryView(BaseModel):
+    at: AwareDatetime
+    status: int | None
+    error: str | None
+    seconds: float
+
+
+class UserView(BaseModel):
+    name: str
+    role: Role
+    created_at: AwareDatetime
+    disabled_at: AwareDatetime | None
+    signs_in: bool
+    quota: dict[str, int | None]
+
+
+class Validated(BaseModel):
+    tasks: list[TaskPlan]
+    subtasks: int
+    batches: int
+    estimate: Estimate
+    problems: list[dict[str, str]]
+
+
+class VersionView(BaseModel):
+    workflow_id: str
+    version: int
+    name: str
+    description: str
+    tags: list[str]
+    by: str
+    created_at: AwareDatetime
+
+
+class VolunteerStatus(StrEnum):
+    ONLINE = "ONLINE"
+    OFFLINE = "OFFLINE"
+    SUSPENDED = "SUSPENDED"
+    RETIRED = "RETIRED"
+
+
+class WaitingOutput(BaseModel):
+    reasons: list[ReasonView]
+
+
+class WebhookStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    DISABLED = "DISABLED"
+
+
+class WebhookView(BaseModel):
+    id: str
+    owner: str
+    url: str
+    types: list[str]
+    run_id: str | None
+    workflow_id: str | None
+    description: str
+    status: WebhookStatus
+    reason: str | None
+    failing_since: AwareDatetime | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class WholeMe(BaseModel):
+    name: str
+    role: Role
+    scopes: list[Scope]
+    csrf_token: str | None
+    quotas: dict[str, dict[str, int | None]]
+
+
+class WorkflowView(BaseModel):
+    id: str
+    name: str
+    description: str
+    owner: str
+    status: RunStatus
+    version: int
+    priority: int
+    tags: list[str]
+    metadata: dict[str, Any]
+    estimated_resources: dict[str, float]
+    current_run_id: str | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    readers: list[str]
+    archived_at: AwareDatetime | None
+    spec: dict[str, Any]
+    files: dict[str, str]
+
+
+class BackfillView(BaseModel):
+    id: str
+    next_at: AwareDatetime
+    until: AwareDatetime
+    overlap: Overlap
+
+
+class DeliveryView(BaseModel):
+    id: str
+    type: str
+    state: str
+    tried: int
+    due_at: AwareDatetime | None
+    created_at: AwareDatetime
+    tries: list[TryView]
+    body: Any
+
+
+class ErrorGroup(BaseModel):
+    type: str
+    message: str
+    count: int
+    tasks: dict[str, int]
+    volunteers: int
+    examples: list[SubtaskPlace]
+    last_at: AwareDatetime
+    stderr: str
+
+
+class InvitationView(BaseModel):
+    id: str
+    name: str | None
+    role: Role
+    by: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    accepted_by: str | None
+
+
+class ListedVolunteer(BaseModel):
+    id: str
+    name: str
+    status: VolunteerStatus
+    machine: Machine
+    slots: int
+    enrolled_at: AwareDatetime
+    last_seen: AwareDatetime
+    completed: int
+    failed: int
+    join_token: str | None
+    note: str
+    leased: int
+
+
+class ListedWorkflow(BaseModel):
+    id: str
+    name: str
+    description: str
+    owner: str
+    status: RunStatus
+    version: int
+    priority: int
+    tags: list[str]
+    metadata: dict[str, Any]
+    estimated_resources: dict[str, float]
+    current_run_id: str | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    readers: list[str]
+    archived_at: AwareDatetime | None
+
+
+class MadeInvitation(BaseModel):
+    id: str
+    name: str | None
+    role: Role
+    by: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    accepted_by: str | None
+    code: str
+
+
+class MadeToken(BaseModel):
+    id: str
+    user: str
+    name: str
+    scopes: list[Scope]
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+    token: str
+
+
+class Me(BaseModel):
+    name: str
+    role: Role
+    scopes: list[Scope]
+    csrf_token: str | None
+
+
+class NewWebhookView(BaseModel):
+    id: str
+    owner: str
+    url: str
+    types: list[str]
+    run_id: str | None
+    workflow_id: str | None
+    description: str
+    status: WebhookStatus
+    reason: str | None
+    failing_since: AwareDatetime | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    secret: str
+
+
+class Newcomer(BaseModel):
+    id: str
+    name: str
+    status: VolunteerStatus
+    enrolled_at: AwareDatetime
+    last_seen: AwareDatetime
+    completed: int
+
+
+class OneScheduleView(BaseModel):
+    id: str
+    owner: str
+    workflow_id: str
+    parameters: dict[str, Any]
+    cron: str | None
+    interval: float | None
+    timezone: str
+    start_at: AwareDatetime | None
+    end_at: AwareDatetime | None
+    overlap: Overlap
+    catch_up: float
+    paused: bool
+    note: str
+    next_at: AwareDatetime | None
+    waiting: AwareDatetime | None
+    backfills: list[BackfillView]
+    recent: list[TakenView]
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    next_times: list[AwareDatetime]
+    going_on: list[str]
+
+
+class OneUserView(BaseModel):
+    name: str
+    role: Role
+    created_at: AwareDatetime
+    disabled_at: AwareDatetime | None
+    signs_in: bool
+    quota: dict[str, int | None]
+    quotas: dict[str, dict[str, int | None]]
+
+
+class OneVolunteerView(BaseModel):
+    id: str
+    name: str
+    status: VolunteerStatus
+    machine: Machine
+    slots: int
+    enrolled_at: AwareDatetime
+    last_seen: AwareDatetime
+    completed: int
+    failed: int
+    join_token: str | None
+    note: str
+    leased: int
+    leases: list[HeldLeaseView]
+
+
+class RunErrors(BaseModel):
+    groups: list[ErrorGroup]
+    more: bool
 
 
 class RunView(BaseModel):
@@ -537,11 +684,6 @@ class RunView(BaseModel):
     eta: EtaView | None
 
 
-class RunPage(BaseModel):
-    runs: list[RunView]
-    next_page_token: str | None
-
-
 class ScheduleView(BaseModel):
     id: str
     owner: str
@@ -564,140 +706,30 @@ class ScheduleView(BaseModel):
     updated_at: AwareDatetime
 
 
-class SchedulePage(BaseModel):
-    schedules: list[ScheduleView]
-    next_page_token: str | None
-
-
-class SentSignal(BaseModel):
-    run_id: str
-    name: str
-    number: int
-    at: AwareDatetime
-
-
-class SubtaskStatus(StrEnum):
-    QUEUED = "QUEUED"
-    LEASED = "LEASED"
-    REPORTED = "REPORTED"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    DEAD = "DEAD"
-
-
-class SubtaskView(BaseModel):
-    id: str
-    run_id: str
-    task: str
-    index: int
-    batch: str
-    status: SubtaskStatus
-    attempt: int
-    assigned_to: str | None
-    attempts: list[AttemptView]
-    error: dict[str, str] | None
-    result: str | None
-    blob: str | None
-    updated_at: AwareDatetime
-    progress: float
-
-
 class SubtaskPage(BaseModel):
     subtasks: list[SubtaskView]
     next_page_token: str | None
 
 
-class TaskPlan(BaseModel):
-    task: str
-    kind: str
-    dependencies: list[str]
-    items: int | None
-    subtasks: int | None
-    batches: int | None
-    reason: str | None
-
-
-class TemplateView(BaseModel):
-    name: str
-    description: str
-    tags: list[str]
-    parameters: dict[str, Any]
-    kinds: dict[str, str]
-    files: dict[str, int]
+class TaskSide(BaseModel):
+    status: TaskStatus
+    subtasks: int
+    seconds: float | None
+    mean_seconds: float | None
+    digest: str | None
 
 
 class TemplateList(BaseModel):
     templates: list[TemplateView]
 
 
-class ThroughputPoint(BaseModel):
-    at: AwareDatetime
-    completed: int
-    failed: int
-    online: int
-
-
-class ThroughputView(BaseModel):
-    step: int
-    points: list[ThroughputPoint]
-
-
-class TimelineVolunteer(BaseModel):
-    id: str
-    name: str
-
-
 class TimelineView(BaseModel):
     volunteers: list[TimelineVolunteer]
     tasks: list[str]
-    spans: list[tuple[int, int, int, int, int | None, str]]
+    spans: list[Span]
     since: AwareDatetime | None
     until: AwareDatetime | None
     left_out: int
-
-
-class TokenView(BaseModel):
-    id: str
-    user: str
-    name: str
-    scopes: list[Scope]
-    created_at: AwareDatetime
-    expires_at: AwareDatetime
-    last_used_at: AwareDatetime | None
-
-
-class Triggered(BaseModel):
-    outcome: Outcome | None
-    run_id: str | None
-    detail: str | None
-
-
-class UserView(BaseModel):
-    name: str
-    role: Role
-    created_at: AwareDatetime
-    disabled_at: AwareDatetime | None
-    signs_in: bool
-    quota: dict[str, int | None]
-
-
-class Validated(BaseModel):
-    tasks: list[TaskPlan]
-    subtasks: int
-    batches: int
-    estimate: Estimate
-    problems: list[dict[str, str]]
-
-
-class VersionView(BaseModel):
-    workflow_id: str
-    version: int
-    name: str
-    description: str
-    tags: list[str]
-    by: str
-    created_at: AwareDatetime
 
 
 class VersionPage(BaseModel):
@@ -720,35 +752,8 @@ class Volunteer(BaseModel):
 
 
 class VolunteerPage(BaseModel):
-    volunteers: list[Volunteer]
+    volunteers: list[ListedVolunteer]
     next_page_token: str | None
-
-
-class Waiting(BaseModel):
-    reasons: list[ReasonView]
-
-
-class WebhookView(BaseModel):
-    id: str
-    owner: str
-    url: str
-    types: list[str]
-    run_id: str | None
-    workflow_id: str | None
-    description: str
-    status: WebhookStatus
-    reason: str | None
-    failing_since: AwareDatetime | None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-
-
-class WholeMe(BaseModel):
-    name: str
-    role: Role
-    scopes: list[Scope]
-    csrf_token: str | None
-    quotas: dict[str, dict[str, int | None]]
 
 
 class WorkflowPage(BaseModel):
@@ -756,21 +761,37 @@ class WorkflowPage(BaseModel):
     next_page_token: str | None
 
 
-class WorkflowView(BaseModel):
-    id: str
+class Looked(BaseModel):
     name: str
-    description: str
-    owner: str
-    status: RunStatus
-    version: int
-    priority: int
-    tags: list[str]
-    metadata: dict[str, Any]
-    estimated_resources: dict[str, float]
-    current_run_id: str | None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    readers: list[str]
-    archived_at: AwareDatetime | None
-    spec: dict[str, Any]
-    files: dict[str, str]
+    by: str
+    expires_at: AwareDatetime
+    left: int
+    service: ServiceView
+    volunteers: list[Newcomer]
+
+
+class RunPage(BaseModel):
+    runs: list[RunView]
+    next_page_token: str | None
+
+
+class SchedulePage(BaseModel):
+    schedules: list[ScheduleView]
+    next_page_token: str | None
+
+
+class TaskComparison(BaseModel):
+    task: str
+    a: TaskSide | None
+    b: TaskSide | None
+    same_result: bool | None
+
+
+class RunComparison(BaseModel):
+    a: Side
+    b: Side
+    summary: list[str]
+    spec: list[dict[str, Any]]
+    parameters: list[dict[str, Any]]
+    files: dict[str, list[str | None]]
+    tasks: list[TaskComparison]

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 from njangi_flows.submitter.models import (
     JoinTokenView,
+    ListedVolunteer,
     Looked,
     MadeJoinToken,
     OneVolunteerView,
@@ -32,8 +33,8 @@ class Volunteers:
     def __init__(self, transport: Transport) -> None:
         self._to = transport
 
-    def list(self, **filter: Unpack[VolunteerFilter]) -> AsyncIterator[Volunteer]:
-        return self._to.items(Volunteer, "/v1/volunteers", "volunteers", query=filter)
+    def list(self, **filter: Unpack[VolunteerFilter]) -> AsyncIterator[ListedVolunteer]:
+        return self._to.items(ListedVolunteer, "/v1/volunteers", "volunteers", query=filter)
 
     async def get(self, volunteer_id: str) -> OneVolunteerView:
         return await self._to.get(OneVolunteerView, _ONE, volunteer_id=volunteer_id)

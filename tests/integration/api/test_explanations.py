@@ -211,6 +211,7 @@ async def test_a_volunteers_leases_are_named_to_those_who_may_read_their_runs(cl
         await put_task(flow, run_id, "t", 2)
         await sync(agent, wish=2)
         [listed] = (await admin.get("/v1/volunteers")).json()["volunteers"]
+        assert listed["leased"] == 2
         path = f"/v1/volunteers/{listed['id']}"
         one = (await admin.get(path)).json()
         assert one["leased"] == 2
