@@ -100,7 +100,7 @@ def new_context(
 def settled(page: Page) -> None:
     """Wait until the page shows what it was opened for, and nothing of it is still on its way."""
     page.wait_for_function(
-        "() => document.querySelector('h1') !== null"
+        "() => document.querySelector('main :is(h1, h2, [role=alert])') !== null"
         " && document.querySelector('.loading, [aria-busy=true]') === null"
         " && document.fonts.status === 'loaded'"
     )
