@@ -1,6 +1,7 @@
 import { createContext, type ReactNode, useContext, useEffect, useEffectEvent, useState, useSyncExternalStore } from "react";
 import { queries } from "../api/queries";
 import { concerned } from "./concerned";
+import { Refresher } from "./refresh";
 import { type Link, Stream, type Told } from "./stream";
 
 const Live = createContext<Stream | null>(null);
@@ -9,12 +10,12 @@ const Live = createContext<Stream | null>(null);
 export function LiveData({ children }: { children: ReactNode }) {
   const [stream] = useState(() => new Stream());
   useEffect(() => {
-    const stop = stream.listen((told) => {
-      for (const queryKey of concerned(told)) void queries.invalidateQueries({ queryKey });
-    });
+    const refresher = new Refresher(queries);
+    const stop = stream.listen((told) => concerned(told).forEach((key) => refresher.old(key)));
     const end = stream.follow();
     return () => {
       end();
+      refresher.end();
       stop();
     };
   }, [stream]);

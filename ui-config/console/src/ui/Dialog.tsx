@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from "react";
 import { t } from "../text/text";
 import { Problem } from "./states";
 
@@ -13,12 +13,14 @@ interface Props {
 export function Dialog({ title, onClose, wide, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
-    const shown = dialog.current;
-    if (shown && !shown.open) shown.showModal();
+  useLayoutEffect(() => {
+    const shown = dialog.current!;
+    shown.showModal();
+    return () => shown.close(); // gives the focus back to what had it before
   }, []);
+  const closed = () => dialog.current?.open || onClose();
   return (
-    <dialog ref={dialog} className={wide ? "wide" : undefined} aria-labelledby={heading} onClose={onClose}>
+    <dialog ref={dialog} className={wide ? "wide" : undefined} aria-labelledby={heading} onClose={closed}>
       <div className="stack">
         <h2 id={heading}>{title}</h2>
         {children}

@@ -1,5 +1,60 @@
-import { Loading } from "../../ui/states";
+import "./run.css";
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useEffect } from "react";
+import { Link } from "wouter";
+import { runQuery } from "../../api/runs";
+import { type Key, t } from "../../text/text";
+import { Loading, Problem } from "../../ui/states";
+import { Head } from "./Head";
+import { StoryDialog } from "./Story";
 
-export default function RunPage({ id, tab }: { id: string; tab?: string }) {
-  return <div className="page" data-id={id} data-tab={tab}><Loading /></div>;
+const TABS = ["graph", "grid", "timeline", "logs", "results", "errors", "events", "waiting"] as const;
+type Tab = (typeof TABS)[number];
+
+const Shown = {
+  graph: lazy(() => import("./graph/GraphTab")),
+  grid: lazy(() => import("./grid/GridTab")),
+  timeline: lazy(() => import("./timeline/TimelineTab")),
+  logs: lazy(() => import("./LogsTab")),
+  results: lazy(() => import("./results/ResultsTab")),
+  errors: lazy(() => import("./ErrorsTab")),
+  events: lazy(() => import("./EventsTab")),
+  waiting: lazy(() => import("./WaitingTab")),
+} satisfies Record<Tab, unknown>;
+
+export default function RunPage({ id, tab: asked }: { id: string; tab?: string }) {
+  const run = useQuery(runQuery(id));
+  const name = run.data?.name;
+  useEffect(() => {
+    if (!name) return;
+    const before = document.title;
+    document.title = `${name} – Njangi`;
+    return () => void (document.title = before);
+  }, [name]);
+  if (!run.data) {
+    return (
+      <div className="page">
+        {run.isError ? <Problem error={run.error} again={() => void run.refetch()} /> : <Loading />}
+        {run.isError && <p><Link href="/runs">{t("run.all")}</Link></p>}
+      </div>
+    );
+  }
+  const tab = TABS.find((each) => each === asked) ?? "graph";
+  const Content = Shown[tab];
+  return (
+    <div className="page run">
+      <Head run={run.data} />
+      <nav className="tabs" aria-label={t("run.views")}>
+        {TABS.map((each) => (
+          <Link key={each} href={`/runs/${id}/${each}`} aria-current={each === tab ? "page" : undefined}>
+            {t(`run.tab.${each}` satisfies Key)}
+          </Link>
+        ))}
+      </nav>
+      <Suspense fallback={<Loading />}>
+        <Content run={run.data} />
+      </Suspense>
+      <StoryDialog runId={id} />
+    </div>
+  );
 }

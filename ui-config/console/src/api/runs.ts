@@ -1,0 +1,376 @@
+import { keepPreviousData, queryOptions, useMutation } from "@tanstack/react-query";
+import { api, call, data, type Schemas } from "./client";
+import { queries } from "./queries";
+
+export type Run = Schemas["RunView"];
+export type RunTask = Schemas["TaskView"];
+export type RunStatus = Schemas["RunStatus"];
+export type Subtask = Schemas["SubtaskView"];
+export type Attempt = Schemas["AttemptView"];
+export type RunFilter = Schemas["RunFilter"];
+
+/** A run's own answers begin with ["runs", id], so any event of the run makes them old; what changes otherwise does not. */
+const keys = {
+  lists: ["runs", "list"] as const,
+  run: (id: string) => ["runs", id] as const,
+};
+
+export const ENDED: ReadonlySet<RunStatus> = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
+
+/** A page of runs, newest first. Lists come without tasks, so a run's progress in them is 0 until it ends. */
+export function runsQuery(filter: RunFilter = {}, { pageToken, pageSize = 50 }: { pageToken?: string; pageSize?: number } = {}) {
+  return queryOptions({
+    queryKey: [...keys.lists, filter, pageSize, pageToken ?? null] as const,
+    queryFn: ({ signal }) =>
+      data(api.GET("/v1/runs", { params: { query: { ...filter, page_size: pageSize, page_token: pageToken } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function runQuery(id: string) {
+  return queryOptions({
+    queryKey: keys.run(id),
+    queryFn: ({ signal }) => data(api.GET("/v1/runs/{run_id}", { params: { path: { run_id: id } }, signal })),
+  });
+}
+
+/** The version that the run was started with. An engineer's flow has none: 404. */
+export function specQuery(run: Pick<Run, "workflow_id" | "version">) {
+  return queryOptions({
+    queryKey: ["workflows", run.workflow_id, "versions", run.version] as const,
+    queryFn: async ({ signal }) => {
+      const path = { workflow_id: run.workflow_id, version: run.version };
+      return data(api.GET("/v1/workflows/{workflow_id}/versions/{version}", { params: { path }, signal }));
+    },
+    retry: false,
+    staleTime: Infinity,
+  });
+}
+
+export interface SubtaskPlace {
+  task: string;
+  index: number;
+}
+
+export function subtasksQuery(id: string, task: string, status?: Schemas["SubtaskStatus"], pageToken?: string) {
+  return queryOptions({
+    queryKey: [...keys.run(id), "subtasks", task, status ?? null, pageToken ?? null] as const,
+    queryFn: ({ signal }) =>
+      data(
+        api.GET("/v1/runs/{run_id}/subtasks", {
+          params: { path: { run_id: id }, query: { task, status, page_size: 50, page_token: pageToken } },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function subtaskQuery(id: string, { task, index }: SubtaskPlace) {
+  return queryOptions({
+    queryKey: [...keys.run(id), "subtask", task, index] as const,
+    queryFn: ({ signal }) =>
+      data(api.GET("/v1/runs/{run_id}/subtasks/{task}/{index}", { params: { path: { run_id: id, task, index } }, signal })),
+  });
+}
+
+/** The names of the workflows that one may see, by their ids: the newest 100. */
+export const workflowNamesQuery = queryOptions({
+  queryKey: ["workflows", "names"] as const,
+  queryFn: async ({ signal }) => (await data(api.GET("/v1/workflows", { params: { query: { page_size: 100 } }, signal }))).workflows,
+  select: (workflows) => new Map(workflows.map(({ id, name }) => [id, name])),
+  staleTime: 60_000,
+});
+
+/** The names of volunteers by their ids: the 500 seen last. */
+export const volunteerNamesQuery = queryOptions({
+  queryKey: ["volunteers", "names"] as const,
+  queryFn: async ({ signal }) => (await data(api.GET("/v1/volunteers", { params: { query: { page_size: 500 } }, signal }))).volunteers,
+  select: namesOf,
+  staleTime: 60_000,
+});
+
+function namesOf(volunteers: readonly Schemas["Volunteer"][]): ReadonlyMap<string, string> {
+  return new Map(volunteers.map(({ id, name }) => [id, name]));
+}
+
+/** The cells of all subtasks; its reader keeps them up to date by events, so no event makes it old. */
+export function gridQuery(id: string) {
+  return queryOptions({
+    queryKey: ["grids", id] as const,
+    queryFn: async ({ signal }) => (await call(`/v1/runs/${encodeURIComponent(id)}/grid`, { signal })).arrayBuffer(),
+    staleTime: 0,
+    gcTime: 0,
+    meta: { kept: false },
+  });
+}
+
+export interface LogFilter {
+  task: string;
+  text: string;
+}
+
+export async function logsPage(id: string, filter: LogFilter, after: number, signal?: AbortSignal) {
+  const query = { task: filter.task, text: filter.text, after, limit: 100 };
+  return data(api.GET("/v1/runs/{run_id}/logs", { params: { path: { run_id: id }, query }, signal }));
+}
+
+export type Log = Schemas["LogView"];
+
+async function fetched<Answer>(address: string, signal?: AbortSignal): Promise<Answer> {
+  return (await call(address, { signal, headers: { Accept: "application/json" } })).json() as Promise<Answer>;
+}
+
+/** Why a run, or one task of it, is not further: `kind` is translated, `detail` stands in where it is not known. */
+export interface Reason {
+  task: string | null;
+  kind: string;
+  count: number;
+  values: Record<string, unknown>;
+  detail: string;
+}
+
+export function waitingQuery(id: string) {
+  return queryOptions({
+    queryKey: [...keys.run(id), "waiting"] as const,
+    queryFn: ({ signal }) => fetched<{ reasons: Reason[] }>(`/v1/runs/${encodeURIComponent(id)}/waiting`, signal),
+    refetchInterval: 10_000,
+  });
+}
+
+export interface ErrorGroup {
+  type: string;
+  message: string;
+  count: number;
+  tasks: Record<string, number>;
+  volunteers: number;
+  examples: SubtaskPlace[];
+  last_at: string;
+  stderr: string;
+}
+
+export function errorsQuery(id: string) {
+  return queryOptions({
+    queryKey: [...keys.run(id), "errors"] as const,
+    queryFn: ({ signal }) => fetched<{ groups: ErrorGroup[]; more: boolean }>(`/v1/runs/${encodeURIComponent(id)}/errors`, signal),
+  });
+}
+
+/** Who ran what when: a span is [volunteer's place, task's place, index, start, end or null, outcome], times in ms. */
+export interface Timeline {
+  volunteers: { id: string; name: string }[];
+  tasks: string[];
+  spans: [number, number, number, number, number | null, string][];
+  since: string | null;
+  until: string | null;
+  left_out: number;
+}
+
+/** The newest attempts, or the newest that began before `until` (ms): the service tells at most 5,000 at once. */
+export function timelineQuery(id: string, until?: number) {
+  const asked = until === undefined ? "" : `?until=${encodeURIComponent(new Date(until).toISOString())}`;
+  return queryOptions({
+    queryKey: ["timelines", id, until ?? null] as const,
+    queryFn: ({ signal }) => fetched<Timeline>(`/v1/runs/${encodeURIComponent(id)}/timeline${asked}`, signal),
+    meta: { kept: false },
+    placeholderData: keepPreviousData,
+    staleTime: 2000,
+  });
+}
+
+export function resultsAddress(id: string, task: string): string {
+  return `/v1/runs/${encodeURIComponent(id)}/results/${encodeURIComponent(task)}`;
+}
+
+export function archiveAddress(id: string, format: "zip" | "tar"): string {
+  return `/v1/runs/${encodeURIComponent(id)}/archive?format=${format}`;
+}
+
+export function historyAddress(id: string): string {
+  return `/v1/runs/${encodeURIComponent(id)}/history`;
+}
+
+export const LARGE = 1_000_000; // bytes; above this a result is shown only in part
+const PREVIEW = 64 * 1024;
+
+/** One task's result as JSON text; `whole` is false where only the beginning was fetched. `size` in bytes. */
+export interface ResultText {
+  text: string;
+  size: number;
+  whole: boolean;
+}
+
+export function resultQuery(id: string, task: string) {
+  return queryOptions({
+    queryKey: ["results", id, task] as const,
+    queryFn: async ({ signal }): Promise<ResultText> => {
+      const address = resultsAddress(id, task);
+      const first = await call(address, { signal, headers: { Range: `bytes=0-${PREVIEW - 1}` } });
+      const begun = await first.arrayBuffer();
+      const size = first.status === 206 ? Number(first.headers.get("content-range")?.split("/")[1]) : begun.byteLength;
+      if (size <= begun.byteLength) return { text: new TextDecoder().decode(begun), size, whole: true };
+      if (!(size <= LARGE)) return { text: new TextDecoder().decode(begun), size, whole: false };
+      return { text: await (await call(address, { signal })).text(), size, whole: true };
+    },
+  });
+}
+
+export interface RunEvent {
+  seq: number;
+  type: string;
+  at: string;
+  [more: string]: unknown;
+}
+
+export interface EventsAsked {
+  types?: readonly string[];
+  after: number;
+  limit: number;
+}
+
+/** A page of the run's events numbered above `after`, in order. `next` is what to go on after; it may hold nothing yet. */
+export async function eventsPage(id: string, asked: EventsAsked, signal?: AbortSignal): Promise<{ events: RunEvent[]; next: number }> {
+  const query = new URLSearchParams({ run_id: id, after: String(asked.after), limit: String(asked.limit) });
+  for (const type of asked.types ?? []) query.append("types", type);
+  return fetched(`/v1/events?${query}`, signal);
+}
+
+/** When a task began and ended, by its events; asked anew when its status is another one. */
+export function taskTimesQuery(id: string, task: string, status: Schemas["TaskStatus"]) {
+  return queryOptions({
+    queryKey: ["task-times", id, task, status] as const,
+    queryFn: async ({ signal }) => {
+      const { events } = await eventsPage(id, { types: ["task.*"], after: 0, limit: 1000 }, signal);
+      const own = events.filter((event) => event.task === task || (event.tasks as string[] | undefined)?.includes(task));
+      const last = (types: readonly string[]) => own.findLast(({ type }) => types.includes(type))?.at ?? null;
+      const over = status === "COMPLETED" || status === "FAILED" || status === "CANCELLED";
+      return { started: last(["task.running"]), ended: over ? last([`task.${status.toLowerCase()}`]) : null };
+    },
+    staleTime: Infinity,
+  });
+}
+
+export function comparisonQuery(a: string, b: string) {
+  return queryOptions({
+    queryKey: ["comparisons", a, b] as const,
+    queryFn: ({ signal }) => data(api.GET("/v1/runs:compare", { params: { query: { a, b } }, signal })),
+  });
+}
+
+/** A control of one run. What it answers is the run as it is now. */
+export type Control =
+  | { verb: "pause"; call_back: boolean }
+  | { verb: "resume" }
+  | { verb: "cancel" }
+  | { verb: "retry-failed"; tasks?: string[] }
+  | { verb: "reset"; task: string }
+  | { verb: "pause-task"; task: string; call_back: boolean }
+  | { verb: "resume-task"; task: string };
+
+export async function control(id: string, control: Control): Promise<Run> {
+  const path = { run_id: id };
+  switch (control.verb) {
+    case "pause":
+      return data(api.POST("/v1/runs/{run_id}:pause", { params: { path }, body: { call_back: control.call_back } }));
+    case "resume":
+      return data(api.POST("/v1/runs/{run_id}:resume", { params: { path } }));
+    case "cancel":
+      return data(api.POST("/v1/runs/{run_id}:cancel", { params: { path } }));
+    case "retry-failed":
+      return data(api.POST("/v1/runs/{run_id}:retry-failed", { params: { path }, body: { tasks: control.tasks ?? [] } }));
+    case "reset":
+      return data(api.POST("/v1/runs/{run_id}:reset", { params: { path }, body: { task: control.task } }));
+    case "pause-task":
+      return data(
+        api.POST("/v1/runs/{run_id}/tasks/{task}:pause", {
+          params: { path: { ...path, task: control.task } },
+          body: { call_back: control.call_back },
+        }),
+      );
+    case "resume-task":
+      return data(api.POST("/v1/runs/{run_id}/tasks/{task}:resume", { params: { path: { ...path, task: control.task } } }));
+  }
+}
+
+/** Control one run; the page shows what the service answered at once. */
+export function useControl(id: string) {
+  return useMutation({
+    mutationFn: (what: Control) => control(id, what),
+    onSuccess: (run) => {
+      queries.setQueryData(runQuery(id).queryKey, run);
+      void queries.invalidateQueries({ queryKey: keys.lists });
+    },
+  });
+}
+
+export function useRerun(id: string) {
+  return useMutation({
+    mutationFn: (parameters: Record<string, unknown>) =>
+      data(api.POST("/v1/runs/{run_id}:rerun", { params: { path: { run_id: id } }, body: { parameters } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: keys.lists }),
+  });
+}
+
+export function useSignal(id: string) {
+  return useMutation({
+    mutationFn: (body: { name: string; payload: unknown }) =>
+      data(api.POST("/v1/runs/{run_id}/signals", { params: { path: { run_id: id } }, body })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: keys.run(id) }),
+  });
+}
+
+export function useShare(workflowId: string) {
+  return useMutation({
+    mutationFn: async ({ names, off }: { names: string[]; off?: boolean }) => {
+      const asked = { params: { path: { workflow_id: workflowId } }, body: { with: names } };
+      return off
+        ? data(api.POST("/v1/workflows/{workflow_id}:unshare", asked))
+        : data(api.POST("/v1/workflows/{workflow_id}:share", asked));
+    },
+  });
+}
+
+export type BulkVerb = "pause" | "resume" | "cancel" | "retry-failed" | "rerun";
+
+/** Control all runs that the filter selects and that the control fits; with `dryRun` only count them. */
+export async function controlMany(verb: BulkVerb, filter: RunFilter, dryRun: boolean) {
+  const body = { filter, dry_run: dryRun };
+  switch (verb) {
+    case "pause":
+      return data(api.POST("/v1/runs:pause", { body: { ...body, call_back: false } }));
+    case "resume":
+      return data(api.POST("/v1/runs:resume", { body }));
+    case "cancel":
+      return data(api.POST("/v1/runs:cancel", { body }));
+    case "retry-failed":
+      return data(api.POST("/v1/runs:retry-failed", { body: { ...body, tasks: [] } }));
+    case "rerun":
+      return data(api.POST("/v1/runs:rerun", { body: { ...body, parameters: {} } }));
+  }
+}
+
+/** The same control of one run, for runs that were chosen one by one. */
+export async function controlOne(verb: BulkVerb, id: string): Promise<unknown> {
+  if (verb === "rerun") return data(api.POST("/v1/runs/{run_id}:rerun", { params: { path: { run_id: id } }, body: { parameters: {} } }));
+  return control(id, verb === "pause" ? { verb, call_back: false } : { verb });
+}
+
+/** Whether a control does anything to a run in that state, as the service decides it (api/routers/bulk.py). */
+export function fits(verb: BulkVerb, status: RunStatus): boolean {
+  switch (verb) {
+    case "pause":
+    case "cancel":
+      return !ENDED.has(status);
+    case "resume":
+      return status === "PAUSED";
+    case "retry-failed":
+      return status === "FAILED" || status === "CANCELLED";
+    case "rerun":
+      return true;
+  }
+}
+
+/** Lists and runs are to be looked at anew, after many were controlled at once. */
+export function forgetRuns(): Promise<void> {
+  return queries.invalidateQueries({ queryKey: ["runs"] });
+}

@@ -1,0 +1,72 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { may, useMe } from "../../api/me";
+import { type ErrorGroup, errorsQuery, type Run, useControl } from "../../api/runs";
+import { number } from "../../text/format";
+import { t } from "../../text/text";
+import { Ago } from "../../ui/Ago";
+import { Confirm } from "../../ui/Dialog";
+import { Icon } from "../../ui/Icon";
+import { Empty, Loading, Problem } from "../../ui/states";
+import { tell } from "../../ui/toasts";
+import { useSubtaskPlace } from "./place";
+
+/** What went wrong, by its cause, and a way to try only that again. */
+export default function ErrorsTab({ run }: { run: Run }) {
+  const errors = useQuery(errorsQuery(run.id));
+  if (errors.isPending) return <Loading />;
+  if (errors.isError && !errors.data) return <Problem error={errors.error} again={() => void errors.refetch()} />;
+  const { groups, more } = errors.data!;
+  if (groups.length === 0) return <Empty title={t("errors.none")}>{t("errors.none_why")}</Empty>;
+  return (
+    <div className="stack">
+      {groups.map((group) => <Group key={`${group.type} ${group.message}`} run={run} group={group} />)}
+      {more && <p className="notice fine">{t("errors.more")}</p>}
+    </div>
+  );
+}
+
+function Group({ run, group }: { run: Run; group: ErrorGroup }) {
+  const me = useMe();
+  const control = useControl(run.id);
+  const [asked, setAsked] = useState(false);
+  const [, open] = useSubtaskPlace();
+  const tasks = Object.keys(group.tasks);
+  const can = may.change(me, run.owner) && (run.status === "FAILED" || run.status === "CANCELLED");
+  async function retry() {
+    await control.mutateAsync({ verb: "retry-failed", tasks });
+    tell(t("errors.retried"));
+  }
+  return (
+    <section className="card" aria-label={group.type}>
+      <div className="head">
+        <h2 className="row"><span className="status bad"><Icon name="cross" size={16} /></span>{group.type}</h2>
+        <span className="number">{t("errors.count", { count: group.count })}</span>
+      </div>
+      <p className="error-text">{group.message}</p>
+      <p className="fine faint">
+        {Object.entries(group.tasks).map(([task, count]) => <span key={task} className="tag">{task}: {number(count)}</span>)}{" "}
+        {t("errors.where", { count: group.volunteers })} · <Ago at={group.last_at} />
+      </p>
+      {group.stderr && (
+        <details>
+          <summary>{t("story.stderr")}</summary>
+          <pre tabIndex={0}>{group.stderr}</pre>
+        </details>
+      )}
+      <div className="row">
+        {group.examples.map((place) => (
+          <button key={`${place.task}/${place.index}`} type="button" className="small" onClick={() => open(place)}>
+            {t("story.title", { task: place.task, index: number(place.index) })}
+          </button>
+        ))}
+        {can && <button type="button" className="small primary" onClick={() => setAsked(true)}><Icon name="refresh" />{t("errors.retry")}</button>}
+      </div>
+      {asked && (
+        <Confirm title={t("run.retry_title", { name: run.name })} action={t("errors.retry")} onConfirm={retry} onClose={() => setAsked(false)}>
+          <p>{t("errors.retry_what", { tasks: tasks.join(", "), count: tasks.length })}</p>
+        </Confirm>
+      )}
+    </section>
+  );
+}

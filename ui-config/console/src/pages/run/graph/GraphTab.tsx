@@ -1,0 +1,59 @@
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useCallback, useMemo, useState } from "react";
+import { useSearchParams } from "wouter";
+import { type Run, specQuery } from "../../../api/runs";
+import { t } from "../../../text/text";
+import { Icon } from "../../../ui/Icon";
+import { Empty, Loading } from "../../../ui/states";
+import { nodesOf } from "./graph";
+import { Outline } from "./Outline";
+import { TaskPanel } from "./TaskPanel";
+
+const Canvas = lazy(() => import("./Canvas"));
+const REMEMBERED = "njangi.run.outline";
+
+/** The whole DAG from the start, as a picture or as a list; what is chosen is told beside it. */
+export default function GraphTab({ run }: { run: Run }) {
+  const version = useQuery(specQuery(run));
+  const [search, setSearch] = useSearchParams();
+  const [list, setList] = useState(() => localStorage.getItem(REMEMBERED) === "list");
+  const spec = version.data?.spec ?? null;
+  const nodes = useMemo(() => nodesOf(spec, run), [spec, run]);
+  const chosen = nodes.find(({ name }) => name === search.get("task"));
+  const choose = useCallback(
+    (name: string | null) =>
+      setSearch((before) => {
+        const next = new URLSearchParams(before);
+        if (name) next.set("task", name);
+        else next.delete("task");
+        return next;
+      }, { replace: true }),
+    [setSearch],
+  );
+  function show(asList: boolean) {
+    localStorage.setItem(REMEMBERED, asList ? "list" : "graph");
+    setList(asList);
+  }
+  if (version.isPending) return <Loading />;
+  if (nodes.length === 0) return <Empty title={t("graph.empty")}>{t("graph.empty_why")}</Empty>;
+  return (
+    <div className="stack">
+      <div className="row" role="group" aria-label={t("graph.as")}>
+        <button type="button" className="small" aria-pressed={!list} onClick={() => show(false)}><Icon name="workflow" />{t("graph.picture")}</button>
+        <button type="button" className="small" aria-pressed={list} onClick={() => show(true)}><Icon name="menu" />{t("graph.list")}</button>
+      </div>
+      <div className={chosen ? "beside" : undefined}>
+        {list ? (
+          <Outline nodes={nodes} chosen={chosen?.name ?? null} onChoose={choose} />
+        ) : (
+          <div className="graph-view">
+            <Suspense fallback={<Loading />}>
+              <Canvas nodes={nodes} chosen={chosen?.name ?? null} onChoose={choose} />
+            </Suspense>
+          </div>
+        )}
+        {chosen && <TaskPanel key={chosen.name} run={run} node={chosen} onClose={() => choose(null)} />}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,55 @@
+import { number, percent } from "../../../text/format";
+import { t } from "../../../text/text";
+import { Icon, type IconName } from "../../../ui/Icon";
+import { iconOf, toneOf } from "../../../ui/Status";
+import type { Kind, TaskNode } from "./graph";
+
+export const KIND_ICONS: Record<Kind, IconName> = {
+  command: "play",
+  python: "file",
+  wait: "signal",
+  sleep: "wait",
+  workflow: "workflow",
+  flow: "dot",
+};
+
+export function statusOf(node: TaskNode) {
+  return node.task?.status ?? "PENDING";
+}
+
+/** A task in a sentence: for readers of the screen, and where it is pointed at. */
+export function taskSays(node: TaskNode): string {
+  const counts = node.task && node.task.total > 1 ? t("graph.counts", { done: node.task.completed, total: node.task.total }) : "";
+  return [node.name, t(`status.${statusOf(node)}`), counts, node.paused ? t("status.PAUSED") : ""].filter(Boolean).join(", ");
+}
+
+/** What stands in a node: the name, the state, and how far its subtasks are. */
+export function TaskFace({ node }: { node: TaskNode }) {
+  const status = statusOf(node);
+  const { total = 0, completed = 0, failed = 0, leased = 0, progress = 0 } = node.task ?? {};
+  const tone = node.paused ? "warn" : toneOf(status);
+  return (
+    <span className={`task-face ${tone}`}>
+      <span className="task-name">
+        <Icon name={KIND_ICONS[node.kind]} size={14} />
+        <strong>{node.name}</strong>
+      </span>
+      <span className={`status ${tone}`}>
+        <Icon name={node.paused ? "pause" : iconOf(status)} size={13} />
+        {t(`status.${node.paused ? "PAUSED" : status}`)}
+        {node.cleanUp && <span className="faint"> · {t("graph.clean_up")}</span>}
+      </span>
+      {total > 1 && (
+        <span className="task-counts">
+          <span className="bar-of" aria-hidden="true">
+            <i className="good" style={{ width: `${(100 * completed) / total}%` }} />
+            <i className="bad" style={{ width: `${(100 * failed) / total}%` }} />
+            <i className="busy" style={{ width: `${(100 * leased) / total}%` }} />
+          </span>
+          <span className="fine faint">{number(completed)} / {number(total)}</span>
+        </span>
+      )}
+      {total === 1 && progress > 0 && progress < 1 && <span className="fine faint">{percent(progress)}</span>}
+    </span>
+  );
+}

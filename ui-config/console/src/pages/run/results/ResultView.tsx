@@ -1,0 +1,54 @@
+import { language, t } from "../../../text/text";
+import { DataTable } from "./DataTable";
+import { PictureView } from "./PictureView";
+import type { Shape } from "./shapes";
+
+/** A result as what it is: a number, a text, a table, pictures, or parts of these. */
+export function ResultView({ shape, name }: { shape: Shape; name: string }) {
+  switch (shape.is) {
+    case "nothing":
+      return <p className="faint">{t("results.nothing")}</p>;
+    case "number":
+      return <p className="big-number">{exact(shape.value)}</p>;
+    case "yes-no":
+      return <p className="big-number">{t(shape.value ? "results.yes" : "results.no")}</p>;
+    case "text":
+      return <pre tabIndex={0} className="long">{shape.value}</pre>;
+    case "image":
+      return <PictureView picture={shape.picture} name={name} />;
+    case "images":
+      return <div className="pictures">{shape.pictures.map((picture, at) => <PictureView key={at} picture={picture} name={`${name}-${at}`} />)}</div>;
+    case "table":
+      return <DataTable table={shape.table} name={name} />;
+    case "facts":
+      return (
+        <div className="stack">
+          {shape.facts.length > 0 && (
+            <dl className="facts">
+              {shape.facts.map(([key, value]) => [<dt key={`${key} name`}>{key}</dt>, <dd key={key}>{plain(value)}</dd>])}
+            </dl>
+          )}
+          {shape.parts.map(([key, part]) => (
+            <section key={key} className="stack" aria-label={key}>
+              <h3>{key}</h3>
+              <ResultView shape={part} name={`${name}-${key}`} />
+            </section>
+          ))}
+        </div>
+      );
+    case "other":
+      return <pre tabIndex={0} className="long">{JSON.stringify(shape.value, null, 1)}</pre>;
+  }
+}
+
+/** A number as it was computed, not rounded; only its marks are those of the language. */
+export function exact(value: number): string {
+  return Number.isInteger(value) && Math.abs(value) > 1e15 ? String(value) : value.toLocaleString(language(), { maximumSignificantDigits: 17 });
+}
+
+export function plain(value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "number") return exact(value);
+  if (typeof value === "boolean") return t(value ? "results.yes" : "results.no");
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

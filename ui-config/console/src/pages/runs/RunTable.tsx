@@ -1,0 +1,82 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "wouter";
+import { ENDED, type Run, runQuery } from "../../api/runs";
+import { duration, percent } from "../../text/format";
+import { t } from "../../text/text";
+import { Ago, useNow } from "../../ui/Ago";
+import { Progress } from "../../ui/Progress";
+import { Status } from "../../ui/Status";
+
+const MOST_LIVE = 12; // runs of a page whose progress is shown
+
+interface Props {
+  runs: readonly Run[];
+  /** What is chosen, on this page and others; null: nothing can be. */
+  chosen: ReadonlyMap<string, Run> | null;
+  onChosen: (chosen: ReadonlyMap<string, Run>) => void;
+}
+
+export function RunTable({ runs, chosen, onChosen }: Props) {
+  const now = useNow();
+  const live = new Set(runs.filter(({ status }) => !ENDED.has(status)).slice(0, MOST_LIVE).map(({ id }) => id));
+  const all = chosen !== null && runs.every(({ id }) => chosen.has(id));
+  function choose(which: readonly Run[], on: boolean) {
+    const next = new Map(chosen);
+    for (const run of which) {
+      if (on) next.set(run.id, run);
+      else next.delete(run.id);
+    }
+    onChosen(next);
+  }
+  return (
+    <div className="scroll">
+      <table className="runs">
+        <thead>
+          <tr>
+            {chosen && <th><input type="checkbox" aria-label={t("runs.choose_all")} checked={all} onChange={(event) => choose(runs, event.target.checked)} /></th>}
+            <th>{t("runs.name")}</th>
+            <th>{t("graph.state")}</th>
+            <th>{t("graph.progress")}</th>
+            <th className="wide-only">{t("run.owner")}</th>
+            <th>{t("run.created")}</th>
+            <th className="wide-only number">{t("runs.lasted")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {runs.map((run) => (
+            <tr key={run.id} className={chosen?.has(run.id) ? "chosen" : undefined}>
+              {chosen && (
+                <td><input type="checkbox" aria-label={t("runs.choose", { name: run.name })} checked={chosen.has(run.id)} onChange={(event) => choose([run], event.target.checked)} /></td>
+              )}
+              <td>
+                <Link href={`/runs/${run.id}`}>{run.name}</Link>{" "}
+                {run.tags.map((tag) => <Link key={tag} className="tag" href={`/runs?tag=${encodeURIComponent(tag)}`}>{tag}</Link>)}
+              </td>
+              <td><Status status={run.status} /></td>
+              <td>{ENDED.has(run.status) || !live.has(run.id) ? <Ended run={run} /> : <Going run={run} />}</td>
+              <td className="wide-only">{run.owner}</td>
+              <td><Ago at={run.created_at} /></td>
+              <td className="wide-only number">{lasted(run, now)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Ended({ run }: { run: Run }) {
+  return <span className="faint">{run.status === "COMPLETED" ? percent(1) : "–"}</span>;
+}
+
+/** Lists tell no progress, so each run that goes on is asked for. */
+function Going({ run }: { run: Run }) {
+  const now = useQuery(runQuery(run.id));
+  return <Progress value={now.data?.progress ?? 0} label={t("run.progress_of", { name: run.name })} />;
+}
+
+function lasted(run: Run, now: number): string {
+  if (!run.started_at) return "–";
+  const end = run.ended_at ? new Date(run.ended_at).getTime() : now;
+  return duration(Math.max(0, end - new Date(run.started_at).getTime()) / 1000);
+}
