@@ -12,7 +12,12 @@ GENERATOR := $(VENV)/generator/bin/datamodel-codegen
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format bench faults chaos openapi models cli-docs console screenshots fuzz install clean
+# Runs its command with Node 20.19 or later; without, says what is left out, which CI does not accept.
+NODE := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+with_node = @if $(NODE); then $(1); elif [ -n "$$CI" ]; then echo "Node 20.19 or later is needed for $(2)" >&2; exit 1; \
+	else echo "no Node 20.19 or later: $(2) is left out"; fi
+
+.PHONY: help demo up test lint format bench faults chaos openapi models cli-docs console console-lint console-test screenshots fuzz install clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,10 +28,10 @@ demo: $(INSTALLED) ## start everything, run a workflow on local agents, show whe
 up: $(INSTALLED) ## start everything and keep it running (ARGS="--agents 2 --port 8400")
 	$(BIN)/python -m stack up $(ARGS)
 
-test: $(INSTALLED) ## run the tests (ARGS="tests/unit -k name")
+test: $(INSTALLED) $(if $(ARGS),,console-test) ## run the tests (ARGS="tests/unit -k name")
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(INSTALLED) ## check style, types and which package imports which
+lint: $(INSTALLED) console-lint ## check style, types and which package imports which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(TYPED)
@@ -62,6 +67,16 @@ fuzz: $(INSTALLED) ## try every call of docs/openapi.json with 2,000 requests
 
 console: $(CONSOLE)/node_modules ## build the console anew, after a change in ui-config (needs Node 20.19 or later)
 	npm --prefix $(CONSOLE) run --silent build
+
+console-lint: ## check the sources of the console
+	$(call with_node,$(MAKE) --no-print-directory $(CONSOLE)/node_modules && npm --prefix $(CONSOLE) run --silent check,checking the console)
+
+console-test: ## run the tests of the console's sources, and see whether what is shipped was built from them
+	$(call with_node,$(MAKE) --no-print-directory $(CONSOLE)/node_modules && npm --prefix $(CONSOLE) test --silent \
+		&& npm --prefix $(CONSOLE) run --silent compare,testing the console)
+
+screenshots: $(INSTALLED) $(CONSOLE)/node_modules ## take a picture of every page; the README's three go to docs/screenshots
+	$(BIN)/python -m tests.ui.screenshots $(ARGS)
 
 $(CONSOLE)/node_modules: $(CONSOLE)/package-lock.json
 	npm --prefix $(CONSOLE) ci --no-audit --no-fund --loglevel=error

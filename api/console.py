@@ -15,6 +15,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from api.dependencies import anyone
+
 FILES = Path(__file__).parent.parent / "ui-config" / "console" / "dist"
 _PAGE = "index.html"
 _POLICY = (
@@ -22,7 +24,7 @@ _POLICY = (
     "font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-_NOT_OURS = frozenset({"v1", "healthz", "readyz", "metrics", "openapi.json"})
+_NOT_OURS = frozenset({"v1", "healthz", "readyz", "metrics", "openapi.json", "agent.pyz"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Console(BaseRoute):
     """The last route: files by name; every other address that a browser opens gives the page, which knows them all."""
 
     path = "/{console:path}"
+    endpoint = staticmethod(anyone)
+    """The right that it asks for: who may see what, the page asks the service."""
 
     def __init__(self, folder: Path = FILES) -> None:
         self._folder = folder

@@ -24,6 +24,7 @@ from storage.errors import (
     InvitationGoneError,
     JoinTokenSpentError,
     NjangiError,
+    NoJoinTokenError,
     NoSpecError,
     NotFoundError,
     NothingToRetryError,
@@ -49,6 +50,8 @@ from storage.errors import (
 
 log = logging.getLogger(__name__)
 
+GUESSED = "guessed"
+"""What is set in a request's state when it names a secret that opens nothing: it counts as an unknown token does."""
 BY_STATUS = {
     400: "bad-request",
     401: "unauthorized",
@@ -89,6 +92,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     UnknownUsersError: (422, "unknown-user"),
     QuotaExceededError: (403, "quota-exceeded"),
     JoinTokenSpentError: (403, "join-token-spent"),
+    NoJoinTokenError: (404, "not-found"),
     RetiredError: (409, "volunteer-retired"),
     InvitationGoneError: (410, "invitation-gone"),
     TooManyTriesError: (429, "too-many-tries"),
@@ -145,6 +149,8 @@ def handle_errors(app: FastAPI) -> None:
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, type_ = next((row for class_, row in _TABLE.items() if isinstance(error, class_)), (422, "refused"))
     headers = None
+    if isinstance(error, NoJoinTokenError):
+        setattr(request.state, GUESSED, True)
     if isinstance(error, TooManyTriesError):
         headers = {"Retry-After": str(error.seconds)}
     members: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""All that goes out to other systems: webhooks, Prefect's events, Redis; and the notice that volunteers fell silent."""
+"""What one replica does with the event log: webhooks, Prefect's events, Redis, sums by the hour; and who is there."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from api.settings import Settings
 from api.webhooks import Courier, WebhookOutlet
 from coordinator.office import Office
 from coordinator.presence import Presence
+from coordinator.throughput import Throughput
 from storage.stores import Stores
 
 AGAIN_SECONDS = 2.0
 PRESENCE_SECONDS = 5.0
+THROUGHPUT_SECONDS = 10.0
 
 Loop = tuple[Callable[[], Awaitable[None]], float, str]
 """What to do again and again, after how many seconds, and its name."""
@@ -40,6 +42,7 @@ class Outward:
         self._poster = Poster(private=settings.webhooks_private)
         self._publisher = Publisher(stores.ledger, stores.cursors, office, wait, clock)
         self._presence = Presence(stores.presence, office, clock)
+        self._throughput = Throughput(stores.throughput, office, clock)
         self.courier = Courier(stores, self._poster, office, clock)
         self._redis = RedisOutlet(settings.pubsub_url, settings.pubsub_stream) if settings.pubsub_url else None
         self._outlets: list[Outlet] = [
@@ -52,6 +55,7 @@ class Outward:
     def loops(self) -> Iterator[Loop]:
         yield self.courier.run, AGAIN_SECONDS, "delivering to webhooks"
         yield self._presence.tick, PRESENCE_SECONDS, "looking for silent volunteers"
+        yield self._throughput.tick, THROUGHPUT_SECONDS, "summing up what volunteers did"
         for outlet in self._outlets:
             yield partial(self._publisher.feed, outlet), AGAIN_SECONDS, f"telling {outlet.name}"
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dependencies import KNOWN, SESSION_COOKIE
-from api.errors import problem
+from api.errors import GUESSED, problem
 from api.rates import REMEMBERED, Rate
 from api.settings import Settings
 
@@ -56,6 +56,8 @@ class RateLimits:
         async def told(message: Message) -> None:
             if message.get("status") == 401 or message.get("code") == UNKNOWN_TOKEN:
                 self._failed(address, secret)
+            elif message["type"] == "http.response.start" and scope.get("state", {}).get(GUESSED):
+                self._failed(address, None)
             elif secret is not None and not known and scope.get("state", {}).get(KNOWN):
                 self._remember(secret)
             await send(message)

@@ -47,6 +47,9 @@ PUBLIC = {
     "GET /metrics",
     "POST /v1/session",
     "POST /v1/invitations:accept",
+    "POST /v1/join-tokens:look",
+    "GET /agent.pyz",
+    "HEAD /agent.pyz",
 }
 
 NAMES = {
@@ -74,7 +77,11 @@ NAMES = {
     "DELETE /v1/invitations/{invitation_id}": "withdrawInvitation",
     "DELETE /v1/tokens/{token_id}": "revokeToken",
     "DELETE /v1/join-tokens/{token_id}": "revokeJoinToken",
+    "POST /v1/join-tokens:look": "lookAtJoinToken",
+    "GET /v1/volunteers:throughput": "getThroughput",
     "GET /v1/audit": "listAuditEntries",
+    "GET /agent.pyz": "agentGetProgram",
+    "HEAD /agent.pyz": "agentCheckProgram",
     "POST /v1/agent/enrol": "agentEnrol",
     "POST /v1/agent/sync": "agentSync",
     "POST /v1/flow/flow-runs:wait": "flowWaitForFlowRuns",
@@ -103,7 +110,7 @@ ALSO: dict[str, tuple[int, ...]] = {
 }
 """Statuses of success besides the usual one, with the same body."""
 
-NOT_MODIFIED = ("getBlob", "checkBlob", "getRunResult")
+NOT_MODIFIED = ("getBlob", "checkBlob", "getRunResult", "agentGetProgram", "agentCheckProgram")
 """Calls that answer 304 to If-None-Match."""
 
 MORE_REFUSALS: dict[str, tuple[int, ...]] = {
@@ -154,6 +161,8 @@ CONTENT: dict[str, dict[str, Any]] = {
         "application/zip": {"schema": {"type": "string", "format": "binary"}},
         "application/x-tar": {"schema": {"type": "string", "format": "binary"}},
     },
+    "agentGetProgram": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    "agentCheckProgram": {},
     "exportWorkflow": {"application/yaml": {"schema": {}}, "application/json": {"schema": {}}},
     "getRunHistory": {"application/jsonl": _TEXT},
     "listRunEvents": _events(),
@@ -189,6 +198,7 @@ EXAMPLES: dict[str, Any] = {
     "createToken": {"name": "laptop", "scopes": ["read", "write"], "expires_in": "90d"},
     "invite": {"role": "submitter", "name": "kofi", "expires_in": "3d"},
     "createJoinToken": {"name": "room 12", "uses": 30, "expires_in": "7d"},
+    "lookAtJoinToken": {"token": "njangi-join-TOKEN"},
     "agentEnrol": {
         "name": "old laptop",
         "machine": {"os": "Linux", "arch": "x86_64", "python": "3.11", "cpu": 2, "memory": 4294967296, "storage": 0},

@@ -68,6 +68,7 @@ COLLECT_SECONDS = 300.0
 COLLECTED_AT_ONCE = 500
 FIGURES_SECONDS = 10.0
 SURROUNDINGS_SECONDS = 5.0
+MACHINES_SECONDS = 5.0
 """How old what the service tells of itself may be."""
 
 _NOT_FOR_THIS_RUN = (
@@ -175,6 +176,7 @@ class Services:
         """How many leases this process saw run out."""
         self.figures = Lately(lambda: stores.figures.now(now=utc_now()), FIGURES_SECONDS)
         self.surroundings = Lately(self._surroundings, SURROUNDINGS_SECONDS)
+        self.machines = Lately(lambda: stores.waiting.machines(now=utc_now()), MACHINES_SECONDS)
         self.when_a_run_ends: list[Callable[[str], None]] = []
         """Called with the id of each run that ends, in whichever replica."""
         self.leaving = False

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     port: int = 8400
     home: Path = Path(".njangi")
     log: Literal["text", "json"] = "text"
+    name: str = Field(default="Njangi", min_length=1, max_length=100)
+    purpose: str = Field(default="", max_length=500)
+    """What who is asked for a machine reads: whose service this is, and what its work is good for."""
     metrics_token: str | None = None
     """Opens /metrics from elsewhere; this machine needs none."""
     webhooks_private: bool = False

@@ -11,12 +11,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 from njangi_flows.cli.failures import CommandError
 
 from stack import demo
 from stack.errors import StackError
 from stack.settings import Settings
 from stack.supervisor import Stack
+from stack.welcome import invitation_link
 from storage.errors import NjangiError
 
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.run(demo.demo(settings.resolved(), say))
             return 0
         return asyncio.run(run_up(settings))
-    except (StackError, NjangiError, CommandError, demo.DemoFailedError) as error:
+    except (StackError, NjangiError, CommandError, demo.DemoFailedError, httpx.HTTPError) as error:
         say(str(error), to_errors=True)
         return 1
     except KeyboardInterrupt:
@@ -83,7 +85,8 @@ async def run_up(settings: Settings) -> int:
     try:
         if starting.done():
             starting.result()
-            say(where(stack.settings))
+            invitation = await invitation_link(stack.settings) if "api" in stack.names else None
+            say(where(stack.settings, invitation))
             await stopped
         say("stopping")
     finally:
@@ -95,18 +98,21 @@ async def run_up(settings: Settings) -> int:
     return 0
 
 
-def where(settings: Settings) -> str:
-    """Return where to look now, for people."""
+def where(settings: Settings, invitation: str | None = None) -> str:
+    """Return where to look now, for people; `invitation` leads the first admin in."""
+    first = [
+        f"  first admin      {invitation}",
+        "                   (choose name and password there; good once, 3 days)",
+    ]
     return "\n".join(
         [
             "",
             f"  console          {settings.url}/",
+            *(first if invitation is not None else []),
             f"  API              {settings.url}/v1",
             f"  API reference    {settings.url}/openapi.json",
             f"  Prefect          {settings.prefect_url}",
             f"  tokens           {settings.home / 'tokens'}",
-            f"  first admin      njangi users invite NAME --role admin --url {settings.url}"
-            f" --token $(cat {settings.home / 'tokens' / 'admin'})",
             f"  logs             {settings.home / 'logs'}",
             "",
             "Ctrl-C stops everything.",

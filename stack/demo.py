@@ -22,6 +22,7 @@ from flows.library.mersenne_factors import check as mersenne
 from flows.library.stdlib_census import census
 from stack.settings import CHECKOUT, Settings
 from stack.supervisor import Stack
+from stack.welcome import invitation_link
 
 AGENTS = 3
 MERSENNE = CHECKOUT / "flows" / "library" / "mersenne_factors" / "workflow.yaml"
@@ -45,6 +46,7 @@ async def demo(settings: Settings, say: Callable[[str], None]) -> None:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), os.nice, (10,)) as alone:
         expected = alone.submit(census.single_process)
         async with Stack(settings, say) as stack:
+            say(f"console: {await invitation_link(settings) or f'{settings.url}/'} while the demonstration runs")
             token = (settings.home / "tokens" / "admin").read_text().strip()
             subtasks, volunteers = await asyncio.to_thread(_both, settings, token, console, expected)
             say("stopping")

@@ -44,6 +44,13 @@ class JoinTokenSpentError(NjangiError):
         return "this join token has enrolled all its machines, has expired or was revoked; ask for another one"
 
 
+class NoJoinTokenError(NjangiError):
+    """The token lets no machine join, for the reason given."""
+
+    def __str__(self) -> str:
+        return f"this join token {self.args[0]}; ask whoever gave it to you for another one"
+
+
 class RetiredError(NjangiError):
     """The volunteer is retired for good: its machine may only enrol anew."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
-from storage.errors import JoinTokenSpentError, NotFoundError
+from storage.errors import JoinTokenSpentError, NoJoinTokenError, NotFoundError
 from storage.ledger import Ledger, Turn
 from storage.users import Role, User, new_token, token_hash
 
@@ -69,6 +69,18 @@ class JoinTokenStore:
         )
         if not outcome.matched_count:
             raise JoinTokenSpentError
+
+    async def look(self, secret: str, *, now: datetime) -> JoinToken:
+        """Return the token of this secret, also when all its uses are used up. Raises NoJoinTokenError."""
+        with unavailable_is_ours():
+            found = await self._tokens.find_one({"hash": token_hash(secret)})
+        if found is None:
+            raise NoJoinTokenError("is not known here")
+        if found["revoked_at"] is not None:
+            raise NoJoinTokenError("was revoked")
+        if found["expires_at"] <= now:
+            raise NoJoinTokenError(f"expired on {found['expires_at']:%Y-%m-%d}")
+        return _token(found)
 
     async def page(self, *, limit: int) -> Sequence[JoinToken]:
         """Return join tokens, the newest first."""

@@ -6,17 +6,30 @@ Everything here is part of a transaction that says on the run, in the same breat
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from storage import subtask_documents as documents
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Turn
 from storage.pieces import BATCHES_A_PIECE, SUBTASKS_A_PIECE, piece
+from storage.sharing import EVERYBODY
 from storage.subtask_models import SubtaskStatus
 
 _NOT_DONE = [SubtaskStatus.FAILED, SubtaskStatus.DEAD, SubtaskStatus.CANCELLED]
 _NOT_DONE_COUNTERS = ("failed", "dead", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A subtask that a volunteer holds since then, until then unless its agent is heard of."""
+
+    run_id: str
+    task: str
+    index: int
+    since: datetime
+    until: datetime
 
 
 class LendingStore:
@@ -25,6 +38,7 @@ class LendingStore:
     def __init__(self, database: Database) -> None:
         self._tasks = database["tasks"]
         self._batches = database["batches"]
+        self._runs = database["runs"]
 
     async def stop(self, turn: Turn, run_id: str, task: str | None = None) -> None:
         """Lend none of the run's subtasks, or of one task's; attempts under way may finish."""
@@ -46,6 +60,28 @@ class LendingStore:
         """Return how many subtasks a volunteer holds."""
         with unavailable_is_ours():
             return await self._tasks.count_documents(_held_by(volunteer_id))
+
+    async def held_by_each(self, volunteer_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how many subtasks each of these volunteers holds; one that holds nothing is left out."""
+        held = {"$match": _held_by({"$in": list(volunteer_ids)})}
+        counted = {"$group": {"_id": "$lease.by", "count": {"$sum": 1}}}
+        with unavailable_is_ours():
+            return {item["_id"]: item["count"] async for item in await self._tasks.aggregate([held, counted])}
+
+    async def leases_of(self, volunteer_id: str, *, reader: str | None, limit: int) -> Sequence[HeldLease]:
+        """Return what a volunteer holds, what ends first first; of runs that `reader` may read (None: any)."""
+        query = _held_by(volunteer_id)
+        shown = {"run_id": 1, "name": 1, "index": 1, "lease.from": 1, "lease.until": 1}
+        with unavailable_is_ours():
+            if reader is not None:
+                theirs = {"_id": {"$in": await self._tasks.distinct("run_id", query)}}
+                may_read = {**theirs, "readers": {"$in": [reader, EVERYBODY]}}
+                query["run_id"] = {"$in": [run["_id"] async for run in self._runs.find(may_read, {"_id": 1})]}
+            found = self._tasks.find(query, shown).sort("lease.until", 1).limit(limit)
+            return [
+                HeldLease(item["run_id"], item["name"], item["index"], item["lease"]["from"], item["lease"]["until"])
+                async for item in found
+            ]
 
     async def call_back_from(self, turn: Turn, volunteer_id: str, *, now: datetime) -> int:
         """Put back in the queue what a volunteer holds; what its attempts return becomes stale, and no loss."""
@@ -141,6 +177,6 @@ class LendingStore:
         return bool(ids)
 
 
-def _held_by(volunteer_id: str) -> Document:
+def _held_by(volunteer_id: str | Document) -> Document:
     # The first two conditions are those of the index of what is lent.
     return {"status": SubtaskStatus.LEASED, "lease.until": {"$type": "date"}, "lease.by": volunteer_id}

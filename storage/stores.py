@@ -16,6 +16,7 @@ from storage.cursors import CursorStore
 from storage.database import Database, open_database, unavailable_is_ours
 from storage.deadlines import DeadlineStore
 from storage.deliveries import DeliveryStore
+from storage.failures import FailureStore
 from storage.figures import FigureStore
 from storage.grids import GridStore
 from storage.idempotency import IdempotencyStore
@@ -36,6 +37,8 @@ from storage.signals import SignalStore
 from storage.stopping import StoppingStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
+from storage.throughput import ThroughputStore
+from storage.timelines import TimelineStore
 from storage.timings import TimingStore
 from storage.tokens import TokenStore
 from storage.uploads import UploadStore
@@ -43,6 +46,7 @@ from storage.usage import UsageStore
 from storage.users import UserStore
 from storage.versions import VersionStore
 from storage.volunteers import VolunteerStore
+from storage.waiting import WaitingStore
 from storage.webhooks import WebhookStore
 from storage.workflows import WorkflowStore
 
@@ -63,6 +67,8 @@ COLLECTIONS = (
     "join_tokens",
     "blobs.files",
     "blobs.chunks",
+    "cursors",
+    "throughput",
 )
 """What transactions write to."""
 
@@ -111,6 +117,10 @@ class Stores:
         self.webhooks = WebhookStore(database, self.ledger)
         self.deliveries = DeliveryStore(database)
         self.figures = FigureStore(database)
+        self.waiting = WaitingStore(database)
+        self.failures = FailureStore(database)
+        self.timelines = TimelineStore(database)
+        self.throughput = ThroughputStore(database)
 
     async def prepare(self) -> None:
         """Create indexes. Repeating is harmless; collections must exist before transactions write to them."""
@@ -150,6 +160,8 @@ class Stores:
                 self.presence,
                 self.webhooks,
                 self.deliveries,
+                self.failures,
+                self.throughput,
             ):
                 await store.prepare()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from pymongo import ReturnDocument, UpdateOne
 from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import NotFoundError, RetiredError
 from storage.ledger import Ledger, Turn
-from storage.lending import LendingStore
+from storage.lending import HeldLease, LendingStore
 from storage.listing import Filter, Listing, Page, Sort
 from storage.users import new_token, token_hash
 
@@ -74,6 +74,9 @@ class VolunteerStore:
 
     async def prepare(self) -> None:
         await self.listing.prepare()
+        await self._volunteers.create_index(
+            [("join_token", 1), ("enrolled_at", -1)], partialFilterExpression={"join_token": {"$type": "string"}}
+        )
 
     async def enrol(
         self,
@@ -134,6 +137,24 @@ class VolunteerStore:
     async def leased(self, volunteer_id: str) -> int:
         """Return how many subtasks the volunteer holds now."""
         return await self._lending.held_by(volunteer_id)
+
+    async def leased_by_each(self, volunteer_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how many subtasks each of these volunteers holds now; one that holds nothing is left out."""
+        return await self._lending.held_by_each(volunteer_ids)
+
+    async def leases(self, volunteer_id: str, *, reader: str | None, limit: int) -> Sequence[HeldLease]:
+        """Return what the volunteer holds now of runs that `reader` may read (None: any), what ends first first."""
+        return await self._lending.leases_of(volunteer_id, reader=reader, limit=limit)
+
+    async def of_join_token(self, token_id: str, *, limit: int, now: datetime) -> Sequence[Volunteer]:
+        """Return the volunteers that enrolled by a join token, the newest first."""
+        found = (
+            self._volunteers.find({"join_token": {"$eq": token_id, "$type": "string"}})
+            .sort("enrolled_at", -1)
+            .limit(limit)
+        )
+        with unavailable_is_ours():
+            return [_volunteer(document, now) async for document in found]
 
     async def suspend(self, volunteer_id: str, note: str, *, by: str, now: datetime) -> Volunteer:
         """Lend the machine nothing more and call back what it holds; its secret stays good. Repeating is harmless.

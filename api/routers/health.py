@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 
 from fastapi import APIRouter, Request, Response
+from njangi_agent import __version__
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -24,6 +25,7 @@ class Readiness(BaseModel):
     mongodb: str
     prefect: str
     leaders: dict[str, str]
+    version: str
 
 
 @router.get("/healthz")
@@ -37,7 +39,9 @@ async def readyz(app: App) -> Readiness:
     """MongoDB answers too; 503 while it does not. Without Prefect the service goes on, but no run begins."""
     await app.stores.database.ping()
     prefect, leaders = await app.surroundings.get()
-    return Readiness(status="ok", mongodb="ok", prefect="ok" if prefect else "away", leaders=leaders)
+    return Readiness(
+        status="ok", mongodb="ok", prefect="ok" if prefect else "away", leaders=leaders, version=__version__
+    )
 
 
 @router.get("/metrics", response_class=Response)

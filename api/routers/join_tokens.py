@@ -8,12 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import Admin, App
+from api.dependencies import Admin, Anyone, App
 from api.routers.tokens import DAY, Lifetime
 from api.services import utc_now
 from storage.join_tokens import JoinToken
+from storage.volunteers import Volunteer, VolunteerStatus
 
 router = APIRouter(prefix="/v1/join-tokens", tags=["volunteers"])
+
+MOST_NEWCOMERS = 100
 
 
 class NewJoinToken(BaseModel):
@@ -44,6 +47,39 @@ class MadeJoinToken(JoinTokenView):
     token: str
 
 
+class Look(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    token: Annotated[str, Field(max_length=200)]
+
+
+class ServiceView(BaseModel):
+    """Whose service it is and what its work is good for, as its operator says."""
+
+    name: str
+    purpose: str
+
+
+class Newcomer(BaseModel):
+    id: str
+    name: str
+    status: VolunteerStatus
+    enrolled_at: datetime
+    last_seen: datetime
+    completed: int
+
+
+class Looked(BaseModel):
+    """`left`: how many machines it still enrols. `volunteers`: the newest 100 that came by it."""
+
+    name: str
+    by: str
+    expires_at: datetime
+    left: int
+    service: ServiceView
+    volunteers: list[Newcomer]
+
+
 @router.post("", status_code=201)
 async def create(body: NewJoinToken, app: App, caller: Admin, response: Response) -> MadeJoinToken:
     """Make a join token."""
@@ -66,6 +102,33 @@ async def revoke(token_id: str, app: App, _: Admin) -> None:
     """Let the token enrol nothing more; machines that it has enrolled stay."""
     await app.stores.join_tokens.revoke(token_id, now=utc_now())
     app.users.forget()
+
+
+@router.post(":look", dependencies=[Anyone])
+async def look(body: Look, app: App) -> Looked:
+    """Tell who has a join token, and nothing else, what it is for and which machines came by it."""
+    now = utc_now()
+    found = await app.stores.join_tokens.look(body.token, now=now)
+    came = await app.stores.volunteers.of_join_token(found.id, limit=MOST_NEWCOMERS, now=now)
+    return Looked(
+        name=found.name,
+        by=found.by,
+        expires_at=found.expires_at,
+        left=max(0, found.uses - found.used),
+        service=ServiceView(name=app.settings.name, purpose=app.settings.purpose),
+        volunteers=[_newcomer(item) for item in came],
+    )
+
+
+def _newcomer(volunteer: Volunteer) -> Newcomer:
+    return Newcomer(
+        id=volunteer.id,
+        name=volunteer.name,
+        status=volunteer.status,
+        enrolled_at=volunteer.enrolled_at,
+        last_seen=volunteer.last_seen,
+        completed=volunteer.completed,
+    )
 
 
 def _view(token: JoinToken) -> JoinTokenView:

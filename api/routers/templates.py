@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -31,10 +32,11 @@ class TemplateView(BaseModel):
 
 
 class OneTemplateView(TemplateView):
-    """`source` is the spec's text, comments and all."""
+    """`source` is the spec's text, comments and all; `contents` are the files in base64: they are small."""
 
     spec: dict[str, Any]
     source: str
+    contents: dict[str, str]
 
 
 class TemplateList(BaseModel):
@@ -51,7 +53,10 @@ async def page(request: Request, _: Reader) -> TemplateList:
 @router.get("/{name}")
 async def get(name: str, request: Request, _: Reader) -> OneTemplateView:
     template = await asyncio.to_thread(_templates(request).get, name)
-    return OneTemplateView(**_fields(template), spec=dict(template.document), source=template.source)
+    contents = {file: base64.b64encode(content).decode() for file, content in template.files.items()}
+    return OneTemplateView(
+        **_fields(template), spec=dict(template.document), source=template.source, contents=contents
+    )
 
 
 @router.post("/{name}:use", status_code=201)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Admin, App, Reader
 from api.listing import VolunteerList, order
+from api.rights import reader_of
 from api.services import utc_now
 from storage.volunteers import Volunteer, VolunteerStatus
 
 router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])
+
+MOST_LEASES = 50
 
 
 class Why(BaseModel):
@@ -27,12 +31,7 @@ class Why(BaseModel):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
-class VolunteerPage(BaseModel):
-    volunteers: Sequence[Volunteer]
-    next_page_token: str | None
-
-
-class OneVolunteerView(BaseModel):
+class ListedVolunteer(BaseModel):
     """A volunteer; `leased`: how many subtasks it holds now."""
 
     id: str
@@ -49,18 +48,46 @@ class OneVolunteerView(BaseModel):
     leased: int
 
 
+class VolunteerPage(BaseModel):
+    volunteers: Sequence[ListedVolunteer]
+    next_page_token: str | None
+
+
+class HeldLeaseView(BaseModel):
+    """A subtask that it holds since then, until then unless its agent is heard of."""
+
+    run_id: str
+    task: str
+    index: int
+    since: datetime
+    until: datetime
+
+
+class OneVolunteerView(ListedVolunteer):
+    """With what it holds: `leases` are 50 of those at most that the caller may read."""
+
+    leases: list[HeldLeaseView]
+
+
 @router.get("")
 async def page(query: Annotated[VolunteerList, Query()], app: App, _: Reader) -> VolunteerPage:
-    """Return a page of volunteers, those last heard of first unless `sort` says otherwise."""
+    """Return a page of volunteers and how much each holds, those last heard of first unless `sort` says otherwise."""
     found, token = await app.stores.volunteers.page(query.filter(), order(query.sort), query.page(), now=utc_now())
-    return VolunteerPage(volunteers=found, next_page_token=token)
+    leased = await app.stores.volunteers.leased_by_each([volunteer.id for volunteer in found])
+    listed = [ListedVolunteer(**asdict(volunteer), leased=leased.get(volunteer.id, 0)) for volunteer in found]
+    return VolunteerPage(volunteers=listed, next_page_token=token)
 
 
 @router.get("/{volunteer_id}")
-async def get(volunteer_id: str, app: App, _: Reader) -> OneVolunteerView:
-    """Return a volunteer, and how many subtasks it holds now."""
-    found = await app.stores.volunteers.get(volunteer_id, now=utc_now())
-    return OneVolunteerView(**asdict(found), leased=await app.stores.volunteers.leased(volunteer_id))
+async def get(volunteer_id: str, app: App, caller: Reader) -> OneVolunteerView:
+    """Return a volunteer, and what it holds now: runs that the caller may not read are counted in `leased` alone."""
+    volunteers = app.stores.volunteers
+    found, leased, leases = await asyncio.gather(
+        volunteers.get(volunteer_id, now=utc_now()),
+        volunteers.leased(volunteer_id),
+        volunteers.leases(volunteer_id, reader=reader_of(caller), limit=MOST_LEASES),
+    )
+    return OneVolunteerView(**asdict(found), leased=leased, leases=[HeldLeaseView(**asdict(lease)) for lease in leases])
 
 
 @router.post("/{volunteer_id}:suspend")

@@ -20,6 +20,7 @@ from stack.__main__ import main
 from stack.errors import AlreadyRunningError
 from stack.settings import CHECKOUT, Settings
 from stack.supervisor import Stack
+from stack.welcome import REMEMBERED, invitation_link
 
 ALL_BUT_MONGOD = ["prefect", "api", "flow-worker", "python-worker"]
 
@@ -149,3 +150,20 @@ async def test_nothing_outlives_a_killed_supervisor_and_the_next_one_starts(tmp_
     assert alive == []
     second.send_signal(signal.SIGTERM)
     assert await second.wait() == 0
+
+
+async def test_the_first_admin_gets_one_link_until_it_is_used(servers: Stack) -> None:
+    settings = servers.settings
+    first = await invitation_link(settings)
+    assert first is not None and first.startswith(f"{settings.url}/welcome#")
+    assert await invitation_link(settings) == first, "a restart shows the same one"
+    (settings.home / REMEMBERED).write_text("not JSON")
+    second = await invitation_link(settings)
+    assert second not in (None, first)
+    assert (settings.home / REMEMBERED).stat().st_mode & 0o777 == 0o600
+    code = str(second).partition("#")[2]
+    body = {"code": code, "name": "ada", "password": "correct horse battery"}
+    async with httpx.AsyncClient(base_url=settings.url, timeout=60) as browser:
+        assert (await browser.post("/v1/invitations:accept", json=body)).status_code == 201
+    assert await invitation_link(settings) is None
+    assert not (settings.home / REMEMBERED).exists()

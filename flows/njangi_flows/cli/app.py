@@ -18,6 +18,7 @@ from njangi_flows.cli import (
     controls,
     events,
     exchange,
+    explaining,
     files,
     folder,
     following,
@@ -190,7 +191,7 @@ def results(
             write(output, service.task_result(run, task))
 
 
-for commands in (controls, exchange, comparing, account, people, volunteers):
+for commands in (controls, exchange, comparing, explaining, account, people, volunteers):
     commands.register(app)
 
 

@@ -78,9 +78,27 @@ def show(volunteer: Id, output: As = Output.TABLE, url: Url = None, token: Token
     rows = [
         [key, ", ".join(map(str, value)) if isinstance(value, list) else value]
         for key, value in {**found, **(found.get("machine") or {})}.items()
-        if key != "machine" and value not in (None, "", [])
+        if key not in ("machine", "leases") and value not in (None, "", [])
     ]
     show_as(output, found, lambda: showing.show_rows(showing.output(), ["", ""], rows, "nothing"))
+
+
+@volunteers.command()
+def throughput(
+    hours: Annotated[int, typer.Option("--hours", min=1, max=2160, help="How far to look back.")] = 24,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show what all machines did, hour by hour.
+
+    Example: njangi volunteers throughput --hours 48
+    """
+    with connect(url, token) as service:
+        found = service.ask("GET", "/v1/volunteers:throughput", parameters={"hours": hours})
+    columns = ["at", "completed", "failed", "online"]
+    rows = [[point[key] for key in columns] for point in found["points"]]
+    show_as(output, found, lambda: showing.show_rows(showing.output(), columns, rows, "nothing was done"))
 
 
 @volunteers.command()
@@ -140,6 +158,30 @@ def create(
     with connect(url, token) as service:
         made = service.ask("POST", "/v1/join-tokens", body)
     show_as(output, made, lambda: typer.echo(printable(made["token"])))
+
+
+@join_tokens.command()
+def look(
+    join_token: Annotated[str, typer.Argument(metavar="TOKEN", help="The token itself.")],
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show what a join token is for, and which machines came by it; nobody needs to be signed in.
+
+    Example: njangi join-tokens look njangi-join-TOKEN
+    """
+    with connect(url, token) as service:
+        found = service.ask("POST", "/v1/join-tokens:look", {"token": join_token})
+    columns = ["id", "name", "status", "completed", "last_seen"]
+    rows = [[item[key] for key in columns] for item in found["volunteers"]]
+
+    def table() -> None:
+        left = f"{found['left']} more machines may join by {printable(found['name'])}"
+        typer.echo(f"{left}, until {showing.moment(found['expires_at'])}")
+        showing.show_rows(showing.output(), columns, rows, "no machine has come by it yet")
+
+    show_as(output, found, table)
 
 
 @join_tokens.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 
 class AttemptView(BaseModel):
@@ -60,6 +60,14 @@ class EtaView(BaseModel):
     from_: Annotated[AwareDatetime | None, Field(alias="from")]
     until: AwareDatetime | None
     reason: str
+
+
+class HeldLeaseView(BaseModel):
+    run_id: str
+    task: str
+    index: int
+    since: AwareDatetime
+    until: AwareDatetime
 
 
 class JoinTokenView(BaseModel):
@@ -124,6 +132,7 @@ class OneTemplateView(BaseModel):
     files: dict[str, int]
     spec: dict[str, Any]
     source: str
+    contents: dict[str, str]
 
 
 class OneVersionView(BaseModel):
@@ -167,6 +176,31 @@ class Readiness(BaseModel):
     mongodb: str
     prefect: str
     leaders: dict[str, str]
+    version: str
+
+
+class ReasonKind(StrEnum):
+    PAUSED = "paused"
+    DEPENDENCIES = "dependencies"
+    NO_VOLUNTEERS = "no-volunteers"
+    NO_FITTING_VOLUNTEER = "no-fitting-volunteer"
+    VOLUNTEERS_BUSY = "volunteers-busy"
+    QUOTA = "quota"
+    BACKOFF = "backoff"
+    SIGNAL = "signal"
+    SLEEP = "sleep"
+    CHILD = "child"
+    CHECKING = "checking"
+    NOT_STARTED = "not-started"
+    NONE = "none"
+
+
+class ReasonView(BaseModel):
+    task: str | None
+    kind: ReasonKind
+    count: int
+    values: dict[str, Any]
+    detail: str
 
 
 class Role(StrEnum):
@@ -208,6 +242,11 @@ class SentSignal(BaseModel):
     at: AwareDatetime
 
 
+class ServiceView(BaseModel):
+    name: str
+    purpose: str
+
+
 class Side(BaseModel):
     id: str
     workflow_id: str
@@ -219,6 +258,11 @@ class Side(BaseModel):
     started_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     seconds: float | None
+
+
+class SubtaskPlace(BaseModel):
+    task: str
+    index: int
 
 
 class SubtaskStatus(StrEnum):
@@ -301,6 +345,27 @@ class TemplateView(BaseModel):
     files: dict[str, int]
 
 
+class ThroughputPoint(BaseModel):
+    at: AwareDatetime
+    completed: int
+    failed: int
+    online: int
+
+
+class ThroughputView(BaseModel):
+    step: int
+    points: list[ThroughputPoint]
+
+
+class Span(RootModel[tuple[int, int, int, int, int | None, str]]):
+    root: Annotated[tuple[int, int, int, int, int | None, str], Field(max_length=6, min_length=6)]
+
+
+class TimelineVolunteer(BaseModel):
+    id: str
+    name: str
+
+
 class TokenView(BaseModel):
     id: str
     user: str
@@ -356,6 +421,10 @@ class VolunteerStatus(StrEnum):
     OFFLINE = "OFFLINE"
     SUSPENDED = "SUSPENDED"
     RETIRED = "RETIRED"
+
+
+class WaitingOutput(BaseModel):
+    reasons: list[ReasonView]
 
 
 class WebhookStatus(StrEnum):
@@ -424,6 +493,17 @@ class DeliveryView(BaseModel):
     body: Any
 
 
+class ErrorGroup(BaseModel):
+    type: str
+    message: str
+    count: int
+    tasks: dict[str, int]
+    volunteers: int
+    examples: list[SubtaskPlace]
+    last_at: AwareDatetime
+    stderr: str
+
+
 class InvitationView(BaseModel):
     id: str
     name: str | None
@@ -432,6 +512,21 @@ class InvitationView(BaseModel):
     created_at: AwareDatetime
     expires_at: AwareDatetime
     accepted_by: str | None
+
+
+class ListedVolunteer(BaseModel):
+    id: str
+    name: str
+    status: VolunteerStatus
+    machine: Machine
+    slots: int
+    enrolled_at: AwareDatetime
+    last_seen: AwareDatetime
+    completed: int
+    failed: int
+    join_token: str | None
+    note: str
+    leased: int
 
 
 class ListedWorkflow(BaseModel):
@@ -497,6 +592,15 @@ class NewWebhookView(BaseModel):
     secret: str
 
 
+class Newcomer(BaseModel):
+    id: str
+    name: str
+    status: VolunteerStatus
+    enrolled_at: AwareDatetime
+    last_seen: AwareDatetime
+    completed: int
+
+
 class OneScheduleView(BaseModel):
     id: str
     owner: str
@@ -544,6 +648,12 @@ class OneVolunteerView(BaseModel):
     join_token: str | None
     note: str
     leased: int
+    leases: list[HeldLeaseView]
+
+
+class RunErrors(BaseModel):
+    groups: list[ErrorGroup]
+    more: bool
 
 
 class RunView(BaseModel):
@@ -613,6 +723,15 @@ class TemplateList(BaseModel):
     templates: list[TemplateView]
 
 
+class TimelineView(BaseModel):
+    volunteers: list[TimelineVolunteer]
+    tasks: list[str]
+    spans: list[Span]
+    since: AwareDatetime | None
+    until: AwareDatetime | None
+    left_out: int
+
+
 class VersionPage(BaseModel):
     versions: list[VersionView]
     next_page_token: str | None
@@ -633,13 +752,22 @@ class Volunteer(BaseModel):
 
 
 class VolunteerPage(BaseModel):
-    volunteers: list[Volunteer]
+    volunteers: list[ListedVolunteer]
     next_page_token: str | None
 
 
 class WorkflowPage(BaseModel):
     workflows: list[ListedWorkflow]
     next_page_token: str | None
+
+
+class Looked(BaseModel):
+    name: str
+    by: str
+    expires_at: AwareDatetime
+    left: int
+    service: ServiceView
+    volunteers: list[Newcomer]
 
 
 class RunPage(BaseModel):

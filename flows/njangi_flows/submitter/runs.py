@@ -17,11 +17,14 @@ from njangi_flows.submitter.models import (
     Controlled,
     LogView,
     RunComparison,
+    RunErrors,
     RunStatus,
     RunView,
     SentSignal,
     SubtaskStatus,
     SubtaskView,
+    TimelineView,
+    Waiting,
 )
 from njangi_flows.submitter.transport import Transport
 
@@ -157,6 +160,21 @@ class Runs:
         query = {"task": task, "text": text, "after": -1}
         mark = ("after", "next")
         return self._to.items(LogView, _ONE + "/logs", "logs", query=query, size="limit", mark=mark, run_id=run_id)
+
+    async def waiting(self, run_id: str) -> Waiting:
+        """Return why the run is not further, and what would help."""
+        return await self._to.get(Waiting, _ONE + "/waiting", run_id=run_id)
+
+    async def errors(self, run_id: str) -> RunErrors:
+        """Return what failed, by cause."""
+        return await self._to.get(RunErrors, _ONE + "/errors", run_id=run_id)
+
+    async def timeline(
+        self, run_id: str, since: datetime | None = None, until: datetime | None = None, limit: int = 5000
+    ) -> TimelineView:
+        """Return who ran what when, the newest attempts."""
+        query = {"since": since, "until": until, "limit": limit}
+        return await self._to.get(TimelineView, _ONE + "/timeline", query=query, run_id=run_id)
 
     async def compare(self, a: str, b: str) -> RunComparison:
         return await self._to.get(RunComparison, "/v1/runs:compare", query={"a": a, "b": b})

@@ -7,7 +7,15 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from njangi_flows.submitter.models import JoinTokenView, MadeJoinToken, OneVolunteerView, Volunteer
+from njangi_flows.submitter.models import (
+    JoinTokenView,
+    ListedVolunteer,
+    Looked,
+    MadeJoinToken,
+    OneVolunteerView,
+    ThroughputView,
+    Volunteer,
+)
 from njangi_flows.submitter.transport import Transport
 
 _ONE = "/v1/volunteers/{volunteer_id}"
@@ -25,11 +33,15 @@ class Volunteers:
     def __init__(self, transport: Transport) -> None:
         self._to = transport
 
-    def list(self, **filter: Unpack[VolunteerFilter]) -> AsyncIterator[Volunteer]:
-        return self._to.items(Volunteer, "/v1/volunteers", "volunteers", query=filter)
+    def list(self, **filter: Unpack[VolunteerFilter]) -> AsyncIterator[ListedVolunteer]:
+        return self._to.items(ListedVolunteer, "/v1/volunteers", "volunteers", query=filter)
 
     async def get(self, volunteer_id: str) -> OneVolunteerView:
         return await self._to.get(OneVolunteerView, _ONE, volunteer_id=volunteer_id)
+
+    async def throughput(self, hours: int = 24) -> ThroughputView:
+        """Return what all of them did in each of the last hours."""
+        return await self._to.get(ThroughputView, "/v1/volunteers:throughput", query={"hours": hours})
 
     async def suspend(self, volunteer_id: str, note: str = "") -> Volunteer:
         """Lend it nothing more and call back what it holds."""
@@ -58,6 +70,10 @@ class JoinTokens:
         kind = dict[str, builtins.list[JoinTokenView]]
         found: dict[str, Any] = await self._to.get(kind, "/v1/join-tokens", query={"limit": limit})
         return builtins.list(found["join_tokens"])
+
+    async def look(self, token: str) -> Looked:
+        """Return what a token is for and which machines came by it. Raises NotFoundError, with the reason."""
+        return await self._to.post(Looked, "/v1/join-tokens:look", {"token": token})
 
     async def revoke(self, token_id: str) -> None:
         """Let it enrol nothing more; machines that it has enrolled stay."""

@@ -69,6 +69,8 @@ async def test_every_call_has_a_command(client: Client, njangi: Command, tmp_pat
     await admin("users", "list")
     await admin("users", "role", "ada", "viewer")
     await admin("users", "quota", "ada", "--set", "runs=3")
+    opens = await made("join-tokens", "create", "hall", name="token")
+    assert "1 more machines may join by hall" in await admin("join-tokens", "look", opens)
     await admin("join-tokens", "revoke", await made("join-tokens", "create", "room"))
     await admin("join-tokens", "list")
     await admin("audit", "-n", "5")
@@ -99,6 +101,9 @@ async def test_every_call_has_a_command(client: Client, njangi: Command, tmp_pat
     await admin("runs", "--workflow", workflow)
     await admin("compare", run, other)
     await admin("signal", run, "go")
+    assert "not-started" in await admin("why", run)
+    assert "nothing has failed" in await admin("errors", run)
+    assert "nothing was lent" in await admin("timeline", run, "--since", "2026-06-01T00:00Z")
     for control in ("pause", "resume"):
         await admin(control, run)
         await admin(control, run, "--task", "count")
@@ -142,6 +147,7 @@ async def test_every_call_has_a_command(client: Client, njangi: Command, tmp_pat
     for verb in ("disable", "enable", "delete"):
         await admin("webhooks", verb, hook)
 
+    assert "online" in await admin("volunteers", "throughput", "--hours", "2")
     await (await client.enrol("old laptop")).aclose()
     [machine] = json.loads(await admin("volunteers", "-o", "json"))
     for verb in ("show", "suspend", "resume", "retire"):

@@ -94,7 +94,7 @@ def sample(schema: dict[str, Any]) -> Any:
         case "object":
             return {name: sample(kind["properties"][name]) for name in kind.get("required", ())}
         case "array":
-            return [sample(kind["items"])]
+            return [sample(part) for part in kind.get("prefixItems", [kind.get("items")])]
         case "integer" | "number":
             return 1
         case "boolean":

@@ -70,7 +70,7 @@ function SignedIn({ onLanguage }: { onLanguage: (to: Language) => void }) {
             <Route path="/volunteers"><Volunteers /></Route>
             <Route path="/volunteers/:id">{({ id }) => <Volunteer key={id} id={id} />}</Route>
             <Route path="/admin/:tab?">{({ tab }) => <Admin tab={tab} />}</Route>
-            <Route path="/account"><Account /></Route>
+            <Route path="/account"><Account onLanguage={onLanguage} /></Route>
             <Route path="/help"><Help /></Route>
             <Route><Missing /></Route>
           </Switch>

@@ -7,7 +7,7 @@ test("a thousand events of one run make one answer old", () => {
 });
 
 test("a run that ends changes the lists, too", () => {
-  expect(concerned([{ seq: 1, type: "run.completed", run_id: "r1" }])).toEqual([["runs", "r1"], ["runs", "list"]]);
+  expect(concerned([{ seq: 1, type: "run.completed", run_id: "r1" }])).toEqual([["runs", "r1"], ["runs", "list"], ["workflows"]]);
 });
 
 test("after a gap everything is asked anew", () => {

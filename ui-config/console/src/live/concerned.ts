@@ -18,15 +18,24 @@ export function concerned(bundle: readonly Told[]): QueryKey[] {
       case "signal":
         if (told.run_id) add(["runs", told.run_id]);
         if (noun === "run" || noun === "task") add(["runs", "list"]);
+        if (noun === "run") add(["workflows"]); // they tell the state of their newest run
         break;
       case "workflow":
         add(["workflows"]);
         break;
       case "volunteer":
         add(["volunteers"]);
+        if (told.type === "volunteer.enrolled") add(["join-tokens"]);
         break;
       case "schedule":
         add(["schedules"]);
+        break;
+      case "user":
+        add(["users"]);
+        add(["me"]);
+        break;
+      case "webhook":
+        add(["webhooks"]);
         break;
     }
   }

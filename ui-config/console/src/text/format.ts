@@ -65,6 +65,14 @@ export function moment(time: string): string {
   return once("moment", (locale) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" })).format(new Date(time));
 }
 
+/** A moment in milliseconds as a zone's clock shows it. */
+export function momentIn(time: number, zone: string): string {
+  return once(
+    `moment ${zone}`,
+    (locale) => new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short", timeZone: zone }),
+  ).format(time);
+}
+
 export function clock(time: string | number): string {
   return once("clock", (locale) => new Intl.DateTimeFormat(locale, { timeStyle: "medium" })).format(new Date(time));
 }

@@ -1,0 +1,81 @@
+"""Group failures that have one cause: those of one type whose messages differ in numbers, paths and the like alone.
+
+Plain functions of plain values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+EXAMPLES = 5
+LONGEST_MESSAGE = 500
+_FOLDS = (
+    (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "<id>"),
+    (re.compile(r"(?<![\w<])(?:[A-Za-z]:)?(?:[\\/][\w.@%+~-]+)+[\\/]?"), "<path>"),
+    (re.compile(r"\b0[xX][0-9a-fA-F]+\b"), "<hex>"),
+    (re.compile(r"\b(?=[0-9a-fA-F]*[0-9])(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b"), "<hex>"),
+    (re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?"), "<number>"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One subtask that failed for now, or for good, by the last attempt at it."""
+
+    task: str
+    index: int
+    type: str
+    message: str
+    volunteer_id: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Failures alike. `message` is what is common to them: what differs is folded, unless nothing does.
+
+    `examples` are the newest, at most EXAMPLES.
+    """
+
+    type: str
+    message: str
+    count: int
+    tasks: Mapping[str, int]
+    volunteers: int
+    examples: Sequence[Failure]
+    last_at: datetime
+
+
+def folded(message: str) -> str:
+    """Return a message with its numbers, ids, hexadecimal and paths replaced by what they are."""
+    text = message[:LONGEST_MESSAGE]
+    for pattern, word in _FOLDS:
+        text = pattern.sub(word, text)
+    return text
+
+
+def grouped(failures: Iterable[Failure]) -> list[Group]:
+    """Return the failures in groups, the largest first; of groups of one size the newest."""
+    alike: defaultdict[tuple[str, str], list[Failure]] = defaultdict(list)
+    for failure in failures:
+        alike[failure.type, folded(failure.message)].append(failure)
+    groups = [_group(type_, message, found) for (type_, message), found in alike.items()]
+    return sorted(groups, key=lambda group: (group.count, group.last_at), reverse=True)
+
+
+def _group(type_: str, message: str, found: Sequence[Failure]) -> Group:
+    newest = sorted(found, key=lambda failure: failure.at, reverse=True)
+    literal = {failure.message[:LONGEST_MESSAGE] for failure in found}
+    return Group(
+        type=type_,
+        message=literal.pop() if len(literal) == 1 else message,
+        count=len(found),
+        tasks=dict(Counter(failure.task for failure in found).most_common()),
+        volunteers=len({failure.volunteer_id for failure in found} - {None}),
+        examples=newest[:EXAMPLES],
+        last_at=newest[0].at,
+    )

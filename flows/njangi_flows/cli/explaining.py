@@ -1,0 +1,97 @@
+"""`njangi why`, `errors` and `timeline`: what holds a run up, what went wrong in it, who ran what when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from njangi_flows.cli import showing
+from njangi_flows.cli.options import As, Output, RunId, Token, Url, show_as
+from njangi_flows.cli.service import Service, connect
+
+_EXAMPLES = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(why)
+    app.command()(errors)
+    app.command()(timeline)
+
+
+def why(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Say why a run is not further, and what would help.
+
+    Example: njangi why r0192f0c1
+    """
+    with connect(url, token) as service:
+        found = service.ask("GET", f"/v1/runs/{Service.segment(run)}/waiting")["reasons"]
+    rows = [[item["task"], item["kind"], item["detail"]] for item in found]
+    show_as(output, found, lambda: showing.show_rows(showing.output(), ["task", "because", ""], rows, "nothing waits"))
+
+
+def errors(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
+    """Show what failed in a run, by cause, the most frequent first.
+
+    Example: njangi errors r0192f0c1
+    """
+    with connect(url, token) as service:
+        found = service.ask("GET", f"/v1/runs/{Service.segment(run)}/errors")
+    show_as(output, found, lambda: _show_errors(found))
+
+
+def timeline(
+    run: RunId,
+    since: Annotated[str | None, typer.Option("--since", help="Only since then, e.g. 2026-12-01T00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only until then.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=5000, help="Show at most so many.")] = 50,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show who ran what of a run when, the newest attempts.
+
+    Example: njangi timeline r0192f0c1 -n 20
+    """
+    asked = {"since": since, "until": until, "limit": limit}
+    with connect(url, token) as service:
+        found = service.ask(
+            "GET",
+            f"/v1/runs/{Service.segment(run)}/timeline",
+            parameters={name: value for name, value in asked.items() if value is not None},
+        )
+    show_as(output, found, lambda: _show_timeline(found))
+
+
+def _show_errors(found: dict[str, Any]) -> None:
+    rows = []
+    for group in found["groups"]:
+        examples = " ".join(f"{item['task']}/{item['index']}" for item in group["examples"][:_EXAMPLES])
+        rows.append([group["count"], group["type"], group["message"], group["volunteers"], examples, group["last_at"]])
+    columns = ["times", "error", "message", "volunteers", "e.g.", "last_at"]
+    showing.show_rows(showing.output(), columns, rows, "nothing has failed")
+    if found["more"]:
+        typer.echo("there is more: older failures, or further causes, are not shown")
+
+
+def _show_timeline(found: dict[str, Any]) -> None:
+    rows = [
+        [
+            found["volunteers"][volunteer]["name"],
+            f"{found['tasks'][task]}/{index}",
+            _moment(begin),
+            f"{(end - begin) / 1000:.3f}" if end is not None else "",
+            outcome,
+        ]
+        for volunteer, task, index, begin, end, outcome in found["spans"]
+    ]
+    columns = ["volunteer", "subtask", "from", "seconds", "outcome"]
+    showing.show_rows(showing.output(), columns, rows, "nothing was lent")
+    if found["left_out"]:
+        typer.echo(f"{found['left_out']} older ones are not shown")
+
+
+def _moment(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,66 @@
+import { useQuery } from "@tanstack/react-query";
+import { type Plan, validate } from "../../api/workflows";
+import { duration, number } from "../../text/format";
+import { t } from "../../text/text";
+import { Dialog } from "../../ui/Dialog";
+import { Loading, Problem } from "../../ui/states";
+import { contentOf } from "./checks";
+import type { Editing } from "./editing";
+
+/** What a run would do if it began now: nothing is started. */
+export function DryRun({ editing, onClose }: { editing: Editing; onClose: () => void }) {
+  const plan = useQuery({
+    queryKey: ["dry-run", editing.current.text, editing.files],
+    queryFn: ({ signal }) => validate(contentOf(editing.current, editing.files), signal),
+    meta: { kept: false },
+    gcTime: 0,
+    staleTime: 0,
+  });
+  return (
+    <Dialog title={t("editor.dry_run")} wide onClose={onClose}>
+      <p className="faint">{t("editor.dry_run_what")}</p>
+      {plan.isPending ? <Loading /> : plan.isError ? <Problem error={plan.error} again={() => void plan.refetch()} /> : <Planned plan={plan.data} />}
+      <div><button type="button" onClick={onClose} autoFocus>{t("ui.close")}</button></div>
+    </Dialog>
+  );
+}
+
+function Planned({ plan }: { plan: Plan }) {
+  const { soonest, latest, slots, reason } = plan.estimate;
+  return (
+    <>
+      <dl className="facts">
+        <dt>{t("editor.plan.estimate")}</dt>
+        <dd>
+          {soonest === null ? t("editor.plan.unknown") : latest === null || latest === soonest ? duration(soonest) : t("editor.plan.between", { soonest: duration(soonest), latest: duration(latest) })}
+          <br /><span className="fine faint" lang="en">{reason}</span>
+        </dd>
+        <dt>{t("editor.plan.slots")}</dt>
+        <dd>{t("editor.plan.slots_count", { count: slots })}</dd>
+      </dl>
+      <div className="scroll" tabIndex={0} role="region" aria-label={t("editor.plan.tasks")}>
+        <table>
+          <thead>
+            <tr><th>{t("editor.plan.task")}</th><th>{t("editor.field.kind")}</th><th className="number">{t("editor.plan.items")}</th><th className="number">{t("editor.plan.subtasks")}</th><th className="number">{t("editor.plan.batches")}</th></tr>
+          </thead>
+          <tbody>
+            {plan.tasks.map((task) => (
+              <tr key={task.task}>
+                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint" lang="en">{task.reason}</span></>}</td>
+                <td>{kindText(task.kind)}</td>
+                {[task.items, task.subtasks, task.batches].map((count, at) => <td key={at} className="number">{count === null ? "?" : number(count)}</td>)}
+              </tr>
+            ))}
+          </tbody>
+          <tfoot>
+            <tr><th scope="row" colSpan={3}>{t("editor.plan.total")}</th><td className="number">{number(plan.subtasks)}</td><td className="number">{number(plan.batches)}</td></tr>
+          </tfoot>
+        </table>
+      </div>
+    </>
+  );
+}
+
+function kindText(kind: string): string {
+  return kind === "command" || kind === "python" || kind === "wait" || kind === "sleep" || kind === "workflow" ? t(`editor.kind.${kind}`) : kind;
+}

@@ -1,0 +1,45 @@
+/** One history of texts, each with what was selected: what undo and redo go through. */
+
+export interface Moment {
+  text: string;
+  selected: readonly string[];
+}
+
+export interface History {
+  past: readonly Moment[];
+  now: Moment;
+  future: readonly Moment[];
+  /** What the last change was of, and when (ms): what follows soon in the same place is the same change. */
+  last: { what: string; at: number } | null;
+}
+
+const MOST = 300;
+const SOON = 1500; // ms
+
+export function begin(text: string): History {
+  return { past: [], now: { text, selected: [] }, future: [], last: null };
+}
+
+/** Go on with `next`. Changes of the same `what` in short succession, such as typing, are undone together; null is on its own. */
+export function record(history: History, next: Moment, what: string | null, at: number): History {
+  if (next.text === history.now.text) return { ...history, now: next };
+  const same = what !== null && history.last?.what === what && at - history.last.at < SOON;
+  const past = same ? history.past : [...history.past, history.now].slice(-MOST);
+  return { past, now: next, future: [], last: what === null ? null : { what, at } };
+}
+
+export function select(history: History, selected: readonly string[]): History {
+  return { ...history, now: { ...history.now, selected } };
+}
+
+export function undo(history: History): History {
+  const before = history.past.at(-1);
+  if (!before) return history;
+  return { past: history.past.slice(0, -1), now: before, future: [history.now, ...history.future], last: null };
+}
+
+export function redo(history: History): History {
+  const [after, ...future] = history.future;
+  if (!after) return history;
+  return { past: [...history.past, history.now], now: after, future, last: null };
+}

@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import type { Run } from "../../api/runs";
+import type { Volunteer } from "../../api/volunteers";
+import { concerns, heldOf, mayWait, unattended } from "./concerns";
+
+const run = (id: string, more: Partial<Run> = {}) =>
+  ({ id, workflow_id: "w1", parent_run_id: null, replaced_by: null, status: "FAILED", tasks: [], ...more }) as unknown as Run;
+const machine = (status: Volunteer["status"]) => ({ id: status, status }) as Volunteer;
+
+test("a failed run that was followed by another needs nobody", () => {
+  const workflows = [{ id: "w1", current_run_id: "r2" }];
+  expect(unattended([run("r2"), run("r1")], workflows).map((each) => each.id)).toEqual(["r2"]);
+  expect(unattended([run("r1")], [])).toEqual([]);
+});
+
+test("failed children are told by their parents", () => {
+  expect(unattended([run("c", { parent_run_id: "r2" })], [{ id: "w1", current_run_id: "c" }])).toEqual([]);
+});
+
+test("where nobody computes that comes first, and what is paused after what failed", () => {
+  const told = concerns({ active: [run("p", { status: "PAUSED" })], failed: [run("f")], awaited: [], volunteers: [machine("SUSPENDED"), machine("OFFLINE")] });
+  expect(told.map((each) => each.kind)).toEqual(["nobody", "failed", "paused", "suspended", "silent"]);
+});
+
+test("where all is well nothing is told", () => {
+  expect(concerns({ active: [run("a", { status: "RUNNING" })], failed: [], awaited: [], volunteers: [machine("ONLINE")] })).toEqual([]);
+});
+
+test("a run may wait for a signal where a task goes on that has no subtasks", () => {
+  const task = { status: "RUNNING", total: 0, child_run_id: null, leased: 0 };
+  expect(mayWait(run("a", { tasks: [task] as never }))).toBe(true);
+  expect(mayWait(run("a", { tasks: [{ ...task, total: 3 }, { ...task, child_run_id: "c" }] as never }))).toBe(false);
+});
+
+test("what volunteers hold is counted over all tasks", () => {
+  expect(heldOf(run("a", { tasks: [{ leased: 2 }, { leased: 3 }] as never }))).toBe(5);
+});

@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { changed, kindOf, read, wrong, written } from "./parameters";
+
+const defaults = { bound: 750000, title: "March", deep: false, levels: [1, 2], note: null };
+
+test("a parameter is asked for as what its default is", () => {
+  expect(Object.values(defaults).map(kindOf)).toEqual(["number", "text", "truth", "json", "json"]);
+});
+
+test("what is left as it is is not sent", () => {
+  const texts = Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, written(value)]));
+  expect(changed(texts, defaults)).toEqual({});
+});
+
+test("what is changed is sent as a value of its kind", () => {
+  expect(changed({ bound: "1000", title: "7", deep: "true", levels: '{"a": [1]}' }, defaults)).toEqual({
+    bound: 1000,
+    title: "7",
+    deep: true,
+    levels: { a: [1] },
+  });
+});
+
+test("a number may be written as in French", () => {
+  expect(read("0,25", "number")).toBe(0.25);
+});
+
+test("what cannot be read is told by name", () => {
+  expect(wrong({ bound: "many", title: "", levels: "[1,", deep: "false" }, defaults)).toEqual(["bound", "levels"]);
+  expect(wrong({ bound: " " }, defaults)).toEqual(["bound"]);
+});

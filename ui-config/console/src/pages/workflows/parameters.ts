@@ -1,0 +1,52 @@
+/**
+ * Parameters as a form has them: a text for each, of the kind that its default has. What is neither text, number
+ * nor truth value is written as JSON.
+ */
+export type Kind = "text" | "number" | "truth" | "json";
+
+export function kindOf(value: unknown): Kind {
+  if (typeof value === "string") return "text";
+  if (typeof value === "number") return "number";
+  if (typeof value === "boolean") return "truth";
+  return "json";
+}
+
+/** What a field begins with. */
+export function written(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value ?? null);
+}
+
+/** The value that a field's text stands for; undefined if it stands for none. */
+export function read(text: string, kind: Kind): unknown {
+  if (kind === "text") return text;
+  if (kind === "truth") return text === "true";
+  if (kind === "number") {
+    const value = Number(text.trim().replace(",", "."));
+    return text.trim() === "" || !Number.isFinite(value) ? undefined : value;
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a form begins with: the defaults, and over them what was chosen before. */
+export function startingTexts(defaults: Record<string, unknown>, chosen: Record<string, unknown> = {}): Record<string, string> {
+  return Object.fromEntries(Object.keys(defaults).map((name) => [name, written(name in chosen ? chosen[name] : defaults[name])]));
+}
+
+/** Those of `texts` that differ from their defaults, as values. */
+export function changed(texts: Record<string, string>, defaults: Record<string, unknown>): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  for (const [name, standard] of Object.entries(defaults)) {
+    const text = texts[name];
+    if (text !== undefined && text !== written(standard)) found[name] = read(text, kindOf(standard));
+  }
+  return found;
+}
+
+/** The names whose text stands for no value. */
+export function wrong(texts: Record<string, string>, defaults: Record<string, unknown>): string[] {
+  return Object.keys(texts).filter((name) => name in defaults && read(texts[name]!, kindOf(defaults[name])) === undefined);
+}
