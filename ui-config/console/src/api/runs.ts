@@ -142,14 +142,15 @@ export function errorsQuery(id: string) {
 }
 
 /** Who ran what when: a span is [volunteer's place, task's place, index, start, end or null, outcome], times in ms. */
-export type Timeline = Schemas["TimelineView"];
+export type Timeline = Omit<Schemas["TimelineView"], "spans"> & { spans: [number, number, number, number, number | null, string][] };
 
 /** The newest attempts, or the newest that began before `until` (ms): the service tells at most 5,000 at once. */
 export function timelineQuery(id: string, until?: number) {
   const query = until === undefined ? {} : { until: new Date(until).toISOString() };
   return queryOptions({
     queryKey: ["timelines", id, until ?? null] as const,
-    queryFn: ({ signal }) => data(api.GET("/v1/runs/{run_id}/timeline", { params: { path: { run_id: id }, query }, signal })),
+    queryFn: async ({ signal }) =>
+      (await data(api.GET("/v1/runs/{run_id}/timeline", { params: { path: { run_id: id }, query }, signal }))) as Timeline,
     meta: { kept: false },
     placeholderData: keepPreviousData,
     staleTime: 2000,
