@@ -90,9 +90,8 @@ function Task({ data: { node, down } }: NodeProps<Drawn>) {
   return (
     <>
       <Handle type="target" position={down ? Position.Top : Position.Left} isConnectable={false} />
-      <button type="button" className="task-node nodrag nopan" aria-pressed={chosen === node.name} onClick={() => choose(node.name)}>
-        <span className="hidden">{taskSays(node)}</span>
-        <span aria-hidden="true"><TaskFace node={node} /></span>
+      <button type="button" className="task-node nodrag nopan" aria-label={taskSays(node)} aria-pressed={chosen === node.name} onClick={() => choose(node.name)}>
+        <TaskFace node={node} />
       </button>
       <Handle type="source" position={down ? Position.Bottom : Position.Right} isConnectable={false} />
     </>
