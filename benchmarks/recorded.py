@@ -28,6 +28,7 @@ from stack.supervisor import Stack
 from tests.wfformat_shapes import SHAPES, recorded
 
 HEARTBEAT_SECONDS = 30.0
+TOLD_EVERY_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -71,10 +72,12 @@ async def measure(folder: Path, shape: str, size: int, workers: int, makespan: f
             for agent in agents:
                 working.create_task(work(agent, seconds_of(spec), observed, stop))
             submitted = time.monotonic()
+            telling = working.create_task(tell(observed, len(spec.tasks)))
             run_id = await submitter.start(workflow_id)
             await until_completed(service, run_id)
             ended = time.monotonic()
             stop.set()
+            telling.cancel()
         await submitter.close()
         for agent in agents:
             await agent.close()
@@ -93,6 +96,13 @@ async def measure(folder: Path, shape: str, size: int, workers: int, makespan: f
         "submit_to_end_s": ended - submitted,
         "submit_to_end_over_bound": (ended - submitted) / least,
     }
+
+
+async def tell(observed: Observed, tasks: int) -> None:
+    """Tell every ten seconds how far the run is."""
+    while True:
+        await asyncio.sleep(TOLD_EVERY_SECONDS)
+        sys.stderr.write(f"{len(observed.ended)} of {tasks} tasks ended, {len(observed.began)} began\n")
 
 
 def seconds_of(spec: WorkflowSpec) -> dict[str, float]:

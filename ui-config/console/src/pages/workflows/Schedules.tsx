@@ -79,7 +79,7 @@ function ScheduleCard({ workflow, schedule }: { workflow: Workflow; schedule: Sc
       <div className="head">
         <h3>{name}</h3>
         {mine && (
-          <Menu className="plain" label={<><Icon name="more" /><span className="hidden">{t("schedules.menu", { name })}</span></>}>
+          <Menu className="plain" label={<><Icon name="more" size={20} /><span className="hidden">{t("schedules.menu", { name })}</span></>}>
             <button type="button" onClick={() => void attempt(trigger)}><Icon name="play" />{t("schedules.trigger")}</button>
             <button type="button" onClick={() => void attempt(() => (schedule.paused ? resumeSchedule(schedule.id) : pauseSchedule(schedule.id)))}>
               <Icon name={schedule.paused ? "play" : "pause"} />{schedule.paused ? t("schedules.resume") : t("schedules.pause")}
