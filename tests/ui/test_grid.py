@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.integration.api.conftest import Client, beat, definition, reports, serving
-from tests.ui.browser import Watch, new_context
+from tests.ui.browser import Watch, new_context, settled
 from tests.ui.site import COOKIE, PASSWORD, Site
 
 SUBTASKS = 100_000
@@ -120,7 +120,7 @@ def test_a_hundred_thousand_cells_change_four_times_a_second_without_a_long_fram
     page.goto(f"/runs/{work.run_id}/grid")
     legend = page.get_by_role("group", name="Show only subtasks that are")
     expect(legend.get_by_role("button", name="Queued 100,000")).to_be_visible(timeout=120_000)
-    page.wait_for_load_state("networkidle")
+    settled(page)
     page.evaluate(MEASURE)
     done = work.site.do(work.change(ROUNDS, each=200))
     told: dict[str, list[float]] = page.evaluate("window.told")

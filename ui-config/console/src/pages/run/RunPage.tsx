@@ -30,7 +30,9 @@ export default function RunPage({ id, tab: asked }: { id: string; tab?: string }
   const tabs = useRef<HTMLElement>(null);
   const here = TABS.find((each) => each === asked) ?? "graph";
   const shown = run.data !== undefined;
-  useEffect(() => tabs.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [here, shown]);
+  useEffect(() => {
+    tabs.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [here, shown]);
   if (!run.data) {
     return (
       <div className="page">

@@ -5,7 +5,7 @@ import { t } from "../../../text/text";
 import { isOver } from "../../../ui/Status";
 import { shapeOf, type TaskNode } from "./graph";
 import { HEIGHT, place, WIDTH } from "./layout";
-import { TaskFace, taskSays } from "./TaskFace";
+import { TaskFace } from "./TaskFace";
 
 type Drawn = Node<{ node: TaskNode; down: boolean }, "task">;
 
@@ -90,7 +90,7 @@ function Task({ data: { node, down } }: NodeProps<Drawn>) {
   return (
     <>
       <Handle type="target" position={down ? Position.Top : Position.Left} isConnectable={false} />
-      <button type="button" className="task-node nodrag nopan" aria-label={taskSays(node)} aria-pressed={chosen === node.name}>
+      <button type="button" className="task-node nodrag nopan" aria-pressed={chosen === node.name}>
         <TaskFace node={node} />
       </button>
       <Handle type="source" position={down ? Position.Bottom : Position.Right} isConnectable={false} />
