@@ -24,7 +24,8 @@ export function keepAnswers(): Promise<void> {
   return restored;
 }
 
+/** Forget every answer but that nobody is signed in. */
 export async function forgetAnswers(): Promise<void> {
-  queries.clear();
+  queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "me" });
   await persister.removeClient();
 }
