@@ -122,56 +122,35 @@ async function fetched<Answer>(address: string, signal?: AbortSignal): Promise<A
 }
 
 /** Why a run, or one task of it, is not further: `kind` is translated, `detail` stands in where it is not known. */
-export interface Reason {
-  task: string | null;
-  kind: string;
-  count: number;
-  values: Record<string, unknown>;
-  detail: string;
-}
+export type Reason = Omit<Schemas["ReasonView"], "kind"> & { kind: string };
 
 export function waitingQuery(id: string) {
   return queryOptions({
     queryKey: [...keys.run(id), "waiting"] as const,
-    queryFn: ({ signal }) => fetched<{ reasons: Reason[] }>(`/v1/runs/${encodeURIComponent(id)}/waiting`, signal),
+    queryFn: ({ signal }) => data(api.GET("/v1/runs/{run_id}/waiting", { params: { path: { run_id: id } }, signal })),
     refetchInterval: 10_000,
   });
 }
 
-export interface ErrorGroup {
-  type: string;
-  message: string;
-  count: number;
-  tasks: Record<string, number>;
-  volunteers: number;
-  examples: SubtaskPlace[];
-  last_at: string;
-  stderr: string;
-}
+export type ErrorGroup = Schemas["ErrorGroup"];
 
 export function errorsQuery(id: string) {
   return queryOptions({
     queryKey: [...keys.run(id), "errors"] as const,
-    queryFn: ({ signal }) => fetched<{ groups: ErrorGroup[]; more: boolean }>(`/v1/runs/${encodeURIComponent(id)}/errors`, signal),
+    queryFn: ({ signal }) => data(api.GET("/v1/runs/{run_id}/errors", { params: { path: { run_id: id } }, signal })),
   });
 }
 
 /** Who ran what when: a span is [volunteer's place, task's place, index, start, end or null, outcome], times in ms. */
-export interface Timeline {
-  volunteers: { id: string; name: string }[];
-  tasks: string[];
-  spans: [number, number, number, number, number | null, string][];
-  since: string | null;
-  until: string | null;
-  left_out: number;
-}
+export type Timeline = Omit<Schemas["TimelineView"], "spans"> & { spans: [number, number, number, number, number | null, string][] };
 
 /** The newest attempts, or the newest that began before `until` (ms): the service tells at most 5,000 at once. */
 export function timelineQuery(id: string, until?: number) {
-  const asked = until === undefined ? "" : `?until=${encodeURIComponent(new Date(until).toISOString())}`;
+  const query = until === undefined ? {} : { until: new Date(until).toISOString() };
   return queryOptions({
     queryKey: ["timelines", id, until ?? null] as const,
-    queryFn: ({ signal }) => fetched<Timeline>(`/v1/runs/${encodeURIComponent(id)}/timeline${asked}`, signal),
+    queryFn: async ({ signal }) =>
+      (await data(api.GET("/v1/runs/{run_id}/timeline", { params: { path: { run_id: id }, query }, signal }))) as Timeline,
     meta: { kept: false },
     placeholderData: keepPreviousData,
     staleTime: 2000,

@@ -16,7 +16,7 @@ import {
 } from "@xyflow/react";
 import { type DragEvent, type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { t } from "../../text/text";
-import { arrange, HEIGHT, place, type Places, type Point, WIDTH } from "./layout";
+import { arrange, free, HEIGHT, place, type Places, type Point, WIDTH } from "./layout";
 import { KINDS, type Kind, type Model, type Task } from "./model";
 import type { Problem } from "./problems";
 import { DRAGGED } from "./Palette";
@@ -45,7 +45,7 @@ const HANDLES = [
   { type: "target" as const, position: Position.Left, x: -4, y: HEIGHT / 2 - 4, width: 8, height: 8 },
   { type: "source" as const, position: Position.Right, x: WIDTH - 4, y: HEIGHT / 2 - 4, width: 8, height: 8 },
 ];
-const MARKER = { type: MarkerType.ArrowClosed, width: 18, height: 18 };
+const MARKER = { type: MarkerType.ArrowClosed, width: 18, height: 18, color: "var(--idle)" };
 const MANY = 60;
 
 /** The graph of tasks. It shows what it is given and tells what one does in it. */
@@ -61,6 +61,7 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
   const [link, setLink] = useState<ReadonlySet<string>>(new Set());
   const edges = useEdges(model, link);
   const [spoken] = useState(labels);
+  const [begun] = useState(model.tasks.length > 0);
 
   const count = model.tasks.length;
   const auto = Object.keys(places).length === 0;
@@ -122,7 +123,8 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
     if (!kind || !editable) return;
     event.preventDefault();
     const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
-    onAdd(kind, (id) => ({ ...found, [id]: { x: Math.round(at.x - WIDTH / 2), y: Math.round(at.y - HEIGHT / 2) } }));
+    const point = free({ x: Math.round(at.x - WIDTH / 2), y: Math.round(at.y - HEIGHT / 2) }, Object.values(found));
+    onAdd(kind, (id) => ({ ...found, [id]: point }));
   }
 
   return (
@@ -130,7 +132,7 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
       <ReactFlow<TaskNodeType> nodes={nodes} edges={edges} nodeTypes={TYPES} onNodesChange={nodesChanged} onEdgesChange={edgesChanged}
         onConnect={({ source, target }: Connection) => onConnect(source, target)} nodesConnectable={editable} nodesDraggable={editable}
         deleteKeyCode={null} selectionKeyCode="Shift" multiSelectionKeyCode={["Meta", "Control"]} onlyRenderVisibleElements
-        fitView fitViewOptions={FIT} minZoom={0.05} maxZoom={1.5} ariaLabelConfig={spoken} nodeDragThreshold={3} connectionRadius={40}
+        fitView={begun} fitViewOptions={FIT} minZoom={0.05} maxZoom={1.5} ariaLabelConfig={spoken} nodeDragThreshold={3} connectionRadius={40}
         proOptions={{ hideAttribution: false }}>
         <Background gap={24} />
         <Controls showInteractive={false} aria-label={t("editor.view")} />

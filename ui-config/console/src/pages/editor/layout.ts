@@ -87,6 +87,13 @@ export function place(tasks: readonly Node[], kept: Places): Places {
   return places;
 }
 
+/** The point, or where it would cover a task, the next one below that does not. */
+export function free(point: Point, others: readonly Point[]): Point {
+  const covers = (other: Point) => Math.abs(other.x - point.x) < WIDTH && Math.abs(other.y - point.y) < HEIGHT;
+  while (others.some(covers)) point = { x: point.x, y: point.y + ROW };
+  return point;
+}
+
 function cell({ x, y }: Point): string {
   return `${Math.round(x / WIDTH)} ${Math.round(y / ROW)}`;
 }

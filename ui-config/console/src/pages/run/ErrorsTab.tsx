@@ -45,7 +45,7 @@ function Group({ run, group }: { run: Run; group: ErrorGroup }) {
       </div>
       <p className="error-text">{group.message}</p>
       <p className="fine faint">
-        {Object.entries(group.tasks).map(([task, count]) => <span key={task} className="tag">{task}: {number(count)}</span>)}{" "}
+        {Object.entries(group.tasks).map(([task, count]) => <span key={task} className="tag">{t("errors.of_task", { task, count: number(count) })}</span>)}{" "}
         {t("errors.where", { count: group.volunteers })} · <Ago at={group.last_at} />
       </p>
       {group.stderr && (

@@ -6,6 +6,7 @@ import { clock, moment } from "../../text/format";
 import { known, t } from "../../text/text";
 import { Icon } from "../../ui/Icon";
 import { Empty, Loading, Problem } from "../../ui/states";
+import { useVolunteerNames } from "./names";
 import { newest, older, particulars } from "./eventlog";
 
 const FAMILIES = ["run", "task", "subtasks", "signal"] as const;
@@ -76,14 +77,27 @@ function List({ run, family }: { run: Run; family: string }) {
 }
 
 function One({ event }: { event: RunEvent }) {
+  const names = useVolunteerNames();
   const key = `event.${event.type}`;
   return (
     <li>
       <time dateTime={event.at} title={moment(event.at)} className="faint">{clock(event.at)}</time>
       <strong title={event.type}>{known(key) ? t(key) : event.type}</strong>
       <span className="particulars">
-        {particulars(event).map(([name, value]) => <span key={name}><span className="faint">{name}</span> {value}</span>)}
+        {particulars(event).map(([name, value]) => (
+          <span key={name}><span className="faint">{fieldName(name)}</span> {name === "volunteer" ? names.get(value) ?? value : said(name, value)}</span>
+        ))}
       </span>
     </li>
   );
+}
+
+function fieldName(name: string): string {
+  const key = `event.field.${name}`;
+  return known(key) ? t(key) : name;
+}
+
+function said(name: string, value: string): string {
+  const key = `status.${value}`;
+  return name === "status" && known(key) ? t(key) : value;
 }

@@ -81,7 +81,9 @@ function Facts({ run }: { run: Run }) {
       )}
       {run.tags.length > 0 && (
         <Fact name={t("run.tags")}>
-          {run.tags.map((tag) => <Link key={tag} className="tag" href={`/runs?tag=${encodeURIComponent(tag)}`}>{tag}</Link>)}
+          <span className="tags">
+            {run.tags.map((tag) => <Link key={tag} className="tag" href={`/runs?tag=${encodeURIComponent(tag)}`}>{tag}</Link>)}
+          </span>
         </Fact>
       )}
       {run.prefect_url && (

@@ -1,10 +1,11 @@
 import "./run.css";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect } from "react";
+import { lazy, Suspense } from "react";
 import { Link } from "wouter";
 import { runQuery } from "../../api/runs";
 import { type Key, t } from "../../text/text";
 import { Loading, Problem } from "../../ui/states";
+import { useTitle } from "../../ui/useTitle";
 import { Head } from "./Head";
 import { StoryDialog } from "./Story";
 
@@ -25,12 +26,7 @@ const Shown = {
 export default function RunPage({ id, tab: asked }: { id: string; tab?: string }) {
   const run = useQuery(runQuery(id));
   const name = run.data?.name;
-  useEffect(() => {
-    if (!name) return;
-    const before = document.title;
-    document.title = `${name} – Njangi`;
-    return () => void (document.title = before);
-  }, [name]);
+  useTitle(name);
   if (!run.data) {
     return (
       <div className="page">

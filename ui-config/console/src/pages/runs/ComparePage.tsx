@@ -7,8 +7,10 @@ import type { Schemas } from "../../api/client";
 import { comparisonQuery, type Run, runQuery, runsQuery } from "../../api/runs";
 import { duration, moment, number } from "../../text/format";
 import { t } from "../../text/text";
+import { Field } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
 import { Empty, Loading, Problem } from "../../ui/states";
+import { useTitle } from "../../ui/useTitle";
 import { Status } from "../../ui/Status";
 import { changes } from "./changes";
 
@@ -18,6 +20,7 @@ type Which = "a" | "b";
 /** Two runs side by side: what was asked for, how long it took, whether it came to the same. */
 export default function ComparePage() {
   const [search, setSearch] = useSearchParams();
+  useTitle(t("compare.title"));
   const [a, b] = [search.get("a") ?? "", search.get("b") ?? ""];
   const set = (ids: Partial<Record<Which, string>>) =>
     setSearch((before) => {
@@ -37,7 +40,7 @@ export default function ComparePage() {
         </div>
         <button type="button" disabled={!a && !b} onClick={() => set({ a: b, b: a })}><Icon name="refresh" />{t("compare.swap")}</button>
       </div>
-      <div className="cards">
+      <div className="two">
         <Picker which="a" id={a} other={b} onPick={(id) => set({ a: id })} />
         <Picker which="b" id={b} other={a} onPick={(id) => set({ b: id })} />
       </div>
@@ -57,17 +60,15 @@ function Picker({ which, id, other, onPick }: { which: Which; id: string; other:
   return (
     <section className="card" aria-label={title}>
       <h2>{title}</h2>
-      <label className="stack fine">
-        {t("compare.run")}
+      <Field label={t("compare.run")}>
         <select value={id} onChange={(event) => onPick(event.target.value)}>
           <option value="">{t("compare.none")}</option>
           {offered.map((run) => <option key={run.id} value={run.id}>{t("compare.option", { name: run.name, at: moment(run.created_at), owner: run.owner })}</option>)}
         </select>
-      </label>
-      <label className="stack fine">
-        {t("compare.search")}
+      </Field>
+      <Field label={t("compare.search")}>
         <input type="search" value={text} maxLength={200} onChange={(event) => setText(event.target.value)} />
-      </label>
+      </Field>
       {own.isError && <Problem error={own.error} />}
     </section>
   );

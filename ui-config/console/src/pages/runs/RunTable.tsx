@@ -49,8 +49,10 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
                 <td><input type="checkbox" aria-label={t("runs.choose", { name: run.name })} checked={chosen.has(run.id)} onChange={(event) => choose([run], event.target.checked)} /></td>
               )}
               <td>
-                <Link href={`/runs/${run.id}`}>{run.name}</Link>{" "}
-                {run.tags.map((tag) => <Link key={tag} className="tag" href={`/runs?tag=${encodeURIComponent(tag)}`}>{tag}</Link>)}
+                <span className="tags">
+                  <Link href={`/runs/${run.id}`}>{run.name}</Link>
+                  {run.tags.map((tag) => <Link key={tag} className="tag" href={`/runs?tag=${encodeURIComponent(tag)}`}>{tag}</Link>)}
+                </span>
               </td>
               <td><Status status={run.status} /></td>
               <td>{ENDED.has(run.status) || !live.has(run.id) ? <Ended run={run} /> : <Going run={run} />}</td>

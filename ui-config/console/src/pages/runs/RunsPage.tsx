@@ -7,6 +7,7 @@ import { may, useMe } from "../../api/me";
 import { type Run, runsQuery } from "../../api/runs";
 import { t } from "../../text/text";
 import { Empty, Loading, Problem } from "../../ui/states";
+import { useTitle } from "../../ui/useTitle";
 import { Bulk } from "./Bulk";
 import { Filters } from "./Filters";
 import { plain, read } from "./filter";
@@ -16,6 +17,7 @@ import { Views } from "./Views";
 /** All runs that one may see, narrowed by what stands in the address. */
 export default function RunsPage() {
   const [search] = useSearchParams();
+  useTitle(t("shell.runs"));
   const asked = plain(search);
   return (
     <div className="page">
