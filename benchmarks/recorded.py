@@ -1,7 +1,8 @@
 """A recorded workflow of about 1,000 tasks, in WfFormat, run with scaled runtimes by synthetic agents of one slot each.
 
 No schedule is shorter than the critical path, nor than all work shared out evenly; the makespan is measured against
-the larger of the two, and every edge is looked at: no task may begin before those it depends on have ended.
+the larger of the two, and every edge is looked at: no task may begin before those it depends on have ended. What a task
+costs is measured too: CPU of each process of the stack from submission to end, and calls of its flow.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from njangi_flows.compile import order
 from njangi_flows.spec import WorkflowSpec, parse
+from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.end_to_end import Submitter, service_of
 from benchmarks.report import Figures, arguments, show
 from benchmarks.service import Service
+from benchmarks.stack import COUNTED, cpu_seconds
 from benchmarks.synthetic_agent import SyntheticAgent, report
 from stack.settings import Settings
 from stack.supervisor import Stack
@@ -29,6 +33,8 @@ from tests.wfformat_shapes import SHAPES, recorded
 
 HEARTBEAT_SECONDS = 30.0
 TOLD_EVERY_SECONDS = 10.0
+WAIT_SECONDS = 20.0
+"""How long an idle worker's sync waits for work, as agents' do."""
 
 
 @dataclass(slots=True)
@@ -67,25 +73,28 @@ async def measure(folder: Path, shape: str, size: int, workers: int, makespan: f
         agents = [await service.enrol(f"worker {number}", 1) for number in range(workers)]
         submitter = Submitter(service)
         workflow_id = await imported(service, document, scale)
-        observed, stop = Observed(), asyncio.Event()
+        observed = Observed()
+        processes = {name: psutil.Process(stack.pid(name)) for name in COUNTED}
+        before, called = cpu_of(processes), await flow_calls(service)
         async with asyncio.TaskGroup() as working:
-            for agent in agents:
-                working.create_task(work(agent, seconds_of(spec), observed, stop))
+            going_on = [working.create_task(work(agent, seconds_of(spec), observed)) for agent in agents]
             submitted = time.monotonic()
-            telling = working.create_task(tell(observed, len(spec.tasks)))
+            going_on.append(working.create_task(tell(observed, len(spec.tasks))))
             run_id = await submitter.start(workflow_id)
             await until_completed(service, run_id)
             ended = time.monotonic()
-            stop.set()
-            telling.cancel()
+            used = {name: seconds - before[name] for name, seconds in cpu_of(processes).items()}
+            called = await flow_calls(service) - called
+            for task in going_on:
+                task.cancel()
         await submitter.close()
         for agent in agents:
             await agent.close()
-    least = bound(spec, workers)
+    least, tasks = bound(spec, workers), len(spec.tasks)
     worked = max(observed.ended.values()) - min(observed.began.values())
     return {
         "shape": shape,
-        "tasks": float(len(spec.tasks)),
+        "tasks": float(tasks),
         "edges": float(sum(len(task.dependencies) for task in spec.tasks)),
         "edges_broken": float(observed.edges_broken(spec)),
         "workers": float(workers),
@@ -95,7 +104,25 @@ async def measure(folder: Path, shape: str, size: int, workers: int, makespan: f
         "makespan_over_bound": worked / least,
         "submit_to_end_s": ended - submitted,
         "submit_to_end_over_bound": (ended - submitted) / least,
+        "flow_calls_a_task": called / tasks,
+        **{f"{name.replace('-', '_')}_cpu_ms_a_task": 1000 * seconds / tasks for name, seconds in used.items()},
     }
+
+
+def cpu_of(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
+    return {name: cpu_seconds(process) for name, process in processes.items()}
+
+
+async def flow_calls(service: Service) -> float:
+    """Return how many requests of flows the service has answered."""
+    async with _http(service) as http:
+        text = (await http.get("/metrics")).raise_for_status().text
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "njangi_request_seconds_count" and sample.labels["route"].startswith("/v1/flow/")
+    )
 
 
 async def tell(observed: Observed, tasks: int) -> None:
@@ -118,11 +145,11 @@ def bound(spec: WorkflowSpec, workers: int) -> float:
     return max(max(chains.values()), sum(seconds.values()) / workers)
 
 
-async def work(agent: SyntheticAgent, seconds: Mapping[str, float], observed: Observed, stop: asyncio.Event) -> None:
+async def work(agent: SyntheticAgent, seconds: Mapping[str, float], observed: Observed) -> None:
     """Do one task after the other, each for as long as it lasts; the sync that hands in one asks for the next."""
     reports: list[dict[str, Any]] = []
-    while reports or not stop.is_set():
-        answer = await agent.sync(reports, wish=0 if stop.is_set() else 1, wait=1.0)
+    while True:
+        answer = await agent.sync(reports, wish=1, wait=WAIT_SECONDS)
         reports = []
         for lease in answer["leases"]:
             task = lease["task_id"].partition("/")[2]

@@ -161,4 +161,7 @@ async def open_stores(uri: str, name: str = "njangi") -> AsyncIterator[Stores]:
         await database.ping()
         stores = Stores(database)
         await stores.prepare()
-        yield stores
+        try:
+            yield stores
+        finally:
+            await stores.ledger.close()
