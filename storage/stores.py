@@ -33,6 +33,7 @@ from storage.schedules import ScheduleStore
 from storage.sharing import SharingStore
 from storage.sign_ins import SignInStore
 from storage.signals import SignalStore
+from storage.splitting import SplittingStore
 from storage.stopping import StoppingStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
@@ -83,6 +84,7 @@ class Stores:
         self.signals = SignalStore(database, self.ledger)
         self.subtasks = SubtaskStore(database, self.ledger)
         self.tasks = TaskStore(database, self.ledger, self.runs, self.stopping)
+        self.splitting = SplittingStore(self.tasks, self.subtasks)
         self.schedules = ScheduleStore(database, self.ledger)
         self.idempotency = IdempotencyStore(database)
         self.logs = LogStore(database)
