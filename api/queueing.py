@@ -33,7 +33,10 @@ class Batches(BaseModel):
 
 
 async def queue(app: Services, run_id: str, task: str, body: Batches, token: str) -> None:
-    """Queue subtasks of a task under the run lease `token`. Raises QuotaExceededError, RunLeaseLostError."""
+    """Queue subtasks of a task under the run lease `token`.
+
+    Raises NotFoundError, QuotaExceededError, RunLeaseLostError.
+    """
     run = await app.stores.runs.outline(run_id)
     if not run.cancel_requested:
         await app.quotas.may_queue(run.owner)

@@ -1,16 +1,20 @@
 """A recorded workflow of about 1,000 tasks, in WfFormat, run with scaled runtimes by synthetic agents of one slot each.
 
 No schedule is shorter than the critical path, nor than all work shared out evenly; the makespan is measured against
-the larger of the two, and every edge is looked at: no task may begin before those it depends on have ended. What a task
-costs is measured too: CPU of each process of the stack from submission to end, and calls of its flow.
+the larger of the two, and against what the same workers would need if whoever is free took the next task as soon as
+it is ready (greedy), which knows nothing of runtimes either. Every edge is looked at: no task may begin before those it
+depends on have ended. What a task costs is measured too: CPU of each process of the stack from submission to end, and
+calls of its flow.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import sys
 import tempfile
 import time
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +37,8 @@ from tests.wfformat_shapes import SHAPES, recorded
 
 HEARTBEAT_SECONDS = 30.0
 TOLD_EVERY_SECONDS = 10.0
+PUT_TASK = "PUT /v1/flow/runs/{run_id}/tasks/{task}"
+PUT_BATCHES = "POST /v1/flow/runs/{run_id}/tasks/{task}/batches"
 WAIT_SECONDS = 20.0
 """How long an idle worker's sync waits for work, as agents' do."""
 
@@ -47,6 +53,24 @@ class Observed:
     def edges_broken(self, spec: WorkflowSpec) -> int:
         """Return how many tasks began before one that they depend on had ended."""
         return sum(self.began[task.name] < self.ended[above] for task in spec.tasks for above in task.dependencies)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How many requests were answered, and how many seconds they took together."""
+
+    count: float = 0.0
+    seconds: float = 0.0
+
+    def __add__(self, other: Times) -> Times:
+        return Times(self.count + other.count, self.seconds + other.seconds)
+
+    def __sub__(self, other: Times) -> Times:
+        return Times(self.count - other.count, self.seconds - other.seconds)
+
+    @property
+    def mean_ms(self) -> float:
+        return 1000 * self.seconds / self.count if self.count else 0.0
 
 
 def main() -> int:
@@ -84,7 +108,7 @@ async def measure(folder: Path, shape: str, size: int, workers: int, makespan: f
             await until_completed(service, run_id)
             ended = time.monotonic()
             used = {name: seconds - before[name] for name, seconds in cpu_of(processes).items()}
-            called = await flow_calls(service) - called
+            called = {route: times - called[route] for route, times in (await flow_calls(service)).items()}
             for task in going_on:
                 task.cancel()
         await submitter.close()
@@ -102,9 +126,13 @@ async def measure(folder: Path, shape: str, size: int, workers: int, makespan: f
         "bound_s": least,
         "makespan_s": worked,
         "makespan_over_bound": worked / least,
+        "greedy_over_bound": greedy(spec, workers) / least,
+        "makespan_over_greedy": worked / greedy(spec, workers),
         "submit_to_end_s": ended - submitted,
         "submit_to_end_over_bound": (ended - submitted) / least,
-        "flow_calls_a_task": called / tasks,
+        "flow_calls_a_task": sum(times.count for times in called.values()) / tasks,
+        "put_batches_ms": called[PUT_BATCHES].mean_ms,
+        "put_task_ms": called[PUT_TASK].mean_ms,
         **{f"{name.replace('-', '_')}_cpu_ms_a_task": 1000 * seconds / tasks for name, seconds in used.items()},
     }
 
@@ -113,16 +141,19 @@ def cpu_of(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
     return {name: cpu_seconds(process) for name, process in processes.items()}
 
 
-async def flow_calls(service: Service) -> float:
-    """Return how many requests of flows the service has answered."""
+async def flow_calls(service: Service) -> dict[str, Times]:
+    """Return how many requests of flows the service has answered, and how long they took, by route."""
     async with _http(service) as http:
         text = (await http.get("/metrics")).raise_for_status().text
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "njangi_request_seconds_count" and sample.labels["route"].startswith("/v1/flow/")
-    )
+    found: defaultdict[str, Times] = defaultdict(Times)
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            route = f"{sample.labels.get('method')} {sample.labels.get('route')}"
+            if "/v1/flow/" in route and sample.name == "njangi_request_seconds_count":
+                found[route] += Times(count=sample.value)
+            elif "/v1/flow/" in route and sample.name == "njangi_request_seconds_sum":
+                found[route] += Times(seconds=sample.value)
+    return found
 
 
 async def tell(observed: Observed, tasks: int) -> None:
@@ -143,6 +174,27 @@ def bound(spec: WorkflowSpec, workers: int) -> float:
     for task in order(spec):
         chains[task.name] = seconds[task.name] + max((chains[above] for above in task.dependencies), default=0.0)
     return max(max(chains.values()), sum(seconds.values()) / workers)
+
+
+def greedy(spec: WorkflowSpec, workers: int) -> float:
+    """Return the seconds that so many workers need if whoever is free takes, at once, the task that was ready first."""
+    seconds = seconds_of(spec)
+    above = {task.name: len(task.dependencies) for task in spec.tasks}
+    below: defaultdict[str, list[str]] = defaultdict(list)
+    for task in spec.tasks:
+        for name in task.dependencies:
+            below[name].append(task.name)
+    ready, now, working = deque(name for name, count in above.items() if not count), 0.0, list[tuple[float, str]]()
+    while ready or working:
+        while ready and len(working) < workers:
+            name = ready.popleft()
+            heapq.heappush(working, (now + seconds[name], name))
+        now, ended = heapq.heappop(working)
+        for name in below[ended]:
+            above[name] -= 1
+            if not above[name]:
+                ready.append(name)
+    return now
 
 
 async def work(agent: SyntheticAgent, seconds: Mapping[str, float], observed: Observed) -> None:

@@ -440,14 +440,6 @@ class SubtaskStore:
 
         await self._ledger.write(once)
 
-    async def follow(self, batch_id: str, task_run_id: str, state: str, at: datetime) -> None:
-        """Copy the state of the Prefect task run that carries a batch, unless a later one is there."""
-        fresh = {"_id": batch_id, "$or": [{"prefect_state.at": None}, {"prefect_state.at": {"$lt": at}}]}
-        with unavailable_is_ours():
-            await self._batches.update_one(
-                fresh, {"$set": {"prefect_state": {"task_run_id": task_run_id, "type": state, "at": at}}}
-            )
-
     async def settled(self, batch_ids: Sequence[str]) -> list[Batch]:
         """Return those of `batch_ids` of which every subtask has ended."""
         with unavailable_is_ours():

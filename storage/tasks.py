@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -189,6 +189,13 @@ class TaskStore:
         if document is None:
             raise NotFoundError("task", task_id)
         return _task(document)
+
+    async def definitions(self, task_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
+        """Return the definitions of those of the tasks that have one, by task id."""
+        wanted = {"_id": {"$in": list(task_ids)}, "is_subtask": False, "definition": {"$type": "string"}}
+        with unavailable_is_ours():
+            found = self._tasks.find(wanted, {"definition": 1})
+            return {item["_id"]: json.loads(item["definition"]) async for item in found}
 
     async def of_run(self, run_id: str) -> list[Task]:
         """Return the tasks of a run in the order they were written."""
