@@ -237,7 +237,7 @@ export function Editor({ opening }: { opening: Opening }) {
           ) : (
             <Suspense fallback={<Loading />}>
               <Canvas model={model} places={editing.places} selected={selected} problems={problems} editable={editable && !unreadable} reveal={reveal}
-                onSelect={select} onPlace={(places) => dispatch({ type: "place", places })} onConnect={join} onAdd={add} onOpen={() => toField("/name")}
+                onSelect={select} onPlace={(places) => dispatch({ type: "place", places })} onConnect={join} onAdd={add} onOpen={() => toField("/name")} onFit={actions.fit}
                 onDisconnect={(links) => !blocked() && text(disconnect(model, links.map(({ from, to }) => ({ from, to: model.byId.get(to)?.name ?? to }))))} />
             </Suspense>
           )}
