@@ -301,12 +301,11 @@ def test_a_thousand_tasks_can_be_edited(browser_as: BrowserAs, site: Site) -> No
     shown.drag_to(page.locator("[data-canvas]"), target_position={"x": 300, "y": 300})
     page.get_by_role("button", name="Undo", exact=True).click()
     slowest = max(json.loads(page.evaluate("JSON.stringify(window.slow)")), default=0)
-    print(f"slowest of what was done in a thousand tasks: {slowest:.0f} ms")
     assert slowest < SLOWEST
 
 
 SLOWEST = 1000.0
-"""Milliseconds: 100 on a machine that does nothing else (docs/decisions/0060), many times that while others work on it."""
+"""Milliseconds: 100 on a machine that does nothing else (docs/decisions/0060), many times that while others work."""
 _WATCH = """
 () => {
   window.slow = [];
