@@ -91,6 +91,7 @@ def test_a_person_builds_the_mersenne_workflow_by_mouse_and_runs_it(browser_as: 
 def test_a_person_builds_it_by_keyboard_alone(browser_as: BrowserAs, site: Site) -> None:
     editor = Editor(browser_as("kofi")).open()
     page = editor.page
+
     def press(role: str, name: str) -> None:
         page.get_by_role(role, name=name, exact=True).first.focus()  # type: ignore[arg-type]
         page.keyboard.press("Enter")
