@@ -68,8 +68,8 @@ export function useSignOut() {
     mutationFn: () => api.DELETE("/v1/session"),
     onSuccess: async () => {
       carry(null);
+      queries.setQueryData(meQuery.queryKey, null); // first, so that nothing is left that shows answers
       await forgetAnswers();
-      queries.setQueryData(meQuery.queryKey, null);
     },
   });
 }

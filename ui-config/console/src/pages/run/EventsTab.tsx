@@ -11,6 +11,7 @@ import { newest, older, particulars } from "./eventlog";
 
 const FAMILIES = ["run", "task", "subtasks", "signal"] as const;
 const PAGE = 100;
+const MOMENT = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
 const MOST_LIVE = 500;
 
 /** Everything that happened to the run, the newest first, as it happens. */
@@ -98,6 +99,7 @@ function fieldName(name: string): string {
 }
 
 function said(name: string, value: string): string {
+  if (MOMENT.test(value)) return moment(value);
   const key = `status.${value}`;
   return name === "status" && known(key) ? t(key) : value;
 }

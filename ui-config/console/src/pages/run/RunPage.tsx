@@ -1,6 +1,6 @@
 import "./run.css";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { Link } from "wouter";
 import { runQuery } from "../../api/runs";
 import { type Key, t } from "../../text/text";
@@ -27,6 +27,12 @@ export default function RunPage({ id, tab: asked }: { id: string; tab?: string }
   const run = useQuery(runQuery(id));
   const name = run.data?.name;
   useTitle(name);
+  const tabs = useRef<HTMLElement>(null);
+  const here = TABS.find((each) => each === asked) ?? "graph";
+  const shown = run.data !== undefined;
+  useEffect(() => {
+    tabs.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [here, shown]);
   if (!run.data) {
     return (
       <div className="page">
@@ -35,14 +41,13 @@ export default function RunPage({ id, tab: asked }: { id: string; tab?: string }
       </div>
     );
   }
-  const tab = TABS.find((each) => each === asked) ?? "graph";
-  const Content = Shown[tab];
+  const Content = Shown[here];
   return (
     <div className="page run">
       <Head run={run.data} />
-      <nav className="tabs" aria-label={t("run.views")}>
+      <nav ref={tabs} className="tabs" aria-label={t("run.views")}>
         {TABS.map((each) => (
-          <Link key={each} href={`/runs/${id}/${each}`} aria-current={each === tab ? "page" : undefined}>
+          <Link key={each} href={`/runs/${id}/${each}`} aria-current={each === here ? "page" : undefined}>
             {t(`run.tab.${each}` satisfies Key)}
           </Link>
         ))}

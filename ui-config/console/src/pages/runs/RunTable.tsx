@@ -30,16 +30,16 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
   }
   return (
     <div className="scroll">
-      <table className="runs">
+      <table className="folding runs">
         <thead>
           <tr>
             {chosen && <th><input type="checkbox" aria-label={t("runs.choose_all")} checked={all} onChange={(event) => choose(runs, event.target.checked)} /></th>}
             <th>{t("runs.name")}</th>
             <th>{t("graph.state")}</th>
             <th>{t("graph.progress")}</th>
-            <th className="wide-only">{t("run.owner")}</th>
+            <th>{t("run.owner")}</th>
             <th>{t("run.created")}</th>
-            <th className="wide-only number">{t("runs.lasted")}</th>
+            <th className="number">{t("runs.lasted")}</th>
           </tr>
         </thead>
         <tbody>
@@ -54,11 +54,11 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
                   {run.tags.map((tag) => <Link key={tag} className="tag" href={`/runs?tag=${encodeURIComponent(tag)}`}>{tag}</Link>)}
                 </span>
               </td>
-              <td><Status status={run.status} /></td>
-              <td>{ENDED.has(run.status) || !live.has(run.id) ? <Ended run={run} /> : <Going run={run} />}</td>
-              <td className="wide-only">{run.owner}</td>
-              <td><Ago at={run.created_at} /></td>
-              <td className="wide-only number">{lasted(run, now)}</td>
+              <td data-label={t("graph.state")}><Status status={run.status} /></td>
+              <td data-label={t("graph.progress")}>{ENDED.has(run.status) || !live.has(run.id) ? <Ended run={run} /> : <Going run={run} />}</td>
+              <td data-label={t("run.owner")}>{run.owner}</td>
+              <td data-label={t("run.created")}><Ago at={run.created_at} /></td>
+              <td className="number" data-label={t("runs.lasted")}>{lasted(run, now)}</td>
             </tr>
           ))}
         </tbody>

@@ -5,11 +5,11 @@ import { t } from "../../../text/text";
 import { isOver } from "../../../ui/Status";
 import { shapeOf, type TaskNode } from "./graph";
 import { HEIGHT, place, WIDTH } from "./layout";
-import { TaskFace, taskSays } from "./TaskFace";
+import { TaskFace } from "./TaskFace";
 
 type Drawn = Node<{ node: TaskNode; down: boolean }, "task">;
 
-const Chosen = createContext<{ chosen: string | null; choose: (name: string) => void }>({ chosen: null, choose: () => {} });
+const Chosen = createContext<string | null>(null);
 const TYPES = { task: Task };
 const NARROW = 700; // CSS pixels
 
@@ -48,9 +48,8 @@ export default function Canvas({ nodes, chosen, onChoose }: Props) {
       })),
     );
   }, [nodes]);
-  const choice = useMemo(() => ({ chosen, choose: onChoose }), [chosen, onChoose]);
   return (
-    <Chosen value={choice}>
+    <Chosen value={chosen}>
       <ReactFlow<Drawn>
         key={`${down} ${places.length}`}
         nodes={drawn}
@@ -65,6 +64,7 @@ export default function Canvas({ nodes, chosen, onChoose }: Props) {
         nodesFocusable={false}
         edgesFocusable={false}
         elementsSelectable={false}
+        onNodeClick={(_, { id }) => onChoose(id)} // without it nodes let the pointer through, their buttons too
         onlyRenderVisibleElements={nodes.length > 150}
         preventScrolling={false}
         zoomOnScroll={false}
@@ -86,11 +86,11 @@ export default function Canvas({ nodes, chosen, onChoose }: Props) {
 }
 
 function Task({ data: { node, down } }: NodeProps<Drawn>) {
-  const { chosen, choose } = useContext(Chosen);
+  const chosen = useContext(Chosen);
   return (
     <>
       <Handle type="target" position={down ? Position.Top : Position.Left} isConnectable={false} />
-      <button type="button" className="task-node nodrag nopan" aria-label={taskSays(node)} aria-pressed={chosen === node.name} onClick={() => choose(node.name)}>
+      <button type="button" className="task-node nodrag nopan" aria-pressed={chosen === node.name}>
         <TaskFace node={node} />
       </button>
       <Handle type="source" position={down ? Position.Bottom : Position.Right} isConnectable={false} />

@@ -17,12 +17,6 @@ export function statusOf(node: TaskNode) {
   return node.task?.status ?? "PENDING";
 }
 
-/** A task in a sentence: for readers of the screen, and where it is pointed at. */
-export function taskSays(node: TaskNode): string {
-  const counts = node.task && node.task.total > 1 ? t("graph.counts", { done: node.task.completed, total: node.task.total }) : "";
-  return [node.name, t(`status.${statusOf(node)}`), counts, node.paused ? t("status.PAUSED") : ""].filter(Boolean).join(", ");
-}
-
 /** What stands in a node: the name, the state, and how far its subtasks are. */
 export function TaskFace({ node }: { node: TaskNode }) {
   const status = statusOf(node);
@@ -46,7 +40,7 @@ export function TaskFace({ node }: { node: TaskNode }) {
             <i className="bad" style={{ width: `${(100 * failed) / total}%` }} />
             <i className="busy" style={{ width: `${(100 * leased) / total}%` }} />
           </span>
-          <span className="fine faint">{number(completed)} / {number(total)}</span>
+          <span className="fine faint">{t("graph.counts", { done: number(completed), total: number(total) })}</span>
         </span>
       )}
       {total === 1 && progress > 0 && progress < 1 && <span className="fine faint">{percent(progress)}</span>}

@@ -1,7 +1,7 @@
 import { language, t } from "../../../text/text";
 import { DataTable } from "./DataTable";
 import { PictureView } from "./PictureView";
-import type { Shape } from "./shapes";
+import { pretty, type Shape } from "./shapes";
 
 /** A result as what it is: a number, a text, a table, pictures, or parts of these. */
 export function ResultView({ shape, name }: { shape: Shape; name: string }) {
@@ -37,7 +37,7 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
         </div>
       );
     case "other":
-      return <pre tabIndex={0} className="long">{JSON.stringify(shape.value, null, 1)}</pre>;
+      return <pre tabIndex={0} className="long">{pretty(shape.value)}</pre>;
   }
 }
 

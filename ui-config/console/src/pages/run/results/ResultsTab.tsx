@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useSearchParams } from "wouter";
-import { archiveAddress, resultQuery, resultsAddress, type Run } from "../../../api/runs";
+import { archiveAddress, resultQuery, resultsAddress, type Run, specQuery } from "../../../api/runs";
 import { size } from "../../../text/format";
 import { t } from "../../../text/text";
 import { Icon } from "../../../ui/Icon";
 import { Empty, Loading, Problem } from "../../../ui/states";
+import { inOrder, nodesOf } from "../graph/graph";
 import { json } from "../parameters";
 import { DownloadText } from "./Download";
 import { ResultView } from "./ResultView";
@@ -14,7 +15,10 @@ import { shapeOf } from "./shapes";
 /** What the run's tasks came to, the last one first. */
 export default function ResultsTab({ run }: { run: Run }) {
   const [search, setSearch] = useSearchParams();
-  const done = run.tasks.filter(({ status }) => status === "COMPLETED").toReversed();
+  const version = useQuery(specQuery(run));
+  const nodes = inOrder(nodesOf(version.data?.spec ?? null, run)).toReversed();
+  const done = nodes.flatMap(({ task }) => (task?.status === "COMPLETED" ? [task] : []));
+  if (version.isPending) return <Loading />;
   const chosen = done.find(({ name }) => name === search.get("task")) ?? done[0];
   if (!chosen) return <Empty title={t("results.none")}>{t("results.none_why")}</Empty>;
   return (

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { imageIn, readPnm } from "./images";
-import { csvIn, csvOf, numericColumns, resultText, shapeOf, sorted } from "./shapes";
+import { csvIn, csvOf, numericColumns, pretty, resultText, shapeOf, sorted } from "./shapes";
 
 test.each([
   [null, "nothing"],
@@ -79,6 +79,12 @@ test("what is no picture is refused", () => {
   expect(() => readPnm(new TextEncoder().encode("P2 99999 99999 1"))).toThrow("size");
   expect(imageIn("iVBORw0KGgo: how PNG files begin")).toBeNull();
   expect(imageIn("data:image/png;base64,PHA+aGk8L3A+")).toBeNull();
+});
+
+test("nested values are written in lines that can be read, and stay the same values", () => {
+  const value = { a: [[1, 2], [3]], b: { c: null, d: "x" }, e: [] };
+  expect(pretty(value)).toBe('{\n  "a": [\n    [1, 2],\n    [3]\n  ],\n  "b": {"c": null, "d": "x"},\n  "e": []\n}');
+  expect(JSON.parse(pretty(value))).toEqual(value);
 });
 
 test("results are read best as they are meant", () => {

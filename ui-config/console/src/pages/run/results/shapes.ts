@@ -168,6 +168,16 @@ function csvField(value: unknown): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
+/** A value as JSON that can be read: what holds plain values alone stands in one line. */
+export function pretty(value: unknown, margin = ""): string {
+  if (isPlain(value) || value === undefined) return JSON.stringify(value) ?? "null";
+  const items = Array.isArray(value) ? value.map((item): [string, unknown] => ["", item]) : Object.entries(value as Fields).map(([key, item]): [string, unknown] => [`${JSON.stringify(key)}: `, item]);
+  const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
+  if (items.every(([, item]) => isPlain(item))) return open + items.map(([key, item]) => key + pretty(item)).join(", ") + close;
+  const inner = `${margin}  `;
+  return `${open}\n${items.map(([key, item]) => inner + key + pretty(item, inner)).join(",\n")}\n${margin}${close}`;
+}
+
 const SHOWN = 4000; // characters
 
 /** A result's JSON text as it is read best, cut where it is long. */
@@ -175,7 +185,7 @@ export function resultText(json: string): string {
   let text = json;
   try {
     const value: unknown = JSON.parse(json);
-    text = typeof value === "string" ? value : JSON.stringify(value, null, 1);
+    text = typeof value === "string" ? value : pretty(value);
   } catch {
     // not whole: shown as it is
   }
