@@ -28,8 +28,8 @@ demo: $(INSTALLED) ## start everything, run a workflow on local agents, show whe
 up: $(INSTALLED) ## start everything and keep it running (ARGS="--agents 2 --port 8400")
 	$(BIN)/python -m stack up $(ARGS)
 
-test: $(INSTALLED) $(if $(ARGS),,console-test) ## run the tests (ARGS="tests/unit -k name")
-	$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED) $(if $(ARGS),,console-test) ## run the tests (ARGS="tests/unit -k name" for some, in one process)
+	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses 2 --dist loadfile)
 
 lint: $(INSTALLED) console-lint ## check style, types and which package imports which
 	$(BIN)/ruff check .

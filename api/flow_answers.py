@@ -80,8 +80,15 @@ class SubtaskFailure(BaseModel):
     stderr: str
 
 
+class TaskResult(BaseModel):
+    """`result` is JSON text."""
+
+    result: str | None
+    blob: str | None
+
+
 class SettledBatch(BaseModel):
-    """`errors` are the first three failures, `error_types` counts all."""
+    """`errors` are the first three failures, `error_types` counts all; `result` is that of a batch of one subtask."""
 
     id: str
     total: int
@@ -90,6 +97,7 @@ class SettledBatch(BaseModel):
     tries: int
     errors: list[SubtaskFailure]
     error_types: dict[str, int]
+    result: TaskResult | None
 
 
 class Settled(OrdersView):
@@ -108,11 +116,6 @@ class ResultRow(BaseModel):
 class ResultPage(BaseModel):
     results: list[ResultRow]
     next: int | None
-
-
-class TaskResult(BaseModel):
-    result: str | None
-    blob: str | None
 
 
 class EndedWaitView(BaseModel):

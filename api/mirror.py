@@ -1,4 +1,4 @@
-"""Copy Prefect's state into MongoDB: runs by flow runs, batches by task runs.
+"""Copy the states of Prefect's flow runs into the runs that they carry.
 
 Events are followed as they come, from a little before the last one seen after every reconnect;
 they may be repeated, late or lost. Stores take a state only if it is later than the one they have,
@@ -59,10 +59,7 @@ class Mirror:
             try:
                 async for state in self._prefect.events(since):
                     since = max(since, state.at - OVERLAP)
-                    if isinstance(state, FlowRunState):
-                        await self.take(state)
-                    else:
-                        await self._stores.subtasks.follow(state.dynamic_key, state.task_run_id, state.type, state.at)
+                    await self.take(state)
             except (PrefectUnavailableError, StorageUnavailableError) as error:
                 log.warning("following Prefect's events stopped: %s", error)
             await asyncio.sleep(RECONNECT_SECONDS)

@@ -47,18 +47,6 @@ class FlowRun:
     tags: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRunState:
-    """A state of a Prefect task run; `name` is the task run's, `type` Prefect's."""
-
-    task_run_id: str
-    flow_run_id: str
-    dynamic_key: str
-    name: str
-    type: str
-    at: datetime
-
-
 class Prefect:
     """A connection to one Prefect server; use as a context manager."""
 
@@ -175,15 +163,15 @@ class Prefect:
         wanted = {"flow_runs": crashed, "sort": "END_TIME_DESC", "limit": limit}
         return _states(await self._call("POST", "/flow_runs/filter", wanted))
 
-    async def events(self, since: datetime) -> AsyncIterator[FlowRunState | TaskRunState]:
-        """Yield states of flow and task runs as they come, those since `since` first. Ends with an error."""
+    async def events(self, since: datetime) -> AsyncIterator[FlowRunState]:
+        """Yield states of flow runs as they come, those since `since` first. Ends with an error."""
         address = f"{self._url.replace('http', 'ws', 1)}/events/out"
         subprotocol = websockets.Subprotocol("prefect")
         try:
             async with websockets.connect(address, subprotocols=[subprotocol], max_size=2**24) as socket:
                 await socket.send(json.dumps({"type": "auth", "token": ""}))
                 await socket.recv()
-                wanted = {"event": {"prefix": ["prefect.flow-run.", "prefect.task-run."]}}
+                wanted = {"event": {"prefix": ["prefect.flow-run."]}}
                 ever = {"since": since.isoformat(), "until": "2100-01-01T00:00:00Z"}  # else until now
                 await socket.send(json.dumps({"type": "filter", "filter": wanted | {"occurred": ever}}))
                 async for state in self._past(wanted, since):
@@ -195,7 +183,7 @@ class Prefect:
         except (OSError, websockets.WebSocketException) as error:
             raise PrefectUnavailableError(f"Prefect's events: {error}") from error
 
-    async def _past(self, wanted: dict[str, Any], since: datetime) -> AsyncIterator[FlowRunState | TaskRunState]:
+    async def _past(self, wanted: dict[str, Any], since: datetime) -> AsyncIterator[FlowRunState]:
         """Yield what happened from `since` until now, oldest first: the socket may have missed it."""
         order = {"filter": wanted | {"occurred": {"since": since.isoformat()}, "order": "ASC"}, "limit": 50}
         page = await self._call("POST", "/events/filter", order)
@@ -231,27 +219,13 @@ def _flow_run_state(flow_run_id: str, state: dict[str, Any]) -> FlowRunState:
     )
 
 
-def _state(event: dict[str, Any]) -> FlowRunState | TaskRunState | None:
+def _state(event: dict[str, Any]) -> FlowRunState | None:
     """Read the state that an event tells of, None when it tells of something else."""
     resource = event.get("resource", {})
     kind, _, id_ = resource.get("prefect.resource.id", "").rpartition(".")
     type_ = resource.get("prefect.state-type")
-    if not type_:
+    if kind != "prefect.flow-run" or not type_:
         return None
     at = datetime.fromisoformat(resource.get("prefect.state-timestamp") or event["occurred"])
-    if kind == "prefect.flow-run":
-        name = resource.get("prefect.state-name", "")
-        return FlowRunState(id_, type_, name, resource.get("prefect.state-message") or None, at)
-    if kind == "prefect.task-run":
-        task_run = event.get("payload", {}).get("task_run", {})
-        flow_run_id = next(
-            (
-                item["prefect.resource.id"].rpartition(".")[2]
-                for item in event.get("related", ())
-                if item.get("prefect.resource.role") == "flow-run"
-            ),
-            "",
-        )
-        name = resource.get("prefect.resource.name", "")
-        return TaskRunState(id_, flow_run_id, str(task_run.get("dynamic_key", "")), name, type_, at)
-    return None
+    name = resource.get("prefect.state-name", "")
+    return FlowRunState(id_, type_, name, resource.get("prefect.state-message") or None, at)

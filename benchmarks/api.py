@@ -26,6 +26,7 @@ from benchmarks.fan_out import SAMPLE_SECONDS, Peak
 from benchmarks.report import Figures, arguments, show
 from benchmarks.service import Flow, Service, running_service
 from benchmarks.stored import fill
+from storage.listing import index_token
 
 PATIENCE = 120.0
 MEBIBYTE = 2**20
@@ -84,11 +85,12 @@ async def pages(service: Service, http: httpx.AsyncClient, ids: list[str], count
     chance = random.Random(2)
 
     def subtasks() -> Awaitable[httpx.Response]:
-        query: dict[str, str | int] = {"task": "stored", "after": chance.randrange(SUBTASKS), "limit": 100}
+        after = index_token(chance.randrange(SUBTASKS))
+        query: dict[str, str | int] = {"task": "stored", "page_token": after, "page_size": 100}
         return http.get(f"/v1/runs/{chance.choice(ids)}/subtasks", params=query)
 
     calls: dict[str, Callable[[], Awaitable[httpx.Response]]] = {
-        "list": lambda: http.get("/v1/runs", params={"limit": 50}),
+        "list": lambda: http.get("/v1/runs", params={"page_size": 50}),
         "run_page": lambda: http.get(f"/v1/runs/{chance.choice(ids)}"),
         "subtasks_page": subtasks,
     }

@@ -12,7 +12,6 @@ from typing import Any
 from njangi_agent.protocol import TaskDefinition
 
 from coordinator.decisions.leases import longest_lease
-from storage.errors import NotFoundError
 from storage.tasks import TaskStore
 
 REMEMBERED = 2_000
@@ -50,14 +49,9 @@ class Definitions:
         """Read those not known yet, and remember all of them the longest. What is not stored is passed over."""
         for task_id in task_ids & self._known.keys():
             self._known.move_to_end(task_id)
-        for task_id in task_ids - self._known.keys():
-            try:
-                task = await self._tasks.get(task_id)
-            except NotFoundError:
-                continue
-            if task.definition is None:
-                continue
-            self._known[task_id] = _definition(task_id, task.definition)
+        if unknown := task_ids - self._known.keys():
+            for task_id, definition in (await self._tasks.definitions(unknown)).items():
+                self._known[task_id] = _definition(task_id, definition)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 APPLICATION = "njangi"
 SERVER_SELECTION_SECONDS = 5.0
+_NOT_THE_CALLERS_FAULT = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
+"""Labels of errors that say nothing against what was asked; it may or may not have been done."""
 
 
 def new_id(prefix: str) -> str:
@@ -123,7 +125,6 @@ def unavailable_is_ours() -> Iterator[None]:
             raise StorageUnavailableError(str(error.details["writeConcernErrors"])[:300]) from error
         raise
     except PyMongoError as error:
-        transient = error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError")
-        if transient or was_interrupted(error):
+        if any(map(error.has_error_label, _NOT_THE_CALLERS_FAULT)) or was_interrupted(error):
             raise StorageUnavailableError(str(error)[:300]) from error
         raise

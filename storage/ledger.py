@@ -2,25 +2,34 @@
 
 An event's number is drawn from one counter document inside the transaction that inserts the event.
 Two writers of the counter conflict, and the loser starts again, so numbers become visible in their
-order and a reader that has seen n never finds a lower one later. Within a process a lock lets one
-transaction run at a time: callers with much to say gather it first (see `coordinator.dispatcher`).
+order and a reader that has seen n never finds a lower one later. A process has one transaction under way at a
+time, and what comes meanwhile is written together in the next: to commit costs more than most of what is committed
+(docs/decisions/0070-writes-that-share-a-transaction.md).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, TypeVar, cast
 
 from storage.database import Database, Document, Session, unavailable_is_ours
+from storage.errors import StorageUnavailableError
 
 T = TypeVar("T")
 
 SCHEMA = 1
 """Version of the events written now. It rises when a type's fields change their meaning, not when types or fields are
 added: readers leave out what they do not know. 0: written before events told everything."""
+
+MOST = 32
+"""How many works share a transaction."""
+SECONDS_TOGETHER = 0.05
+"""After so long no further work joins: who writes little does not wait for many who write much."""
 
 EVENTS_A_PAGE = 200
 """How many a reader of all events takes at once; one may name a thousand subtasks."""
@@ -50,6 +59,22 @@ class Turn:
         self.events.append({"type": type_, "at": at, "run_id": run_id, "data": data})
 
 
+@dataclass(slots=True, eq=False)
+class _Wanted:
+    """What somebody wants written; `result` is done once it is, or cannot be, or once nobody waits for it any more."""
+
+    work: Callable[[Turn], Awaitable[Any]]
+    result: asyncio.Future[Any]
+
+
+@dataclass(slots=True)
+class _Shared:
+    """How far a transaction has come with the works that share it."""
+
+    begun: int = 0
+    results: list[Any] = field(default_factory=list)
+
+
 class Ledger:
     """The one way to change subtasks, batches, tasks and runs: a transaction with its events."""
 
@@ -57,7 +82,8 @@ class Ledger:
         self._database = database
         self._events = database["events"]
         self._counters = database["counters"]
-        self._one_at_a_time = asyncio.Lock()
+        self._wanted: deque[_Wanted] = deque()
+        self._writing: asyncio.Task[None] | None = None
         self.conflicts = 0
         """How often a transaction of this process had to start again."""
 
@@ -67,23 +93,87 @@ class Ledger:
         await self._counters.update_one({"_id": "events"}, {"$setOnInsert": {"seq": 0}}, upsert=True)
 
     async def write(self, work: Callable[[Turn], Awaitable[T]]) -> T:
-        """Run `work` in one transaction and number its events. `work` may run more than once."""
-        tries = 0
+        """Run `work` in a transaction and number its events.
 
-        async def once(session: Session) -> T:
+        It may run more than once, and after works of others in the same transaction, whose changes it sees. If it
+        raises, it is undone and run again in a transaction of its own, and what it raises there is raised here. Whoever
+        is cancelled while he waits does not know whether it was written.
+        """
+        wanted = _Wanted(work, asyncio.get_running_loop().create_future())
+        self._wanted.append(wanted)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all(), name="ledger")
+        return cast(T, await wanted.result)
+
+    async def close(self) -> None:
+        """Let go of what is still to be written; whoever waits for it is cancelled."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait([self._writing])
+
+    async def _write_all(self) -> None:
+        """Write what is wanted, in the order in which it came, until nothing is.
+
+        This is a task of its own, so that what one caller wanted does not end with another who is cancelled.
+        """
+        try:
+            while self._wanted:
+                if self._wanted[0].result.done():
+                    self._wanted.popleft()
+                else:
+                    await self._write_some(list(islice(self._wanted, MOST)))
+        finally:
+            for wanted in self._wanted:
+                wanted.result.cancel()
+            self._wanted.clear()
+
+    async def _write_some(self, group: Sequence[_Wanted]) -> None:
+        """Write the first of the group, and as many more as there is time for."""
+        shared = _Shared()
+        try:
+            await self._transaction(group, shared)
+        except StorageUnavailableError as error:
+            for wanted in group:
+                _end(wanted, error=StorageUnavailableError(*error.args))
+        except Exception as error:
+            if len(group) == 1:
+                _end(group[0], error=error)
+                return
+            refused = len(shared.results)  # which of them ended the transaction of all, or else all of them together
+            parts = (
+                (group[:refused], [group[refused]]) if shared.begun > refused else (group[: max(1, shared.begun // 2)],)
+            )
+            for part in parts:
+                if part:
+                    await self._write_some(part)
+        else:
+            for wanted, result in zip(group, shared.results, strict=False):
+                _end(wanted, result)
+
+    async def _transaction(self, group: Sequence[_Wanted], shared: _Shared) -> None:
+        """Write the first works of the group; `shared` has their results."""
+        tries = 0
+        clock = asyncio.get_running_loop().time
+
+        async def once(session: Session) -> None:
             nonlocal tries
             tries += 1
-            turn = Turn(session)
-            result = await work(turn)
+            shared.begun, shared.results = 0, []
+            turn, began = Turn(session), clock()
+            if tries > 1:  # others were quicker: let them wait this time
+                await self._counters.update_one({"_id": "events"}, {"$inc": {"waited": 1}}, session=session)
+            for wanted in group:
+                if shared.begun and clock() - began > SECONDS_TOGETHER:
+                    break
+                shared.begun += 1
+                shared.results.append(None if wanted.result.done() else await wanted.work(turn))
             if turn.events:
                 await self._number(turn)
-            return result
 
-        async with self._one_at_a_time:
-            try:
-                return await self._database.transaction(once)
-            finally:
-                self.conflicts += max(0, tries - 1)
+        try:
+            await self._database.transaction(once)
+        finally:
+            self.conflicts += max(0, tries - 1)
 
     async def _number(self, turn: Turn) -> None:
         counter = await self._counters.find_one_and_update(
@@ -115,6 +205,15 @@ class Ledger:
         with unavailable_is_ours():
             counter = await self._counters.find_one({"_id": "events"})
         return counter["seq"] if counter else 0
+
+
+def _end(wanted: _Wanted, result: object = None, error: Exception | None = None) -> None:
+    if wanted.result.done():  # nobody waits for it any more
+        return
+    if error is not None:
+        wanted.result.set_exception(error)
+    else:
+        wanted.result.set_result(result)
 
 
 def _event(document: Document) -> Event:

@@ -36,6 +36,7 @@ class RunStore:
 
     def __init__(self, database: Database, ledger: Ledger, stopping: StoppingStore) -> None:
         self._runs = database["runs"]
+        self._batches = database["batches"]
         self._workflows = database["workflows"]
         self._ledger = ledger
         self.listing = Listing(
@@ -172,6 +173,10 @@ class RunStore:
     async def get(self, run_id: str) -> Run:
         return await self._one({"_id": run_id}, run_id)
 
+    async def outline(self, run_id: str) -> Run:
+        """Return a run without its spec and files, which may be large. Raises NotFoundError."""
+        return await self._one({"_id": run_id}, run_id, {"spec": 0, "files": 0})
+
     async def status(self, run_id: str) -> RunStatus:
         """Return a run's status alone. Raises NotFoundError."""
         with unavailable_is_ours():
@@ -190,9 +195,9 @@ class RunStore:
     async def by_flow_run(self, flow_run_id: str) -> Run:
         return await self._one({"prefect_flow_run_id": flow_run_id}, flow_run_id)
 
-    async def _one(self, query: Document, name: str) -> Run:
+    async def _one(self, query: Document, name: str, shown: Document | None = None) -> Run:
         with unavailable_is_ours():
-            document = await self._runs.find_one(query)
+            document = await self._runs.find_one(query, shown)
         if document is None:
             raise NotFoundError("run", name)
         return as_run(document)
@@ -237,10 +242,11 @@ class RunStore:
         return [as_run(document) for document in found], token
 
     async def unfinished(self, *, after: str = "", limit: int) -> list[Run]:
-        """Return runs that have not ended, in the order of their ids, from `after` on."""
+        """Return runs that have not ended, without specs and files, in the order of their ids, from `after` on."""
         query = {"_id": {"$gt": after}, "status": {"$nin": list(ENDED)}}
         with unavailable_is_ours():
-            return [as_run(item) async for item in self._runs.find(query).sort("_id", 1).limit(limit)]
+            found = self._runs.find(query, {"spec": 0, "files": 0}).sort("_id", 1).limit(limit)
+            return [as_run(item) async for item in found]
 
     async def any_under_way(self) -> bool:
         """Whether some run has not ended, or has ended and Prefect has still to hear of it."""
@@ -342,24 +348,31 @@ class RunStore:
             await self._runs.update_one({"_id": run_id}, {"$set": change}, session=turn.session)
             turn.tell("run.clean_up_skipped", now, run_id=run_id, by=by)
 
-    async def move(self, turn: Turn, run_id: str, status: RunStatus, *, now: datetime) -> None:
-        """Show what a run that goes on is busy with (SPLITTING, RUNNING, AGGREGATING)."""
+    async def move(self, turn: Turn, run_id: str, status: RunStatus, *, now: datetime) -> bool:
+        """Show what a run that goes on is busy with; tell whether that changes anything.
+
+        It is SPLITTING until its first subtasks are queued, then RUNNING or AGGREGATING: with many tasks under way
+        there is always one that splits.
+        """
+        if status is RunStatus.SPLITTING:
+            queued = await self._batches.find_one({"run_id": run_id}, {"_id": 1}, session=turn.session)
+            if queued is not None:
+                return False
         document = await self._runs.find_one_and_update(
             {"_id": run_id, "status": {"$in": [RunStatus.SUBMITTED, *GOING_ON], "$ne": status}},
             {"$set": {"status": status, "updated_at": now}},
+            projection={"spec": 0, "files": 0},
             return_document=ReturnDocument.AFTER,
             session=turn.session,
         )
-        if document is not None:
-            if document["started_at"] is None:
-                document["started_at"] = now
-                await self._runs.update_one({"_id": run_id}, {"$set": {"started_at": now}}, session=turn.session)
-            await self._workflows.update_one(
-                {"_id": document["workflow_id"], "current_run_id": run_id},
-                {"$set": {"status": status, "updated_at": now}},
-                session=turn.session,
-            )
-            turn.tell(f"run.{status.lower()}", now, run_id=run_id, **told_of(document))
+        if document is None:
+            return False
+        if document["started_at"] is None:
+            document["started_at"] = now
+            await self._runs.update_one({"_id": run_id}, {"$set": {"started_at": now}}, session=turn.session)
+        await self.show(turn, document, now=now)
+        turn.tell(f"run.{status.lower()}", now, run_id=run_id, **told_of(document))
+        return True
 
 
 def _status(before: Document, status: RunStatus) -> RunStatus | None:

@@ -34,6 +34,7 @@ from storage.schedules import ScheduleStore
 from storage.sharing import SharingStore
 from storage.sign_ins import SignInStore
 from storage.signals import SignalStore
+from storage.splitting import SplittingStore
 from storage.stopping import StoppingStore
 from storage.subtasks import SubtaskStore
 from storage.tasks import TaskStore
@@ -89,6 +90,7 @@ class Stores:
         self.signals = SignalStore(database, self.ledger)
         self.subtasks = SubtaskStore(database, self.ledger)
         self.tasks = TaskStore(database, self.ledger, self.runs, self.stopping)
+        self.splitting = SplittingStore(self.tasks, self.subtasks)
         self.schedules = ScheduleStore(database, self.ledger)
         self.idempotency = IdempotencyStore(database)
         self.logs = LogStore(database)
@@ -173,4 +175,7 @@ async def open_stores(uri: str, name: str = "njangi") -> AsyncIterator[Stores]:
         await database.ping()
         stores = Stores(database)
         await stores.prepare()
-        yield stores
+        try:
+            yield stores
+        finally:
+            await stores.ledger.close()

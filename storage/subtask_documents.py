@@ -417,6 +417,7 @@ def batch(document: Document) -> Batch:
         run_id=document["run_id"],
         task=document["task"],
         index=document["index"],
+        first=document["first"],
         total=document["total"],
         queued=document["queued"],
         leased=document["leased"],

@@ -138,6 +138,7 @@ class Batch:
     run_id: str
     task: str
     index: int
+    first: int  # the lowest index of its subtasks
     total: int
     queued: int
     leased: int

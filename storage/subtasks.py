@@ -7,10 +7,11 @@ token changes nothing.
 
 from __future__ import annotations
 
+import functools
 import random
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -19,7 +20,7 @@ from pymongo import UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from storage import subtask_documents as documents
-from storage.database import Database, Document, unavailable_is_ours
+from storage.database import Database, Document, Session, unavailable_is_ours
 from storage.deadline_errors import TOO_LATE, not_ended
 from storage.errors import NotFoundError, RunLeaseLostError
 from storage.ledger import Ledger, Turn
@@ -36,8 +37,27 @@ from storage.subtask_models import (
     VolunteerReport,
 )
 
+AT_ONCE = 50
+"""How many subtasks are written in the transaction that makes them leasable; more of them would keep others waiting."""
+Within = Callable[[Turn, Document], Awaitable[None]]
+"""Work of a transaction that has made sure of the run lease, given what it must heed of the run."""
+_HEEDED = {
+    "workflow_id": 1,
+    "owner": 1,
+    "status": 1,
+    "paused": 1,
+    "paused_tasks": 1,
+    "cancel_requested": 1,
+    "clean_up.task": 1,
+    "generation": 1,
+}
+_OFFERED = dict.fromkeys(("task_id", "run_id", "priority", "queued", "required_resources", "owner", "generation"), 1)
 _DUPLICATE = 11000
 _ENDED_BADLY = {"$in": [SubtaskStatus.FAILED, SubtaskStatus.DEAD]}
+
+
+class _LeftBehind(Exception):
+    """Subtasks of an earlier generation are in the way."""
 
 
 class SubtaskStore:
@@ -60,70 +80,87 @@ class SubtaskStore:
         )
         await self._batches.create_index([("run_id", 1), ("task", 1), ("index", 1)])
 
-    async def put(self, task: TaskKey, batches: Sequence[NewBatch], *, token: str, now: datetime) -> None:
+    async def put(
+        self,
+        task: TaskKey,
+        batches: Sequence[NewBatch],
+        *,
+        token: str,
+        now: datetime,
+        first: Within | None = None,
+        last: Within | None = None,
+    ) -> None:
         """Queue subtasks under the run lease `token`. A batch that is there stays as it is: repeating is harmless.
 
-        Subtasks are written first and become leasable with their batch, which is the last write, unless the run
-        or the task is paused by then. Raises RunLeaseLostError when the lease is another's.
+        Unless they are few, subtasks are written first and become leasable with their batch, which is the last write.
+        They are not while the run or the task is paused. `first` and `last` are done before and after that, in the same
+        transaction. Raises RunLeaseLostError when the lease is another's.
         """
+
+        async def publish(turn: Turn, written: Sequence[NewBatch] | None) -> None:
+            run = await self._written_by(turn, task.run_id, token)
+            generation = run.get("generation", 0)
+            if first is not None:
+                await first(turn, run)
+            fresh = await self._fresh(task, batches, turn.session) if written is None else written
+            if fresh and written is None:
+                await self._tasks.insert_many(_rows(task, fresh, now, generation), session=turn.session)
+            elif fresh and generation:
+                theirs = {**_rows_of(task, fresh), "generation": {"$ne": generation}}
+                if await self._tasks.find_one(theirs, {"_id": 1}, session=turn.session) is not None:
+                    raise _LeftBehind
+            if fresh:
+                lending = lends(run, task.name)
+                opened = [
+                    documents.opened(task, batch, now, owner=run["owner"], lending=lending, generation=generation)
+                    for batch in fresh
+                ]
+                await self._batches.insert_many(opened, session=turn.session)
+                told = [
+                    {"batch": batch.index, "ranges": documents.ranges(subtask.index for subtask in batch.subtasks)}
+                    for batch in fresh
+                ]
+                turn.tell("subtasks.queued", now, run_id=task.run_id, task=task.name, batches=told)
+            if last is not None:
+                await last(turn, run)
+
+        at_once = sum(len(batch.subtasks) for batch in batches) <= AT_ONCE
+        while True:
+            written = None if at_once else await self._write(task, batches, token, now)
+            if written == [] and first is None and last is None:
+                return None
+            try:
+                return await self._ledger.write(functools.partial(publish, written=written))
+            except (BulkWriteError, DuplicateKeyError, _LeftBehind):
+                # Somebody published or left one of them in between: what is left to do is found by looking again.
+                at_once = False
+
+    async def _write(self, task: TaskKey, batches: Sequence[NewBatch], token: str, now: datetime) -> Sequence[NewBatch]:
+        """Write the subtasks of those batches that are not there yet, which nobody is lent; return these batches."""
         with unavailable_is_ours():
             run = await self._runs.find_one({"_id": task.run_id, "hold.token": token}, {"generation": 1})
             if run is None:
                 raise RunLeaseLostError(task.run_id)
             generation = run.get("generation", 0)
-            known = {
-                batch["_id"]
-                async for batch in self._batches.find(
-                    {"_id": {"$in": [documents.batch_id(task.task_id, batch.index) for batch in batches]}}, {"_id": 1}
-                )
-            }
-            fresh = [batch for batch in batches if documents.batch_id(task.task_id, batch.index) not in known]
-            if not fresh:
-                return
-            rows = [
-                documents.queued(task, batch, subtask, now, generation) for batch in fresh for subtask in batch.subtasks
-            ]
-            mine = _rows_of(task, fresh)
-            if generation:  # a flow that has lost the run may have left subtasks behind, unpublished
-                await self._tasks.delete_many({**mine, "generation": {"$ne": generation}})
+            fresh = await self._fresh(task, batches)
+            if fresh and generation:  # a flow that has lost the run may have left subtasks behind, unpublished
+                await self._tasks.delete_many({**_rows_of(task, fresh), "generation": {"$ne": generation}})
             try:
-                await self._tasks.insert_many(rows, ordered=False)
+                if fresh:
+                    await self._tasks.insert_many(_rows(task, fresh, now, generation), ordered=False)
             except BulkWriteError as error:
                 others = any(problem["code"] != _DUPLICATE for problem in error.details["writeErrors"])
                 if others or error.details["writeConcernErrors"]:  # a failover may take back what is on one member only
                     raise
+        return fresh
 
-        async def publish(turn: Turn) -> bool:
-            run = await self._written_by(turn, task.run_id, token)
-            if generation:
-                theirs = {**mine, "generation": {"$ne": generation}}
-                if await self._tasks.find_one(theirs, {"_id": 1}, session=turn.session) is not None:
-                    return False
-            lending = lends(run, task.name)
-            opened = [
-                documents.opened(task, batch, now, owner=run["owner"], lending=lending, generation=generation)
-                for batch in fresh
-            ]
-            await self._batches.insert_many(opened, session=turn.session)
-            turn.tell(
-                "subtasks.queued",
-                now,
-                run_id=task.run_id,
-                task=task.name,
-                batches=[
-                    {"batch": batch.index, "ranges": documents.ranges(subtask.index for subtask in batch.subtasks)}
-                    for batch in fresh
-                ],
-            )
-            return True
-
-        try:
-            published = await self._ledger.write(publish)
-        except (BulkWriteError, DuplicateKeyError):
-            published = False
-        if not published:
-            # Somebody published or left one of them in between: what is left to do is found by looking again.
-            await self.put(task, batches, token=token, now=now)
+    async def _fresh(
+        self, task: TaskKey, batches: Sequence[NewBatch], session: Session | None = None
+    ) -> list[NewBatch]:
+        """Return those of the batches that are not there yet."""
+        ids = {"$in": [documents.batch_id(task.task_id, batch.index) for batch in batches]}
+        known = {batch["_id"] async for batch in self._batches.find({"_id": ids}, {"_id": 1}, session=session)}
+        return [batch for batch in batches if documents.batch_id(task.task_id, batch.index) not in known]
 
     async def _written_by(self, turn: Turn, run_id: str, token: str) -> Document:
         """Return what a flow's write must heed of its run. Raises RunLeaseLostError unless `token` holds it.
@@ -134,7 +171,7 @@ class SubtaskStore:
         run = await self._runs.find_one_and_update(
             {"_id": run_id, "hold.token": token},
             {"$inc": {"writes": 1}},
-            projection={"owner": 1, "paused": 1, "paused_tasks": 1, "cancel_requested": 1, "clean_up.task": 1},
+            projection=_HEEDED,
             session=turn.session,
         )
         if run is None:
@@ -147,7 +184,7 @@ class SubtaskStore:
             to_lend: Document = {"queued": {"$gt": 0}, "lending": True}
             if but:
                 to_lend["owner"] = {"$nin": list(but)}
-            found = self._batches.find(to_lend).sort([("priority", -1), ("_id", 1)]).limit(limit)
+            found = self._batches.find(to_lend, _OFFERED).sort([("priority", -1), ("_id", 1)]).limit(limit)
             return [
                 OpenBatch(
                     id=batch["_id"],
@@ -403,19 +440,27 @@ class SubtaskStore:
 
         await self._ledger.write(once)
 
-    async def follow(self, batch_id: str, task_run_id: str, state: str, at: datetime) -> None:
-        """Copy the state of the Prefect task run that carries a batch, unless a later one is there."""
-        fresh = {"_id": batch_id, "$or": [{"prefect_state.at": None}, {"prefect_state.at": {"$lt": at}}]}
-        with unavailable_is_ours():
-            await self._batches.update_one(
-                fresh, {"$set": {"prefect_state": {"task_run_id": task_run_id, "type": state, "at": at}}}
-            )
-
     async def settled(self, batch_ids: Sequence[str]) -> list[Batch]:
         """Return those of `batch_ids` of which every subtask has ended."""
         with unavailable_is_ours():
             found = self._batches.find({"_id": {"$in": list(batch_ids)}, "settled": True})
             return [documents.batch(document) async for document in found]
+
+    async def only_results(self, batches: Sequence[Batch]) -> dict[str, Subtask]:
+        """Return, by batch, the subtasks of those batches that are made of one which completed."""
+        ids = {
+            documents.subtask_id(f"{batch.run_id}/{batch.task}", batch.first): batch.id
+            for batch in batches
+            if batch.total == batch.completed == 1
+        }
+        if not ids:
+            return {}
+        shown = {"details": 0, "details_blob": 0}
+        with unavailable_is_ours():
+            return {
+                ids[item["_id"]]: documents.subtask(item)
+                async for item in self._tasks.find({"_id": {"$in": list(ids)}}, shown)
+            }
 
     async def failures(self, batch_id: str, limit: int = 3) -> list[Subtask]:
         """Return the first failed or dead subtasks of a batch, those first that failed for want of time."""
@@ -476,6 +521,10 @@ def _tell_ended(turn: Turn, groups: Mapping[documents.Group, Sequence[int]], now
             status=group.status,
             indexes=sorted(indexes),
         )
+
+
+def _rows(task: TaskKey, batches: Sequence[NewBatch], now: datetime, generation: int) -> list[Document]:
+    return [documents.queued(task, batch, subtask, now, generation) for batch in batches for subtask in batch.subtasks]
 
 
 def _rows_of(task: TaskKey, batches: Sequence[NewBatch]) -> Document:

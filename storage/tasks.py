@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-
-from pymongo import ReturnDocument
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError, RunLeaseLostError
@@ -109,12 +107,16 @@ class TaskStore:
             "updated_at": now,
         }
 
-    async def change(self, run_id: str, token: str, name: str, change: TaskChange, *, now: datetime) -> Task:
+    async def change(self, run_id: str, token: str, name: str, change: TaskChange, *, now: datetime) -> None:
         """Apply a change under the run lease `token`. Of a task that FAILED nothing is lent any more.
 
         Raises RunLeaseLostError when the lease is another's.
         """
-        return _task(await self._ledger.write(lambda turn: self._change(turn, run_id, token, name, change, now)))
+
+        async def once(turn: Turn) -> None:
+            await self.apply(turn, await self._held(turn, run_id, token), name, change, now=now)
+
+        await self._ledger.write(once)
 
     async def begin_wait(
         self, run_id: str, token: str, name: str, seconds: float | None, *, now: datetime
@@ -125,26 +127,35 @@ class TaskStore:
         another. Raises RunLeaseLostError when the run lease `token` is another's.
         """
 
-        async def begin(turn: Turn) -> Task:
+        async def begin(turn: Turn) -> str | None:
+            run = await self._held(turn, run_id, token)
             known = await self._tasks.find_one({"_id": f"{run_id}/{name}", "is_subtask": False}, session=turn.session)
             until = now + timedelta(seconds=seconds) if seconds is not None else None
             plan = {"until": until.isoformat() if until is not None else None}
             if known is not None and known["status"] != TaskStatus.PENDING and known.get("plan"):
                 plan = json.loads(known["plan"])
-            return _task(await self._change(turn, run_id, token, name, TaskChange(TaskStatus.RUNNING, plan=plan), now))
+            await self.apply(turn, run, name, TaskChange(TaskStatus.RUNNING, plan=plan), now=now)
+            return plan["until"]
 
-        until = (await self._ledger.write(begin)).plan["until"]
+        until = await self._ledger.write(begin)
         return datetime.fromisoformat(until) if until is not None else None
 
-    async def _change(
-        self, turn: Turn, run_id: str, token: str, name: str, change: TaskChange, now: datetime
-    ) -> Document:
-        run = await self._runs_collection.find_one(
-            {"_id": run_id, "hold.token": token}, {"workflow_id": 1, "clean_up.task": 1}, session=turn.session
-        )
+    async def _held(self, turn: Turn, run_id: str, token: str) -> Document:
+        """Return what a change must know of its run. Raises RunLeaseLostError unless `token` holds it."""
+        shown = {"workflow_id": 1, "status": 1, "clean_up.task": 1}
+        held = {"_id": run_id, "hold.token": token}
+        run = await self._runs_collection.find_one(held, shown, session=turn.session)
         if run is None:
             raise RunLeaseLostError(run_id)
-        document = await self._tasks.find_one_and_update(
+        return run
+
+    async def apply(self, turn: Turn, run: Document, name: str, change: TaskChange, *, now: datetime) -> None:
+        """Within a transaction that has made sure of the run lease, apply a change to a task of `run`.
+
+        `run` has its workflow_id, status and clean_up, of which the status is kept up to date.
+        """
+        run_id = run["_id"]
+        await self._tasks.update_one(
             {"_id": f"{run_id}/{name}"},
             {
                 "$set": _fields(change, now),
@@ -159,7 +170,6 @@ class TaskStore:
                 },
             },
             upsert=True,
-            return_document=ReturnDocument.AFTER,
             session=turn.session,
         )
         turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, task=name, error=change.error, blob=change.blob)
@@ -169,9 +179,9 @@ class TaskStore:
             await self._runs_collection.update_one(
                 {"_id": run_id}, {"$set": {"clean_up.done": True}}, session=turn.session
             )
-        if change.status in _BUSY:
-            await self._runs.move(turn, run_id, _BUSY[change.status], now=now)
-        return document or {}
+        busy = _BUSY.get(change.status)
+        if busy is not None and busy != run["status"] and await self._runs.move(turn, run_id, busy, now=now):
+            run["status"] = busy
 
     async def get(self, task_id: str) -> Task:
         with unavailable_is_ours():
@@ -179,6 +189,13 @@ class TaskStore:
         if document is None:
             raise NotFoundError("task", task_id)
         return _task(document)
+
+    async def definitions(self, task_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
+        """Return the definitions of those of the tasks that have one, by task id."""
+        wanted = {"_id": {"$in": list(task_ids)}, "is_subtask": False, "definition": {"$type": "string"}}
+        with unavailable_is_ours():
+            found = self._tasks.find(wanted, {"definition": 1})
+            return {item["_id"]: json.loads(item["definition"]) async for item in found}
 
     async def of_run(self, run_id: str) -> list[Task]:
         """Return the tasks of a run in the order they were written."""

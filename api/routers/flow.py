@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -26,16 +25,19 @@ from api.flow_answers import (
     TaskOfRun,
     TaskResult,
 )
+from api.queueing import Batches, queue
 from api.services import Services, utc_now
 from storage.errors import RunLeaseLostError, UnknownUsersError
 from storage.run_models import RUN_LEASE, NewRun, Orders, Run
-from storage.subtask_models import Batch, NewBatch, NewSubtask, Subtask, TaskKey
+from storage.subtask_models import Batch, Subtask
 from storage.tasks import TaskChange, TaskStatus
 
 router = APIRouter(prefix="/v1/flow", tags=["flow"])
 RunToken = Annotated[str, Header(alias="Njangi-Run-Token")]
 Seconds = Annotated[float, Field(ge=0, strict=True)]
 LONGEST_WAIT = 50.0
+RESULTS_TOLD = 100
+"""How many results an answer to `batches:settled` brings along, of at most 64 KiB each."""
 
 
 class Adoption(BaseModel):
@@ -70,21 +72,6 @@ class TaskBody(BaseModel):
     result: str | None = None
     blob: str | None = None
     error: str | None = None
-
-
-class SubtaskBody(BaseModel):
-    index: int
-    parameters: dict[str, Any] | None = None
-    parameters_blob: str | None = None
-
-
-class BatchBody(BaseModel):
-    index: int
-    subtasks: Annotated[list[SubtaskBody], Field(min_length=1, max_length=2000)]
-
-
-class Batches(BaseModel):
-    batches: Annotated[list[BatchBody], Field(min_length=1, max_length=2000)]
 
 
 class Waiting(BaseModel):
@@ -186,37 +173,11 @@ async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, a
 
 @router.post("/runs/{run_id}/tasks/{task}/batches", status_code=204)
 async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, app: App, _: Flow) -> None:
-    """Queue subtasks in batches; repeating is harmless."""
-    run = await app.stores.runs.get(run_id)
-    if not run.cancel_requested:
-        await app.quotas.may_queue(run.owner)
-    definition = (await app.stores.tasks.get(f"{run_id}/{task}")).definition or {}
-    key = TaskKey(
-        run_id=run_id,
-        workflow_id=run.workflow_id,
-        name=task,
-        priority=run.priority,
-        cpu=float(definition.get("cpu", 1.0)),
-        memory=int(definition.get("memory", 0)),
-        storage=int(definition.get("storage", 0)),
-        schedule_to_start=definition.get("schedule_to_start"),
-        schedule_to_close=definition.get("schedule_to_close"),
-    )
-    batches = [
-        NewBatch(
-            batch.index,
-            [
-                NewSubtask(
-                    subtask.index,
-                    None if subtask.parameters_blob else json.dumps(subtask.parameters or {}, separators=(",", ":")),
-                    subtask.parameters_blob,
-                )
-                for subtask in batch.subtasks
-            ],
-        )
-        for batch in body.batches
-    ]
-    await app.stores.subtasks.put(key, batches, token=token, now=utc_now())
+    """Queue subtasks in batches; repeating is harmless.
+
+    The first call of a task may bring its definition and plan, as SPLITTING; after the `last` it is RUNNING.
+    """
+    await queue(app, run_id, task, body, token)
     app.dispatcher.work_opened()
 
 
@@ -228,10 +189,11 @@ async def settled(run_id: str, body: Waiting, token: RunToken, app: App, _: Flow
     stop = any(orders.stop(task) for task in {id_.split("/")[1] for id_ in body.waiting})
     found = [] if stop else await app.settled(body.waiting, min(body.seconds, LONGEST_WAIT))
     now = told(orders if stop else await app.stores.run_leases.check_hold(run_id, token))
-    return Settled(**now.model_dump(), settled=[await _settled(app, batch) for batch in found])
+    results = await app.stores.subtasks.only_results(found[:RESULTS_TOLD])
+    return Settled(**now.model_dump(), settled=[await _settled(app, batch, results.get(batch.id)) for batch in found])
 
 
-async def _settled(app: Services, batch: Batch) -> SettledBatch:
+async def _settled(app: Services, batch: Batch, only: Subtask | None) -> SettledBatch:
     failed = batch.failed + batch.dead
     failures = await app.stores.subtasks.failures(batch.id) if failed else []
     return SettledBatch(
@@ -242,6 +204,7 @@ async def _settled(app: Services, batch: Batch) -> SettledBatch:
         tries=batch.tries,
         errors=[_failure(item) for item in failures],
         error_types=await app.stores.subtasks.failure_types(batch.id) if failed else {},
+        result=TaskResult(result=only.result, blob=only.blob) if only else None,
     )
 
 

@@ -196,11 +196,9 @@ class TaskCarrier(Carrier):
         results = {name: outcome.result or ResultRef() for name, outcome in upstream.items()}
         inputs = await gather_inputs(self._held, self._spec, self._task, self._given, results)
         plan = self._plan(len(inputs.items))
-        definition = compiler.definition(self._spec, self._task, self._held.run.files, inputs.results, inputs.source)
-        await self._tell(TaskChange("SPLITTING", definition=definition, plan=plan.to_json()))
-        await self._settle_all(plan, inputs, [outcome.node for outcome in upstream.values() if outcome.node])
+        last = await self._settle_all(plan, inputs, [outcome.node for outcome in upstream.values() if outcome.node])
         if self._task.split is None:
-            return await self._only_result()
+            return await self._only_result(last)
         return await self._aggregated(plan)
 
     def _plan(self, items: int) -> Plan:
@@ -210,8 +208,8 @@ class TaskCarrier(Carrier):
 
     # Batches
 
-    async def _settle_all(self, plan: Plan, inputs: TaskInputs, upstream: list[UUID]) -> None:
-        """Queue every batch and wait for all of them, each as one Prefect task run."""
+    async def _settle_all(self, plan: Plan, inputs: TaskInputs, upstream: list[UUID]) -> SettledBatch | None:
+        """Queue every batch and wait for all of them, each as one Prefect task run; return the last one."""
         batches: list[Batch] = []
         settle = self._prefect_task(plan)
         async with (
@@ -234,9 +232,6 @@ class TaskCarrier(Carrier):
                         group.create_task(run(batch), name=batch.id)
                     if self._failure is not None:
                         break
-            async with self._telling:
-                if self._failure is None:
-                    await self._tell(TaskChange("RUNNING"))
         if self._held.stop.reason is not None:
             raise StoppedError(self._held.stop.reason)
         if self._failure is not None:
@@ -246,11 +241,21 @@ class TaskCarrier(Carrier):
                 raise batch.error
             if batch.last is None:
                 raise RuntimeError(f"Prefect ended the wait for {batch.id} before it had settled")
+        return batches[-1].last if batches else None
 
     async def _queued(self, plan: Plan, inputs: TaskInputs) -> AsyncGenerator[list[int], None]:
-        """Put batches in the queue, call by call, and yield the indexes of those that are there."""
+        """Put batches in the queue, call by call, and yield the indexes of those that are there.
+
+        The first call makes the task SPLITTING, the last RUNNING.
+        """
         if self._known is not None and self._known.status in ("RUNNING", "AGGREGATING"):
+            await self._tell(TaskChange("RUNNING"))
             yield list(range(plan.batches))  # an earlier start put them all
+            return
+        definition = compiler.definition(self._spec, self._task, self._held.run.files, inputs.results, inputs.source)
+        splitting: TaskChange | None = TaskChange("SPLITTING", definition=definition, plan=plan.to_json())
+        if plan.batches == 0:
+            await self._tell(TaskChange("RUNNING", definition=definition, plan=plan.to_json()))
             return
         call: list[BatchInput] = []
         subtasks = size = 0
@@ -259,13 +264,13 @@ class TaskCarrier(Carrier):
         ):
             batch, length = await self._batch_input(plan, index, parameters)
             if call and (subtasks + len(parameters) > MAX_SUBTASKS_PER_CALL or size + length > MAX_BODY_BYTES):
-                yield await self._put(call)
-                call, subtasks, size = [], 0, 0
+                yield await self._put(call, splitting)
+                call, subtasks, size, splitting = [], 0, 0, None
             call.append(batch)
             subtasks += len(parameters)
             size += length
         if call:
-            yield await self._put(call)
+            yield await self._put(call, splitting, last=True)
 
     async def _batch_input(
         self, plan: Plan, index: int, parameters: list[dict[str, JsonValue]]
@@ -282,10 +287,12 @@ class TaskCarrier(Carrier):
         subtasks: list[SubtaskInput] = [subtask for subtask, _ in made]
         return BatchInput(index, subtasks), sum(length for _, length in made)
 
-    async def _put(self, call: list[BatchInput]) -> list[int]:
+    async def _put(self, call: list[BatchInput], splitting: TaskChange | None, *, last: bool = False) -> list[int]:
         async with self._telling:
             if self._failure is None:
-                await self._held.service.put_batches(self._held.lease, self._task.name, call)
+                await self._held.service.put_batches(
+                    self._held.lease, self._task.name, call, splitting=splitting, last=last
+                )
         return [batch.index for batch in call]
 
     def _prefect_task(self, plan: Plan) -> Task[[Batch], Any]:
@@ -360,7 +367,9 @@ class TaskCarrier(Carrier):
 
     # Results
 
-    async def _only_result(self) -> ResultRef:
+    async def _only_result(self, settled: SettledBatch | None) -> ResultRef:
+        if settled is not None and settled.result is not None:
+            return ResultRef(settled.result.result, settled.result.blob)
         async for page in self._held.service.results(self._held.lease, self._task.name):
             for row in page:
                 if row.status == Ending.COMPLETED.value:

@@ -123,10 +123,18 @@ class SubtaskFailure(BaseModel):
     stderr: str = ""
 
 
+class TaskResult(BaseModel):
+    """Where a result is: JSON text, or the blob that holds it."""
+
+    result: str | None = None
+    blob: str | None = None
+
+
 class SettledBatch(BaseModel):
     """A batch of which every subtask has ended, after `tries` rounds.
 
-    `errors` are the first few failures, `error_types` counts all of them by the type of their error.
+    `errors` are the first few failures, `error_types` counts all of them by the type of their error. `result` is
+    that of a batch of one subtask, where the service tells it along.
     """
 
     id: str
@@ -136,6 +144,7 @@ class SettledBatch(BaseModel):
     tries: int = 1
     errors: list[SubtaskFailure] = Field(default_factory=list)
     error_types: dict[str, int] = Field(default_factory=dict)
+    result: TaskResult | None = None
 
 
 class Orders(BaseModel):
@@ -195,11 +204,6 @@ class ResultRow(BaseModel):
 class ResultPage(BaseModel):
     results: list[ResultRow]
     next: int | None = None
-
-
-class TaskResult(BaseModel):
-    result: str | None = None
-    blob: str | None = None
 
 
 class _Adopted(BaseModel):
@@ -312,14 +316,30 @@ class FlowService:
         body = {name: value for name, value in asdict(change).items() if value is not None}
         await self._call("PUT", f"{_run(lease)}/tasks/{task}", body, lease)
 
-    async def put_batches(self, lease: RunLease, task: str, batches: Sequence[BatchInput]) -> None:
-        """Queue subtasks, at most MAX_SUBTASKS_PER_CALL; batches that are there already stay as they are."""
-        body = {
+    async def put_batches(
+        self,
+        lease: RunLease,
+        task: str,
+        batches: Sequence[BatchInput],
+        *,
+        splitting: TaskChange | None = None,
+        last: bool = False,
+    ) -> None:
+        """Queue subtasks, at most MAX_SUBTASKS_PER_CALL; batches that are there already stay as they are.
+
+        `splitting` brings the definition and the plan of the task, which is SPLITTING before; after the `last` it is
+        RUNNING.
+        """
+        body: dict[str, Any] = {
             "batches": [
                 {"index": batch.index, "subtasks": [_subtask(subtask) for subtask in batch.subtasks]}
                 for batch in batches
             ]
         }
+        if splitting is not None:
+            body |= {"definition": splitting.definition, "plan": splitting.plan}
+        if last:
+            body["last"] = True
         await self._call("POST", f"{_run(lease)}/tasks/{task}/batches", body, lease)
 
     async def settled(self, lease: RunLease, waiting: Sequence[str], seconds: float) -> Settled:

@@ -43,11 +43,14 @@ class Progress:
 
 @asynccontextmanager
 async def shown_progress(flow_run_id: UUID, task: str, total: int) -> AsyncIterator[Progress]:
-    """Keep a progress artifact of the flow run up to date while the block runs.
+    """Keep a progress artifact of the flow run up to date while the block runs; one subtask is done or not.
 
     That Prefect cannot be told now is no reason for the run to fail.
     """
     progress = Progress(total)
+    if total <= 1:
+        yield progress
+        return
     showing = asyncio.create_task(_show(flow_run_id, task, progress))
     try:
         yield progress

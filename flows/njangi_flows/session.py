@@ -135,9 +135,11 @@ class Session:
             await held.service.requeue(held.lease, batch_id, tries + 1)
         return await self._waiting.settled(batch_id)
 
-    async def result(self, task: str, index: int) -> JsonValue:
+    async def result(self, task: str, index: int, settled: SettledBatch) -> JsonValue:
         """Return the result of a call that has settled; results asked for close together share a request."""
         held = await self._held
+        if settled.result is not None:
+            return await result_value(held.service, ResultRef(settled.result.result, settled.result.blob))
         future = self._fetches[task].get(index)
         if future is None:
             future = self._fetches[task][index] = self._loop.create_future()

@@ -117,7 +117,7 @@ async def settle(call: Call) -> Any:
     if call.last.completed == 0:
         first = call.last.errors[0] if call.last.errors else SubtaskFailure(subtask_id=call.last.id, type="Unknown")
         raise VolunteerTaskError(first.subtask_id, first.type, first.message, first.stderr)
-    return await call.session.result(call.task, call.index)
+    return await call.session.result(call.task, call.index, call.last)
 
 
 class VolunteerTask(Task[P, R]):

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, expect, sync_playwright
 
 from stack.settings import CHECKOUT
 
 PATIENCE_MS = 60_000
 """How long to wait for anything: the machine may be busy."""
+expect.set_options(timeout=PATIENCE_MS)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -100,7 +101,7 @@ def new_context(
 def settled(page: Page) -> None:
     """Wait until the page shows what it was opened for, and nothing of it is still on its way."""
     page.wait_for_function(
-        "() => document.querySelector('h1') !== null"
+        "() => document.querySelector('main :is(h1, h2, [role=alert])') !== null"
         " && document.querySelector('.loading, [aria-busy=true]') === null"
         " && document.fonts.status === 'loaded'"
     )

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.ui.browser import PATIENCE_MS
+
+expect.set_options(timeout=PATIENCE_MS)
 LIBRARY = Path(__file__).parents[2] / "flows" / "library"
 MERSENNE = LIBRARY / "mersenne_factors"
 _DROP = """
@@ -84,6 +87,11 @@ class Editor:
             expect(listed.get_by_text(name, exact=True)).to_be_visible()
 
     # what is wrong, saving
+
+    @property
+    def state(self) -> Locator:
+        """What is said beside the name: saved, or a draft."""
+        return self.page.locator(".toolbar [role=status]")
 
     @property
     def problems(self) -> Locator:

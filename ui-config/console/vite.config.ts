@@ -2,6 +2,11 @@ import { readFileSync } from "node:fs";
 import { compileMessage } from "@lingui/message-utils/compileMessage";
 import { defineConfig, type Plugin } from "vite";
 
+/** French puts spaces where no line may break: before high punctuation, and inside guillemets. */
+function unbroken(text: string): string {
+  return text.replace(/ (?=[:;?!»])/g, "\u00a0").replace(/« /g, "«\u00a0");
+}
+
 /** Compiles the texts of ui-config/locales, so that no parser of messages travels to the browser. */
 function compiledTexts(): Plugin {
   const place = /\/locales\/[a-z]+\.json$/;
@@ -12,7 +17,8 @@ function compiledTexts(): Plugin {
       if (!place.test(id)) return null;
       this.addWatchFile(id);
       const texts: Record<string, string> = JSON.parse(readFileSync(id, "utf8"));
-      const compiled = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, compileMessage(text)]));
+      const french = id.endsWith("/fr.json");
+      const compiled = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, compileMessage(french ? unbroken(text) : text)]));
       return { code: `export default JSON.parse(${JSON.stringify(JSON.stringify(compiled))});`, moduleType: "js" };
     },
   };

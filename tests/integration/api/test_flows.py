@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import httpx
 
-from tests.integration.api.conftest import Client, beat, put_task, reports
+from tests.integration.api.conftest import Client, beat, definition, put_task, reports
 from tests.integration.storage.leasing import counts_of
 
 
@@ -37,6 +37,33 @@ async def test_a_flow_is_told_when_its_batches_settle(client: Client) -> None:
         assert [item["index"] for item in page["results"]] == list(range(15)) and page["next"] == 14
         rest = (await flow.get(f"/v1/flow/runs/{run_id}/tasks/t/results", params={"after": 14})).json()
         assert [item["result"] for item in rest["results"]] == ["1"] * 5 and rest["next"] is None
+
+
+async def test_a_task_of_one_subtask_takes_one_call_to_queue_and_its_result_comes_as_it_settles(client: Client) -> None:
+    flow, run_id = await client.flow()
+    async with aclosing(flow), await client.enrol() as agent:
+        task = f"/v1/flow/runs/{run_id}/tasks/t"
+        batch = {"index": 0, "subtasks": [{"index": 0, "parameters": {"x": 1}}]}
+        whole = {"batches": [batch], "definition": definition(), "plan": {"subtasks": 1}, "last": True}
+        assert (await flow.post(f"{task}/batches", json=whole)).status_code == 204
+        found = await client.services.stores.tasks.get(f"{run_id}/t")
+        assert (found.status, found.plan) == ("RUNNING", {"subtasks": 1})
+        await put_task(flow, run_id, "many", 2)
+        await work(agent, 3)
+        waiting = {"waiting": [f"{run_id}/t/b0", f"{run_id}/many/b0"], "seconds": 5}
+        settled = (await flow.post(f"/v1/flow/runs/{run_id}/batches:settled", json=waiting)).json()["settled"]
+    assert {item["id"]: item["result"] for item in settled} == {
+        f"{run_id}/t/b0": {"result": "1", "blob": None},
+        f"{run_id}/many/b0": None,
+    }
+
+
+async def test_batches_of_a_task_that_nobody_defined_are_refused(client: Client) -> None:
+    flow, run_id = await client.flow()
+    async with aclosing(flow):
+        batch = {"index": 0, "subtasks": [{"index": 0}]}
+        answer = await flow.post(f"/v1/flow/runs/{run_id}/tasks/t/batches", json={"batches": [batch], "last": True})
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:njangi:not-found")
 
 
 async def test_failed_subtasks_come_with_their_reason_and_go_back_for_the_next_try(client: Client) -> None:

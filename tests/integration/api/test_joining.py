@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import zipfile
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ async def test_a_join_token_tells_what_it_is_for_and_who_came_by_it(client: Clie
         made = (await admin.post("/v1/join-tokens", json={"name": "room 4", "uses": 2})).json()
         told = (await nobody.post(LOOK, json={"token": made["token"]})).json()
         assert (told["name"], told["by"], told["left"], told["volunteers"]) == ("room 4", "admin", 2, [])
-        assert told["expires_at"] == made["expires_at"]
+        assert told["expires_at"][:19] == made["expires_at"][:19]
         assert told["service"] == {"name": "Njangi", "purpose": ""}
         await (await client.enrol("of another token")).aclose()
         async with client.bearer(made["token"]) as joiner:
@@ -105,7 +106,7 @@ async def test_the_agents_program_is_sent_once_and_then_known(client: Client) ->
 
 async def test_a_machine_joins_and_works_with_nothing_but_the_program(client: Client, tmp_path: Path) -> None:
     flow, run_id = await client.flow()
-    async with flow, client.http("admin") as admin, httpx.AsyncClient(base_url=client.url) as nobody:
+    async with aclosing(flow), client.http("admin") as admin, httpx.AsyncClient(base_url=client.url) as nobody:
         await put_task(flow, run_id, "t", 1)
         made = (await admin.post("/v1/join-tokens", json={"name": "room"})).json()
         (tmp_path / "agent.pyz").write_bytes((await nobody.get("/agent.pyz")).content)

@@ -178,6 +178,8 @@ async def call_all(flows: FlowService) -> set[str]:
     await flows.put_task(LEASE, "t", whole)
     subtasks = [SubtaskInput(0, {"x": 1}), SubtaskInput(1, parameters_blob="0" * 64)]
     await flows.put_batches(LEASE, "t", [BatchInput(0, subtasks)])
+    splitting = TaskChange("SPLITTING", definition={"name": "t"}, plan=[1])
+    await flows.put_batches(LEASE, "t", [BatchInput(1, subtasks)], splitting=splitting, last=True)
     await flows.settled(LEASE, ["r1/t/b0"], 1.0)
     await flows.ended_waits(LEASE, [Wait("t", signal="go"), Wait("u", child=True), Wait("v", until=NOW)], 1.0)
     await flows.begin_wait(LEASE, "t", None)

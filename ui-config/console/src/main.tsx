@@ -6,7 +6,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { onSignedOut } from "./api/client";
 import { keepAnswers } from "./api/kept";
-import { meQuery } from "./api/me";
+import { carryKept, meQuery } from "./api/me";
 import { queries } from "./api/queries";
 import { App } from "./app";
 import { useTheme } from "./shell/theme";
@@ -17,6 +17,7 @@ useTheme.begin();
 const root = createRoot(document.getElementById("root")!);
 
 await Promise.all([speak(preferred()), keepAnswers()]);
+carryKept();
 root.render(
   <StrictMode>
     <QueryClientProvider client={queries}>

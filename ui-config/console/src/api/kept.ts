@@ -1,5 +1,5 @@
 import { createAsyncStoragePersister } from "@tanstack/query-async-storage-persister";
-import { persistQueryClient } from "@tanstack/react-query-persist-client";
+import { type PersistedClient, persistQueryClient } from "@tanstack/react-query-persist-client";
 import { createStore, del, get, set } from "idb-keyval";
 import { queries } from "./queries";
 
@@ -9,7 +9,16 @@ const storage = {
   setItem: (key: string, value: string) => set(key, value, store),
   removeItem: (key: string) => del(key, store),
 };
-const persister = createAsyncStoragePersister({ storage, throttleTime: 3000, key: "answers" });
+const persister = createAsyncStoragePersister({ storage, throttleTime: 3000, key: "answers", serialize: written });
+
+/** What could not be asked anew, as everything without a network, is kept as the answer that it was. */
+function written(client: PersistedClient): string {
+  const queries = client.clientState.queries.map((query) => ({
+    ...query,
+    state: { ...query.state, status: "success" as const, error: null, fetchFailureCount: 0, fetchFailureReason: null },
+  }));
+  return JSON.stringify({ ...client, clientState: { ...client.clientState, queries } });
+}
 
 /** Keep answers in the browser for a day, for reading without a network. Forgotten at sign-out. */
 export function keepAnswers(): Promise<void> {
@@ -18,13 +27,14 @@ export function keepAnswers(): Promise<void> {
     persister,
     buster: "1",
     dehydrateOptions: {
-      shouldDehydrateQuery: (query) => query.state.status === "success" && query.meta?.kept !== false,
+      shouldDehydrateQuery: (query) => query.state.data !== undefined && query.meta?.kept !== false,
     },
   });
   return restored;
 }
 
+/** Forget every answer but that nobody is signed in. */
 export async function forgetAnswers(): Promise<void> {
-  queries.clear();
+  queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "me" });
   await persister.removeClient();
 }

@@ -23,6 +23,14 @@ export const meQuery = queryOptions({
   staleTime: 60_000,
 });
 
+/** Let writes carry the token of the session that was kept in this browser, and ask soon whether that session is still good. */
+export function carryKept(): void {
+  const me = queries.getQueryData(meQuery.queryKey);
+  if (!me) return;
+  carry(me.csrf_token);
+  void queries.invalidateQueries({ queryKey: meQuery.queryKey });
+}
+
 /** Who is signed in, for what is only shown to people who are. */
 export function useMe(): Me {
   const me = useQuery(meQuery).data;
@@ -60,8 +68,8 @@ export function useSignOut() {
     mutationFn: () => api.DELETE("/v1/session"),
     onSuccess: async () => {
       carry(null);
+      queries.setQueryData(meQuery.queryKey, null); // first, so that nothing is left that shows answers
       await forgetAnswers();
-      queries.setQueryData(meQuery.queryKey, null);
     },
   });
 }

@@ -9,7 +9,6 @@ export type OnePerson = Schemas["OneUserView"];
 export type Invitation = Schemas["InvitationView"];
 export type Token = Schemas["TokenView"];
 export type Entry = Schemas["EntryView"];
-export type Health = Schemas["Readiness"] & { version?: string };
 
 export const PEOPLE_ROLES = ["admin", "submitter", "viewer"] as const satisfies readonly Role[];
 export type PersonRole = (typeof PEOPLE_ROLES)[number];
@@ -116,7 +115,7 @@ export const auditQuery = (filter: AuditFilter) =>
 
 export const healthQuery = queryOptions({
   queryKey: ["health"],
-  queryFn: ({ signal }): Promise<Health> => data(api.GET("/readyz", { signal })),
+  queryFn: ({ signal }) => data(api.GET("/readyz", { signal })),
   refetchInterval: 10_000,
   retry: false,
   meta: { kept: false },

@@ -2,7 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { api, data, type Schemas } from "./client";
 import { queries } from "./queries";
 
-export type Volunteer = Schemas["Volunteer"];
+export type Volunteer = Schemas["ListedVolunteer"];
 export type Machine = Schemas["Machine"];
 
 export type OneVolunteer = Schemas["OneVolunteerView"];

@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, useContext, useEffect, useEffectEvent, useState, useSyncExternalStore } from "react";
+import { meQuery } from "../api/me";
 import { queries } from "../api/queries";
 import { concerned } from "./concerned";
 import { Refresher } from "./refresh";
@@ -8,7 +9,7 @@ const Live = createContext<Stream | null>(null);
 
 /** Keeps everything below it up to date: events mark the answers they change as old, which loads those in view anew. */
 export function LiveData({ children }: { children: ReactNode }) {
-  const [stream] = useState(() => new Stream());
+  const [stream] = useState(begun);
   useEffect(() => {
     const refresher = new Refresher(queries);
     const stop = stream.listen((told) => concerned(told).forEach((key) => refresher.old(key)));
@@ -20,6 +21,14 @@ export function LiveData({ children }: { children: ReactNode }) {
     };
   }, [stream]);
   return <Live value={stream}>{children}</Live>;
+}
+
+/** What is shown at first may be older than the page: it was kept in the browser. */
+function begun(): Stream {
+  const stream = new Stream();
+  const asked = queries.getQueryState(meQuery.queryKey)?.dataUpdatedAt;
+  if (asked) stream.link = { up: false, heard: asked };
+  return stream;
 }
 
 function useStream(): Stream {

@@ -1,13 +1,14 @@
 import { Link } from "wouter";
 import { t } from "../text/text";
-import { Empty } from "../ui/states";
 
 export default function Missing() {
   return (
     <div className="page">
-      <Empty title={t("missing.title")} action={<Link href="/" className="button primary">{t("missing.home")}</Link>}>
-        {t("missing.why")}
-      </Empty>
+      <div className="empty">
+        <h1>{t("missing.title")}</h1>
+        <p>{t("missing.why")}</p>
+        <Link href="/" className="button primary">{t("missing.home")}</Link>
+      </div>
     </div>
   );
 }

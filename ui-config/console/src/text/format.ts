@@ -73,6 +73,12 @@ export function momentIn(time: number, zone: string): string {
   ).format(time);
 }
 
+/** The name of a day of the week; 0 is Sunday. */
+export function weekdayName(day: number): string {
+  const sunday = Date.UTC(2026, 10, 22);
+  return once("weekday", (locale) => new Intl.DateTimeFormat(locale, { weekday: "long", timeZone: "UTC" })).format(sunday + day * 86_400_000);
+}
+
 export function clock(time: string | number): string {
   return once("clock", (locale) => new Intl.DateTimeFormat(locale, { timeStyle: "medium" })).format(new Date(time));
 }

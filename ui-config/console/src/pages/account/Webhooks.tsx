@@ -46,7 +46,7 @@ function OneWebhook({ webhook }: { webhook: Webhook }) {
       <div className="head">
         <h2>{name}</h2>
         {may.change(me, webhook.owner) && (
-          <Menu className="plain" label={<><Icon name="more" /><span className="hidden">{t("people.menu", { name })}</span></>}>
+          <Menu className="plain" label={<><Icon name="more" size={20} /><span className="hidden">{t("people.menu", { name })}</span></>}>
             <button type="button" onClick={() => void attempt(() => testWebhook(webhook.id).then(() => (setOpen(true), tell(t("webhooks.tested")))))}><Icon name="signal" />{t("webhooks.test")}</button>
             <button type="button" onClick={() => void attempt(() => (active ? disableWebhook(webhook.id) : enableWebhook(webhook.id)))}>
               <Icon name={active ? "pause" : "play"} />{active ? t("webhooks.disable") : t("webhooks.enable")}

@@ -62,7 +62,7 @@ export default function Audit() {
 
 function Entries({ entries }: { entries: readonly Entry[] }) {
   return (
-    <div className="scroll">
+    <div className="scroll" role="region" aria-label={t("admin.tab_audit")} tabIndex={0}>
       <table className="folding">
         <thead>
           <tr>

@@ -26,7 +26,7 @@ export default function Health() {
         {leaders.length === 0 ? (
           <Empty title={t("health.no_leaders")}>{t("health.no_leaders_hint")}</Empty>
         ) : (
-          <div className="scroll">
+          <div className="scroll" role="region" aria-label={t("health.leaders")} tabIndex={0}>
             <table>
               <thead><tr><th scope="col">{t("health.office")}</th><th scope="col">{t("health.replica")}</th></tr></thead>
               <tbody>{leaders.map(([office, replica]) => <tr key={office}><th scope="row">{office}</th><td><code>{replica}</code></td></tr>)}</tbody>

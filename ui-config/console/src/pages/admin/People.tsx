@@ -50,7 +50,7 @@ export function People() {
                 <td data-label={t("people.since")}><Ago at={person.created_at} /></td>
                 <td data-label={t("people.own_quota")}>{Object.keys(person.quota).length > 0 ? t("people.own_quota_yes") : <span className="faint">{t("people.own_quota_no")}</span>}</td>
                 <td className="end">
-                  <Menu className="plain" label={<><Icon name="more" /><span className="hidden">{t("people.menu", { name: person.name })}</span></>}>
+                  <Menu className="plain" label={<><Icon name="more" size={20} /><span className="hidden">{t("people.menu", { name: person.name })}</span></>}>
                     <button type="button" onClick={() => ask({ what: "quota", person })}>{t("quota.action")}</button>
                     {person.name !== me.name && <button type="button" onClick={() => ask({ what: "role", person })}>{t("people.change_role")}</button>}
                     {person.name !== me.name && (

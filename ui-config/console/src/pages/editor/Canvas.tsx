@@ -3,6 +3,7 @@ import {
   type AriaLabelConfig,
   Background,
   type Connection,
+  ControlButton,
   Controls,
   type Edge,
   type EdgeChange,
@@ -14,9 +15,10 @@ import {
   ReactFlowProvider,
   useReactFlow,
 } from "@xyflow/react";
-import { type DragEvent, type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import { type DragEvent, type KeyboardEvent, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 import { t } from "../../text/text";
-import { arrange, HEIGHT, place, type Places, type Point, WIDTH } from "./layout";
+import { Icon } from "../../ui/Icon";
+import { FEW, free, HEIGHT, place, type Places, type Point, viewOf, WIDTH } from "./layout";
 import { KINDS, type Kind, type Model, type Task } from "./model";
 import type { Problem } from "./problems";
 import { DRAGGED } from "./Palette";
@@ -36,6 +38,7 @@ export interface CanvasProps {
   onDisconnect: (links: readonly { from: string; to: string }[]) => void;
   /** Go on in the form of the one task that is selected. */
   onOpen: () => void;
+  onFit: () => void;
   onAdd: (kind: Kind, place: (id: string) => Places) => void;
 }
 
@@ -45,7 +48,7 @@ const HANDLES = [
   { type: "target" as const, position: Position.Left, x: -4, y: HEIGHT / 2 - 4, width: 8, height: 8 },
   { type: "source" as const, position: Position.Right, x: WIDTH - 4, y: HEIGHT / 2 - 4, width: 8, height: 8 },
 ];
-const MARKER = { type: MarkerType.ArrowClosed, width: 18, height: 18 };
+const MARKER = { type: MarkerType.ArrowClosed, width: 18, height: 18, color: "var(--idle)" };
 const MANY = 60;
 
 /** The graph of tasks. It shows what it is given and tells what one does in it. */
@@ -53,7 +56,7 @@ export default function Canvas(props: CanvasProps) {
   return <ReactFlowProvider><Flow {...props} /></ReactFlowProvider>;
 }
 
-function Flow({ model, places, selected, problems, editable, reveal, onSelect, onPlace, onConnect, onDisconnect, onOpen, onAdd }: CanvasProps) {
+function Flow({ model, places, selected, problems, editable, reveal, onSelect, onPlace, onConnect, onDisconnect, onOpen, onFit, onAdd }: CanvasProps) {
   const flow = useReactFlow();
   const found = useFound(model.tasks, places);
   const [dragged, setDragged] = useState<Places | null>(null);
@@ -64,12 +67,22 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
 
   const count = model.tasks.length;
   const auto = Object.keys(places).length === 0;
+  const frame = useRef<HTMLDivElement>(null);
+  const fit = useEffectEvent(() => {
+    const points = Object.values(found);
+    if (frame.current && points.length) void flow.setViewport(viewOf(points, { width: frame.current.clientWidth, height: frame.current.clientHeight }));
+  });
+  const show = useEffectEvent((task: string | null) => {
+    const point = task === null ? undefined : found[task];
+    if (point) void flow.setCenter(point.x + WIDTH / 2, point.y + HEIGHT / 2, { zoom: Math.max(0.7, flow.getZoom()) });
+    else fit();
+  });
   useEffect(() => {
-    if (auto && count > 0) void flow.fitView(FIT);
-  }, [auto, count, flow]);
+    if (auto) fit();
+  }, [auto, count]);
   useEffect(() => {
-    if (reveal) void flow.fitView(reveal.task === null ? FIT : { ...FIT, nodes: [{ id: reveal.task }] });
-  }, [reveal, flow]);
+    if (reveal) show(reveal.task);
+  }, [reveal]);
 
   function nodesChanged(changes: NodeChange<TaskNodeType>[]) {
     let chosen: Set<string> | null = null;
@@ -122,25 +135,26 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
     if (!kind || !editable) return;
     event.preventDefault();
     const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
-    onAdd(kind, (id) => ({ ...found, [id]: { x: Math.round(at.x - WIDTH / 2), y: Math.round(at.y - HEIGHT / 2) } }));
+    const point = free({ x: Math.round(at.x - WIDTH / 2), y: Math.round(at.y - HEIGHT / 2) }, Object.values(found));
+    onAdd(kind, (id) => ({ ...found, [id]: point }));
   }
 
   return (
-    <div className="canvas" data-canvas onKeyDown={pressed} onDrop={dropped} onDragOver={(event) => event.dataTransfer.types.includes(DRAGGED) && event.preventDefault()}>
+    <div ref={frame} className="canvas" data-canvas onKeyDown={pressed} onDrop={dropped} onDragOver={(event) => event.dataTransfer.types.includes(DRAGGED) && event.preventDefault()}>
       <ReactFlow<TaskNodeType> nodes={nodes} edges={edges} nodeTypes={TYPES} onNodesChange={nodesChanged} onEdgesChange={edgesChanged}
         onConnect={({ source, target }: Connection) => onConnect(source, target)} nodesConnectable={editable} nodesDraggable={editable}
         deleteKeyCode={null} selectionKeyCode="Shift" multiSelectionKeyCode={["Meta", "Control"]} onlyRenderVisibleElements
-        fitView fitViewOptions={FIT} minZoom={0.05} maxZoom={1.5} ariaLabelConfig={spoken} nodeDragThreshold={3} connectionRadius={40}
+        onInit={() => fit()} minZoom={0.05} maxZoom={1.5} ariaLabelConfig={spoken} nodeDragThreshold={3} connectionRadius={40}
         proOptions={{ hideAttribution: false }}>
         <Background gap={24} />
-        <Controls showInteractive={false} aria-label={t("editor.view")} />
+        <Controls showInteractive={false} showFitView={false} aria-label={t("editor.view")}>
+          <ControlButton aria-label={t("editor.fit")} title={t("editor.fit")} onClick={() => onFit()}><Icon name="fit" /></ControlButton>
+        </Controls>
         {count > MANY && <MiniMap pannable zoomable ariaLabel={t("editor.map")} />}
       </ReactFlow>
     </div>
   );
 }
-
-const FIT = { padding: 0.15, maxZoom: 1, minZoom: 0.3 };
 
 function labels(): Partial<AriaLabelConfig> {
   return {
@@ -151,18 +165,21 @@ function labels(): Partial<AriaLabelConfig> {
     "controls.ariaLabel": t("editor.view"),
     "controls.zoomIn.ariaLabel": t("editor.zoom_in"),
     "controls.zoomOut.ariaLabel": t("editor.zoom_out"),
-    "controls.fitView.ariaLabel": t("editor.fit"),
     "minimap.ariaLabel": t("editor.map"),
     "handle.ariaLabel": t("editor.handle"),
   };
 }
 
-/** Where tasks stand: found anew only when tasks or dependencies change. */
+/** Where tasks stand: found anew only when tasks or dependencies change; of many, only for those that are new. */
 function useFound(tasks: readonly Task[], places: Places): Places {
   const shape = JSON.stringify(tasks.map(({ id, dependencies }) => [id, dependencies]));
+  const last = useRef<{ places: Places; found: Places }>({ places, found: {} });
   return useMemo(() => {
     const graph = (JSON.parse(shape) as [string, string[]][]).map(([id, dependencies]) => ({ id, dependencies }));
-    return Object.keys(places).length ? place(graph, places) : arrange(graph);
+    const still = graph.length > FEW && last.current.places === places ? last.current.found : {};
+    const found = Object.keys(places).length ? place(graph, places) : place(graph, still);
+    last.current = { places, found };
+    return found;
   }, [shape, places]);
 }
 

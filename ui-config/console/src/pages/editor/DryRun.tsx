@@ -48,7 +48,7 @@ function Planned({ plan }: { plan: Plan }) {
               <tr key={task.task}>
                 <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint" lang="en">{task.reason}</span></>}</td>
                 <td>{kindText(task.kind)}</td>
-                {[task.items, task.subtasks, task.batches].map((count, at) => <td key={at} className="number">{count === null ? "?" : number(count)}</td>)}
+                {[task.items, task.subtasks, task.batches].map((count, at) => <td key={at} className="number">{count !== null ? number(count) : task.reason ? "?" : "–"}</td>)}
               </tr>
             ))}
           </tbody>

@@ -81,6 +81,7 @@ export function Editor({ opening }: { opening: Opening }) {
   const overtaken = shown === null && newest !== undefined && base.version !== null && newest.version > base.version;
   const sending = Object.values(files).some((file) => !file.stored) || Object.keys(attachments.sending).length > 0;
   const because = unreadable ? t("editor.because_unreadable", { line: lineOf(current.text, current.faults[0]?.offset ?? 0) })
+    : current.text.trim() === "" ? t("editor.empty")
     : problems.length ? t("editor.because_problems", { count: problems.length })
     : sending ? t("editor.because_files")
     : null;
@@ -236,7 +237,7 @@ export function Editor({ opening }: { opening: Opening }) {
           ) : (
             <Suspense fallback={<Loading />}>
               <Canvas model={model} places={editing.places} selected={selected} problems={problems} editable={editable && !unreadable} reveal={reveal}
-                onSelect={select} onPlace={(places) => dispatch({ type: "place", places })} onConnect={join} onAdd={add} onOpen={() => toField("/name")}
+                onSelect={select} onPlace={(places) => dispatch({ type: "place", places })} onConnect={join} onAdd={add} onOpen={() => toField("/name")} onFit={actions.fit}
                 onDisconnect={(links) => !blocked() && text(disconnect(model, links.map(({ from, to }) => ({ from, to: model.byId.get(to)?.name ?? to }))))} />
             </Suspense>
           )}

@@ -75,7 +75,7 @@ function Form({ editing, problems, dispatch }: { editing: Editing; problems: rea
   const whole = <button type="button" className="plain small" onClick={() => dispatch({ type: "select", selected: [] })}><Icon name="back" size={12} /> {t("editor.to_workflow")}</button>;
   if (!task) return <><h2>{t("editor.the_workflow")}</h2><WorkflowForm editing={editing} problems={problems} dispatch={dispatch} /></>;
   if (chosen.length > 1) return <><div>{whole}</div><h2>{t("editor.selected_count", { count: chosen.length })}</h2><p className="faint">{t("editor.selected_what")}</p></>;
-  return <><div>{whole}</div><h2>{t("editor.the_task", { name: task.name || t("editor.no_name") })}</h2><TaskForm key={task.index} task={task} editing={editing} problems={problems} dispatch={dispatch} /></>;
+  return <><div>{whole}</div><h2>{t("editor.the_task", { name: task.name || t("editor.no_name") })}</h2><TaskForm task={task} editing={editing} problems={problems} dispatch={dispatch} /></>;
 }
 
 /** Focus the field at a JSON Pointer, or the nearest around it; what is closed around it is opened. */

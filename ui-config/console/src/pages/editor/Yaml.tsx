@@ -63,6 +63,7 @@ export default function Yaml({ text, problems, editable, goal, onText }: YamlPro
         doc: text,
         extensions: [
           lineNumbers(),
+          EditorView.lineWrapping,
           highlightActiveLine(),
           highlightActiveLineGutter(),
           drawSelection(),

@@ -223,7 +223,7 @@ export function removeTasks(model: Model, ids: ReadonlySet<string>): string {
   const next = read(changeTasks(model, touched.map((task) => task.index), (document, index) => {
     const left = model.tasks[index]!.dependencies.filter((name) => !names.has(name));
     dependOn(document, left);
-  }));
+  }), model);
   let pieces = piecesOf(next);
   const places = tasksOf(pieces);
   const dropped = new Set([...indexes].map((index) => places[index]));
@@ -255,7 +255,7 @@ export function rename(model: Model, index: number, to: string): string {
     if (at === index) put(document, [0, "name"], to);
     renameIn(document, from, to);
   });
-  return model.fields.cleanup === from ? setField(read(text), ["cleanup"], to) : text;
+  return model.fields.cleanup === from ? setField(read(text, model), ["cleanup"], to) : text;
 }
 
 function renameIn(document: Document.Parsed, from: string, to: string): void {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { circle, depths, ordered } from "./graph";
-import { arrange, HEIGHT, place, WIDTH } from "./layout";
+import { arrange, free, HEIGHT, place, viewOf, WIDTH } from "./layout";
 
 function chainOf(count: number, wide: number) {
   return Array.from({ length: count }, (_, index) => ({ id: `t${index}`, name: `t${index}`, dependencies: index < wide ? [] : [`t${index - wide}`] }));
@@ -38,4 +38,20 @@ test("depth is the longest way", () => {
   expect(ordered(tasks).map(({ task }) => task.name)).toEqual(["a", "b", "c"]);
   expect(circle(tasks, "c", "a")).toEqual(["a", "c", "a"]);
   expect(circle(tasks, "a", "c")).toBeNull();
+});
+
+test("what is dropped onto a task stands below it", () => {
+  expect(free({ x: 10, y: 10 }, [{ x: 500, y: 10 }])).toEqual({ x: 10, y: 10 });
+  const point = free({ x: 10, y: 10 }, [{ x: 50, y: 20 }, { x: 0, y: 90 }]);
+  expect(point.x).toBe(10);
+  expect(point.y).toBeGreaterThanOrEqual(90 + HEIGHT);
+});
+
+test("few tasks are seen in the middle, very many from where they begin", () => {
+  const frame = { width: 1000, height: 600 };
+  const one = viewOf([{ x: 100, y: 100 }], frame);
+  expect([one.zoom, one.x + 100, one.y + 100]).toEqual([1, (1000 - WIDTH) / 2, (600 - HEIGHT) / 2]);
+  const many = viewOf(Array.from({ length: 100 }, (_, at) => ({ x: at * 300, y: 0 })), frame);
+  expect(many.zoom).toBe(0.3);
+  expect(many.x).toBe(40);
 });

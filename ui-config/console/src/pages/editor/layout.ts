@@ -7,7 +7,7 @@ export const HEIGHT = 60;
 const COLUMN = WIDTH + 84;
 const ROW = HEIGHT + 28;
 /** dagre takes seconds for a thousand tasks; above this many they are only put into columns (decision 0060). */
-const FEW = 150;
+export const FEW = 150;
 const SWEEPS = 4;
 
 export interface Point {
@@ -85,6 +85,28 @@ export function place(tasks: readonly Node[], kept: Places): Places {
     places[id] = point;
   }
   return places;
+}
+
+const MARGIN = 40; // pixels
+const SMALLEST = 0.3;
+
+/** How to look at tasks in a frame of that size: at all of them, or where they would be too small, at where they begin. */
+export function viewOf(points: readonly Point[], frame: { width: number; height: number }): { x: number; y: number; zoom: number } {
+  const left = Math.min(...points.map(({ x }) => x));
+  const top = Math.min(...points.map(({ y }) => y));
+  const width = Math.max(...points.map(({ x }) => x)) + WIDTH - left;
+  const height = Math.max(...points.map(({ y }) => y)) + HEIGHT - top;
+  const whole = Math.min((frame.width - 2 * MARGIN) / width, (frame.height - 2 * MARGIN) / height);
+  const zoom = Math.min(1, Math.max(SMALLEST, whole));
+  const along = (from: number, length: number, room: number) => (length * zoom > room - 2 * MARGIN ? MARGIN : (room - length * zoom) / 2) - from * zoom;
+  return { x: along(left, width, frame.width), y: along(top, height, frame.height), zoom };
+}
+
+/** The point, or where it would cover a task, the next one below that does not. */
+export function free(point: Point, others: readonly Point[]): Point {
+  const covers = (other: Point) => Math.abs(other.x - point.x) < WIDTH && Math.abs(other.y - point.y) < HEIGHT;
+  while (others.some(covers)) point = { x: point.x, y: point.y + ROW };
+  return point;
 }
 
 function cell({ x, y }: Point): string {

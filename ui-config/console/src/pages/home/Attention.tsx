@@ -54,7 +54,7 @@ function Said({ concern }: { concern: Concern }) {
         <>
           {t("home.failed", { name: concern.run.name })} <Ago at={concern.run.ended_at ?? concern.run.created_at} />.{" "}
           <Link href={`/runs/${concern.run.id}/errors`}>{t("home.failed_do", { name: concern.run.name })}</Link>
-          {concern.run.error && <p className="fine faint clamp">{concern.run.error}</p>}
+          {concern.run.error && <p className="fine faint clamp">{concern.run.error.split("\n")[0]}</p>}
         </>
       );
     case "paused":

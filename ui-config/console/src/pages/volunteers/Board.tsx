@@ -88,6 +88,7 @@ function MachineTable({ volunteers }: { volunteers: readonly Volunteer[] }) {
             <th scope="col">{t("volunteers.sandbox")}</th>
             <th scope="col">{t("volunteers.reliability")}</th>
             <th scope="col" className="number">{t("volunteers.done")}</th>
+            <th scope="col">{t("volunteers.now_short")}</th>
             <th scope="col">{t("volunteers.seen")}</th>
           </tr>
         </thead>
@@ -103,6 +104,7 @@ function MachineTable({ volunteers }: { volunteers: readonly Volunteer[] }) {
               <td data-label={t("volunteers.sandbox")}><Sandbox machine={volunteer.machine} /></td>
               <td data-label={t("volunteers.reliability")}><Reliability volunteer={volunteer} /></td>
               <td data-label={t("volunteers.done")} className="number">{number(volunteer.completed)}</td>
+              <td data-label={t("volunteers.now_short")}>{volunteer.leased > 0 ? t("volunteers.works", { count: volunteer.leased, slots: volunteer.slots }) : <span className="faint">{t("volunteers.works_not")}</span>}</td>
               <td data-label={t("volunteers.seen")}><Ago at={volunteer.last_seen} /></td>
             </tr>
           ))}

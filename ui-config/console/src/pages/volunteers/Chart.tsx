@@ -44,13 +44,18 @@ export default function Chart({ bars, label }: { bars: readonly Bar[]; label: st
     const columns = uPlot.paths.bars?.({ size: [0.7, 60], align: 1 });
     const day = new Intl.DateTimeFormat(language(), { day: "numeric", month: "short" });
     const hour = new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit" });
-    const byDay = bars.length > 1 && bars[1]!.at - bars[0]!.at > 12 * 3_600_000;
+    const step = bars.length > 1 ? (bars[1]!.at - bars[0]!.at) / 1000 : 3600; // s
+    const byDay = step > 12 * 3600;
     const plot = new uPlot(
       {
         width: box.clientWidth,
         height: HEIGHT,
         cursor: { drag: { x: false, y: false } },
-        scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] }, machines: { range: (_, __, most) => [0, Math.max(1, Math.ceil(most * 1.2))] } },
+        scales: {
+          x: { range: (_, from, until) => [from, until + step] }, // the last bar, too, stands right of its beginning
+          y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] }, 
+          machines: { range: (_, __, most) => [0, Math.max(1, Math.ceil(most * 1.2))] },
+        },
         axes: [
           { ...axis, values: (_, splits) => splits.map((at) => (byDay ? day : hour).format(at * 1000)) },
           { ...axis, size: 60, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? value.toLocaleString(language()) : "")) },

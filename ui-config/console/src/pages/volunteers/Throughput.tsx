@@ -42,7 +42,7 @@ export default function ThroughputTab() {
           </Suspense>
           <details>
             <summary>{t("throughput.table")}</summary>
-            <div className="scroll">
+            <div className="scroll" role="region" aria-label={t("throughput.table")} tabIndex={0}>
               <table>
                 <thead>
                   <tr>

@@ -34,7 +34,7 @@ export function WorkflowMenu({ workflow, inList }: { workflow: ListedWorkflow | 
   const close = () => ask(null);
   return (
     <>
-      <Menu className={inList ? "plain" : ""} label={inList ? <><Icon name="more" /><span className="hidden">{t("workflow.menu", { name: workflow.name })}</span></> : <>{t("workflow.more")}<Icon name="down" size={12} /></>}>
+      <Menu className={inList ? "plain" : ""} label={inList ? <><Icon name="more" size={20} /><span className="hidden">{t("workflow.menu", { name: workflow.name })}</span></> : <>{t("workflow.more")}<Icon name="down" size={12} /></>}>
         {inList && mine && !archived && <button type="button" onClick={() => ask("run")}><Icon name="play" />{t("workflow.run")}</button>}
         {inList && mine && <Link className="button" href={`/workflows/${workflow.id}/edit`}><Icon name="edit" />{t("workflow.edit")}</Link>}
         {may.make(me) && <button type="button" onClick={() => ask("clone")}><Icon name="copy" />{t("workflow.clone")}</button>}

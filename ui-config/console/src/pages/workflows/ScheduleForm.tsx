@@ -1,13 +1,13 @@
 import { type FormEvent, useState } from "react";
 import { createSchedule, editSchedule, type Overlap, type Schedule } from "../../api/schedules";
 import type { Workflow } from "../../api/workflows";
-import { momentIn } from "../../text/format";
-import { language, t } from "../../text/text";
+import { momentIn, weekdayName } from "../../text/format";
+import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
-import { cronFor, cronOf, isZone, nextTimes, type Simple } from "./cron";
+import { cronFor, cronOf, isZone, nextTimes, type Simple, simpleOf } from "./cron";
 import { ParameterFields } from "./ParameterFields";
 import { changed, startingTexts, wrong } from "./parameters";
 
@@ -29,8 +29,8 @@ function unitOf(seconds: number): Unit {
 /** Makes a schedule, or changes one: at fixed times, every so often, or by a cron expression. */
 export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workflow; schedule?: Schedule; onClose: () => void }) {
   const defaults = (workflow.spec.parameters ?? {}) as Record<string, unknown>;
-  const [way, setWay] = useState<Way>(schedule ? (schedule.cron ? "cron" : "interval") : "simple");
-  const [simple, setSimple] = useState<Simple>({ every: "day", minute: 0, hour: 2, weekday: 1, day: 1 });
+  const [way, setWay] = useState<Way>(schedule?.interval ? "interval" : schedule && !simpleOf(schedule.cron ?? "") ? "cron" : "simple");
+  const [simple, setSimple] = useState<Simple>(() => simpleOf(schedule?.cron ?? "") ?? { every: "day", minute: 0, hour: 2, weekday: 1, day: 1 });
   const [cron, setCron] = useState(schedule?.cron ?? "0 2 * * *");
   const [unit, setUnit] = useState<Unit>(schedule?.interval ? unitOf(schedule.interval) : "hours");
   const [amount, setAmount] = useState(String(schedule?.interval ? schedule.interval / UNITS[unit] : 6));
@@ -126,7 +126,6 @@ export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workfl
 
 function SimpleTimes({ simple, onChange }: { simple: Simple; onChange: (simple: Simple) => void }) {
   const pad = (value: number) => String(value).padStart(2, "0");
-  const weekday = new Intl.DateTimeFormat(language(), { weekday: "long", timeZone: "UTC" });
   return (
     <div className="pair">
       <Field label={t("schedules.every")}>
@@ -137,7 +136,7 @@ function SimpleTimes({ simple, onChange }: { simple: Simple; onChange: (simple: 
       {simple.every === "week" && (
         <Field label={t("schedules.weekday")}>
           <select value={simple.weekday} onChange={(event) => onChange({ ...simple, weekday: Number(event.target.value) })}>
-            {[1, 2, 3, 4, 5, 6, 0].map((each) => <option key={each} value={each}>{weekday.format(new Date(Date.UTC(2026, 10, 22 + each)))}</option>)}
+            {[1, 2, 3, 4, 5, 6, 0].map((each) => <option key={each} value={each}>{weekdayName(each)}</option>)}
           </select>
         </Field>
       )}

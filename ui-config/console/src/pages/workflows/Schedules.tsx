@@ -13,7 +13,7 @@ import {
   triggerSchedule,
 } from "../../api/schedules";
 import type { Workflow } from "../../api/workflows";
-import { duration, momentIn } from "../../text/format";
+import { duration, momentIn, weekdayName } from "../../text/format";
 import { t } from "../../text/text";
 import { Ago } from "../../ui/Ago";
 import { Confirm, Dialog } from "../../ui/Dialog";
@@ -23,6 +23,7 @@ import { Menu } from "../../ui/Menu";
 import { More } from "../../ui/More";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
+import { simpleOf } from "./cron";
 import { ScheduleForm } from "./ScheduleForm";
 
 /** When runs of a workflow start by themselves. */
@@ -79,7 +80,7 @@ function ScheduleCard({ workflow, schedule }: { workflow: Workflow; schedule: Sc
       <div className="head">
         <h3>{name}</h3>
         {mine && (
-          <Menu className="plain" label={<><Icon name="more" /><span className="hidden">{t("schedules.menu", { name })}</span></>}>
+          <Menu className="plain" label={<><Icon name="more" size={20} /><span className="hidden">{t("schedules.menu", { name })}</span></>}>
             <button type="button" onClick={() => void attempt(trigger)}><Icon name="play" />{t("schedules.trigger")}</button>
             <button type="button" onClick={() => void attempt(() => (schedule.paused ? resumeSchedule(schedule.id) : pauseSchedule(schedule.id)))}>
               <Icon name={schedule.paused ? "play" : "pause"} />{schedule.paused ? t("schedules.resume") : t("schedules.pause")}
@@ -139,7 +140,14 @@ function ScheduleCard({ workflow, schedule }: { workflow: Workflow; schedule: Sc
 /** When it is due, as its heading. */
 function ruleOf(schedule: Schedule): string {
   if (schedule.interval !== null) return t("schedules.each_interval", { interval: duration(schedule.interval) });
-  return `${schedule.cron} (${schedule.timezone})`;
+  const simple = simpleOf(schedule.cron ?? "");
+  const zone = schedule.timezone;
+  if (!simple) return `${schedule.cron} (${zone})`;
+  const time = `${String(simple.hour).padStart(2, "0")}:${String(simple.minute).padStart(2, "0")}`;
+  if (simple.every === "hour") return t("schedules.says_hour", { minute: simple.minute });
+  if (simple.every === "day") return t("schedules.says_day", { time, zone });
+  if (simple.every === "week") return t("schedules.says_week", { weekday: weekdayName(simple.weekday), time, zone });
+  return t("schedules.says_month", { day: simple.day, time, zone });
 }
 
 function BackfillDialog({ schedule, onClose }: { schedule: Schedule; onClose: () => void }) {

@@ -21,6 +21,7 @@ export default function Versions({ workflow }: { workflow: Workflow }) {
   if (!found.data) return found.isError ? <Problem error={found.error} again={() => void found.refetch()} /> : <Loading />;
   const versions = found.data.pages.flatMap((page) => page.versions);
   const mine = may.change(me, workflow.owner);
+  const several = workflow.version > 1;
   return (
     <div className="stack roomy">
       <div className="scroll">
@@ -30,7 +31,7 @@ export default function Versions({ workflow }: { workflow: Workflow }) {
               <th scope="col">{t("workflows.version")}</th>
               <th scope="col">{t("versions.saved")}</th>
               <th scope="col">{t("versions.by")}</th>
-              <th scope="col">{t("versions.compare")}</th>
+              {several && <th scope="col">{t("versions.compare")}</th>}
               <th scope="col"><span className="hidden">{t("workflows.actions")}</span></th>
             </tr>
           </thead>
@@ -40,12 +41,12 @@ export default function Versions({ workflow }: { workflow: Workflow }) {
                 <th scope="row">{version.version === workflow.version ? t("versions.current", { version: version.version }) : version.version}</th>
                 <td data-label={t("versions.saved")}><Ago at={version.created_at} /></td>
                 <td data-label={t("versions.by")}>{version.by}</td>
-                <td data-label={t("versions.compare")}>
+                {several && <td data-label={t("versions.compare")}>
                   <span className="row">
                     <label className="check"><input type="radio" name="before" checked={before === version.version} onChange={() => setBefore(version.version)} />{t("versions.before")}</label>
                     <label className="check"><input type="radio" name="after" checked={after === version.version} onChange={() => setAfter(version.version)} />{t("versions.after")}</label>
                   </span>
-                </td>
+                </td>}
                 <td className="end">
                   <span className="row end">
                     <a className="button small" href={exportHref(workflow.id, "yaml", version.version)} download aria-label={t("versions.download", { version: version.version })}><Icon name="download" size={14} /></a>
@@ -60,7 +61,7 @@ export default function Versions({ workflow }: { workflow: Workflow }) {
         </table>
       </div>
       <More of={found} />
-      {before !== after && workflow.version > 1 && <Between id={workflow.id} before={before} after={after} />}
+      {several && before !== after && <Between id={workflow.id} before={before} after={after} />}
       {restored && <Restore workflow={workflow} version={restored} onClose={() => setRestored(null)} />}
     </div>
   );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cronFor, cronOf, isZone, nextTimes } from "./cron";
+import { cronFor, cronOf, isZone, nextTimes, simpleOf } from "./cron";
 
 const NOON = Date.UTC(2026, 10, 24, 12); // a Tuesday
 
@@ -44,4 +44,12 @@ test("what the simple form says is an expression", () => {
 test("time zones are known by name", () => {
   expect(isZone("Africa/Douala")).toBe(true);
   expect(isZone("Mars/Olympus")).toBe(false);
+});
+
+test.each(["5 * * * *", "5 7 * * *", "5 7 * * 0", "5 7 15 * *"])("%s is what the simple form says", (expression) => {
+  expect(cronFor(simpleOf(expression)!)).toBe(expression);
+});
+
+test.each(["*/5 * * * *", "5 7 * 1 *", "5 7 15 * 1", "5 * * * 1", "5 7 * * 1-5", "99 7 * * *"])("%s is more than it says", (expression) => {
+  expect(simpleOf(expression)).toBeNull();
 });

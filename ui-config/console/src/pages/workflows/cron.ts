@@ -119,3 +119,16 @@ export function cronFor({ every, minute, hour, weekday, day }: Simple): string {
   if (every === "week") return `${minute} ${hour} * * ${weekday}`;
   return `${minute} ${hour} ${day} * *`;
 }
+
+const SIMPLE = /^(\d{1,2}) (\*|\d{1,2}) (\*|\d{1,2}) \* (\*|[0-6])$/;
+
+/** What the simple form would say of an expression; null of one that it cannot say. */
+export function simpleOf(expression: string): Simple | null {
+  const found = SIMPLE.exec(expression.trim());
+  if (!found || !cronOf(expression)) return null;
+  const [minute, hour, day, weekday] = found.slice(1).map((part) => (part === "*" ? null : Number(part)));
+  if (minute === null || minute === undefined || (day !== null && weekday !== null)) return null;
+  const standard: Simple = { every: "day", minute, hour: hour ?? 0, weekday: weekday ?? 1, day: day ?? 1 };
+  if (hour === null) return day === null && weekday === null ? { ...standard, every: "hour" } : null;
+  return { ...standard, every: weekday !== null ? "week" : day !== null ? "month" : "day" };
+}
