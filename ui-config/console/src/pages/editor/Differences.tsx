@@ -21,7 +21,7 @@ export function Differences({ before, after, open }: { before: Content; after: C
         {told.map((change) => <li key={JSON.stringify(change)}>{said(change)}</li>)}
       </ul>
       {lines.length > 0 && (
-        <details className="more" open={open}>
+        <details className="fold" open={open}>
           <summary>{t("editor.line_by_line")}</summary>
           <pre className="diff" tabIndex={0} aria-label={t("editor.line_by_line")}>
             {lines.map((line, at): ReactNode => {

@@ -27,7 +27,7 @@ export function FilesPanel({ files, attachments, editable, used }: Props) {
     <div className="stack">
       <p className="faint">{t("editor.files_what")}</p>
       {editable && (
-        <div className="drop">
+        <div className="drop-here">
           <p>{t("editor.files_drop")}</p>
           <button type="button" onClick={() => input.current?.click()}><Icon name="add" /> {t("editor.files_choose")}</button>
           <input ref={input} type="file" multiple hidden aria-label={t("editor.files_choose")}

@@ -22,7 +22,7 @@ export function Outline({ editing, problems, editable, dispatch, onRemove }: Pro
   const selected = new Set(history.now.selected);
   const wrong = new Set(problems.map((problem) => problem.task));
   return (
-    <ol className="outline" aria-label={t("editor.outline")}>
+    <ol className="task-list" aria-label={t("editor.outline")}>
       {ordered(model.tasks).map(({ task, depth }) => (
         <li key={task.id} style={{ paddingInlineStart: `${Math.min(depth, 8) * 1.1}rem` }}>
           <div className={selected.has(task.id) ? "item selected" : "item"}>

@@ -11,7 +11,7 @@ export type TaskNodeType = Node<{ task: Task; wrong: number; editable: boolean }
 export const TaskNode = memo(function TaskNode({ data, selected }: NodeProps<TaskNodeType>) {
   const { task, wrong, editable } = data;
   return (
-    <div className={`task${selected ? " selected" : ""}${wrong ? " wrong" : ""}`}>
+    <div className={`task-card${selected ? " selected" : ""}${wrong ? " wrong" : ""}`}>
       <Handle type="target" position={Position.Left} isConnectable={editable} />
       <strong>
         {task.kind ? <Icon name={MARKS[task.kind]} size={15} /> : <Icon name="help" size={15} />}

@@ -145,7 +145,7 @@ export function Rows({ label, hint, at, fault, values, fresh, add, onPut, onRena
         const wrong = fault(place);
         const common = { "data-at": place, "aria-label": t("editor.value_of", { name }), "aria-invalid": wrong ? true : undefined };
         return (
-          <div key={name} className="pair">
+          <div key={name} className="name-value">
             <NameInput value={name} aria-label={t("editor.name_of", { name })} className="mono" refuses={(next) => refuses(name, next)} onName={(to) => onRename(name, to)} />
             {input ? input(name, values[name], common) : <Typed {...common} value={values[name]} reads={valueOf} shows={textOf} onValue={(value) => onPut(name, value)} />}
             <button type="button" className="plain small" aria-label={t("editor.remove_named", { name })} onClick={() => onPut(name, undefined)}><Icon name="close" /></button>
@@ -181,7 +181,7 @@ export function Checks({ label, hint, at, fault, all, chosen, missing, onChosen 
 /** What most people never need, closed until it is opened or a problem leads into it. */
 export function More({ title, told, children }: { title: string; told?: string; children: ReactNode }) {
   return (
-    <details className="more">
+    <details className="fold">
       <summary>{title}{told && <span className="fine faint"> {told}</span>}</summary>
       <div className="stack">{children}</div>
     </details>

@@ -52,6 +52,6 @@ test("few tasks are seen in the middle, very many from where they begin", () => 
   const one = viewOf([{ x: 100, y: 100 }], frame);
   expect([one.zoom, one.x + 100, one.y + 100]).toEqual([1, (1000 - WIDTH) / 2, (600 - HEIGHT) / 2]);
   const many = viewOf(Array.from({ length: 100 }, (_, at) => ({ x: at * 300, y: 0 })), frame);
-  expect(many.zoom).toBe(0.3);
+  expect(many.zoom).toBe(0.5);
   expect(many.x).toBe(40);
 });

@@ -88,7 +88,7 @@ export function place(tasks: readonly Node[], kept: Places): Places {
 }
 
 const MARGIN = 40; // pixels
-const SMALLEST = 0.3;
+const SMALLEST = 0.5; // names can be read
 
 /** How to look at tasks in a frame of that size: at all of them, or where they would be too small, at where they begin. */
 export function viewOf(points: readonly Point[], frame: { width: number; height: number }): { x: number; y: number; zoom: number } {
