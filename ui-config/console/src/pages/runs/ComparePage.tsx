@@ -85,7 +85,7 @@ export function Sides({ comparison }: { comparison: Comparison }) {
   const { a, b } = comparison;
   return (
     <div className="stack">
-      <div className="scroll">
+      <div className="scroll" role="region" aria-label={t("compare.title")} tabIndex={0}>
         <table className="compare">
           <thead><tr><th><span className="hidden">{t("compare.what")}</span></th><th>{t("compare.first")}</th><th>{t("compare.second")}</th></tr></thead>
           <tbody>
@@ -132,7 +132,7 @@ function Line({ name, a, b, differ }: { name: string; a: ReactNode; b: ReactNode
 
 function Tasks({ comparison }: { comparison: Comparison }) {
   return (
-    <div className="scroll">
+    <div className="scroll" role="region" aria-label={t("compare.tasks")} tabIndex={0}>
       <table className="compare">
         <thead>
           <tr>
