@@ -91,6 +91,7 @@ def test_a_person_builds_the_mersenne_workflow_by_mouse_and_runs_it(browser_as: 
 def test_a_person_builds_it_by_keyboard_alone(browser_as: BrowserAs, site: Site) -> None:
     editor = Editor(browser_as("kofi")).open()
     page = editor.page
+
     def press(role: str, name: str) -> None:
         page.get_by_role(role, name=name, exact=True).first.focus()  # type: ignore[arg-type]
         page.keyboard.press("Enter")
@@ -301,12 +302,11 @@ def test_a_thousand_tasks_can_be_edited(browser_as: BrowserAs, site: Site) -> No
     shown.drag_to(page.locator("[data-canvas]"), target_position={"x": 300, "y": 300})
     page.get_by_role("button", name="Undo", exact=True).click()
     slowest = max(json.loads(page.evaluate("JSON.stringify(window.slow)")), default=0)
-    print(f"slowest of what was done in a thousand tasks: {slowest:.0f} ms")
-    assert slowest < SLOWEST
+    assert slowest < SLOWEST, f"the slowest of what was done took {slowest:.0f} ms"
 
 
 SLOWEST = 1000.0
-"""Milliseconds: 100 on a machine that does nothing else (docs/decisions/0060), many times that while others work on it."""
+"""Milliseconds, on a machine that does much else: what the page itself takes stands in docs/decisions/0060."""
 _WATCH = """
 () => {
   window.slow = [];
