@@ -30,7 +30,7 @@ from tests.ui.test_budget import entry_bytes, first_paint
 
 SUBTASKS = 100_000
 CHANGES_A_SECOND = 4
-CELLS_A_CHANGE = 250
+CELLS_A_CHANGE = 100
 DROPPED_MS = 50
 SETTLE_MS = 2_000
 """Until what a page loads behind is loaded, and what changed is shown."""

@@ -54,9 +54,7 @@ async def page(request: Request, _: Reader) -> TemplateList:
 async def get(name: str, request: Request, _: Reader) -> OneTemplateView:
     template = await asyncio.to_thread(_templates(request).get, name)
     contents = {file: base64.b64encode(content).decode() for file, content in template.files.items()}
-    return OneTemplateView(
-        **_fields(template), spec=dict(template.document), source=template.source, contents=contents
-    )
+    return OneTemplateView(**_fields(template), spec=dict(template.document), source=template.source, contents=contents)
 
 
 @router.post("/{name}:use", status_code=201)

@@ -27,14 +27,14 @@ class ReasonView(BaseModel):
     detail: str
 
 
-class Waiting(BaseModel):
+class WaitingView(BaseModel):
     """Of the whole run first; exactly one reason of kind `none` where nothing waits."""
 
     reasons: list[ReasonView]
 
 
 @router.get("/{run_id}/waiting")
-async def waiting(run_id: str, app: App, _: Reader) -> Waiting:
+async def waiting(run_id: str, app: App, _: Reader) -> WaitingView:
     """Say what the run and its tasks wait for, and what would help."""
     found = await reasons(app, await app.stores.runs.get(run_id))
-    return Waiting(reasons=[ReasonView.model_validate(reason, from_attributes=True) for reason in found])
+    return WaitingView(reasons=[ReasonView.model_validate(reason, from_attributes=True) for reason in found])

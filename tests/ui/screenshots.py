@@ -6,6 +6,7 @@ All go to build/screenshots; the three that README shows also to docs/screenshot
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -42,7 +43,7 @@ def take(browser: Browser, site: Site, pages: dict[str, str], name: str | None, 
                 context = new_context(browser, site.url, cookies, **look)
                 page = context.new_page()
                 for short, address in pages.items():
-                    if only in short:
+                    if re.search(only, short):
                         _picture(page, address, f"{short}.{language}.{scheme}.{screen}")
                         taken += 1
                 context.close()
@@ -58,7 +59,7 @@ def _picture(page: Page, address: str, name: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="pages whose short names hold this, such as run-")
+    parser.add_argument("--only", default="", help="pages whose short names this expression finds, such as ^run-")
     options = parser.parse_args()
     path = chromium_path()
     if path is None:

@@ -126,7 +126,7 @@ def test_each_view_of_a_run_says_what_happened(site: Site, browser_as: BrowserAs
     log = page.get_by_role("list", name="Events, the newest first")
     expect(log.get_by_role("listitem").first).to_contain_text("Run completed")
     expect(log.get_by_role("listitem").last).to_contain_text("Submitted")
-    page.get_by_label("Show", exact=True).select_option(label="tasks")
+    page.get_by_role("combobox", name="Show").select_option(label="tasks")
     expect(log.get_by_text("Task completed")).to_have_count(2)
     expect(log.get_by_text("Run completed")).to_have_count(0)
     for view, says in (

@@ -423,7 +423,7 @@ class VolunteerStatus(StrEnum):
     RETIRED = "RETIRED"
 
 
-class WaitingOutput(BaseModel):
+class WaitingView(BaseModel):
     reasons: list[ReasonView]
 
 

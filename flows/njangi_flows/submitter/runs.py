@@ -24,7 +24,7 @@ from njangi_flows.submitter.models import (
     SubtaskStatus,
     SubtaskView,
     TimelineView,
-    Waiting,
+    WaitingView,
 )
 from njangi_flows.submitter.transport import Transport
 
@@ -161,9 +161,9 @@ class Runs:
         mark = ("after", "next")
         return self._to.items(LogView, _ONE + "/logs", "logs", query=query, size="limit", mark=mark, run_id=run_id)
 
-    async def waiting(self, run_id: str) -> Waiting:
+    async def waiting(self, run_id: str) -> WaitingView:
         """Return why the run is not further, and what would help."""
-        return await self._to.get(Waiting, _ONE + "/waiting", run_id=run_id)
+        return await self._to.get(WaitingView, _ONE + "/waiting", run_id=run_id)
 
     async def errors(self, run_id: str) -> RunErrors:
         """Return what failed, by cause."""

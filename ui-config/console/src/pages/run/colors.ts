@@ -21,6 +21,7 @@ export function useColorChange(): number {
 /** What the custom properties of these names are now, as a canvas takes them. */
 export function colorsOf(within: HTMLElement, names: readonly string[]): string[] {
   const probe = within.appendChild(document.createElement("span"));
+  probe.style.setProperty("transition", "none", "important"); // or, with reduced motion, it is still the colour before
   const found = names.map((name) => {
     probe.style.color = `var(${name})`;
     return getComputedStyle(probe).color;

@@ -31,8 +31,8 @@ export function TaskFace({ node }: { node: TaskNode }) {
       <span className={`status ${tone}`}>
         <Icon name={node.paused ? "pause" : iconOf(status)} size={13} />
         {t(`status.${node.paused ? "PAUSED" : status}`)}
-        {node.cleanUp && <span className="faint"> · {t("graph.clean_up")}</span>}
       </span>
+      {node.cleanUp && total <= 1 && <span className="fine faint">{t("graph.clean_up")}</span>}
       {total > 1 && (
         <span className="task-counts">
           <span className="bar-of" aria-hidden="true">

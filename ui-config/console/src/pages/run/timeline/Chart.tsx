@@ -42,11 +42,12 @@ export function Chart({ lanes, now, whole, period, cursor, onPeriod, onCursor, o
   const scale = room.width / (period.until - period.from); // CSS pixels a ms
 
   useEffect(() => {
-    const measure = () => setRoom({ width: board.current!.clientWidth, height: view.current!.clientHeight });
+    const [wide, high] = [board.current!, view.current!];
+    const measure = () => setRoom({ width: wide.clientWidth, height: high.clientHeight });
     measure();
     const observer = new ResizeObserver(measure);
-    observer.observe(board.current!);
-    observer.observe(view.current!);
+    observer.observe(wide);
+    observer.observe(high);
     return () => observer.disconnect();
   }, []);
 
