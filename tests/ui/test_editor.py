@@ -306,7 +306,7 @@ def test_a_thousand_tasks_can_be_edited(browser_as: BrowserAs, site: Site) -> No
 
 
 SLOWEST = 1000.0
-"""Milliseconds, on a machine that does much else: what the page itself takes stands in docs/decisions/0060."""
+"""Milliseconds, since the machine may do much else: what was measured stands in docs/decisions/0060, the aim is 100."""
 _WATCH = """
 () => {
   window.slow = [];
