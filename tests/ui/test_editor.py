@@ -302,11 +302,11 @@ def test_a_thousand_tasks_can_be_edited(browser_as: BrowserAs, site: Site) -> No
     shown.drag_to(page.locator("[data-canvas]"), target_position={"x": 300, "y": 300})
     page.get_by_role("button", name="Undo", exact=True).click()
     slowest = max(json.loads(page.evaluate("JSON.stringify(window.slow)")), default=0)
-    assert slowest < SLOWEST
+    assert slowest < SLOWEST, f"the slowest of what was done took {slowest:.0f} ms"
 
 
 SLOWEST = 1000.0
-"""Milliseconds: 100 on a machine that does nothing else (docs/decisions/0060), many times that while others work."""
+"""Milliseconds, since the machine may do much else: what was measured stands in docs/decisions/0060, the aim is 100."""
 _WATCH = """
 () => {
   window.slow = [];
