@@ -132,7 +132,7 @@ function Line({ name, a, b, differ }: { name: string; a: ReactNode; b: ReactNode
 
 function Tasks({ comparison }: { comparison: Comparison }) {
   return (
-    <div className="scroll">
+    <div className="scroll" role="region" aria-label={t("compare.tasks")} tabIndex={0}>
       <table className="compare">
         <thead>
           <tr>
