@@ -28,8 +28,9 @@ demo: $(INSTALLED) ## start everything, run a workflow on local agents, show whe
 up: $(INSTALLED) ## start everything and keep it running (ARGS="--agents 2 --port 8400")
 	$(BIN)/python -m stack up $(ARGS)
 
+# The browser's tests hold the event loop of their process, so they have one of their own.
 test: $(INSTALLED) $(if $(ARGS),,console-test) ## run the tests (ARGS="tests/unit -k name" for some, in one process)
-	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses 2 --dist loadfile)
+	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(BIN)/python -m pytest --numprocesses 2 --dist loadfile && $(BIN)/python -m pytest tests/ui)
 
 lint: $(INSTALLED) console-lint ## check style, types and which package imports which
 	$(BIN)/ruff check .
