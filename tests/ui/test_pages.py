@@ -70,7 +70,7 @@ def test_a_wrong_password_is_told_and_the_right_one_leads_to_the_page_asked_for(
     expect(page.get_by_text("The name or the password is wrong")).to_be_visible()
     sign_in(page, "ada", PASSWORD)
     expect(heading(page, "Workflows")).to_be_visible()
-    page.get_by_role("button", name="ada").click()
+    page.get_by_role("banner").get_by_role("button", name="ada").click()
     page.get_by_role("button", name="Sign out").click()
     expect(heading(page, "Sign in to Njangi")).to_be_visible()
 

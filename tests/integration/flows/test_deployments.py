@@ -29,6 +29,7 @@ async def test_every_deployment_goes_up_and_its_flow_is_found(stack: Stack) -> N
         output, _ = await deploy.communicate()
         assert deploy.returncode == 0, output.decode()
         deployed = (await http.post("/deployments/filter", json={})).raise_for_status().json()
+    deployed = [item for item in deployed if item["name"] != "by-hand"]  # another test's
     assert {item["name"]: item["entrypoint"] for item in deployed} == {
         "run-workflow": "njangi_flows.run_workflow.run_workflow",
         "stdlib-census": "flows.library.stdlib_census.census.stdlib_census",
