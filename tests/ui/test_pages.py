@@ -266,9 +266,7 @@ def test_without_a_network_what_was_loaded_can_be_read_and_how_old_it_is_is_told
     page = browser_as("ada", allow=[OFFLINE])
     page.goto("/workflows?q=kept-here")
     expect(page.get_by_role("link", name="kept-here")).to_be_visible()
-    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
-    page.reload()  # from now on through what keeps the console's own files
-    expect(page.get_by_role("link", name="kept-here")).to_be_visible()
+    until(lambda: bool(page.evaluate(_CONSOLE_KEPT)))
     until(lambda: bool(page.evaluate(_KEPT, "kept-here")))
     page.context.set_offline(True)
     for _ in range(2):  # what could not be asked anew is kept, too
@@ -278,6 +276,14 @@ def test_without_a_network_what_was_loaded_can_be_read_and_how_old_it_is_is_told
     page.context.set_offline(False)
     expect(page.get_by_text("No network. What you see is")).to_have_count(0)
 
+
+_CONSOLE_KEPT = """
+async () => {
+  const loaded = performance.getEntriesByType("resource").map(({name}) => name).filter((it) => it.includes("/assets/"));
+  return (await Promise.all(["/", ...loaded].map((name) => caches.match(name)))).every(Boolean);
+}
+"""
+"""Whether the browser keeps the page and all that it was made of, as it does from the first visit on."""
 
 _KEPT = """
 (name) => new Promise((found) => {

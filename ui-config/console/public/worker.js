@@ -14,6 +14,12 @@ self.addEventListener("fetch", (event) => {
   else if (event.request.mode === "navigate") event.respondWith(newest(event.request));
 });
 
+// What the page had loaded before it had a worker: the browser has it still, so that this costs no network.
+self.addEventListener("message", (event) => {
+  const page = newest(new Request("/", { headers: { Accept: "text/html" } }));
+  event.waitUntil(Promise.all([page, ...event.data.map((address) => kept(new Request(address)))]));
+});
+
 async function kept(request) {
   const cache = await caches.open(FILES);
   const found = await cache.match(request);

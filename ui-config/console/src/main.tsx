@@ -9,6 +9,7 @@ import { keepAnswers } from "./api/kept";
 import { carryKept, meQuery } from "./api/me";
 import { queries } from "./api/queries";
 import { App } from "./app";
+import { keepConsole } from "./shell/keepConsole";
 import { useTheme } from "./shell/theme";
 import { preferred, speak } from "./text/text";
 
@@ -25,4 +26,4 @@ root.render(
     </QueryClientProvider>
   </StrictMode>,
 );
-if (import.meta.env.PROD && "serviceWorker" in navigator) void navigator.serviceWorker.register("/worker.js");
+if (import.meta.env.PROD && "serviceWorker" in navigator) void keepConsole();

@@ -1,0 +1,13 @@
+/** Have the worker keep the console for when there is no network: what loads from now on, and what this page had before. */
+export async function keepConsole(): Promise<void> {
+  const { serviceWorker } = navigator;
+  const kept = serviceWorker.controller !== null;
+  await serviceWorker.register("/worker.js");
+  if (kept) return;
+  const { active } = await serviceWorker.ready;
+  if (serviceWorker.controller === null) {
+    await new Promise((resolve) => serviceWorker.addEventListener("controllerchange", resolve, { once: true }));
+  }
+  const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+  active?.postMessage(loaded.filter((address) => new URL(address).pathname.startsWith("/assets/")));
+}
