@@ -1,6 +1,7 @@
 import { type FormEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from "react";
 import { t } from "../text/text";
 import { Problem } from "./states";
+import { useAttempt } from "./useAttempt";
 
 interface Props {
   title: string;
@@ -45,20 +46,14 @@ interface ConfirmProps {
 /** Asks before something is done, does it, and stays with the reason if that fails. */
 export function Confirm({ title, children, action, name, danger, onConfirm, onClose }: ConfirmProps) {
   const [typed, setTyped] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, error, attempt } = useAttempt();
   const field = useId();
-  async function confirm(event: FormEvent) {
+  function confirm(event: FormEvent) {
     event.preventDefault();
-    setBusy(true);
-    setError(null);
-    try {
+    void attempt(async () => {
       await onConfirm();
       onClose();
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-    }
+    });
   }
   return (
     <Dialog title={title} onClose={onClose}>

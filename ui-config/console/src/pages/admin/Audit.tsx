@@ -1,5 +1,4 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useSearchParams } from "wouter";
 import { type AuditFilter, auditQuery, type Entry } from "../../api/people";
 import { moment } from "../../text/format";
 import { t } from "../../text/text";
@@ -7,6 +6,7 @@ import { Field } from "../../ui/Field";
 import { More } from "../../ui/More";
 import { SearchBox } from "../../ui/SearchBox";
 import { Empty, Loading, Problem } from "../../ui/states";
+import { useAsked } from "../../ui/useAsked";
 
 /** A day of the reader's calendar as the moment at which it begins, or the next one does. */
 function dayStart(day: string, next: boolean): string | undefined {
@@ -19,15 +19,8 @@ function dayStart(day: string, next: boolean): string | undefined {
 
 /** Who did what, and when. */
 export default function Audit() {
-  const [asked, setAsked] = useSearchParams();
+  const [asked, ask] = useAsked();
   const get = (name: string) => asked.get(name) ?? "";
-  const put = (name: string, value: string) =>
-    setAsked((before) => {
-      const next = new URLSearchParams(before);
-      if (value) next.set(name, value);
-      else next.delete(name);
-      return next;
-    }, { replace: true });
   const filter: AuditFilter = {
     who: get("who") || undefined,
     action: get("action") || undefined,
@@ -40,11 +33,11 @@ export default function Audit() {
   return (
     <div className="stack roomy">
       <div className="filters" role="search">
-        <SearchBox label={t("audit.who")} value={get("who")} onChange={(value) => put("who", value)} />
-        <SearchBox label={t("audit.action")} value={get("action")} onChange={(value) => put("action", value)} />
-        <SearchBox label={t("audit.on")} value={get("on")} onChange={(value) => put("on", value)} />
-        <Field label={t("audit.since")}><input type="date" value={get("since")} onChange={(event) => put("since", event.target.value)} /></Field>
-        <Field label={t("audit.until")}><input type="date" value={get("until")} onChange={(event) => put("until", event.target.value)} /></Field>
+        <SearchBox label={t("audit.who")} value={get("who")} onChange={(value) => ask({ who: value })} />
+        <SearchBox label={t("audit.action")} value={get("action")} onChange={(value) => ask({ action: value })} />
+        <SearchBox label={t("audit.on")} value={get("on")} onChange={(value) => ask({ on: value })} />
+        <Field label={t("audit.since")}><input type="date" value={get("since")} onChange={(event) => ask({ since: event.target.value })} /></Field>
+        <Field label={t("audit.until")}><input type="date" value={get("until")} onChange={(event) => ask({ until: event.target.value })} /></Field>
       </div>
       {found.isPending ? (
         <Loading />

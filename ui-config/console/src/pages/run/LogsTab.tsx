@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
-import { Link, useSearchParams } from "wouter";
+import { Link } from "wouter";
 import { ENDED, type Log, logsPage, type Run } from "../../api/runs";
 import { moment, number } from "../../text/format";
 import { t } from "../../text/text";
@@ -10,36 +10,27 @@ import { marked } from "./marked";
 import { useVolunteerNames } from "./names";
 import { Outcome } from "./Outcome";
 import { useSubtaskPlace } from "./place";
+import { useAsked } from "../../ui/useAsked";
 
 const FOLLOWED = 3000; // ms between two looks
 
 /** What attempts wrote to standard error, by task. */
 export default function LogsTab({ run }: { run: Run }) {
-  const [search, setSearch] = useSearchParams();
+  const [search, ask] = useAsked();
   const tasks = run.tasks.filter(({ total }) => total > 0);
   const task = tasks.find(({ name }) => name === search.get("task"))?.name ?? tasks[0]?.name;
   const text = search.get("text") ?? "";
   const [typed, setTyped] = useState(text);
   const [follow, setFollow] = useState(false);
-  function set(changes: Record<string, string>) {
-    setSearch((before) => {
-      const next = new URLSearchParams(before);
-      for (const [key, value] of Object.entries(changes)) {
-        if (value) next.set(key, value);
-        else next.delete(key);
-      }
-      return next;
-    }, { replace: true });
-  }
   function submit(event: FormEvent) {
     event.preventDefault();
-    set({ text: typed.trim() });
+    ask({ text: typed.trim() });
   }
   if (!task) return <Empty title={t("logs.none")}>{t("logs.none_yet")}</Empty>;
   return (
     <div className="stack">
       <form className="row" role="search" onSubmit={submit}>
-        <select className="narrow" aria-label={t("graph.task")} value={task} onChange={(event) => set({ task: event.target.value })}>
+        <select className="narrow" aria-label={t("graph.task")} value={task} onChange={(event) => ask({ task: event.target.value })}>
           {tasks.map(({ name }) => <option key={name}>{name}</option>)}
         </select>
         <input type="search" className="narrow" aria-label={t("logs.text")} placeholder={t("logs.text")} value={typed} maxLength={200}

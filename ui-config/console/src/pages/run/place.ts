@@ -1,5 +1,5 @@
-import { useSearchParams } from "wouter";
 import type { SubtaskPlace } from "../../api/runs";
+import { useAsked } from "../../ui/useAsked";
 
 const PARAMETER = "subtask";
 
@@ -16,15 +16,6 @@ export function placeOf(text: string | null): SubtaskPlace | null {
 
 /** The subtask whose story is open over the page, and how to open another one. */
 export function useSubtaskPlace(): [SubtaskPlace | null, (place: SubtaskPlace | null) => void] {
-  const [search, setSearch] = useSearchParams();
-  return [
-    placeOf(search.get(PARAMETER)),
-    (place) =>
-      setSearch((before) => {
-        const next = new URLSearchParams(before);
-        if (place) next.set(PARAMETER, `${place.task}/${place.index}`);
-        else next.delete(PARAMETER);
-        return next;
-      }, { replace: true }),
-  ];
+  const [search, ask] = useAsked();
+  return [placeOf(search.get(PARAMETER)), (place) => ask({ [PARAMETER]: place ? `${place.task}/${place.index}` : "" })];
 }

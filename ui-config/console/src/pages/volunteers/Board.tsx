@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { Link, useSearchParams } from "wouter";
+import { Link } from "wouter";
 import { may, useMe } from "../../api/me";
 import { type Volunteer, type VolunteerSort, volunteersQuery } from "../../api/volunteers";
 import { number } from "../../text/format";
@@ -10,6 +10,7 @@ import { More } from "../../ui/More";
 import { SearchBox } from "../../ui/SearchBox";
 import { Status } from "../../ui/Status";
 import { Empty, Loading, Problem } from "../../ui/states";
+import { useAsked } from "../../ui/useAsked";
 import { passes, type SandboxFilter, type StateFilter } from "./machines";
 import { Capability, Reliability, Sandbox } from "./parts";
 
@@ -20,14 +21,7 @@ const ENOUGH = 30; // rows; a filter by state looks on in the list until so many
 /** Every machine: what it is, what it can do, how good its word is and what it does now. */
 export function Board() {
   const me = useMe();
-  const [asked, setAsked] = useSearchParams();
-  const put = (name: string, value: string) =>
-    setAsked((before) => {
-      const next = new URLSearchParams(before);
-      if (value) next.set(name, value);
-      else next.delete(name);
-      return next;
-    }, { replace: true });
+  const [asked, ask] = useAsked();
   const name = asked.get("name") ?? "";
   const state: StateFilter = STATES.find((each) => each === asked.get("state")) ?? "";
   const sandbox: SandboxFilter = (["boxed", "none"] as const).find((each) => each === asked.get("sandbox")) ?? "";
@@ -43,17 +37,17 @@ export function Board() {
   return (
     <div className="stack roomy">
       <div className="filters" role="search">
-        <div className="wide"><SearchBox label={t("volunteers.search")} value={name} onChange={(value) => put("name", value)} /></div>
-        <select aria-label={t("volunteers.state")} value={state} onChange={(event) => put("state", event.target.value)}>
+        <div className="wide"><SearchBox label={t("volunteers.search")} value={name} onChange={(value) => ask({ name: value })} /></div>
+        <select aria-label={t("volunteers.state")} value={state} onChange={(event) => ask({ state: event.target.value })}>
           <option value="">{t("volunteers.any_state")}</option>
           {STATES.map((each) => <option key={each} value={each}>{t(`status.${each}`)}</option>)}
         </select>
-        <select aria-label={t("volunteers.sandbox")} value={sandbox} onChange={(event) => put("sandbox", event.target.value)}>
+        <select aria-label={t("volunteers.sandbox")} value={sandbox} onChange={(event) => ask({ sandbox: event.target.value })}>
           <option value="">{t("volunteers.any_sandbox")}</option>
           <option value="boxed">{t("volunteers.with_sandbox")}</option>
           <option value="none">{t("volunteers.without_sandbox")}</option>
         </select>
-        <select aria-label={t("workflows.sort")} value={sort} onChange={(event) => put("sort", event.target.value === "-last_seen" ? "" : event.target.value)}>
+        <select aria-label={t("workflows.sort")} value={sort} onChange={(event) => ask({ sort: event.target.value === "-last_seen" ? "" : event.target.value })}>
           <option value="-last_seen">{t("volunteers.sort_seen")}</option>
           <option value="name">{t("workflows.sort_name")}</option>
         </select>
@@ -65,7 +59,7 @@ export function Board() {
       ) : volunteers.length > 0 ? (
         <MachineTable volunteers={volunteers} />
       ) : filtered ? (
-        <Empty title={t("volunteers.none_found")} action={<button type="button" onClick={() => setAsked({}, { replace: true })}>{t("workflows.clear")}</button>} />
+        <Empty title={t("volunteers.none_found")} action={<button type="button" onClick={() => ask({ name: "", state: "", sandbox: "" })}>{t("workflows.clear")}</button>} />
       ) : (
         <Empty title={t("volunteers.none")} action={may.administer(me) ? <Link href="/volunteers?tab=tokens" className="button primary">{t("volunteers.invite")}</Link> : undefined}>
           {may.administer(me) ? t("volunteers.none_hint") : t("volunteers.none_other")}

@@ -10,6 +10,7 @@ import { Field } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
+import { useAttempt } from "../../ui/useAttempt";
 
 const DAY = 86_400; // s
 const LASTS = [1, 7, 30, 365] as const;
@@ -85,18 +86,10 @@ function NewToken({ onClose }: { onClose: () => void }) {
   const [uses, setUses] = useState("1");
   const [days, setDays] = useState(7);
   const [made, setMade] = useState<MadeJoinToken | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  async function submit(event: FormEvent) {
+  const { busy, error, attempt } = useAttempt();
+  function submit(event: FormEvent) {
     event.preventDefault();
-    setBusy(true);
-    setError(null);
-    try {
-      setMade(await makeJoinToken({ name: name.trim(), uses: Number(uses), expires_in: days * DAY }));
-    } catch (problem) {
-      setError(problem);
-    }
-    setBusy(false);
+    void attempt(async () => setMade(await makeJoinToken({ name: name.trim(), uses: Number(uses), expires_in: days * DAY })));
   }
   if (made) {
     return (

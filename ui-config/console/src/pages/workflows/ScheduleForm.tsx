@@ -7,6 +7,7 @@ import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
+import { useAttempt } from "../../ui/useAttempt";
 import { cronFor, cronOf, isZone, nextTimes, type Simple, simpleOf } from "./cron";
 import { ParameterFields } from "./ParameterFields";
 import { changed, startingTexts, wrong } from "./parameters";
@@ -38,8 +39,7 @@ export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workfl
   const [overlap, setOverlap] = useState<Overlap>(schedule?.overlap ?? "skip");
   const [note, setNote] = useState("");
   const [texts, setTexts] = useState(() => startingTexts(defaults, schedule?.parameters));
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const { busy, error, attempt } = useAttempt();
 
   const expression = way === "simple" ? cronFor(simple) : cron.trim();
   const seconds = Math.round(Number(amount.replace(",", ".")) * UNITS[unit]);
@@ -47,10 +47,7 @@ export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workfl
   const amountWrong = way === "interval" && !(seconds >= 1);
   const faulty = zoneWrong || amountWrong || (way === "cron" && expression === "") || wrong(texts, defaults).length > 0;
 
-  async function submit(event: FormEvent) {
-    event.preventDefault();
-    setBusy(true);
-    setError(null);
+  async function save() {
     const rule = {
       workflow_id: workflow.id,
       parameters: changed(texts, defaults),
@@ -60,15 +57,14 @@ export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workfl
       end_at: schedule?.end_at ?? null,
       ...(way === "interval" ? { interval: seconds, timezone: "UTC" } : { cron: expression, timezone: zone }),
     };
-    try {
-      if (schedule) await editSchedule(schedule.id, rule);
-      else await createSchedule({ ...rule, paused: false, note });
-      tell(schedule ? t("schedules.edited") : t("schedules.created", { name: workflow.name }));
-      onClose();
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-    }
+    if (schedule) await editSchedule(schedule.id, rule);
+    else await createSchedule({ ...rule, paused: false, note });
+    tell(schedule ? t("schedules.edited") : t("schedules.created", { name: workflow.name }));
+    onClose();
+  }
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    void attempt(save);
   }
   return (
     <Dialog title={schedule ? t("schedules.edit_title", { name: workflow.name }) : t("schedules.new_title", { name: workflow.name })} onClose={onClose}>

@@ -23,6 +23,7 @@ import { Menu } from "../../ui/Menu";
 import { More } from "../../ui/More";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
+import { useAttempt } from "../../ui/useAttempt";
 import { simpleOf } from "./cron";
 import { ScheduleForm } from "./ScheduleForm";
 
@@ -154,24 +155,19 @@ function BackfillDialog({ schedule, onClose }: { schedule: Schedule; onClose: ()
   const [from, setFrom] = useState("");
   const [until, setUntil] = useState("");
   const [together, setTogether] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  async function submit(event: FormEvent) {
+  const { busy, error, attempt } = useAttempt();
+  async function begin() {
+    await backfillSchedule(schedule.id, {
+      from: new Date(from).toISOString(),
+      until: new Date(until).toISOString(),
+      overlap: together ? "allow" : "queue",
+    });
+    tell(t("schedules.backfill_begun"));
+    onClose();
+  }
+  function submit(event: FormEvent) {
     event.preventDefault();
-    setBusy(true);
-    setError(null);
-    try {
-      await backfillSchedule(schedule.id, {
-        from: new Date(from).toISOString(),
-        until: new Date(until).toISOString(),
-        overlap: together ? "allow" : "queue",
-      });
-      tell(t("schedules.backfill_begun"));
-      onClose();
-    } catch (problem) {
-      setError(problem);
-      setBusy(false);
-    }
+    void attempt(begin);
   }
   return (
     <Dialog title={t("schedules.backfill_title")} onClose={onClose}>

@@ -1,7 +1,7 @@
 import "./workflows.css";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { Link, useSearchParams } from "wouter";
+import { Link } from "wouter";
 import { may, useMe } from "../../api/me";
 import { type ListedWorkflow, type WorkflowFilter, workflowsQuery } from "../../api/workflows";
 import { t } from "../../text/text";
@@ -12,6 +12,7 @@ import { SearchBox } from "../../ui/SearchBox";
 import { Status } from "../../ui/Status";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { useTitle } from "../../ui/useTitle";
+import { useAsked } from "../../ui/useAsked";
 import { WorkflowMenu } from "./Actions";
 import { ImportDialog } from "./ImportDialog";
 
@@ -20,16 +21,9 @@ type Sort = (typeof SORTS)[number];
 
 export default function WorkflowsPage() {
   const me = useMe();
-  const [asked, setAsked] = useSearchParams();
+  const [asked, ask] = useAsked();
   const [importing, setImporting] = useState(false);
   useTitle(t("shell.workflows"));
-  const put = (name: string, value: string) =>
-    setAsked((before) => {
-      const next = new URLSearchParams(before);
-      if (value) next.set(name, value);
-      else next.delete(name);
-      return next;
-    }, { replace: true });
   const sort = SORTS.find((each) => each === asked.get("sort")) ?? "-updated_at";
   const q = asked.get("q") ?? "";
   const tag = asked.get("tag") ?? "";
@@ -51,21 +45,21 @@ export default function WorkflowsPage() {
         )}
       </div>
       <div className="filters" role="search">
-        <div className="wide"><SearchBox label={t("workflows.search")} value={q} onChange={(value) => put("q", value)} /></div>
-        <select aria-label={t("workflows.owner")} value={owner} onChange={(event) => put("owner", event.target.value)}>
+        <div className="wide"><SearchBox label={t("workflows.search")} value={q} onChange={(value) => ask({ q: value })} /></div>
+        <select aria-label={t("workflows.owner")} value={owner} onChange={(event) => ask({ owner: event.target.value })}>
           <option value="">{t("workflows.everybody")}</option>
           <option value={me.name}>{t("workflows.mine")}</option>
           {owner && owner !== me.name && <option value={owner}>{owner}</option>}
         </select>
-        <select aria-label={t("workflows.sort")} value={sort} onChange={(event) => put("sort", event.target.value === "-updated_at" ? "" : event.target.value)}>
+        <select aria-label={t("workflows.sort")} value={sort} onChange={(event) => ask({ sort: event.target.value === "-updated_at" ? "" : event.target.value })}>
           {SORTS.map((each) => <option key={each} value={each}>{t(`workflows.sort_${plain(each)}`)}</option>)}
         </select>
         <label className="check">
-          <input type="checkbox" checked={archived} onChange={(event) => put("archived", event.target.checked ? "1" : "")} />
+          <input type="checkbox" checked={archived} onChange={(event) => ask({ archived: event.target.checked ? "1" : "" })} />
           {t("workflows.archived")}
         </label>
         {tag && (
-          <button type="button" className="tag-off" onClick={() => put("tag", "")} aria-label={t("workflows.without_tag", { tag })}>
+          <button type="button" className="tag-off" onClick={() => ask({ tag: "" })} aria-label={t("workflows.without_tag", { tag })}>
             {t("workflows.tagged", { tag })} <Icon name="close" size={12} />
           </button>
         )}
@@ -76,7 +70,7 @@ export default function WorkflowsPage() {
         <Problem error={found.error} again={() => void found.refetch()} />
       ) : workflows.length === 0 ? (
         filtered ? (
-          <Empty title={t("workflows.none_found")} action={<button type="button" onClick={() => setAsked({}, { replace: true })}>{t("workflows.clear")}</button>}>
+          <Empty title={t("workflows.none_found")} action={<button type="button" onClick={() => ask({ q: "", tag: "", owner: "", archived: "" })}>{t("workflows.clear")}</button>}>
             {t("workflows.none_found_hint")}
           </Empty>
         ) : (
@@ -85,7 +79,7 @@ export default function WorkflowsPage() {
           </Empty>
         )
       ) : (
-        <WorkflowTable workflows={workflows} onTag={(value) => put("tag", value)} onOwner={(value) => put("owner", value)} />
+        <WorkflowTable workflows={workflows} onTag={(value) => ask({ tag: value })} onOwner={(value) => ask({ owner: value })} />
       )}
       <More of={found} />
       {importing && <ImportDialog onClose={() => setImporting(false)} />}

@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
-import { useSearchParams } from "wouter";
 import { type Run, specQuery } from "../../../api/runs";
 import { t } from "../../../text/text";
 import { Icon } from "../../../ui/Icon";
@@ -8,6 +7,7 @@ import { Empty, Loading } from "../../../ui/states";
 import { nodesOf } from "./graph";
 import { Outline } from "./Outline";
 import { TaskPanel } from "./TaskPanel";
+import { useAsked } from "../../../ui/useAsked";
 
 const Canvas = lazy(() => import("./Canvas"));
 const REMEMBERED = "njangi.run.outline";
@@ -15,21 +15,12 @@ const REMEMBERED = "njangi.run.outline";
 /** The whole DAG from the start, as a picture or as a list; what is chosen is told beside it. */
 export default function GraphTab({ run }: { run: Run }) {
   const version = useQuery(specQuery(run));
-  const [search, setSearch] = useSearchParams();
+  const [search, ask] = useAsked();
   const [list, setList] = useState(() => localStorage.getItem(REMEMBERED) === "list");
   const spec = version.data?.spec ?? null;
   const nodes = useMemo(() => nodesOf(spec, run), [spec, run]);
   const chosen = nodes.find(({ name }) => name === search.get("task"));
-  const choose = useCallback(
-    (name: string | null) =>
-      setSearch((before) => {
-        const next = new URLSearchParams(before);
-        if (name) next.set("task", name);
-        else next.delete("task");
-        return next;
-      }, { replace: true }),
-    [setSearch],
-  );
+  const choose = useCallback((name: string | null) => ask({ task: name ?? "" }), [ask]);
   function show(asList: boolean) {
     localStorage.setItem(REMEMBERED, asList ? "list" : "graph");
     setList(asList);

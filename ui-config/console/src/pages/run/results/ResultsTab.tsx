@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { useSearchParams } from "wouter";
 import { archiveAddress, resultQuery, resultsAddress, type Run, specQuery } from "../../../api/runs";
 import { size } from "../../../text/format";
 import { t } from "../../../text/text";
@@ -11,10 +10,11 @@ import { json } from "../parameters";
 import { DownloadText } from "./Download";
 import { ResultView } from "./ResultView";
 import { shapeOf } from "./shapes";
+import { useAsked } from "../../../ui/useAsked";
 
 /** What the run's tasks came to, the last one first. */
 export default function ResultsTab({ run }: { run: Run }) {
-  const [search, setSearch] = useSearchParams();
+  const [search, ask] = useAsked();
   const version = useQuery(specQuery(run));
   const nodes = inOrder(nodesOf(version.data?.spec ?? null, run)).toReversed();
   const done = nodes.flatMap(({ task }) => (task?.status === "COMPLETED" ? [task] : []));
@@ -28,11 +28,7 @@ export default function ResultsTab({ run }: { run: Run }) {
           <label className="row fine">
             {t("results.of_task")}
             <select className="narrow" value={chosen.name}
-              onChange={(event) => setSearch((before) => {
-                const next = new URLSearchParams(before);
-                next.set("task", event.target.value);
-                return next;
-              }, { replace: true })}>
+              onChange={(event) => ask({ task: event.target.value })}>
               {done.map(({ name }) => <option key={name}>{name}</option>)}
             </select>
           </label>
