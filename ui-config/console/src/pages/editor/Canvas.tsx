@@ -16,9 +16,10 @@ import {
   useReactFlow,
 } from "@xyflow/react";
 import { type DragEvent, type KeyboardEvent, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
+import { FEW, type Places, type Point } from "../../graph/arrange";
 import { t } from "../../text/text";
 import { Icon } from "../../ui/Icon";
-import { FEW, free, HEIGHT, place, type Places, type Point, viewOf, WIDTH } from "./layout";
+import { free, HEIGHT, place, viewOf, WIDTH } from "./layout";
 import { KINDS, type Kind, type Model, type Task } from "./model";
 import type { Problem } from "./problems";
 import { DRAGGED } from "./Palette";

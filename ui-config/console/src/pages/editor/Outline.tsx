@@ -2,7 +2,7 @@ import type { Dispatch } from "react";
 import { t } from "../../text/text";
 import { Icon } from "../../ui/Icon";
 import type { Change, Editing } from "./editing";
-import { ordered } from "./graph";
+import { ordered } from "../../graph/dependencies";
 import { gist, MARKS } from "./look";
 import type { Problem } from "./problems";
 import { wrongAt } from "./problems";

@@ -3,7 +3,7 @@
  * Each user's are apart; signing out leaves them, since nobody else has them.
  */
 import { createStore, del, entries, get, set } from "idb-keyval";
-import type { Places } from "./layout";
+import type { Places } from "../../graph/arrange";
 
 export interface Attached {
   sha256: string;

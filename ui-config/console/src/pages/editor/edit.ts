@@ -3,7 +3,7 @@
  * Each function takes a text that could be read (`read`) and returns the new one.
  */
 import { type Document, isCollection, isMap, isScalar, isSeq, type Node, visit } from "yaml";
-import { circle } from "./graph";
+import { circle } from "../../graph/dependencies";
 import { isObject, type Kind, KINDS, type Model, parsed, type Path, read } from "./model";
 import { cut, indentOf, join, type Piece } from "./source";
 

@@ -2,7 +2,7 @@
 import { useReducer } from "react";
 import type { Attached } from "./drafts";
 import { begin, type History, record, redo, select, undo } from "./history";
-import type { Places } from "./layout";
+import type { Places } from "../../graph/arrange";
 import { type Model, read } from "./model";
 
 /** The version that is edited: what is saved is compared with it. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { circle, depths, ordered } from "./graph";
-import { arrange, free, HEIGHT, place, viewOf, WIDTH } from "./layout";
+import { circle, depths, ordered } from "../../graph/dependencies";
+import { arrange } from "../../graph/arrange";
+import { free, HEIGHT, place, SHAPE, viewOf, WIDTH } from "./layout";
 
 function chainOf(count: number, wide: number) {
   return Array.from({ length: count }, (_, index) => ({ id: `t${index}`, name: `t${index}`, dependencies: index < wide ? [] : [`t${index - wide}`] }));
@@ -8,7 +9,7 @@ function chainOf(count: number, wide: number) {
 
 test.each([[12, 3], [1000, 20]])("of %i tasks none covers another, and each is right of what it depends on", (count, wide) => {
   const tasks = chainOf(count, wide);
-  const places = arrange(tasks);
+  const places = arrange(tasks, SHAPE);
   const points = Object.values(places);
   expect(points).toHaveLength(count);
   for (const { id, dependencies } of tasks) for (const name of dependencies) expect(places[id]!.x).toBeGreaterThanOrEqual(places[name]!.x + WIDTH);
@@ -18,9 +19,9 @@ test.each([[12, 3], [1000, 20]])("of %i tasks none covers another, and each is r
 });
 
 test("a circle does not stop the layout", () => {
-  const ring = Array.from({ length: 200 }, (_, index) => ({ id: `r${index}`, dependencies: [`r${(index + 1) % 200}`] }));
-  expect(Object.keys(arrange(ring))).toHaveLength(200);
-  expect(Object.keys(arrange(ring.slice(0, 5)))).toHaveLength(5);
+  const ring = Array.from({ length: 200 }, (_, index) => ({ name: `r${index}`, dependencies: [`r${(index + 1) % 200}`] }));
+  expect(Object.keys(arrange(ring, SHAPE))).toHaveLength(200);
+  expect(Object.keys(arrange(ring.slice(0, 5), SHAPE))).toHaveLength(5);
 });
 
 test("tasks that have a place keep it, new ones get a free one", () => {

@@ -1,77 +1,22 @@
-/** Decides where tasks stand on the canvas: what depends on something stands to the right of it. */
-import dagre from "@dagrejs/dagre";
-import { depths } from "./graph";
+/** Where tasks stand on the canvas of the editor. */
+import { arrange, type Places, type Point, type Shape } from "../../graph/arrange";
 
 export const WIDTH = 208;
 export const HEIGHT = 60;
-const COLUMN = WIDTH + 84;
-const ROW = HEIGHT + 28;
-/** dagre takes seconds for a thousand tasks; above this many they are only put into columns (decision 0060). */
-export const FEW = 150;
-const SWEEPS = 4;
-
-export interface Point {
-  x: number;
-  y: number;
-}
-export type Places = Readonly<Record<string, Point>>;
+export const SHAPE: Shape = { width: WIDTH, height: HEIGHT, along: 84, across: 28 };
+const COLUMN = WIDTH + SHAPE.along;
+const ROW = HEIGHT + SHAPE.across;
 
 interface Node {
   id: string;
   dependencies: readonly string[];
 }
 
-/** A place for each task; the same tasks get the same places. */
-export function arrange(tasks: readonly Node[]): Places {
-  return tasks.length <= FEW ? byDagre(tasks) : byColumns(tasks);
-}
-
-function byDagre(tasks: readonly Node[]): Places {
-  const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", ranksep: COLUMN - WIDTH, nodesep: ROW - HEIGHT });
-  graph.setDefaultEdgeLabel(() => ({}));
-  for (const { id } of tasks) graph.setNode(id, { width: WIDTH, height: HEIGHT });
-  for (const { id, dependencies } of tasks) for (const name of dependencies) if (graph.hasNode(name)) graph.setEdge(name, id);
-  dagre.layout(graph);
-  return Object.fromEntries(
-    tasks.map(({ id }) => {
-      const { x, y } = graph.node(id) as Point;
-      return [id, { x: Math.round(x - WIDTH / 2), y: Math.round(y - HEIGHT / 2) }];
-    }),
-  );
-}
-
-/** Columns by the longest way; in each, a task stands near the middle of its neighbours in the column before. */
-function byColumns(tasks: readonly Node[]): Places {
-  const depth = depths(tasks.map(({ id, dependencies }) => ({ name: id, dependencies })));
-  const columns: string[][] = [];
-  for (const { id } of tasks) (columns[depth.get(id) ?? 0] ??= []).push(id);
-  const upstream = new Map(tasks.map(({ id, dependencies }) => [id, dependencies.filter((name) => depth.has(name))]));
-  const downstream = new Map<string, string[]>();
-  for (const [id, names] of upstream) for (const name of names) downstream.set(name, [...(downstream.get(name) ?? []), id]);
-  const row = new Map<string, number>();
-  const settle = (column: string[]) => column.forEach((id, index) => row.set(id, index - (column.length - 1) / 2));
-  for (const column of columns) settle(column ?? []);
-  for (let sweep = 0; sweep < SWEEPS; sweep++) {
-    const neighbours = sweep % 2 ? downstream : upstream;
-    for (const column of sweep % 2 ? columns.toReversed() : columns) {
-      const middle = new Map(column.map((id) => [id, mean((neighbours.get(id) ?? []).map((name) => row.get(name)!)) ?? row.get(id)!]));
-      column.sort((a, b) => middle.get(a)! - middle.get(b)!);
-      settle(column);
-    }
-  }
-  return Object.fromEntries(tasks.map(({ id }) => [id, { x: (depth.get(id) ?? 0) * COLUMN, y: row.get(id)! * ROW }]));
-}
-
-function mean(values: readonly number[]): number | null {
-  return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
-}
-
 /** Places for all: those that have one keep it, new ones stand right of what they depend on, else below everything. */
 export function place(tasks: readonly Node[], kept: Places): Places {
   const places: Record<string, Point> = {};
   for (const { id } of tasks) if (kept[id]) places[id] = kept[id];
-  if (Object.keys(places).length === 0) return arrange(tasks);
+  if (Object.keys(places).length === 0) return arrange(tasks.map(({ id, dependencies }) => ({ name: id, dependencies })), SHAPE);
   const taken = new Set(Object.values(places).map(cell));
   for (const { id, dependencies } of tasks) {
     if (places[id]) continue;

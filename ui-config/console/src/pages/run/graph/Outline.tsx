@@ -2,7 +2,8 @@ import { number } from "../../../text/format";
 import { t } from "../../../text/text";
 import { Progress } from "../../../ui/Progress";
 import { Status } from "../../../ui/Status";
-import { inOrder, type TaskNode } from "./graph";
+import { ordered } from "../../../graph/dependencies";
+import type { TaskNode } from "./graph";
 import { statusOf } from "./TaskFace";
 
 interface Props {
@@ -26,7 +27,7 @@ export function Outline({ nodes, chosen, onChoose }: Props) {
           </tr>
         </thead>
         <tbody>
-          {inOrder(nodes).map((node) => (
+          {ordered(nodes).map(({ task: node }) => (
             <tr key={node.name} className={chosen === node.name ? "chosen" : undefined}>
               <td><button type="button" className="link" aria-pressed={chosen === node.name} onClick={() => onChoose(node.name)}>{node.name}</button></td>
               <td>{node.paused ? <Status status="PAUSED" /> : <Status status={statusOf(node)} />}</td>

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Run, RunTask } from "../../../api/runs";
-import { below, doing, inOrder, nodesOf } from "./graph";
+import { ordered } from "../../../graph/dependencies";
+import { below, doing, nodesOf } from "./graph";
 import { place } from "./layout";
 
 const spec = {
@@ -35,7 +36,7 @@ test("tasks of a flow without a spec are shown as they come", () => {
 });
 
 test("the outline tells each task after what it depends on", () => {
-  expect(inOrder(nodesOf(spec, run([]))).map(({ name }) => name)).toEqual(["draw", "withdraw", "ask", "report"]);
+  expect(ordered(nodesOf(spec, run([]))).map(({ task }) => task.name)).toEqual(["draw", "withdraw", "ask", "report"]);
 });
 
 test("all that follows from a task is found", () => {
@@ -51,9 +52,9 @@ test("nodes lie after what they depend on, and on no other one", () => {
   expect(new Set([...places.values()].map(({ x, y }) => `${x} ${y}`)).size).toBe(4);
 });
 
-test("a thousand tasks are laid out in seconds", () => {
+test("a thousand tasks are laid out at once", () => {
   const tasks = Array.from({ length: 1000 }, (_, at): [string, string[]] => [`t${at}`, at < 10 ? [] : [`t${at - 10}`, `t${at - 7}`]]);
   const began = performance.now();
   expect(place(tasks, false)).toHaveLength(1000);
-  expect(performance.now() - began).toBeLessThan(20_000);
+  expect(performance.now() - began).toBeLessThan(2_000);
 });

@@ -65,24 +65,6 @@ export function below(nodes: readonly TaskNode[], name: string): string[] {
   return nodes.map((node) => node.name).filter((each) => found.has(each));
 }
 
-/** The nodes in an order in which each comes after all that it depends on, as near to the given one as can be. */
-export function inOrder(nodes: readonly TaskNode[]): TaskNode[] {
-  const known = new Set(nodes.map(({ name }) => name));
-  const done = new Set<string>();
-  const ordered: TaskNode[] = [];
-  let left = [...nodes];
-  while (left.length > 0) {
-    const ready = left.filter(({ dependencies }) => dependencies.every((name) => done.has(name) || !known.has(name)));
-    const next = ready.length > 0 ? ready : left; // a circle cannot be stored; if it were, it would still be shown
-    for (const node of next) {
-      ordered.push(node);
-      done.add(node.name);
-    }
-    left = left.filter(({ name }) => !done.has(name));
-  }
-  return ordered;
-}
-
 /** What of the graph decides where things lie: as long as this stays, so does the picture. */
 export function shapeOf(nodes: readonly TaskNode[]): string {
   return JSON.stringify(nodes.map(({ name, dependencies }) => [name, dependencies]));

@@ -5,7 +5,8 @@ import { size } from "../../../text/format";
 import { t } from "../../../text/text";
 import { Icon } from "../../../ui/Icon";
 import { Empty, Loading, Problem } from "../../../ui/states";
-import { inOrder, nodesOf } from "../graph/graph";
+import { ordered } from "../../../graph/dependencies";
+import { nodesOf } from "../graph/graph";
 import { json } from "../parameters";
 import { DownloadText } from "./Download";
 import { ResultView } from "./ResultView";
@@ -16,7 +17,7 @@ import { useAsked } from "../../../ui/useAsked";
 export default function ResultsTab({ run }: { run: Run }) {
   const [search, ask] = useAsked();
   const version = useQuery(specQuery(run));
-  const nodes = inOrder(nodesOf(version.data?.spec ?? null, run)).toReversed();
+  const nodes = ordered(nodesOf(version.data?.spec ?? null, run)).map(({ task }) => task).toReversed();
   const done = nodes.flatMap(({ task }) => (task?.status === "COMPLETED" ? [task] : []));
   if (version.isPending) return <Loading />;
   const chosen = done.find(({ name }) => name === search.get("task")) ?? done[0];
