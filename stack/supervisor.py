@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 PORT_SECONDS = 3.0  # a stack that was killed a moment ago may still hold its ports
 POLL_SECONDS = 0.05
+NOTICE_SECONDS = 1.0
 DEPLOYMENTS = "deployments"  # a step between services, which some of them need as if it were one
 
 
@@ -221,15 +222,29 @@ class Stack:
             await self._progress.reached(service.name)
 
     async def _deploy(self) -> None:
-        """A flow that cannot be deployed is told, but must not keep the service down: the others are there."""
-        try:
-            await deploy.bring_up_to_date(
-                f"{self.settings.prefect_url}/api", CHECKOUT, self._program("deploy", deploy.COMMAND[1:]).run
-            )
-        except httpx.HTTPError as error:
-            raise ServiceFailedError(DEPLOYMENTS, f"Prefect answered {error}", self._log("prefect"), "") from error
-        except ServiceFailedError as error:
-            self._say(f"not everything in prefect.yaml is deployed, the rest goes on. {error}")
+        """A flow that cannot be deployed is told, but must not keep the service down: the others are there.
+
+        What failed because Prefect was killed meanwhile is done again: without deployments no run would ever begin.
+        """
+        url, program = f"{self.settings.prefect_url}/api", self._program("deploy", deploy.COMMAND[1:])
+        while True:
+            pid = await self.replaced("prefect", None)
+            try:
+                return await deploy.bring_up_to_date(url, CHECKOUT, program.run)
+            except (httpx.HTTPError, ServiceFailedError) as error:
+                if await self._ended("prefect", pid):
+                    self._say(f"{DEPLOYMENTS} wait for Prefect, which ended before it had them all")
+                elif isinstance(error, ServiceFailedError):
+                    return self._say(f"not everything in prefect.yaml is deployed, the rest goes on. {error}")
+                else:
+                    reason = f"Prefect answered {error}"
+                    raise ServiceFailedError(DEPLOYMENTS, reason, self._log("prefect"), "") from error
+
+    async def _ended(self, name: str, pid: int) -> bool:
+        """Whether the process `pid` of a service has ended; what it did not answer tells that a moment earlier."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._services[name].child.wait(), NOTICE_SECONDS)
+        return self.pid(name) != pid
 
     def _all_services(self) -> Iterator[Service]:
         if self.settings.mongodb_uri is None:

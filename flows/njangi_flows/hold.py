@@ -120,9 +120,10 @@ async def hold_run(
     """Hold the run while the block runs, and give it back with `why_failed()` or the block's own error.
 
     Waits `patience` seconds for the lease of a holder that may have died. Raises RunHeldError if it is alive,
-    RunEndedError. A lost lease is not given back: it is another's.
+    RunEndedError, StoppedError if this process leaves meanwhile. A lost lease is not given back: it is another's.
     """
-    held = HeldRun(heart.service, await _take(heart.service, run_id, patience), stop_signal.get() or StopSignal())
+    stop = stop_signal.get() or StopSignal()
+    held = HeldRun(heart.service, await _take(heart.service, run_id, patience, stop), stop)
     heart.begin(held.lease, held.heed_beat)
     error: str | None = None
     try:
@@ -139,7 +140,7 @@ async def hold_run(
             await _give_back(held, error)
 
 
-async def _take(service: FlowService, run_id: str, patience: float) -> Hold:
+async def _take(service: FlowService, run_id: str, patience: float, stop: StopSignal) -> Hold:
     deadline = asyncio.get_running_loop().time() + patience
     while True:
         try:
@@ -148,6 +149,8 @@ async def _take(service: FlowService, run_id: str, patience: float) -> Hold:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.5)
+        if stop.reason in (Stop.LEAVING, Stop.LEASE_LOST):
+            raise StoppedError(stop.reason)
 
 
 async def _give_back(held: HeldRun, error: str | None) -> None:

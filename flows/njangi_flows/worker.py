@@ -105,6 +105,7 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         super().__init__(*args, **kwargs)
         self._carried: dict[UUID, StopSignal] = {}
         self._heart: Heart | None = None
+        self._leaves = False
 
     async def run(
         self, flow_run: FlowRun, configuration: NjangiJobConfiguration, task_status: TaskStatus[Any] | None = None
@@ -112,6 +113,11 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         """Carry one flow run to its end, or until this worker leaves."""
         if configuration.entrypoint != ENTRYPOINT:
             raise ForeignFlowError(configuration.entrypoint)
+        if self._leaves:  # this one was taken up before the worker was asked to leave, and comes to its turn only now
+            if task_status is not None:
+                task_status.started(str(flow_run.id))
+            await self._hand_on(flow_run)
+            return NjangiWorkerResult(status_code=0, identifier=str(flow_run.id))
         if earlier := self._carried.get(flow_run.id):
             earlier.set(Stop.LEASE_LOST)  # it is scheduled again, so its run lease counts as lost
         stop = self._carried[flow_run.id] = StopSignal()
@@ -168,6 +174,7 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            self._leaves = True
             for stop in self._carried.values():
                 stop.set(Stop.LEAVING)
 

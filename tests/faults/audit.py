@@ -52,7 +52,9 @@ async def audit(stack: Running, database: Database, submitter: Submitter, asked:
         found.problems += await _unlike_its_history(stack, run["_id"])
     found.problems += await _drifted(database)
     found.problems += await _left_open(database)
-    found.problems += await _disagreements(stack, {run["prefect_flow_run_id"]: run["status"] for run in runs})
+    found.problems += [f"{run['_id']} has no flow run" for run in runs if not run.get("prefect_flow_run_id")]
+    expected = {id_: run["status"] for run in runs if (id_ := run.get("prefect_flow_run_id"))}
+    found.problems += await _disagreements(stack, expected)
     return found
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from stack import deploy
+from stack.errors import ServiceFailedError
 from stack.settings import Settings
 from stack.supervisor import Service, Stack
 
@@ -19,12 +23,13 @@ class Child:
         self._ended = asyncio.Event()
         self.started = asyncio.Event()
         self.pid: int | None = None
+        self._pids = itertools.count(1)
 
     async def start(self) -> None:
         error = self._starts.pop(0) if self._starts else None
         if error is not None:
             raise error
-        self.pid = (self.pid or 0) + 1
+        self.pid = next(self._pids)
         self._ended.clear()
         self.started.set()
 
@@ -36,6 +41,7 @@ class Child:
         return -9
 
     def die(self) -> None:
+        self.pid = None
         self.started.clear()
         self._ended.set()
 
@@ -71,3 +77,39 @@ async def test_a_service_is_started_again_after_what_it_needs(tmp_path: Path) ->
         await stack._progress.reached("below")
         async with asyncio.timeout(60):
             await above.started.wait()
+
+
+async def test_what_prefect_did_not_live_to_hear_is_deployed_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefect, said = Child(), list[str]()
+    stack = a_stack(tmp_path / "home", Service("prefect", prefect))
+    stack._say = said.append
+    tries = 0
+
+    async def bring_up_to_date(api_url: str, checkout: Path, run: Callable[[], Awaitable[None]]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            prefect.die()
+            raise ServiceFailedError("deploy", "it ended with code 1", tmp_path / "deploy.log", "")
+
+    monkeypatch.setattr(deploy, "bring_up_to_date", bring_up_to_date)
+    async with asyncio.timeout(60), stack:
+        assert tries == 2
+    assert "deployments wait for Prefect, which ended before it had them all" in said
+
+
+async def test_a_flow_that_cannot_be_deployed_does_not_keep_the_others_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    stack = a_stack(tmp_path / "home", Service("prefect", Child()))
+    stack._say = said.append
+
+    async def bring_up_to_date(api_url: str, checkout: Path, run: Callable[[], Awaitable[None]]) -> None:
+        raise ServiceFailedError("deploy", "no such flow", tmp_path / "deploy.log", "")
+
+    monkeypatch.setattr(deploy, "bring_up_to_date", bring_up_to_date)
+    async with asyncio.timeout(60), stack:
+        assert any("the rest goes on" in line for line in said)
