@@ -21,6 +21,7 @@ from tests.integration.api.conftest import serving
 ROOT = Path(__file__).parents[3]
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = int(os.environ.get("NJANGI_FUZZ_EXAMPLES", "3"))
+DEFINITIONS = "(workflows|schedules|templates|blobs|uploads)"
 PHASES = "examples,coverage,fuzzing" if EXAMPLES > 100 else "examples,fuzzing"
 LARGE = 1_000_000_000
 NOT_PROMISED = "negative_data_rejection"
@@ -60,7 +61,9 @@ def test_every_refusal_is_a_problem_and_every_call_has_a_tag_that_is_told(tmp_pa
     [
         pytest.param("^/v1/agent/(?!enrol)", "volunteer", id="agents"),
         pytest.param("^/v1/flow/", "flow", id="flows"),
-        pytest.param("^/(?!v1/(agent/(?!enrol)|flow/))", "admin", id="people"),
+        pytest.param("^/v1/runs", "admin", id="runs"),
+        pytest.param(f"^/v1/{DEFINITIONS}", "admin", id="definitions"),
+        pytest.param(f"^/(?!v1/(agent/(?!enrol)|flow/|runs|{DEFINITIONS}))", "admin", id="people"),
     ],
 )
 async def test_the_service_keeps_to_its_document(
