@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from njangi_agent.protocol import ProtocolError
+from njangi_flows.problems import coded
 from njangi_flows.spec import InvalidSpecError
 from starlette.exceptions import HTTPException
 
@@ -113,7 +114,7 @@ def problem(
     status: int,
     type_: str,
     detail: str,
-    errors: Sequence[dict[str, str]] = (),
+    errors: Sequence[Mapping[str, Any]] = (),
     headers: dict[str, str] | None = None,
     members: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
@@ -164,7 +165,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 
 async def _spec(request: Request, error: Exception) -> JSONResponse:
     problems = error.problems if isinstance(error, InvalidSpecError) else []
-    errors = [{"pointer": item.pointer, "detail": item.detail} for item in problems]
+    errors = [{"pointer": item.pointer, "detail": item.detail, **_coded(item.code, item.values)} for item in problems]
     return problem(422, "invalid-spec", f"the workflow has {len(errors)} problem(s)", errors)
 
 
@@ -175,10 +176,16 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
             "in": item["loc"][0],
             "pointer": _pointer(item["loc"][1:]),
             "detail": item["msg"].removeprefix("Value error, "),
+            **_coded(*coded(item)),
         }
         for item in found
     ]
     return problem(422, "invalid-request", "the request is not of the form this call takes", errors)
+
+
+def _coded(code: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what lets others tell a fault in another language, where its sentence is one of ours."""
+    return {"code": code, "values": values} if code else {}
 
 
 def _pointer(steps: Sequence[str | int]) -> str:
