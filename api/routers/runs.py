@@ -43,11 +43,16 @@ class ScheduleOfRun(BaseModel):
 
 
 class EtaView(BaseModel):
-    """When the run ends: from `from` to `until`, both null where that cannot be told; `reason` says by what, or why."""
+    """When the run ends: from `from` to `until`, both null where that cannot be told; `reason` says by what, or why.
+
+    `code` and `values` say the same for other languages.
+    """
 
     soonest: datetime | None = Field(serialization_alias="from")
     until: datetime | None
     reason: str
+    code: str
+    values: dict[str, str | int]
 
 
 class RunView(BaseModel):
@@ -113,7 +118,14 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
         schedule=ScheduleOfRun(id=run.schedule.id, at=run.schedule.at) if run.schedule else None,
         replaced_by=run.replaced_by,
         tags=list(run.tags),
-        eta=EtaView(soonest=eta.soonest, until=eta.latest, reason=eta.reason) if eta is not None else None,
+        eta=_eta(eta) if eta is not None else None,
+    )
+
+
+def _eta(eta: Eta) -> EtaView:
+    reason = eta.reason
+    return EtaView(
+        soonest=eta.soonest, until=eta.latest, reason=str(reason), code=reason.code, values=dict(reason.values)
     )
 
 

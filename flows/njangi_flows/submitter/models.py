@@ -54,12 +54,16 @@ class Estimate(BaseModel):
     latest: float | None
     slots: int
     reason: str
+    code: str
+    values: dict[str, str | int]
 
 
 class EtaView(BaseModel):
     from_: Annotated[AwareDatetime | None, Field(alias="from")]
     until: AwareDatetime | None
     reason: str
+    code: str
+    values: dict[str, str | int]
 
 
 class HeldLeaseView(BaseModel):
@@ -310,6 +314,8 @@ class TaskPlan(BaseModel):
     subtasks: int | None
     batches: int | None
     reason: str | None
+    code: str | None
+    values: dict[str, int]
 
 
 class TaskStatus(StrEnum):

@@ -47,7 +47,7 @@ function Ending({ run }: { run: Run }) {
   return (
     <p className="fine">
       {when && <strong>{when} </strong>}
-      <span className="faint">{when ? reasonOf(run.eta.reason) : t("run.no_eta", { reason: reasonOf(run.eta.reason) })}</span>
+      <span className="faint">{when ? reasonOf(run.eta) : t("run.no_eta", { reason: reasonOf(run.eta) })}</span>
     </p>
   );
 }

@@ -9,7 +9,7 @@ import { t } from "../../../text/text";
 import { Ago } from "../../../ui/Ago";
 import { Icon } from "../../../ui/Icon";
 import { Progress } from "../../../ui/Progress";
-import { Empty, Loading, Problem } from "../../../ui/states";
+import { Empty, inWords, Loading, Problem } from "../../../ui/states";
 import { isOver, Status } from "../../../ui/Status";
 import { tell } from "../../../ui/toasts";
 import { useVolunteerNames } from "../names";
@@ -40,7 +40,7 @@ export function TaskPanel({ run, node, onClose }: { run: Run; node: TaskNode; on
         {mine && !node.paused && <button type="button" className="small" onClick={() => setPausing(true)}><Icon name="pause" />{t("task.pause")}</button>}
         {mine && node.paused && (
           <button type="button" className="small" disabled={control.isPending}
-            onClick={() => control.mutate({ verb: "resume-task", task: node.name }, { onError: (error) => tell(error.message) })}>
+            onClick={() => control.mutate({ verb: "resume-task", task: node.name }, { onError: (error) => tell(inWords(error)) })}>
             <Icon name="play" />{t("task.resume")}
           </button>
         )}
