@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from api.dependencies import App, Reader, Submitter
 from api.downloads import send_blob
+from api.endings import Told, told
 from api.estimates import Eta
 from api.listing import RunList, SubtaskList, order
 from api.services import Services
@@ -34,6 +35,7 @@ class TaskView(BaseModel):
     failed: int
     progress: float
     error: str | None
+    error_told: Told | None  # the same for other languages
     child_run_id: str | None
 
 
@@ -68,6 +70,7 @@ class RunView(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None
+    error_told: Told | None  # the same for other languages
     cancel_requested: bool
     paused_tasks: list[str]
     deadline: datetime | None
@@ -106,6 +109,7 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
         started_at=run.started_at,
         ended_at=run.ended_at,
         error=run.error,
+        error_told=told(run.error),
         cancel_requested=run.cancel_requested,
         paused_tasks=list(run.paused_tasks),
         deadline=run.deadline,
@@ -149,6 +153,7 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
                 failed=timing.failed if timing else 0,
                 progress=timing.completed / timing.subtasks if timing and timing.subtasks else done,
                 error=task.error,
+                error_told=told(task.error),
                 child_run_id=children[task.name].id if task.name in children else None,
             )
         )

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from njangi_flows import sentences
 
-from api import errors, planning
+from api import endings, errors, planning
 from api.refusals import REFUSALS, RefusalError
 from coordinator.decisions import eta
+from coordinator.decisions.recovery import GIVEN_UP
+from storage.controls import DEADLINE_MISSED
+from storage.deadline_errors import TOO_LATE
 from storage.errors import NjangiError
 
 ROOT = Path(__file__).parents[3]
@@ -24,6 +27,7 @@ WITHOUT_CLASS: Mapping[str, set[str]] = {
     "internal": set(),
     "invalid-request": set(),
     "invalid-spec": {"count"},
+    "under-way": {"seconds"},
     "too-many-requests": {"seconds"},
 }
 
@@ -61,6 +65,7 @@ def of_errors() -> dict[str, set[str]]:
 TOLD: Mapping[str, set[str]] = {
     **{f"said.{code}": names for code, names in of_table(sentences.SENTENCES).items()},
     **{f"run.eta.{code}": names for code, names in of_table(eta.SENTENCES).items()},
+    **{f"ended.{code}": names for code, names in of_table(endings.SENTENCES).items()},
     **{f"plan.{code}": names for code, names in of_table(planning.SENTENCES).items()},
     **{f"refusal.{code}": names_in(says) for code, (_, says) in REFUSALS.items()},
     **{f"refusal.{code}": names for code, names in {**of_errors(), **WITHOUT_CLASS}.items()},
@@ -74,6 +79,14 @@ def test_every_code_has_a_sentence_that_takes_no_value_but_those_it_is_sent_with
     assert {key for key in texts if key.startswith(prefixes)} - OTHER_NAMES == TOLD.keys()
     for key, names in TOLD.items():
         assert names_in_message(texts[key]) <= names, key
+
+
+def test_every_type_of_error_that_agents_and_the_service_give_to_subtasks_is_explained() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "agents" / "njangi_agent").glob("*.py"))
+    types = set(re.findall(r'AttemptFailed\(\s*"(\w+)"', sources)) | {*TOO_LATE, "Lost"}
+    for language in ("en", "fr"):
+        texts = json.loads((ROOT / "ui-config" / "locales" / f"{language}.json").read_text())
+        assert {key.removeprefix("failure.") for key in texts if key.startswith("failure.")} == types
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
@@ -119,6 +132,15 @@ def test_a_refusal_tells_the_same_in_english_and_by_its_values() -> None:
     error = RefusalError("read-only", noun="run", id="r1", owner="ada")
     assert (error.status_code, error.detail) == (403, "run 'r1' is ada's: you may read it, but not change it")
     assert (error.code, error.values) == ("read-only", {"noun": "run", "id": "r1", "owner": "ada"})
+
+
+def test_a_run_that_the_service_ended_says_so_in_a_sentence_that_is_read_back() -> None:
+    given_up = endings.told(GIVEN_UP.format(count=6))
+    assert given_up is not None and (given_up.code, given_up.values) == ("given-up", {"count": 6})
+    late = endings.told(DEADLINE_MISSED.format(deadline="2026-11-24T12:00:00+00:00"))
+    assert late is not None and late.code == "deadline-missed"
+    assert late.values == {"deadline": "2026-11-24T12:00:00+00:00"}
+    assert endings.told(None) is None
 
 
 def test_a_forecast_says_more_only_where_there_is_more() -> None:

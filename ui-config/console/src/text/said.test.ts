@@ -7,7 +7,7 @@ import { ProblemError } from "../api/problem";
 import { reasonOf } from "../pages/run/eta";
 import { problems } from "../pages/editor/problems";
 import { read } from "../pages/editor/model";
-import { languageOf, problemSaid, refusalSaid } from "./said";
+import { endingSaid, failureSaid, languageOf, problemSaid, refusalSaid } from "./said";
 
 function speak(language: "en" | "fr") {
   const texts: Record<string, string> = JSON.parse(readFileSync(join(import.meta.dirname, `../../../locales/${language}.json`), "utf8"));
@@ -48,13 +48,24 @@ describe("in French", () => {
   });
 
   test("a refusal is told by its code, bytes as sizes", () => {
-    expect(refusalSaid(refused(403, { detail: "the quota ...", code: "quota-exceeded", values: { quota: "stored_bytes", used: 2 ** 30, allowed: 2 ** 30 } }))).toMatch(
-      /^Le quota est épuisé pour les fichiers gardés : 1\D+ sur 1\D+\.$/,
+    expect(refusalSaid(refused(403, { detail: "the quota ...", code: "quota-exceeded", values: { quota: "stored_bytes", used: 2e9, allowed: 3e9 } }))).toMatch(
+      /^Le quota est épuisé pour les fichiers gardés : 2\D+ sur 3\D+\.$/,
     );
     expect(refusalSaid(refused(404, { detail: "there is no run 'r1'", code: "not-found", values: { noun: "run", id: "r1" } }))).toBe(
       "Il n’y a pas d’exécution « r1 », ou ce n’est pas partagé avec vous.",
     );
     expect(refusalSaid(refused(409, { detail: "something came between" }))).toBe("something came between");
+  });
+
+  test("why a run failed is told in the service's sentence, with the program's own words as they are", () => {
+    const error = "task 'draw': 3 of 10 subtasks failed; the first is r1.draw.4: ValueError: no such colour";
+    const values = { task: "draw", failed: 3, total: 10, subtask: "r1.draw.4", error: "ValueError: no such colour" };
+    expect(endingSaid({ error, error_told: { code: "subtasks-failed-first", values } })).toBe(
+      "Tâche draw : 3 sous-tâches sur 10 en échec ; la première est r1.draw.4 : ValueError: no such colour",
+    );
+    expect(endingSaid({ error: "Flow run crashed", error_told: null })).toBe("Flow run crashed");
+    expect(failureSaid("TimedOut")).toBe("elle a duré plus longtemps que ne le peut un essai");
+    expect(failureSaid("ValueError")).toBeNull();
   });
 
   test("what a forecast rests on is told with what there is of it", () => {

@@ -2,7 +2,7 @@
  * What the service says, in the language spoken. Beside each sentence of its own it sends a code and the values in it; what
  * is of a code that is not known here is told as the service tells it.
  */
-import { number, size } from "./format";
+import { moment, number, size } from "./format";
 import { known, t } from "./text";
 
 export interface Said {
@@ -30,6 +30,17 @@ export function refusalSaid(refusal: Said): string {
   return said(`refusal.${refusal.code}`, refusal);
 }
 
+/** Why a run or a task has failed; where that is told in many lines, all of them. */
+export function endingSaid({ error, error_told: told }: { error: string | null; error_told: Pick<Said, "code" | "values"> | null }): string {
+  return said(`ended.${told?.code}`, { detail: error ?? "", ...told });
+}
+
+/** What a type of error means that agents and the service give to subtasks; null of a program's own. */
+export function failureSaid(type: string): string | null {
+  const key = `failure.${type}`;
+  return known(key) ? t(key) : null;
+}
+
 /** The language of what was said, where that is not the language spoken: the service's own words are English. */
 export function languageOf(words: string, detail: string): "en" | undefined {
   return words === detail ? "en" : undefined;
@@ -39,6 +50,7 @@ function shown(name: string, value: unknown, beside: Readonly<Record<string, unk
   if (Array.isArray(value)) return value.length > 0 ? value.join(", ") : t("said.none");
   if (name === "given" && value === "a list") return t("said.a_list");
   if (name === "given" && value === "an object") return t("said.an_object");
+  if (name === "deadline" && typeof value === "string") return moment(value);
   if (typeof value !== "number") return String(value);
   if (name === "used" || name === "allowed") return beside.quota === "stored_bytes" ? size(value) : number(value);
   if (name === "limit" && beside.what !== undefined) return size(value); // of what is too large

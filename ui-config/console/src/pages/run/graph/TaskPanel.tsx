@@ -5,6 +5,7 @@ import type { Schemas } from "../../../api/client";
 import { may, useMe } from "../../../api/me";
 import { ENDED, type Run, subtasksQuery, taskTimesQuery, useControl } from "../../../api/runs";
 import { moment, number } from "../../../text/format";
+import { endingSaid } from "../../../text/said";
 import { t } from "../../../text/text";
 import { Ago } from "../../../ui/Ago";
 import { Icon } from "../../../ui/Icon";
@@ -45,7 +46,7 @@ export function TaskPanel({ run, node, onClose }: { run: Run; node: TaskNode; on
           </button>
         )}
       </div>
-      {node.task?.error && <p className="problem error-text">{node.task.error}</p>}
+      {node.task?.error && <p className="problem error-text">{endingSaid(node.task)}</p>}
       {node.task && node.task.total > 0 && (
         <>
           <Progress value={node.task.progress} label={t("graph.progress_of", { task: node.name })} />
