@@ -16,6 +16,7 @@ from api import endings, errors, planning
 from api.refusals import REFUSALS, RefusalError
 from coordinator.decisions import eta
 from coordinator.decisions.recovery import GIVEN_UP
+from coordinator.decisions.waiting import ReasonKind
 from storage.controls import DEADLINE_MISSED
 from storage.deadline_errors import TOO_LATE
 from storage.errors import NjangiError
@@ -87,6 +88,11 @@ def test_every_type_of_error_that_agents_and_the_service_give_to_subtasks_is_exp
     for language in ("en", "fr"):
         texts = json.loads((ROOT / "ui-config" / "locales" / f"{language}.json").read_text())
         assert {key.removeprefix("failure.") for key in texts if key.startswith("failure.")} == types
+
+
+def test_the_console_knows_every_kind_of_reason_for_which_something_waits() -> None:
+    source = (ROOT / "ui-config" / "console" / "src" / "pages" / "run" / "reasons.ts").read_text()
+    assert set(re.findall(r'case "([a-z-]+)":', source)) == set(ReasonKind)
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:

@@ -52,7 +52,7 @@ describe("in French", () => {
       /^Le quota est épuisé pour les fichiers gardés : 2\D+ sur 3\D+\.$/,
     );
     expect(refusalSaid(refused(404, { detail: "there is no run 'r1'", code: "not-found", values: { noun: "run", id: "r1" } }))).toBe(
-      "Il n’y a pas d’exécution « r1 », ou ce n’est pas partagé avec vous.",
+      "Il n’y a pas d’exécution « r1 ».",
     );
     expect(refusalSaid(refused(409, { detail: "something came between" }))).toBe("something came between");
   });

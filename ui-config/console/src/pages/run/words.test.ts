@@ -35,7 +35,11 @@ const KINDS: [string, Partial<Reason>][] = [
   ["checking", {}],
   ["not-started", { task: null, values: { lost: true } }],
   ["not-started", {}],
+  ["not-started", { task: null, values: { lost: false, scheduled: false } }],
+  ["not-started", { values: { splitting: true } }],
   ["none", { task: null, count: 2 }],
+  ["none", { task: null, count: 0, values: { cancelling: true } }],
+  ["none", { task: null, count: 0, values: { tasks: ["draw"] } }],
 ];
 
 describe.each(["en", "fr"] as const)("in %s", (language) => {
