@@ -106,12 +106,14 @@ def coded(error: ErrorDetails, fields: Sequence[str] = ()) -> tuple[str, dict[st
     if kind == "extra_forbidden":
         name = str(error["loc"][-1])
         near: dict[str, Value] = {NEAR: nearest(name, fields), "known": [*fields]} if fields else {}
-        return "extra-forbidden", {"name": name[:100], **near}
+        return "extra-forbidden", _told({"name": name[:100], **near})
     if kind == "literal_error":
         words = str(facts["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         near = {NEAR: nearest(value, words)} if isinstance(value, str) else {}
-        return "literal-error", {"known": words, "given": _shown(value), **near}
+        return "literal-error", _told({"known": words, "given": _shown(value), **near})
     code = _CODES.get(kind, kind.replace("_", "-"))
+    if kind == "string_too_short" and facts["min_length"] == 1:
+        code = "string-empty"
     return (code, _values(error)) if code in SENTENCES else ("", {})
 
 
