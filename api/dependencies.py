@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from api.audit import record
+from api.refusals import RefusalError
 from api.rights import Action, Verdict, decide, roles_for
 from api.services import Services, utc_now
 from coordinator.scheduler import Scheduler
@@ -68,8 +69,7 @@ async def identify(request: Request) -> User:
     secret = cookie or bearer(request)
     user = await user_of(app, secret)
     if user is None:
-        why = "the session has ended; sign in again" if cookie else "the token is not known, has expired or was revoked"
-        raise HTTPException(401, why, _CHALLENGE)
+        raise RefusalError("session-ended" if cookie else "token-unknown", _CHALLENGE)
     setattr(request.state, KNOWN, True)
     if cookie is not None:
         check_csrf(request, cookie)
@@ -110,7 +110,7 @@ async def must(app: Services, user: User, action: Action, noun: Noun, id_: str) 
     if verdict is Verdict.HIDDEN:
         raise NotFoundError(noun, id_)
     if verdict is Verdict.FORBIDDEN:
-        raise HTTPException(403, f"{noun} {id_!r} is {thing.owner}'s: you may read it, but not change it")
+        raise RefusalError("read-only", noun=noun, id=id_, owner=thing.owner)
 
 
 def right(action: Action) -> Callable[[Request], Awaitable[User]]:
@@ -120,7 +120,7 @@ def right(action: Action) -> Callable[[Request], Awaitable[User]]:
         user = await identify(request)
         await record(services_of(request), request, user)
         if decide(user, action) is not Verdict.ALLOWED:
-            raise HTTPException(403, _refusal(user, action))
+            raise _refusal(user, action)
         if action in (Action.READ, Action.CHANGE):
             for name, id_ in request.path_params.items():
                 if name in _NOUNS:
@@ -131,11 +131,10 @@ def right(action: Action) -> Callable[[Request], Awaitable[User]]:
     return check
 
 
-def _refusal(user: User, action: Action) -> str:
+def _refusal(user: User, action: Action) -> RefusalError:
     if user.role not in roles_for(action):
-        return f"a token of role {user.role} does not open this; it takes {' or '.join(roles_for(action))}"
-    scopes = ", ".join(sorted(user.scopes))
-    return f"this token has the scopes {scopes}; the call ({action}) takes one with a further scope"
+        return RefusalError("role-too-low", role=user.role, roles=" or ".join(roles_for(action)))
+    return RefusalError("scope-missing", scopes=", ".join(sorted(user.scopes)), action=action)
 
 
 async def volunteer(request: Request) -> Volunteer:

@@ -12,10 +12,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from njangi_agent.protocol import ProtocolError
+from njangi_flows.problems import coded
 from njangi_flows.spec import InvalidSpecError
 from starlette.exceptions import HTTPException
 
 from api.prefect import PrefectUnavailableError
+from api.refusals import RefusalError
 from api.tracing import HEADER, request_id
 from storage.errors import (
     BadPageTokenError,
@@ -69,6 +71,8 @@ BY_STATUS = {
 TRY_AGAIN = (423, 429, 503)
 """Statuses of what may succeed later; the answer says when."""
 RETRY_AFTER = {"Retry-After": "2"}
+REFUSED = "refused"
+"""The type of what has no other."""
 _TABLE: dict[type[Exception], tuple[int, str]] = {
     NotFoundError: (404, "not-found"),
     IdTakenError: (409, "id-taken"),
@@ -105,6 +109,8 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
 class MissingFilesError(NjangiError):
     """Files that a spec names were never sent."""
 
+    code = "missing-files"
+
     def __str__(self) -> str:
         return f"these blobs are not stored yet: {', '.join(self.args[0])}; send them to /v1/blobs first"
 
@@ -113,7 +119,7 @@ def problem(
     status: int,
     type_: str,
     detail: str,
-    errors: Sequence[dict[str, str]] = (),
+    errors: Sequence[Mapping[str, Any]] = (),
     headers: dict[str, str] | None = None,
     members: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
@@ -147,25 +153,29 @@ def handle_errors(app: FastAPI) -> None:
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
-    status, type_ = next((row for class_, row in _TABLE.items() if isinstance(error, class_)), (422, "refused"))
+    status, type_ = next((row for class_, row in _TABLE.items() if isinstance(error, class_)), (422, REFUSED))
     headers = None
     if isinstance(error, NoJoinTokenError):
         setattr(request.state, GUESSED, True)
     if isinstance(error, TooManyTriesError):
         headers = {"Retry-After": str(error.seconds)}
     members: dict[str, Any] = {}
+    if isinstance(error, NjangiError) and (type_ != REFUSED or error.code):
+        members = {"code": error.code or type_, "values": error.values}
     if isinstance(error, RunEndedError) and error.status:
-        members = {"run_status": error.status}
+        members["run_status"] = error.status
     elif isinstance(error, QuotaExceededError):
-        members = {"quota": error.what, "used": error.used, "allowed": error.allowed}
+        members |= {"quota": error.what, "used": error.used, "allowed": error.allowed}
         status = 429 if error.later else status
     return problem(status, type_, str(error), headers=headers, members=members)
 
 
 async def _spec(request: Request, error: Exception) -> JSONResponse:
     problems = error.problems if isinstance(error, InvalidSpecError) else []
-    errors = [{"pointer": item.pointer, "detail": item.detail} for item in problems]
-    return problem(422, "invalid-spec", f"the workflow has {len(errors)} problem(s)", errors)
+    errors = [{"pointer": item.pointer, "detail": item.detail, **_coded(item.code, item.values)} for item in problems]
+    detail = f"the workflow has {len(errors)} problem(s)"
+    members = {"code": "invalid-spec", "values": {"count": len(errors)}}
+    return problem(422, "invalid-spec", detail, errors, members=members)
 
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
@@ -175,10 +185,17 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
             "in": item["loc"][0],
             "pointer": _pointer(item["loc"][1:]),
             "detail": item["msg"].removeprefix("Value error, "),
+            **_coded(*coded(item)),
         }
         for item in found
     ]
-    return problem(422, "invalid-request", "the request is not of the form this call takes", errors)
+    members: dict[str, Any] = {"code": "invalid-request", "values": {}}
+    return problem(422, "invalid-request", "the request is not of the form this call takes", errors, members=members)
+
+
+def _coded(code: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what lets others tell a fault in another language, where its sentence is one of ours."""
+    return {"code": code, "values": values} if code else {}
 
 
 def _pointer(steps: Sequence[str | int]) -> str:
@@ -197,7 +214,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods_of(request)))
-    return problem(error.status_code, BY_STATUS[error.status_code], error.detail, (), headers)
+    members = {"code": error.code, "values": error.values} if isinstance(error, RefusalError) else None
+    return problem(error.status_code, BY_STATUS[error.status_code], error.detail, (), headers, members)
 
 
 def _methods_of(request: Request) -> list[str]:
@@ -212,4 +230,5 @@ def _methods_of(request: Request) -> list[str]:
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     log.exception("a request failed unforeseen", extra={"path": request.url.path}, exc_info=error)
-    return problem(500, "internal", "something went wrong in the service; its log says what")
+    members: dict[str, Any] = {"code": "internal", "values": {}}
+    return problem(500, "internal", "something went wrong in the service; its log says what", members=members)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from njangi_flows.spec import WorkflowSpec
 
-from coordinator.decisions.eta import Durations, Left, TaskLeft, time_left
+from coordinator.decisions.eta import Basis, Durations, Left, TaskLeft, time_left
 from storage.errors import NotFoundError
 from storage.run_models import ENDED, Run
 from storage.stores import Stores
@@ -26,7 +26,7 @@ class Eta:
 
     soonest: datetime | None
     latest: datetime | None
-    reason: str
+    reason: Basis
 
 
 class Estimates:
@@ -53,11 +53,11 @@ class Estimates:
         if run.status in ENDED:
             return None
         if run.cancel_requested:
-            return Eta(None, None, "it is being cancelled")
+            return Eta(None, None, Basis("cancelling"))
         if run.paused:
-            return Eta(None, None, "it is paused")
+            return Eta(None, None, Basis("paused"))
         if not tasks:
-            return Eta(None, None, "its flow has not told of any task yet")
+            return Eta(None, None, Basis("no-tasks"))
         clean_up = run.clean_up.task if run.clean_up else None
         going = [task for task in tasks if task.status not in TASK_ENDED and task.name != clean_up]
         earlier: Mapping[str, Timing] = {}
@@ -103,7 +103,7 @@ class Estimates:
 
 
 def _left(
-    task: Task, timings: Mapping[str, Timing], earlier: Mapping[str, Timing], waits: Mapping[str, str]
+    task: Task, timings: Mapping[str, Timing], earlier: Mapping[str, Timing], waits: Mapping[str, Basis]
 ) -> TaskLeft:
     now, before = timings.get(task.name), earlier.get(task.name)
     if task.name in waits:
@@ -122,34 +122,38 @@ def _durations(timing: Timing | None) -> Durations | None:
     return Durations(timing.completed, timing.mean, timing.deviation)
 
 
-def _waits(run: Run) -> dict[str, str]:
+def _waits(run: Run) -> dict[str, Basis]:
     """Return what tasks wait for that no volunteer hastens; the run's spec is read as it is, it was checked before."""
-    waits: dict[str, str] = {}
+    waits: dict[str, Basis] = {}
     for task in run.spec.get("tasks", ()):
         if "wait" in task:
-            waits[task["name"]] = _signal(task["wait"]["signal"])
+            waits[task["name"]] = _signal(task["name"], task["wait"]["signal"])
         elif "sleep" in task:
-            waits[task["name"]] = "time to pass"
+            waits[task["name"]] = _sleep(task["name"])
         elif "workflow" in task:
-            waits[task["name"]] = _child(task["workflow"])
+            waits[task["name"]] = _child(task["name"], task["workflow"])
     return waits
 
 
-def _waits_of(spec: WorkflowSpec) -> dict[str, str]:
-    waits: dict[str, str] = {}
+def _waits_of(spec: WorkflowSpec) -> dict[str, Basis]:
+    waits: dict[str, Basis] = {}
     for task in spec.tasks:
         if task.wait is not None:
-            waits[task.name] = _signal(task.wait.signal)
+            waits[task.name] = _signal(task.name, task.wait.signal)
         elif task.sleep is not None:
-            waits[task.name] = "time to pass"
+            waits[task.name] = _sleep(task.name)
         elif task.workflow is not None:
-            waits[task.name] = _child(task.workflow)
+            waits[task.name] = _child(task.name, task.workflow)
     return waits
 
 
-def _signal(name: str) -> str:
-    return f"the signal {name}"
+def _signal(task: str, name: str) -> Basis:
+    return Basis("signal", {"task": task, "signal": name})
 
 
-def _child(workflow: str) -> str:
-    return f"a run of {workflow} to end"
+def _sleep(task: str) -> Basis:
+    return Basis("sleep", {"task": task})
+
+
+def _child(task: str, workflow: str) -> Basis:
+    return Basis("child", {"task": task, "workflow": workflow})

@@ -19,8 +19,9 @@ MOST_TYPES = 50
 class WrongFilterError(NjangiError):
     """A filter of events that could never be meant."""
 
-    def __str__(self) -> str:
-        return f"{self.args[0]!r} is no type of events; write one as run.completed, many as run.* or *"
+    code = "no-event-type"
+    says = "{given!r} is no type of events; write one as run.completed, many as run.* or *"
+    names = ("given",)
 
 
 def may_hear(user: User, audience: Audience) -> bool:

@@ -64,7 +64,8 @@ class AnswerOnce:
             return
         except UnderWayError as error:
             headers = {"Retry-After": str(error.seconds)}
-            await problem(409, "under-way", str(error), headers=headers)(scope, receive, send)
+            members = {"code": "under-way", "values": {"seconds": error.seconds}}
+            await problem(409, "under-way", str(error), headers=headers, members=members)(scope, receive, send)
             return
         except StorageUnavailableError as error:
             await _unavailable(error)(scope, receive, send)
@@ -148,7 +149,8 @@ async def _submitter(request: Request) -> User | None:
 
 
 def _unavailable(error: StorageUnavailableError) -> Response:
-    return problem(503, "storage-unavailable", str(error), headers=RETRY_AFTER)
+    members = {"code": "storage-unavailable", "values": error.values}
+    return problem(503, "storage-unavailable", str(error), headers=RETRY_AFTER, members=members)
 
 
 async def _read(receive: Receive) -> bytes | None:

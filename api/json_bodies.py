@@ -22,7 +22,7 @@ async def check_json(connection: HTTPConnection) -> None:
         return
     if (found := fault_of(await connection.json())) is not None:
         steps, fault = found
-        raise RequestValidationError([{"loc": ("body", *steps), "msg": fault}])
+        raise RequestValidationError([{"type": "unfit", "loc": ("body", *steps), "msg": fault, "input": None}])
 
 
 def fault_of(value: Any) -> tuple[tuple[str | int, ...], str] | None:

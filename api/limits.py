@@ -106,7 +106,9 @@ def _packed(encoding: str) -> Response:
 
 
 def _too_large(largest: int) -> Response:
-    return problem(413, "too-large", f"the body is larger than the {largest} bytes that this call takes")
+    detail = f"the body is larger than the {largest} bytes that this call takes"
+    told = {"code": "too-large", "values": {"what": "the body", "limit": largest}}
+    return problem(413, "too-large", detail, members=told)
 
 
 def _too_slow(read: int) -> Response:

@@ -13,10 +13,16 @@ from storage.errors import NotFoundError
 
 MOST_BYTES = 64 * 1024 * 1024
 """How much of an input is read to count its lines."""
+SENTENCES: Mapping[str, str] = {
+    "input-not-sent": "its input has not been sent",
+    "input-not-stored": "its input is not stored yet",
+    "input-too-large": "its input is larger than the {limit} bytes that are read to count lines",
+}
+"""Why only the run can tell how many subtasks a task has."""
 
 
 class TaskPlan(BaseModel):
-    """One task; numbers are null where only the run can tell, and `reason` says why."""
+    """One task; numbers are null where only the run can tell, and `reason` says why, as does `code` with `values`."""
 
     task: str
     kind: str
@@ -25,6 +31,8 @@ class TaskPlan(BaseModel):
     subtasks: int | None
     batches: int | None
     reason: str | None
+    code: str | None
+    values: dict[str, int]
 
 
 class Estimate(BaseModel):
@@ -34,6 +42,8 @@ class Estimate(BaseModel):
     latest: float | None
     slots: int
     reason: str
+    code: str
+    values: dict[str, str | int]
 
 
 class Plan(BaseModel):
@@ -61,7 +71,14 @@ async def plan_of(app: Services, spec: WorkflowSpec, files: Mapping[str, str], *
         tasks=tasks,
         subtasks=sum(task.subtasks or 0 for task in tasks),
         batches=sum(task.batches or 0 for task in tasks),
-        estimate=Estimate(soonest=left.soonest, latest=left.latest, slots=slots, reason=left.reason),
+        estimate=Estimate(
+            soonest=left.soonest,
+            latest=left.latest,
+            slots=slots,
+            reason=str(left.reason),
+            code=left.reason.code,
+            values=dict(left.reason.values),
+        ),
     )
 
 
@@ -83,8 +100,9 @@ def _plan(spec: WorkflowSpec, task: TaskSpec, lines: Mapping[str, int | str], sl
 
 
 def _planned(
-    task: TaskSpec, items: int | None, subtasks: int | None, batches: int | None, reason: str | None
+    task: TaskSpec, items: int | None, subtasks: int | None, batches: int | None, code: str | None
 ) -> TaskPlan:
+    values = {"limit": MOST_BYTES} if code == "input-too-large" else {}
     return TaskPlan(
         task=task.name,
         kind=task.kind,
@@ -92,23 +110,25 @@ def _planned(
         items=items,
         subtasks=subtasks,
         batches=batches,
-        reason=reason,
+        reason=SENTENCES[code].format_map(values) if code is not None else None,
+        code=code,
+        values=values,
     )
 
 
 async def _lines(app: Services, sha256: str | None) -> int | str:
-    """Return how many lines of a blob are not blank, or why that is not known."""
+    """Return how many lines of a blob are not blank, or the code of why that is not known."""
     if sha256 is None:
-        return "its input has not been sent"
+        return "input-not-sent"
     count = size = 0
     rest = b""
     try:
         async for piece in app.stores.blobs.read(sha256):
             size += len(piece)
             if size > MOST_BYTES:
-                return f"its input is larger than the {MOST_BYTES} bytes that are read to count lines"
+                return "input-too-large"
             *whole, rest = (rest + piece).split(b"\n")
             count += sum(1 for line in whole if line.strip())
     except NotFoundError:
-        return "its input is not stored yet"
+        return "input-not-stored"
     return count + bool(rest.strip())

@@ -30,11 +30,12 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 class ForbiddenAddressError(NjangiError):
     """An address that messages do not go to."""
 
-    def __str__(self) -> str:
-        return (
-            f"{self.args[0]} is not an address that messages may go to: it must be a public one over http or https, "
-            "without user and password (the operator may allow private ones with NJANGI_WEBHOOKS_PRIVATE=1)"
-        )
+    code = "address-forbidden"
+    says = (
+        "{address} is not an address that messages may go to: it must be a public one over http or https, "
+        "without user and password (the operator may allow private ones with NJANGI_WEBHOOKS_PRIVATE=1)"
+    )
+    names = ("address",)
 
 
 def is_public(text: str) -> bool:

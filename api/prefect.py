@@ -33,8 +33,9 @@ class PrefectUnavailableError(NjangiError):
 class PrefectRefusedError(NjangiError):
     """The Prefect server does not take what a caller wants of it, such as a flow's parameters."""
 
-    def __str__(self) -> str:
-        return f"Prefect refuses: {self.args[0]}"
+    code = "prefect-refused"
+    says = "Prefect refuses: {why}"
+    names = ("why",)
 
 
 @dataclass(frozen=True, slots=True)

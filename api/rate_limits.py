@@ -82,7 +82,9 @@ async def _refuse(why: str, seconds: float, scope: Scope, receive: Receive, send
         return
     whole = math.ceil(seconds)
     detail = f"too many {why}; the next one is let in within {whole} s"
-    await problem(429, "too-many-requests", detail, headers={"Retry-After": str(whole)})(scope, receive, send)
+    told = {"code": "too-many-requests", "values": {"seconds": whole}}
+    answer = problem(429, "too-many-requests", detail, headers={"Retry-After": str(whole)}, members=told)
+    await answer(scope, receive, send)
 
 
 def _secret(scope: Scope) -> int | None:

@@ -218,6 +218,11 @@ PROBLEM = {
             "status": {"type": "integer"},
             "detail": {"type": "string"},
             "request_id": {"type": "string"},
+            "code": {
+                "type": "string",
+                "description": "which of the sentences of `type` `detail` is, if there are several",
+            },
+            "values": {"type": "object", "description": "what `detail` names, for other languages"},
             "errors": {
                 "type": "array",
                 "items": {
@@ -227,6 +232,8 @@ PROBLEM = {
                         "pointer": {"type": "string", "description": "a JSON Pointer"},
                         "in": {"enum": ["body", "query", "path", "header", "cookie"]},
                         "detail": {"type": "string"},
+                        "code": {"type": "string", "description": "what `detail` says, for other languages"},
+                        "values": {"type": "object", "description": "what the sentence of `code` names"},
                     },
                 },
             },

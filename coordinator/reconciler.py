@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from coordinator.decisions.recovery import Standing, crash_is_retried, in_a_row, is_given_up, is_lost
+from coordinator.decisions.recovery import GIVEN_UP, Standing, crash_is_retried, in_a_row, is_given_up, is_lost
 from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
 from storage.run_models import RUN_LEASE, FlowRunState, Run
@@ -153,11 +153,7 @@ class Reconciler:
         last = Standing(*run.recovered) if run.recovered else None
         recoveries = in_a_row(run.recoveries, last, Standing(progress, now))
         if is_given_up(recoveries):
-            reason = (
-                f"the run was given up: its flow worker was lost {recoveries + 1} times in a row, and between them no"
-                " subtask was accepted and no task completed"
-            )
-            await self._prefect.set_state(state.flow_run_id, "FAILED", reason)
+            await self._prefect.set_state(state.flow_run_id, "FAILED", GIVEN_UP.format(count=recoveries + 1))
             return
         log.warning("a run has lost its flow worker and is scheduled again", extra={"run_id": run.id})
         await self._stores.run_recovery.count_recovery(

@@ -23,6 +23,7 @@ _LAST_OF_TASKS = {
     RunStatus.CANCELLED: TaskStatus.CANCELLED,
 }
 _GOES_ON: Document = {"status": {"$nin": list(ENDED)}}
+DEADLINE_MISSED = "the run did not end before its deadline, {deadline}"
 _LATE: Document = {**_GOES_ON, "ending": None, "cancel_requested": False, "reopening": {"$in": [None, []]}}
 """What a deadline ends, with its time. One that is cancelled ends by that; what is set back is finished first."""
 
@@ -182,7 +183,7 @@ class ControlStore:
             run = await self._runs.find_one(late, session=turn.session)
             if run is None:
                 return
-            error = f"the run did not end before its deadline, {run['deadline'].isoformat(timespec='seconds')}"
+            error = DEADLINE_MISSED.format(deadline=run["deadline"].isoformat(timespec="seconds"))
             change = {"status": RunStatus.FAILED, "error": error, "ended_at": now, "to_tell": Tell.FAIL}
             await self._end(turn, run, change, now)
 

@@ -75,11 +75,11 @@ class JoinTokenStore:
         with unavailable_is_ours():
             found = await self._tokens.find_one({"hash": token_hash(secret)})
         if found is None:
-            raise NoJoinTokenError("is not known here")
+            raise NoJoinTokenError("unknown", "is not known here")
         if found["revoked_at"] is not None:
-            raise NoJoinTokenError("was revoked")
+            raise NoJoinTokenError("revoked", "was revoked")
         if found["expires_at"] <= now:
-            raise NoJoinTokenError(f"expired on {found['expires_at']:%Y-%m-%d}")
+            raise NoJoinTokenError("expired", f"expired on {found['expires_at']:%Y-%m-%d}")
         return _token(found)
 
     async def page(self, *, limit: int) -> Sequence[JoinToken]:

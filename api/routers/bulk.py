@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.chosen_ids import ChosenIdBody, start_run
 from api.dependencies import App, Submitter
 from api.listing import RunFilter
+from api.refusals import RefusalError
 from api.rights import Action, Verdict, decide, reader_of
 from api.services import Services
 from api.submission import workflow_of
@@ -134,7 +135,7 @@ async def _each(
     owner = body.filter.owner or reader_of(caller)
     if owner is not None:
         if decide(caller, Action.CHANGE, Owned(owner)) is not Verdict.ALLOWED:
-            raise HTTPException(403, f"the runs of {owner!r} are not yours to control")
+            raise RefusalError("runs-of-others", owner=owner)
         asked = replace(asked, equal={**asked.equal, "owner": owner})
     status = [status for status in fits if not body.filter.status or status in body.filter.status]
     if not status:

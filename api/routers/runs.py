@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from api.dependencies import App, Reader, Submitter
 from api.downloads import send_blob
+from api.endings import Told, told
 from api.estimates import Eta
 from api.listing import RunList, SubtaskList, order
 from api.services import Services
@@ -34,6 +35,7 @@ class TaskView(BaseModel):
     failed: int
     progress: float
     error: str | None
+    error_told: Told | None  # the same for other languages
     child_run_id: str | None
 
 
@@ -43,11 +45,16 @@ class ScheduleOfRun(BaseModel):
 
 
 class EtaView(BaseModel):
-    """When the run ends: from `from` to `until`, both null where that cannot be told; `reason` says by what, or why."""
+    """When the run ends: from `from` to `until`, both null where that cannot be told; `reason` says by what, or why.
+
+    `code` and `values` say the same for other languages.
+    """
 
     soonest: datetime | None = Field(serialization_alias="from")
     until: datetime | None
     reason: str
+    code: str
+    values: dict[str, str | int]
 
 
 class RunView(BaseModel):
@@ -63,6 +70,7 @@ class RunView(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None
+    error_told: Told | None  # the same for other languages
     cancel_requested: bool
     paused_tasks: list[str]
     deadline: datetime | None
@@ -101,6 +109,7 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
         started_at=run.started_at,
         ended_at=run.ended_at,
         error=run.error,
+        error_told=told(run.error),
         cancel_requested=run.cancel_requested,
         paused_tasks=list(run.paused_tasks),
         deadline=run.deadline,
@@ -113,7 +122,14 @@ async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
         schedule=ScheduleOfRun(id=run.schedule.id, at=run.schedule.at) if run.schedule else None,
         replaced_by=run.replaced_by,
         tags=list(run.tags),
-        eta=EtaView(soonest=eta.soonest, until=eta.latest, reason=eta.reason) if eta is not None else None,
+        eta=_eta(eta) if eta is not None else None,
+    )
+
+
+def _eta(eta: Eta) -> EtaView:
+    reason = eta.reason
+    return EtaView(
+        soonest=eta.soonest, until=eta.latest, reason=str(reason), code=reason.code, values=dict(reason.values)
     )
 
 
@@ -137,6 +153,7 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
                 failed=timing.failed if timing else 0,
                 progress=timing.completed / timing.subtasks if timing and timing.subtasks else done,
                 error=task.error,
+                error_told=told(task.error),
                 child_run_id=children[task.name].id if task.name in children else None,
             )
         )

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
 from api.audit import record_as
 from api.dependencies import SESSION_COOKIE, Anyone, App, Person, Reader, csrf_token
+from api.refusals import RefusalError
 from api.services import Services, utc_now
 from coordinator.decisions.quotas import told
 from storage.tokens import TokenKind
@@ -59,7 +59,7 @@ async def sign_in(body: SignIn, request: Request, response: Response, app: App) 
     await app.stores.sign_ins.attempt(body.name, address_of(request), now=utc_now())
     found = await app.stores.users.password_of(body.name)
     if not await app.passwords.verify(found[1] if found else None, body.password) or found is None:
-        raise HTTPException(401, "the name or the password is wrong")
+        raise RefusalError("wrong-password")
     user, hashed = found
     await app.stores.sign_ins.succeeded(user.name)
     if app.passwords.stale(hashed):
@@ -91,11 +91,11 @@ async def change_password(body: NewPassword, request: Request, app: App, caller:
     await app.stores.sign_ins.attempt(caller.name, address_of(request), now=utc_now())
     found = await app.stores.users.password_of(caller.name)
     if found is None or not await app.passwords.verify(found[1], body.old):
-        raise HTTPException(403, "the old password is wrong")
+        raise RefusalError("old-password-wrong")
     await app.stores.sign_ins.succeeded(caller.name)
     new = await app.passwords.hash(body.new)
     if not await app.stores.users.change_password(caller.name, found[1], new, keep=caller.token_id, now=utc_now()):
-        raise HTTPException(403, "the old password is wrong: it was changed a moment ago")
+        raise RefusalError("password-changed")
     app.forget(user=caller.name)
 
 

@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from njangi_flows.spec import Duration
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
 from api.dependencies import App, Person, Reader
+from api.refusals import RefusalError
 from api.rights import acting_role
 from api.services import utc_now
 from storage.tokens import Token, TokenKind
@@ -54,7 +54,7 @@ async def page(app: App, caller: Reader, user: Annotated[str | None, Query()] = 
     """Return one's own tokens, the newest first; admins may ask for those of a `user`."""
     whose = user or caller.name
     if whose != caller.name and acting_role(caller) is not Role.ADMIN:
-        raise HTTPException(403, "the tokens of others are for admins to see")
+        raise RefusalError("tokens-of-others")
     return {"tokens": [_view(item) for item in await app.stores.tokens.of(whose, now=utc_now())]}
 
 
@@ -63,9 +63,9 @@ async def create(body: NewToken, app: App, caller: Person, response: Response) -
     """Make a token, with no scope that the caller does not have."""
     scopes = set(body.scopes)
     if beyond := scopes - caller.scopes:
-        raise HTTPException(403, f"a token cannot be given what you do not have: {', '.join(sorted(beyond))}")
+        raise RefusalError("token-beyond", scopes=", ".join(sorted(beyond)))
     if Scope.ADMIN in scopes and caller.role is not Role.ADMIN:
-        raise HTTPException(403, "the scope admin is for admins")
+        raise RefusalError("scope-admin")
     now = utc_now()
     made, secret = await app.stores.tokens.add(
         caller.name,

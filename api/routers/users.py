@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from njangi_flows.spec import Duration
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
 from api.audit import record_as
 from api.dependencies import Admin, Anyone, App
+from api.refusals import RefusalError
 from api.routers.session import Me, Password, address_of, begin_session
 from api.services import Services, utc_now
 from coordinator.decisions.quotas import told
@@ -34,7 +34,7 @@ class PersonRole(_Body):
 
     def checked(self) -> Role:
         if self.role not in PEOPLE:
-            raise HTTPException(422, f"the role of a person is {', '.join(PEOPLE[:-1])} or {PEOPLE[-1]}")
+            raise RefusalError("role-unknown", roles=f"{', '.join(PEOPLE[:-1])} or {PEOPLE[-1]}")
         return self.role
 
 
@@ -177,9 +177,9 @@ async def accept(body: Accept, request: Request, response: Response, app: App) -
     invitation = await app.stores.invitations.open(body.code, now=utc_now())
     name = invitation.name or body.name
     if name is None:
-        raise HTTPException(422, "this invitation leaves the name to you: give one")
+        raise RefusalError("name-needed")
     if body.name not in (None, name):
-        raise HTTPException(422, f"this invitation is for {name!r}; leave the name out")
+        raise RefusalError("name-fixed", name=name)
     await record_as(app, request, name)
     hashed = await app.passwords.hash(body.password)
     user = await app.stores.invitations.accept(body.code, name, hashed, now=utc_now())
@@ -188,7 +188,7 @@ async def accept(body: Accept, request: Request, response: Response, app: App) -
 
 def _not_oneself(name: str, caller: str) -> None:
     if name == caller:
-        raise HTTPException(409, "admins cannot take away their own rights; another admin can")
+        raise RefusalError("own-rights")
 
 
 async def _with_quotas(app: Services, account: Account) -> OneUserView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 from njangi_flows import spec as specs
 from njangi_flows.model import Tags
 from njangi_flows.spec import Duration
@@ -15,6 +15,7 @@ from api.chosen_ids import ChosenIdBody, create_workflow, start_run
 from api.dependencies import App, Named, Reader, Submitter
 from api.listing import WorkflowList, order
 from api.planning import Plan, plan_of
+from api.refusals import RefusalError
 from api.rights import Action, Verdict, decide
 from api.routers.runs import RunView, view
 from api.services import utc_now
@@ -131,7 +132,7 @@ async def clone(
 ) -> WorkflowView:
     """Make a workflow of the caller's own like this one, which they may read, as it is now."""
     if decide(caller, Action.CHANGE) is not Verdict.ALLOWED:
-        raise HTTPException(403, "a clone is a workflow of one's own; you may only read")
+        raise RefusalError("clone-read-only")
     chosen = body or CloneBody()
     original = await app.stores.workflows.get(workflow_id)
     version = await app.stores.versions.get(workflow_id, original.version)

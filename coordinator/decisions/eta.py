@@ -12,6 +12,37 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+SENTENCES: Mapping[str, str] = {
+    "cancelling": "it is being cancelled",
+    "paused": "it is paused",
+    "no-tasks": "its flow has not told of any task yet",
+    "nothing-left": "nothing is left to do",
+    "signal": "task {task} waits for the signal {signal}",
+    "sleep": "task {task} waits for time to pass",
+    "child": "task {task} waits for a run of {workflow} to end",
+    "no-volunteers": "no volunteer is online",
+    "nothing-known": "no subtask of it has ended yet, nor of an earlier run of the workflow",
+    "work": "{left} subtasks left on {slots} slots online, by the durations of {seen} that ended",
+    "work.fewest": "; at the latest with the {fewest} slots that work for it now",
+    "work.unlike": "; of {unlike} none ended yet: taken to be like the rest",
+    "work.several": "; of {several} and others none ended yet: taken to be like the rest",
+}
+"""What a forecast can rest on. `work` says more where there are values for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a forecast rests on, or why there is none: in English as text, by code and values for other languages."""
+
+    code: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        more = [
+            code for code in SENTENCES if code.startswith(f"{self.code}.") and code.partition(".")[2] in self.values
+        ]
+        return "".join(SENTENCES[code].format_map(self.values) for code in (self.code, *more))
+
 
 @dataclass(frozen=True, slots=True)
 class Durations:
@@ -33,7 +64,7 @@ class TaskLeft:
 
     `durations` are those seen of it in this run, else in an earlier one of the workflow, None if there are none. Tasks
     that have ended tell what the others may be like.
-    `waits` says what a task waits for that no volunteer hastens, such as a signal.
+    `waits` says that a task waits for something that no volunteer hastens, such as a signal.
     """
 
     name: str
@@ -41,7 +72,7 @@ class TaskLeft:
     subtasks: int
     leased: int = 0
     durations: Durations | None = None
-    waits: str | None = None
+    waits: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +81,7 @@ class Left:
 
     soonest: float | None
     latest: float | None
-    reason: str
+    reason: Basis
 
 
 @dataclass(slots=True)
@@ -69,14 +100,14 @@ def time_left(tasks: Sequence[TaskLeft], slots: int) -> Left:
     """
     left = [task for task in tasks if task.subtasks > 0 or task.waits is not None]
     if not left:
-        return Left(0.0, 0.0, "nothing is left to do")
-    if waiting := [task for task in left if task.waits is not None]:
-        return Left(None, None, f"task {waiting[0].name} waits for {waiting[0].waits}")
+        return Left(0.0, 0.0, Basis("nothing-left"))
+    if waiting := [task.waits for task in left if task.waits is not None]:
+        return Left(None, None, waiting[0])
     if slots <= 0:
-        return Left(None, None, "no volunteer is online")
+        return Left(None, None, Basis("no-volunteers"))
     known = [task.durations for task in tasks if task.durations is not None]
     if not known:
-        return Left(None, None, "no subtask of it has ended yet, nor of an earlier run of the workflow")
+        return Left(None, None, Basis("nothing-known"))
     guess = sum(item.mean for item in known) / len(known)
     work = _work(left, {task.name: task.durations or Durations(1, guess, 0.0) for task in left})
     longest = max(work.chains.values())
@@ -101,13 +132,10 @@ def _work(left: Sequence[TaskLeft], durations: Mapping[str, Durations]) -> _Work
     return work
 
 
-def _reason(left: Sequence[TaskLeft], seen: int, slots: int, fewest: int) -> str:
-    subtasks = sum(task.subtasks for task in left)
-    text = f"{subtasks} subtasks left on {slots} slots online, by the durations of {seen} that ended"
+def _reason(left: Sequence[TaskLeft], seen: int, slots: int, fewest: int) -> Basis:
+    values: dict[str, str | int] = {"left": sum(task.subtasks for task in left), "slots": slots, "seen": seen}
     if fewest < slots:
-        text += f"; at the latest with the {fewest} slots that work for it now"
+        values["fewest"] = fewest
     if unknown := [task.name for task in left if task.durations is None]:
-        text += (
-            f"; of {unknown[0]}{' and others' if len(unknown) > 1 else ''} none ended yet: taken to be like the rest"
-        )
-    return text
+        values["several" if len(unknown) > 1 else "unlike"] = unknown[0]
+    return Basis("work", values)

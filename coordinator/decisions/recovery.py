@@ -42,6 +42,13 @@ def in_a_row(recoveries: int, last: Standing | None, now: Standing) -> int:
     return 0 if moved else recoveries
 
 
+GIVEN_UP = (
+    "the run was given up: its flow worker was lost {count} times in a row, and between them no subtask was accepted"
+    " and no task completed"
+)
+"""Why such a run has failed."""
+
+
 def is_given_up(recoveries: int) -> bool:
     """Whether a run is scheduled no more after so many recoveries in a row."""
     return recoveries >= MOST_RECOVERIES

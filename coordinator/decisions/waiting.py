@@ -153,7 +153,8 @@ def reasons(
     if run.ended is not None:
         return [Reason(ReasonKind.NONE, f"the run has ended: {run.ended}")]
     if run.cancelling:
-        return [Reason(ReasonKind.NONE, "the run is being cancelled: nothing more of it is lent")]
+        text = "the run is being cancelled: nothing more of it is lent"
+        return [Reason(ReasonKind.NONE, text, values={"cancelling": True})]
     found = [*_of_run(run, queues), *_of_lending(run, tasks, queues, machines, leased)]
     for task in tasks:
         found += _of_task(task, queues, run, queued)
@@ -255,7 +256,7 @@ def _splitting(task: str, queued: Limit) -> Reason:
         )
         values = {"quota": "queued", "used": queued.used, "allowed": queued.allowed}
         return Reason(ReasonKind.QUOTA, text, task, values=values)
-    return Reason(ReasonKind.NOT_STARTED, f"the subtasks of {task} are being made", task)
+    return Reason(ReasonKind.NOT_STARTED, f"the subtasks of {task} are being made", task, values={"splitting": True})
 
 
 def _awaits(task: str, awaited: Awaited) -> Reason:
@@ -299,7 +300,8 @@ def _nothing(tasks: Sequence[TaskNow], queues: Sequence[Queue]) -> Reason:
     if leased:
         return Reason(ReasonKind.NONE, f"nothing waits: {_subtasks(leased)} are with volunteers", count=leased)
     if joining := [task.name for task in tasks if task.step is Step.AGGREGATING]:
-        return Reason(ReasonKind.NONE, f"nothing waits: the results of {_listed(joining)} are being put together")
+        text = f"nothing waits: the results of {_listed(joining)} are being put together"
+        return Reason(ReasonKind.NONE, text, values={"tasks": joining})
     return Reason(ReasonKind.NONE, "nothing waits")
 
 

@@ -24,6 +24,7 @@ from pydantic import JsonValue
 
 from njangi_flows.carry import Carrier, Outcome, TaskFailedError
 from njangi_flows.client import BegunWait, RunEndedError, RunLeaseLostError, ServiceError, TaskChange, Wait
+from njangi_flows.endings import ending
 from njangi_flows.hold import Stop, StoppedError
 from njangi_flows.inputs import ResultRef, gather_inputs, stored_result
 from njangi_flows.nodes import node, run_node
@@ -42,19 +43,11 @@ class SignalTimeoutError(TaskFailedError):
 
     def __str__(self) -> str:
         until = f"{self.until:%Y-%m-%d %H:%M:%S} UTC" if self.until else "its end"
-        return f"task '{self.task}': no signal '{self.signal}' came until {until}"
+        return ending("no-signal", task=self.task, signal=self.signal, until=until)
 
 
 class ChildFailedError(TaskFailedError):
     """The child run could not be started, or did not complete."""
-
-    def __init__(self, task: str, why: str) -> None:
-        super().__init__(task, why)
-        self.task = task
-        self.why = why
-
-    def __str__(self) -> str:
-        return f"task '{self.task}': {self.why}"
 
 
 class AwaitedCarrier(Carrier):
@@ -183,12 +176,15 @@ class ChildCarrier(AwaitedCarrier):
         except (RunLeaseLostError, RunEndedError):
             raise
         except ServiceError as error:
-            raise ChildFailedError(self._name, f"workflow '{workflow}' cannot be run: {error.detail}") from error
+            told = ending("child-not-started", task=self._name, workflow=workflow, error=error.detail)
+            raise ChildFailedError(told) from error
         await self._waits.ended(Wait(self._name, child=True))
         child = await service.child(lease, self._name)
         if child.status != "COMPLETED":
-            why = f": {child.error}" if child.error else ""
-            raise ChildFailedError(self._name, f"run {child.id} of workflow '{child.name}' is {child.status}{why}")
+            values = {"task": self._name, "run": child.id, "workflow": child.name, "status": child.status}
+            if child.error:
+                raise ChildFailedError(ending("child-ended-error", **values, error=child.error))
+            raise ChildFailedError(ending("child-ended", **values))
         return await stored_result(service, child.results)
 
 

@@ -37,6 +37,7 @@ from njangi_flows.client import (
 )
 from njangi_flows.compile import Plan
 from njangi_flows.drawing import drawn
+from njangi_flows.endings import ending
 from njangi_flows.failures import lost_for_good, not_mended
 from njangi_flows.hold import HeldRun, Stop, StoppedError
 from njangi_flows.inputs import ResultRef, TaskInputs, gather_inputs, stored_result, subtask_input
@@ -81,12 +82,13 @@ class SubtasksFailedError(TaskFailedError):
         self.final = final
 
     def __str__(self) -> str:
-        told = f"task '{self.task}': {self.batch.failed} of {self.batch.total} subtasks failed"
+        counts: dict[str, str | int] = {"task": self.task, "failed": self.batch.failed, "total": self.batch.total}
         if not self.batch.errors:
-            return told
+            return ending("subtasks-failed", **counts)
         first = self.batch.errors[0]
         stderr = f"\n{first.stderr[-_STDERR_CHARACTERS:].rstrip()}" if first.stderr else ""
-        return f"{told}; the first is {first.subtask_id}: {first.type}: {first.message}{stderr}"
+        error = f"{first.type}: {first.message}{stderr}"
+        return ending("subtasks-failed-first", **counts, subtask=first.subtask_id, error=error)
 
 
 class Batch:
@@ -140,7 +142,7 @@ class Carrier(abc.ABC):
             message = (
                 str(error)
                 if isinstance(error, TaskFailedError)
-                else f"task '{self._name}': {type(error).__name__}: {error}"
+                else ending("task-error", task=self._name, type=type(error).__name__, error=str(error))
             )
             await self._tell_failed(message)
             return Outcome(Ending.FAILED, self._last_node(), error=message)

@@ -16,7 +16,7 @@ from typing import Any
 from njangi_flows import placeholders
 from njangi_flows.kinds import has_field, misplaced
 from njangi_flows.model import TaskSpec
-from njangi_flows.problems import Problem, listed, nearest, pointer
+from njangi_flows.problems import Problem, nearest, pointer
 
 _MOST_CYCLES = 20
 
@@ -60,33 +60,30 @@ def problems(outline: Outline, files: Collection[str]) -> Iterator[Problem]:
 
 
 def _ambiguous_names(outline: Outline) -> Iterator[Problem]:
-    detail = "'{}' is also the name of an input, so {{{}}} would be ambiguous; rename one of them"
     for name in outline.parameters:
         if name in outline.inputs:
-            yield Problem(pointer("parameters", name), detail.format(name, name))
+            yield Problem.of(pointer("parameters", name), "ambiguous-input", name=name)
     for part in outline.tasks:
         if part.task is None:
             continue
         for name in part.task.parameters:
             if name in outline.inputs:
-                yield Problem(pointer("tasks", part.index, "parameters", name), detail.format(name, name))
+                yield Problem.of(pointer("tasks", part.index, "parameters", name), "ambiguous-input", name=name)
         if part.task.split is None:
             continue
         for name in part.task.split.parameters:
-            place = ("grid", name) if part.task.split.grid and name in part.task.split.grid else ("as",)
+            within = ("grid", name) if part.task.split.grid and name in part.task.split.grid else ("as",)
+            place = pointer("tasks", part.index, "split", *within)
             if name in outline.inputs:
-                yield Problem(pointer("tasks", part.index, "split", *place), detail.format(name, name))
+                yield Problem.of(place, "ambiguous-input", name=name)
             if name in part.task.parameters:
-                yield Problem(
-                    pointer("tasks", part.index, "split", *place),
-                    f"'{name}' is also a parameter of this task; rename one of them",
-                )
+                yield Problem.of(place, "ambiguous-parameter", name=name)
 
 
 def _missing_files(outline: Outline, files: Collection[str]) -> Iterator[Problem]:
     def missing(name: str, *place: str | int) -> Iterator[Problem]:
         if name not in files:
-            yield Problem(pointer(*place), f"the file '{name}' does not accompany the workflow{nearest(name, files)}")
+            yield Problem.of(pointer(*place), "no-file", name=name, near=nearest(name, files))
 
     for name, file in outline.inputs.items():
         yield from missing(file, "inputs", name)
@@ -108,10 +105,8 @@ def _names_given_twice(outline: Outline) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for part in outline.tasks:
         if part.name is not None and part.name in first:
-            yield Problem(
-                pointer("tasks", part.index, "name"),
-                f"'{part.name}' is already the name of {pointer('tasks', first[part.name])}; each task needs its own",
-            )
+            earlier = pointer("tasks", first[part.name])
+            yield Problem.of(pointer("tasks", part.index, "name"), "task-name-taken", name=part.name, place=earlier)
         elif part.name is not None:
             first[part.name] = part.index
 
@@ -122,10 +117,8 @@ def _unknown_dependencies(outline: Outline) -> Iterator[Problem]:
     for part in outline.tasks:
         for index, name in part.dependencies:
             if name not in names and not nameless:
-                yield Problem(
-                    pointer("tasks", part.index, "dependencies", index),
-                    f"there is no task '{name}'{nearest(name, names) or f'; tasks here: {listed(sorted(names))}'}",
-                )
+                place = pointer("tasks", part.index, "dependencies", index)
+                yield Problem.of(place, "no-task", name=name, known=sorted(names), near=nearest(name, names))
 
 
 def _clean_up(outline: Outline) -> Iterator[Problem]:
@@ -134,26 +127,19 @@ def _clean_up(outline: Outline) -> Iterator[Problem]:
         return
     names = [part.name for part in outline.tasks if part.name is not None]
     if outline.cleanup not in names:
-        detail = f"there is no task '{outline.cleanup}'{nearest(outline.cleanup, names)}"
-        yield Problem(pointer("cleanup"), detail)
+        near = nearest(outline.cleanup, names)
+        yield Problem.of(pointer("cleanup"), "cleanup-no-task", name=outline.cleanup, near=near)
     elif len(names) == 1:
-        yield Problem(pointer("cleanup"), "a workflow needs a task besides the one that cleans up")
+        yield Problem.of(pointer("cleanup"), "cleanup-alone")
     for part in outline.tasks:
         if part.name == outline.cleanup and part.task is not None and not part.task.on_volunteers:
-            yield Problem(
-                pointer("cleanup"), f"only a command or python task can clean up, not a {part.task.kind} task"
-            )
+            yield Problem.of(pointer("cleanup"), "cleanup-kind", kind=part.task.kind)
         if part.name == outline.cleanup and part.dependencies:
-            yield Problem(
-                pointer("tasks", part.index, "dependencies"),
-                "the task that cleans up runs when its run is cancelled, whatever has been done: it cannot have any",
-            )
+            yield Problem.of(pointer("tasks", part.index, "dependencies"), "cleanup-dependencies")
         for index, name in part.dependencies:
             if name == outline.cleanup:
-                yield Problem(
-                    pointer("tasks", part.index, "dependencies", index),
-                    f"'{name}' runs only when the run is cancelled; no task can depend on it",
-                )
+                place = pointer("tasks", part.index, "dependencies", index)
+                yield Problem.of(place, "depends-on-cleanup", name=name)
 
 
 def _cycles(outline: Outline) -> Iterator[Problem]:
@@ -163,7 +149,7 @@ def _cycles(outline: Outline) -> Iterator[Problem]:
         if part.name is not None:
             graph[part.name] |= {name for _, name in part.dependencies}
     for name in [name for name, upstream in graph.items() if name in upstream]:
-        yield Problem(pointer("tasks", index_of[name], "dependencies"), f"'{name}' depends on itself")
+        yield Problem.of(pointer("tasks", index_of[name], "dependencies"), "depends-on-itself", name=name)
         graph[name].discard(name)
     for _ in range(_MOST_CYCLES):
         try:
@@ -173,10 +159,8 @@ def _cycles(outline: Outline) -> Iterator[Problem]:
             cycle = list(reversed(error.args[1]))[:-1]
             start = cycle.index(min(cycle, key=lambda name: index_of[name]))
             cycle = cycle[start:] + cycle[:start]
-            yield Problem(
-                pointer("tasks", index_of[cycle[0]], "dependencies"),
-                f"circular dependency: {' -> '.join([*cycle, cycle[0]])} (each depends on the next)",
-            )
+            place = pointer("tasks", index_of[cycle[0]], "dependencies")
+            yield Problem.of(place, "circular", way=" -> ".join([*cycle, cycle[0]]))
             for name in cycle:
                 graph.pop(name, None)
         else:
@@ -186,7 +170,7 @@ def _cycles(outline: Outline) -> Iterator[Problem]:
 def _misplaced_fields(part: TaskOutline, task: TaskSpec) -> Iterator[Problem]:
     for name in sorted(task.model_fields_set):
         if not has_field(task.kind, name):
-            yield Problem(pointer("tasks", part.index, name), misplaced(task.kind, name))
+            yield misplaced(pointer("tasks", part.index, name), task.kind, name)
 
 
 def _split(outline: Outline, index: int, task: TaskSpec, files: Collection[str]) -> Iterator[Problem]:
@@ -195,17 +179,13 @@ def _split(outline: Outline, index: int, task: TaskSpec, files: Collection[str])
     lines, pattern = task.split.lines, task.split.files
     if lines is not None and lines not in outline.inputs and lines not in files:
         known = sorted({*outline.inputs, *files})
-        yield Problem(
-            pointer("tasks", index, "split", "lines"),
-            f"'{lines}' is neither an input nor a file{nearest(lines, known) or f'; there are: {listed(known)}'}",
-        )
+        place = pointer("tasks", index, "split", "lines")
+        yield Problem.of(place, "no-lines", name=lines, known=known, near=nearest(lines, known))
     if isinstance(pattern, str):
         data = sorted({*outline.files, *outline.inputs.values()})
         if not fnmatch.filter(data, pattern):
-            yield Problem(
-                pointer("tasks", index, "split", "files"),
-                f"'{pattern}' matches none of the workflow's files and inputs: {listed(data)}",
-            )
+            place = pointer("tasks", index, "split", "files")
+            yield Problem.of(place, "matches-nothing", pattern=pattern, known=data)
 
 
 def _nameless_placeholders(outline: Outline, part: TaskOutline, task: TaskSpec) -> Iterator[Problem]:
@@ -228,8 +208,8 @@ def _nameless(
     upstream = placeholders.upstream(name)
     if name in values or upstream in dependencies or (upstream and "dependencies" in part.broken):
         return
-    if upstream in tasks:
-        yield Problem(place, f"{{{name}}} needs '{upstream}' among this task's dependencies")
+    if upstream is not None and upstream in tasks:
+        yield Problem.of(place, "not-a-dependency", name=name, task=upstream)
         return
     known = [*sorted(values), *(f"{dependency}.result" for dependency in dependencies)]
-    yield Problem(place, f"{{{name}}} names nothing; here it could name: {listed(known)}{nearest(name, known)}")
+    yield Problem.of(place, "names-nothing", name=name, known=known, near=nearest(name, known))

@@ -25,6 +25,7 @@ from ruamel.yaml.events import (
 )
 
 from njangi_flows.problems import InvalidSpecError, Problem, pointer
+from njangi_flows.sentences import Value
 
 MAX_BYTES = 1024 * 1024
 MAX_YAML_BYTES = 256 * 1024
@@ -43,15 +44,15 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.cons
 def load(text: str) -> dict[str, Any]:
     """Return the object that a YAML or JSON text describes. Raises InvalidSpecError, naming the line."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        _refuse(f"the document must be at most {MAX_BYTES} bytes; large inputs belong in files")
+        _refuse("document-too-large", limit=MAX_BYTES)
     document = _from_json(text) if text.lstrip()[:1] == "{" else None
     if document is None:
         if len(text) > MAX_YAML_BYTES:
-            _refuse(f"YAML must be at most {MAX_YAML_BYTES} bytes; write it as JSON, or put large inputs in files")
+            _refuse("yaml-too-large", limit=MAX_YAML_BYTES)
         document = _from_yaml(text)
     problems = list(unfit(document))
     if not isinstance(document, dict):
-        problems.append(Problem("", "a workflow is an object with the fields name and tasks"))
+        problems.append(Problem.of("", "no-workflow"))
     if problems or not isinstance(document, dict):
         raise InvalidSpecError(problems)
     return document
@@ -66,27 +67,27 @@ def load_value(text: str) -> Any:
 def unfit(value: object, *place: str | int) -> Iterator[Problem]:
     """Yield what in `value` JSON cannot carry: other types, keys that are no text, not-a-number, broken text."""
     if len(place) > MAX_DEPTH:
-        yield Problem(pointer(*place), f"must not be nested deeper than {MAX_DEPTH}")
+        yield Problem.of(pointer(*place), "too-deep", limit=MAX_DEPTH)
     elif isinstance(value, dict):
         for key, item in value.items():
             if isinstance(key, str) and _encodable(key):
                 yield from unfit(item, *place, key)
             else:
-                yield Problem(pointer(*place), f"every key must be text, not {str(key)[:60]!a}; put it in quotes")
+                yield Problem.of(pointer(*place), "key-type", given=ascii(str(key)[:60]))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from unfit(item, *place, index)
     elif isinstance(value, str):
         if not _encodable(value):
-            yield Problem(pointer(*place), "must be text that UTF-8 can carry")
+            yield Problem.of(pointer(*place), "broken-text")
     elif isinstance(value, float):
         if not math.isfinite(value):
-            yield Problem(pointer(*place), f"must be a finite number, not {value}")
+            yield Problem.of(pointer(*place), "not-finite", given=str(value))
     elif isinstance(value, int):
         if abs(value) > MAX_WHOLE_NUMBER:
-            yield Problem(pointer(*place), f"must be at most {MAX_WHOLE_NUMBER}; write longer numbers as text")
+            yield Problem.of(pointer(*place), "number-too-large", limit=str(MAX_WHOLE_NUMBER))
     elif value is not None:
-        yield Problem(pointer(*place), f"must be text, a number, true, false, null, a list or an object, not {value!a}")
+        yield Problem.of(pointer(*place), "value-type", given=ascii(value))
 
 
 def _from_json(text: str) -> Any:
@@ -103,7 +104,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         keys = [key for key, _ in pairs]
-        _refuse(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is given twice in one object")
+        _refuse("key-twice", name=repr(next(key for key in keys if keys.count(key) > 1)))
     return fields
 
 
@@ -115,33 +116,35 @@ def _from_yaml(text: str) -> Any:
         return reader.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        _refuse(f"{where}{_first_line(error.problem or error.context or 'this is no YAML')}")
+        why = _first_line(error.problem or error.context or "this is no YAML")
+        if mark is None:
+            _refuse("not-yaml", why=why)
+        _refuse("not-yaml-at", line=mark.line + 1, column=mark.column + 1, why=why)
     except (YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, InvalidSpecError):
             raise
-        _refuse(f"this is neither YAML nor JSON: {_first_line(str(error))}")
+        _refuse("not-yaml", why=_first_line(str(error)))
 
 
 def _look_over(text: str) -> None:
     """Refuse, before anything is built, what no workflow needs: aliases, tags, depth, several documents."""
     depth = documents = 0
     for event in YAML(typ="safe", pure=True).parse(text):
-        where = f"line {event.start_mark.line + 1}: "
+        line = event.start_mark.line + 1
         if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
-            _refuse(f"{where}anchors and aliases (& and *) are not allowed; write the value out, or quote the text")
+            _refuse("yaml-alias", line=line)
         if getattr(event, "tag", None) and str(event.tag) != "!":
-            _refuse(f"{where}tags ({event.tag}) are not allowed; use plain values")
+            _refuse("yaml-tag", line=line, tag=str(event.tag))
         if isinstance(event, DocumentStartEvent):
             documents += 1
             if event.version not in (None, (1, 2)):
-                _refuse(f"{where}only YAML 1.2 is read; leave the %YAML line out")
+                _refuse("yaml-version", line=line)
         depth += isinstance(event, (MappingStartEvent, SequenceStartEvent))
         depth -= isinstance(event, (MappingEndEvent, SequenceEndEvent))
         if documents > 1:
-            _refuse(f"{where}a file holds one workflow; '---' starts a second document")
+            _refuse("yaml-second", line=line)
         if depth > MAX_DEPTH:
-            _refuse(f"{where}must not be nested deeper than {MAX_DEPTH}")
+            _refuse("too-deep-at", line=line, limit=MAX_DEPTH)
 
 
 def _first_line(message: str) -> str:
@@ -152,5 +155,5 @@ def _encodable(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else True
 
 
-def _refuse(detail: str) -> NoReturn:
-    raise InvalidSpecError([Problem("", detail)])
+def _refuse(code: str, **values: Value) -> NoReturn:
+    raise InvalidSpecError([Problem.of("", code, **values)])

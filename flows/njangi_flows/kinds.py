@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from njangi_flows.document import unfit
+from njangi_flows.problems import Problem, wrong
 from njangi_flows.quantities import Duration
 
 KINDS = ("command", "python", "wait", "sleep", "workflow")
@@ -26,7 +27,7 @@ OnParentCancel = Literal["cancel", "abandon"]
 def signal_name(name: str) -> str:
     """Return the name of a signal. Raises ValueError if it can be none."""
     if len(name) > 48 or not _SIGNAL.fullmatch(name):
-        raise ValueError("must be 1 to 48 letters, digits, _ and -, starting with a letter or digit")
+        raise wrong("signal-name")
     return name
 
 
@@ -57,16 +58,12 @@ def has_field(kind: str, field: str) -> bool:
     return field in _EVERY_TASK or (kind == "workflow" and field in _OF_CHILD)
 
 
-def misplaced(kind: str, field: str) -> str:
-    """Return why a task of that kind cannot have `field`, and what would be right."""
+def misplaced(place: str, kind: str, field: str) -> Problem:
+    """Return the problem at `place` that a task of that kind cannot have `field`."""
     if field == "on_parent_cancel":
-        return f"only a workflow task starts a run that could be cancelled or abandoned; leave it out of a {kind} task"
+        return Problem.of(place, "only-workflow-task", kind=kind)
     if field == "parameters":
-        return f"a {kind} task runs nothing that could take parameters; leave them out"
+        return Problem.of(place, "no-parameters", kind=kind)
     if kind == "workflow":
-        return (
-            f"only a command or python task has '{field}'; the workflow that this task runs says it for its own tasks"
-        )
-    return (
-        f"only a command or python task has '{field}'; a {kind} task gives volunteers nothing to run, so leave it out"
-    )
+        return Problem.of(place, "field-of-child", name=field)
+    return Problem.of(place, "field-of-volunteers", name=field, kind=kind)

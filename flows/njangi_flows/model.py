@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from njangi_flows.kinds import KINDS, OnParentCancel, Span, WaitSpec, has_field
-from njangi_flows.problems import nearest, of_parent
+from njangi_flows.problems import nearest, wrong, wrong_around
 from njangi_flows.quantities import Duration, Size, Tolerance, ToleratedFailure
 
 MAX_TASKS = 1000
@@ -46,26 +46,26 @@ def is_slug(name: object) -> bool:
 
 def _slug(name: str) -> str:
     if not is_slug(name):
-        raise ValueError("must be 1 to 64 of a-z, 0-9, _ and -, starting with a letter or digit")
+        raise wrong("slug")
     return name
 
 
 def _parameter(name: str) -> str:
     if len(name) > 64 or not _PARAMETER.fullmatch(name):
-        raise ValueError("must be 1 to 64 letters, digits and _, not starting with a digit")
+        raise wrong("parameter-name")
     return name
 
 
 def _file(name: str) -> str:
     parts = name.split("/")
     if len(name) > 200 or any(part in ("", ".", "..") or not _FILE_PART.fullmatch(part) for part in parts):
-        raise ValueError('must be the name of a file beside the workflow, such as "factor.py" or "data/a.csv"')
+        raise wrong("file-name")
     return name
 
 
 def _title(text: str) -> str:
     if not text.strip() or not text.isprintable():
-        raise ValueError("must be one line of printable text")
+        raise wrong("title")
     return text
 
 
@@ -73,7 +73,7 @@ def _unique(names: list[str]) -> list[str]:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"'{name}' is given twice")
+            raise wrong("given-twice", name=name)
         seen.add(name)
     return names
 
@@ -84,15 +84,15 @@ def _argument_vector(command: object) -> object:
         try:
             return shlex.split(command)
         except ValueError as error:
-            raise ValueError(f"cannot be split into arguments: {str(error).lower()}; give a list instead") from None
+            raise wrong("not-splittable", why=str(error).lower()) from None
     if not isinstance(command, list):
-        raise ValueError('must be a command: text such as "python3 run.py {part}", or a list of arguments')
+        raise wrong("command")
     return command
 
 
 def _argument(text: str) -> str:
     if "\0" in text:
-        raise ValueError("an argument cannot hold the character NUL")
+        raise wrong("argument-nul")
     return text
 
 
@@ -126,20 +126,20 @@ class PythonSpec(_Model):
     @classmethod
     def _is_a_name(cls, function: str) -> str:
         if len(function) > 200 or not function.isidentifier():
-            raise ValueError("must be the name of a function, such as run")
+            raise wrong("function-name")
         return function
 
     @field_validator("source")
     @classmethod
     def _is_one_source(cls, source: str | None, info: ValidationInfo) -> str | None:
         if source is not None and info.data.get("file") is not None:
-            raise of_parent("give either file or source, not both")
+            raise wrong_around("two-sources")
         return source
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
         if self.file is None and self.source is None:
-            raise ValueError("give either file (the name of a Python file) or source (Python text)")
+            raise wrong("no-source")
         return self
 
 
@@ -174,7 +174,7 @@ class Timeouts(_Model):
     def _fits_into_the_whole(cls, limit: float | None, info: ValidationInfo) -> float | None:
         whole = info.data.get("schedule_to_close")
         if limit is not None and whole is not None and limit > whole:
-            raise ValueError(f"must not be longer than schedule_to_close, which is {whole:g} seconds")
+            raise wrong("longer-than-whole", limit=whole)
         return limit
 
 
@@ -206,10 +206,10 @@ class RangeSpec(_Model):
     @model_validator(mode="after")
     def _is_neither_empty_nor_endless(self) -> Self:
         if self.step == 0:
-            raise ValueError("step must not be 0")
+            raise wrong("step-zero")
         count = len(range(self.start, self.stop, self.step))
         if not 1 <= count <= MAX_ITEMS:
-            raise ValueError(f"must hold 1 to {MAX_ITEMS:,} numbers, not {count:,}; a wider step makes fewer")
+            raise wrong("range-size", limit=MAX_ITEMS, count=count)
         return self
 
 
@@ -220,7 +220,7 @@ def _range(value: object) -> object:
 def _per_subtask(value: object) -> object:
     if value is None or value == "auto" or (type(value) is int and 1 <= value <= MAX_ITEMS):
         return value
-    raise ValueError('must be "auto" or a whole number, 1 or more')
+    raise wrong("items-per-subtask")
 
 
 def _files(value: object) -> object:
@@ -228,7 +228,7 @@ def _files(value: object) -> object:
         return value
     if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
         return _unique([_file(name) for name in value])
-    raise ValueError('must be a list of file names, or a pattern such as "data/*.csv"')
+    raise wrong("split-files")
 
 
 SPLIT_KINDS = ("range", "items", "grid", "lines", "files")
@@ -254,14 +254,14 @@ class SplitSpec(_Model):
     def _is_no_endless_grid(cls, grid: dict[str, list[JsonValue]] | None) -> dict[str, list[JsonValue]] | None:
         cells = math.prod(len(axis) for axis in (grid or {}).values())
         if cells > MAX_ITEMS:
-            raise ValueError(f"must have at most {MAX_ITEMS:,} combinations, not {cells:,}")
+            raise wrong("grid-size", limit=MAX_ITEMS, count=cells)
         return grid
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
         given = [kind for kind in SPLIT_KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of {', '.join(SPLIT_KINDS)}, not {' and '.join(given) or 'none'}")
+            raise wrong("not-one-of", known=[*SPLIT_KINDS], given=given)
         return self
 
     @property
@@ -302,14 +302,12 @@ def _aggregate(value: object) -> object:
             return {"kind": "lines"}
         case {"table": {"columns": columns, **others}, **more} if not others and not more:
             if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns) or not columns:
-                raise ValueError("the columns of a table must be a list of names")
+                raise wrong("table-columns")
             return {"kind": "table", "columns": _unique(columns)}
         case str() if value in _AGGREGATES:
             return {"kind": value}
-    suggestion = nearest(value, _AGGREGATES) if isinstance(value, str) else ""
-    raise ValueError(
-        f"must be one of {', '.join(_AGGREGATES)}, or {{concat: lines}}, or {{table: {{columns: [...]}}}}{suggestion}"
-    )
+    near = nearest(value, _AGGREGATES) if isinstance(value, str) else ""
+    raise wrong("aggregate", known=[*_AGGREGATES], near=near)
 
 
 class TaskSpec(_Model):
@@ -345,7 +343,7 @@ class TaskSpec(_Model):
         known = {**info.data, "workflow": workflow}
         given = [kind for kind in KINDS if known.get(kind) is not None]
         if len(given) > 1 or (not given and known.keys() >= set(KINDS)):
-            raise of_parent(f"give exactly one of {', '.join(KINDS)}, not {' and '.join(given) or 'none'}")
+            raise wrong_around("not-one-of", known=[*KINDS], given=given)
         return workflow
 
     @field_validator("aggregate", mode="wrap")
@@ -355,7 +353,7 @@ class TaskSpec(_Model):
     ) -> AggregateSpec | None:
         aggregate: AggregateSpec | None = None if value is None else read(_aggregate(value))
         if "split" in info.data and info.data["split"] is None and aggregate is not None:
-            raise ValueError("only a task with a split has results to aggregate; add split or leave this out")
+            raise wrong("nothing-to-aggregate")
         if info.data.get("split") is not None and aggregate is None:
             return AggregateSpec()
         return aggregate
@@ -364,9 +362,7 @@ class TaskSpec(_Model):
     @classmethod
     def _reads_a_command(cls, parse: str, info: ValidationInfo) -> str:
         if parse != "text" and info.data.get("python") is not None:
-            raise ValueError(
-                "only a command's output is parsed; a Python function's return value is the result as it is"
-            )
+            raise wrong("nothing-to-parse")
         return parse
 
     @model_serializer(mode="wrap")

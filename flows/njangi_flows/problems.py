@@ -8,25 +8,40 @@ from __future__ import annotations
 import difflib
 import json
 import typing
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import Self
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from njangi_flows.sentences import NEAR, SENTENCES, Value, Values, sentence, shortened
+
 _MOST_COMPARED = 200
 _FOLLOWS = "default_factory_not_called"  # a default that depends on a field with a problem of its own
-OF_PARENT = "of_parent"
-"""The type of an error that a field's validator finds but that belongs to the object around the field."""
+_OF_PARENT = "of_parent"
+"""Marks an error that a field's validator finds but that belongs to the object around the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. `pointer` is the JSON Pointer (RFC 6901) of the place in the document."""
+    """One thing that is wrong. `pointer` is the JSON Pointer (RFC 6901) of the place in the document.
+
+    `detail` tells it in English; `code` and `values` are for other languages, as `sentences` has them. The code is
+    empty where the words are another library's.
+    """
 
     pointer: str
     detail: str
+    code: str = field(default="", compare=False)
+    values: Values = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, pointer: str, code: str, **values: Value) -> Self:
+        """Return the problem that the sentence of `code` tells with these values."""
+        told = _told(values)
+        return cls(pointer, sentence(code, told), code, shortened(told))
 
     def __str__(self) -> str:
         return f"{self.pointer or '(document)'}: {self.detail}"
@@ -49,15 +64,29 @@ def pointer(*parts: str | int) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the known name most like `name`, or the empty text."""
+    """Return the known name most like `name`, or the empty text if none is like it."""
     likely = difflib.get_close_matches(name[:100], list(islice(known, _MOST_COMPARED)), n=1)
-    return f"; did you mean '{likely[0]}'?" if likely else ""
+    return likely[0] if likely else ""
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return names as a sentence lists them, shortened when there are very many."""
-    names = list(names)
-    return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "") or "none"
+def wrong(code: str, **values: Value) -> PydanticCustomError:
+    """Return an error, a ValueError, for a validator to raise: what the sentence of `code` tells with these values."""
+    return _error(code, values)
+
+
+def wrong_around(code: str, **values: Value) -> PydanticCustomError:
+    """Return an error for a field's validator to raise about the object that the field belongs to."""
+    return _error(code, values, **{_OF_PARENT: True})
+
+
+def _error(code: str, values: Mapping[str, Value], **marks: bool) -> PydanticCustomError:
+    told = _told(values)
+    facts = {"detail": sentence(code, told), "values": shortened(told), **marks}
+    return PydanticCustomError(code, "{detail}", facts)
+
+
+def _told(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name != NEAR or value}
 
 
 def reworded(error: ValidationError, model: type[BaseModel], *, most: int) -> list[Problem]:
@@ -66,68 +95,63 @@ def reworded(error: ValidationError, model: type[BaseModel], *, most: int) -> li
     return [_problem(details, model) for details in found[:most]]
 
 
-def of_parent(detail: str) -> PydanticCustomError:
-    """Return an error for a field's validator to raise about the object that the field belongs to."""
-    return PydanticCustomError(OF_PARENT, "{detail}", {"detail": detail})
+def coded(error: ErrorDetails, fields: Sequence[str] = ()) -> tuple[str, dict[str, Value]]:
+    """Return code and values of an error that pydantic found; an empty code where no sentence tells it.
+
+    `fields` are those that there are at its place, if that is known.
+    """
+    kind, value, facts = error["type"], error["input"], error.get("ctx", {})
+    if "values" in facts:
+        return kind, facts["values"]
+    if kind == "extra_forbidden":
+        name = str(error["loc"][-1])
+        near: dict[str, Value] = {NEAR: nearest(name, fields), "known": [*fields]} if fields else {}
+        return "extra-forbidden", _told({"name": name[:100], **near})
+    if kind == "literal_error":
+        words = str(facts["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        near = {NEAR: nearest(value, words)} if isinstance(value, str) else {}
+        return "literal-error", _told({"known": words, "given": _shown(value), **near})
+    code = _CODES.get(kind, kind.replace("_", "-"))
+    if kind == "string_too_short" and facts["min_length"] == 1:
+        code = "string-empty"
+    return (code, _values(error)) if code in SENTENCES else ("", {})
 
 
-_TYPES = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "list_type": "a list",
-    "dict_type": "an object",
-    "model_type": "an object",
-    "model_attributes_type": "an object",
+_CODES = {
+    "dict_type": "object-type",
+    "model_type": "object-type",
+    "model_attributes_type": "object-type",
+    "int_parsing": "int-type",
+    "int_from_float": "int-type",
+    "float_parsing": "float-type",
 }
+_LIMITS = ("gt", "ge", "lt", "le", "min_length", "max_length")
 
 
 def _problem(error: ErrorDetails, model: type[BaseModel]) -> Problem:
     place = list(error["loc"])
-    if error["type"] == OF_PARENT:
+    if _OF_PARENT in error.get("ctx", {}):
         place.pop()
     if place and place[-1] == "[key]":
         place.pop()
-    return Problem(pointer(*place), _detail(error, model))
+    at = pointer(*place)
+    fields = _fields_at(error["loc"][:-1], model) if error["type"] == "extra_forbidden" else ()
+    code, values = coded(error, fields)
+    if "values" in error.get("ctx", {}) or not code:
+        return Problem(at, error["msg"], code, values)
+    return Problem.of(at, code, **values)
 
 
-def _detail(error: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, value, facts = error["type"], error["input"], error.get("ctx", {})
-    if kind in _TYPES:
-        return f"must be {_TYPES[kind]}, not {_shown(value)}"
-    match kind:
-        case "value_error":
-            return str(facts["error"])
-        case "missing":
-            return "is required"
-        case "extra_forbidden":
-            return _unknown_field(error["loc"], model)
-        case "literal_error":
-            words = str(facts["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-            suggestion = nearest(value, words) if isinstance(value, str) else ""
-            return f"must be one of {', '.join(words)}, not {_shown(value)}{suggestion}"
-        case "greater_than":
-            return f"must be more than {facts['gt']:g}, not {_shown(value)}"
-        case "greater_than_equal":
-            return f"must be {facts['ge']:g} or more, not {_shown(value)}"
-        case "less_than_equal":
-            return f"must be {facts['le']:,} or less, not {_shown(value)}"
-        case "too_short":
-            return f"must hold at least {facts['min_length']}"
-        case "too_long":
-            return f"must hold at most {facts['max_length']}, not {facts['actual_length']}"
-        case "string_too_long":
-            return f"must be at most {facts['max_length']} characters long"
-        case "string_too_short":
-            return "must not be empty"
-        case _:
-            return error["msg"]
-
-
-def _unknown_field(place: tuple[str | int, ...], model: type[BaseModel]) -> str:
-    known = _fields_at(place[:-1], model)
-    name = str(place[-1])
-    return f"unknown field '{name[:100]}'{nearest(name, known) or f'; fields here: {listed(known)}'}"
+def _values(error: ErrorDetails) -> dict[str, Value]:
+    """Return what the sentences of pydantic's errors name: a limit, how many there are, the value itself."""
+    facts = error.get("ctx", {})
+    values: dict[str, Value] = {"given": _shown(error["input"])}
+    for name in _LIMITS:
+        if isinstance(facts.get(name), int | float):
+            values["limit"] = facts[name]
+    if isinstance(facts.get("actual_length"), int):
+        values["count"] = facts["actual_length"]
+    return values
 
 
 def _fields_at(place: tuple[str | int, ...], model: type[BaseModel]) -> list[str]:

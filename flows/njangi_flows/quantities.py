@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from njangi_flows.problems import wrong
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
 _UNITS: dict[str, int] = {
     "": 1,
@@ -31,7 +33,7 @@ def size(value: object) -> int:
         number, unit = found.groups()
         if unit.lower() in _UNITS:
             return math.ceil(float(number) * _UNITS[unit.lower()])
-    raise ValueError('must be a size: a whole number of bytes or text such as "256MiB" or "1GB"')
+    raise wrong("size")
 
 
 def duration(value: object) -> float:
@@ -40,7 +42,7 @@ def duration(value: object) -> float:
         return float(value)
     if isinstance(value, str) and len(value) <= _LONGEST_TEXT and _DURATION.fullmatch(value.strip()):
         return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(value))
-    raise ValueError('must be a duration: a number of seconds or text such as "10m", "1h30m" or "3d"')
+    raise wrong("duration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def tolerance(value: object) -> Tolerance:
         percentage = float(found[1])
         if percentage <= 100:
             return Tolerance(percentage=percentage)
-    raise ValueError('must be a count such as 3, or a percentage from "0%" to "100%"')
+    raise wrong("tolerance")
 
 
 def _written(value: Tolerance) -> int | str:

@@ -29,7 +29,7 @@ from njangi_flows.model import (
     Timeouts,
     WorkflowSpec,
 )
-from njangi_flows.problems import InvalidSpecError, Problem, listed, nearest, pointer, reworded
+from njangi_flows.problems import InvalidSpecError, Problem, nearest, pointer, reworded
 from njangi_flows.quantities import Duration, Tolerance
 
 __all__ = [
@@ -103,10 +103,12 @@ def run_parameters(spec: WorkflowSpec, given: Mapping[str, JsonValue]) -> dict[s
     body of the request that starts a run.
     """
     problems = [
-        Problem(
+        Problem.of(
             pointer("parameters", name),
-            f"the workflow has no parameter '{name[:100]}'"
-            f"{nearest(name, spec.parameters) or f'; its parameters: {listed(spec.parameters)}'}",
+            "no-parameter",
+            name=name[:100],
+            known=list(spec.parameters),
+            near=nearest(name, spec.parameters),
         )
         for name in given
         if name not in spec.parameters

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from njangi_flows.model import MAX_TASKS, TaskSpec, WorkflowSpec, is_slug
-from njangi_flows.problems import InvalidSpecError, Problem, listed, nearest, pointer
+from njangi_flows.problems import InvalidSpecError, Problem, nearest, pointer, reworded
 
 VERSIONS = ("1.5", "1.6")
 LARGEST_SCALE = 1000.0
@@ -104,14 +104,12 @@ def read(document: Mapping[str, Any], *, scale: float = 1.0, commands: bool = Fa
     """
     version = document.get("schemaVersion")
     if version not in VERSIONS:
-        detail = f"must be {' or '.join(VERSIONS)}, not {version!r}; WfCommons' tools migrate older documents"
-        raise InvalidSpecError([Problem("/schemaVersion", detail)])
+        problem = Problem.of("/schemaVersion", "wfformat-version", known=[*VERSIONS], given=repr(version))
+        raise InvalidSpecError([problem])
     try:
         given = _Document.model_validate(document)
     except ValidationError as error:
-        raise InvalidSpecError(
-            [Problem(pointer(*item["loc"]), item["msg"]) for item in error.errors(include_url=False)[:100]]
-        ) from None
+        raise InvalidSpecError(reworded(error, _Document, most=100)) from None
     tasks = given.workflow.specification.tasks
     executed = {item.id: item for item in (given.workflow.execution.tasks if given.workflow.execution else ())}
     if problems := [*_problems(tasks), *_not_recorded(tasks, executed, commands)]:
@@ -139,33 +137,28 @@ def read(document: Mapping[str, Any], *, scale: float = 1.0, commands: bool = Fa
 
 def _problems(tasks: Sequence[_Task]) -> Iterator[Problem]:
     if len(tasks) > MAX_TASKS:
-        yield Problem("/workflow/specification/tasks", f"must be at most {MAX_TASKS} tasks, not {len(tasks)}")
+        place = "/workflow/specification/tasks"
+        yield Problem.of(place, "too-many-tasks", limit=MAX_TASKS, count=len(tasks))
     known: set[str] = set()
     for index, task in enumerate(tasks):
         if task.id in known:
-            yield Problem(_place(index, "id"), f"'{task.id[:100]}' is already the id of another task")
+            yield Problem.of(_place(index, "id"), "id-taken", name=task.id[:100])
         known.add(task.id)
     for index, task in enumerate(tasks):
         for field_, ids in (("parents", task.parents), ("children", task.children)):
             for at, id_ in enumerate(ids):
                 if id_ not in known:
-                    detail = (
-                        f"there is no task '{id_[:100]}'{nearest(id_, known) or f'; tasks: {listed(sorted(known))}'}"
-                    )
-                    yield Problem(_place(index, field_, at), detail)
+                    place, near = _place(index, field_, at), nearest(id_, known)
+                    yield Problem.of(place, "no-such-id", name=id_[:100], known=sorted(known), near=near)
 
 
 def _not_recorded(tasks: Sequence[_Task], executed: Mapping[str, _Executed], commands: bool) -> Iterator[Problem]:
     for index, task in enumerate(tasks):
         found = executed.get(task.id)
         if found is None:
-            yield Problem(
-                _place(index, "id"), f"workflow.execution says nothing of '{task.id[:100]}': it must say its runtime"
-            )
+            yield Problem.of(_place(index, "id"), "not-executed", name=task.id[:100])
         elif commands and (found.command is None or not found.command.program):
-            yield Problem(
-                _place(index, "id"), "no program was recorded of it; import without commands to have a stand-in"
-            )
+            yield Problem.of(_place(index, "id"), "no-program")
 
 
 def _place(index: int, *parts: str | int) -> str:

@@ -62,7 +62,7 @@ def test_a_person_builds_the_mersenne_workflow_by_mouse_and_runs_it(browser_as: 
 
     # what is wrong is told, and leads to where it is
     expect(editor.problems.get_by_text("2 problems")).to_be_visible()
-    editor.problems.get_by_role("button", name="needs 'factor' among this task's dependencies").click()
+    editor.problems.get_by_role("button", name="needs “factor” among this task’s dependencies").click()
     expect(editor.field("Command")).to_be_focused()
     editor.connect("factor", "report")
     expect(editor.edge("factor", "report")).to_be_attached()

@@ -54,12 +54,16 @@ class Estimate(BaseModel):
     latest: float | None
     slots: int
     reason: str
+    code: str
+    values: dict[str, str | int]
 
 
 class EtaView(BaseModel):
     from_: Annotated[AwareDatetime | None, Field(alias="from")]
     until: AwareDatetime | None
     reason: str
+    code: str
+    values: dict[str, str | int]
 
 
 class HeldLeaseView(BaseModel):
@@ -310,6 +314,8 @@ class TaskPlan(BaseModel):
     subtasks: int | None
     batches: int | None
     reason: str | None
+    code: str | None
+    values: dict[str, int]
 
 
 class TaskStatus(StrEnum):
@@ -321,19 +327,6 @@ class TaskStatus(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     SKIPPED = "SKIPPED"
-
-
-class TaskView(BaseModel):
-    name: str
-    status: TaskStatus
-    total: int
-    queued: int
-    leased: int
-    completed: int
-    failed: int
-    progress: float
-    error: str | None
-    child_run_id: str | None
 
 
 class TemplateView(BaseModel):
@@ -374,6 +367,11 @@ class TokenView(BaseModel):
     created_at: AwareDatetime
     expires_at: AwareDatetime
     last_used_at: AwareDatetime | None
+
+
+class Told(BaseModel):
+    code: str
+    values: dict[str, str | int]
 
 
 class Triggered(BaseModel):
@@ -656,34 +654,6 @@ class RunErrors(BaseModel):
     more: bool
 
 
-class RunView(BaseModel):
-    id: str
-    workflow_id: str
-    name: str
-    version: int
-    owner: str
-    status: RunStatus
-    priority: int
-    attempt: int
-    created_at: AwareDatetime
-    started_at: AwareDatetime | None
-    ended_at: AwareDatetime | None
-    error: str | None
-    cancel_requested: bool
-    paused_tasks: list[str]
-    deadline: AwareDatetime | None
-    parameters: dict[str, Any]
-    prefect_flow_run_id: str | None
-    prefect_url: str | None
-    parent_run_id: str | None
-    progress: float
-    tasks: list[TaskView]
-    schedule: ScheduleOfRun | None
-    replaced_by: str | None
-    tags: list[str]
-    eta: EtaView | None
-
-
 class ScheduleView(BaseModel):
     id: str
     owner: str
@@ -717,6 +687,20 @@ class TaskSide(BaseModel):
     seconds: float | None
     mean_seconds: float | None
     digest: str | None
+
+
+class TaskView(BaseModel):
+    name: str
+    status: TaskStatus
+    total: int
+    queued: int
+    leased: int
+    completed: int
+    failed: int
+    progress: float
+    error: str | None
+    error_told: Told | None
+    child_run_id: str | None
 
 
 class TemplateList(BaseModel):
@@ -770,9 +754,33 @@ class Looked(BaseModel):
     volunteers: list[Newcomer]
 
 
-class RunPage(BaseModel):
-    runs: list[RunView]
-    next_page_token: str | None
+class RunView(BaseModel):
+    id: str
+    workflow_id: str
+    name: str
+    version: int
+    owner: str
+    status: RunStatus
+    priority: int
+    attempt: int
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    error: str | None
+    error_told: Told | None
+    cancel_requested: bool
+    paused_tasks: list[str]
+    deadline: AwareDatetime | None
+    parameters: dict[str, Any]
+    prefect_flow_run_id: str | None
+    prefect_url: str | None
+    parent_run_id: str | None
+    progress: float
+    tasks: list[TaskView]
+    schedule: ScheduleOfRun | None
+    replaced_by: str | None
+    tags: list[str]
+    eta: EtaView | None
 
 
 class SchedulePage(BaseModel):
@@ -795,3 +803,8 @@ class RunComparison(BaseModel):
     parameters: list[dict[str, Any]]
     files: dict[str, list[str | None]]
     tasks: list[TaskComparison]
+
+
+class RunPage(BaseModel):
+    runs: list[RunView]
+    next_page_token: str | None

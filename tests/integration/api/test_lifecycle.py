@@ -107,7 +107,8 @@ async def test_a_dry_run_tells_what_a_run_would_do_and_writes_nothing(client: Cl
         assert (count["task"], count["items"], count["subtasks"], count["batches"]) == ("count", 5, 3, 3)
         assert (total["task"], total["subtasks"], total["dependencies"]) == ("sum", 1, ["count"])
         assert (plan["subtasks"], plan["problems"]) == (4, [])
-        assert plan["estimate"] == {"soonest": None, "latest": None, "slots": 0, "reason": "no volunteer is online"}
+        nobody = {"reason": "no volunteer is online", "code": "no-volunteers", "values": {}}
+        assert plan["estimate"] == {"soonest": None, "latest": None, "slots": 0, **nobody}
         unsent = await http.post("/v1/workflows:validate", json={"spec": TEXT, "files": {"book.txt": "0" * 64}})
         [count, _] = unsent.json()["tasks"]
         assert count["subtasks"] is None and "not stored" in count["reason"]

@@ -52,6 +52,10 @@ async def test_every_problem_of_a_spec_is_told_at_once_with_its_place(client: Cl
             for expected in ("/colour", "/tasks/1/resources/memory", "/tasks/2/dependencies/0", "/tasks/2/files/0"):
                 assert expected in pointers, pointers
             assert any("nobody" in item["detail"] for item in answer.json()["errors"])
+            assert all(item["code"] and item["values"] is not None for item in answer.json()["errors"])
+            [gone] = [item for item in answer.json()["errors"] if item["code"] == "no-file"]
+            assert gone["values"] == {"name": "gone.py"}
+            assert answer.json()["values"] == {"count": len(answer.json()["errors"])}
             assert any(
                 "circ" in item["detail"].lower() or "cycle" in item["detail"] for item in answer.json()["errors"]
             )

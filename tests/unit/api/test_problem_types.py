@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from api import connections, errors
+from api import connections, errors, refusals
 
 ROOT = Path(__file__).parents[3]
 BY_FRAMEWORK = (400, 404, 405)
@@ -40,7 +40,8 @@ def in_code() -> dict[str, set[int]]:
 def raised() -> set[int]:
     statuses = [call.args[0] for call in calls("HTTPException")]
     assert all(isinstance(status, ast.Constant) for status in statuses), "HTTPException(status) takes a plain number"
-    return {int(str(status.value)) for status in statuses if isinstance(status, ast.Constant)}
+    plain = {int(str(status.value)) for status in statuses if isinstance(status, ast.Constant)}
+    return plain | {status for status, _ in refusals.REFUSALS.values()}
 
 
 def in_documentation() -> dict[str, set[int]]:

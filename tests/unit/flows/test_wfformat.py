@@ -108,7 +108,7 @@ def test_a_workflow_of_ours_goes_out_with_what_its_run_took() -> None:
             changed(tasks__2__parents=["thrid"]), "/tasks/2/parents/0", "did you mean 'third'", id="no parent"
         ),
         pytest.param(changed(tasks__0__id="third"), "/tasks/2/id", "already the id", id="an id twice"),
-        pytest.param(changed(tasks__0__name=5), "/tasks/0/name", "string", id="a wrong type"),
+        pytest.param(changed(tasks__0__name=5), "/tasks/0/name", "must be text", id="a wrong type"),
         pytest.param(changed(tasks=[]), "/tasks", "at least 1", id="no tasks"),
     ],
 )

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { AwayError, ProblemError } from "../api/problem";
+import { languageOf, problemSaid, refusalSaid } from "../text/said";
 import { t } from "../text/text";
 
 export function Loading() {
@@ -17,16 +18,16 @@ export function Empty({ title, children, action }: { title: string; children?: R
   );
 }
 
-/** Why something did not work, in the service's own words, and what can be done. */
+/** Why something did not work, and what can be done. */
 export function Problem({ error, again }: { error: unknown; again?: () => void }) {
   return (
     <div className="problem" role="alert">
       <strong>{titleOf(error)}</strong>
-      {error instanceof ProblemError && <p>{error.message}</p>}
+      {error instanceof ProblemError && <p lang={languageOf(refusalSaid(error), error.detail)}>{refusalSaid(error)}</p>}
       {error instanceof ProblemError && error.faults.length > 0 && (
         <ul>
           {error.faults.map((fault) => (
-            <li key={fault.pointer + fault.detail}><code>{fault.pointer || "/"}</code> {fault.detail}</li>
+            <li key={fault.pointer + fault.detail}><code>{fault.pointer || "/"}</code> <span lang={languageOf(problemSaid(fault), fault.detail)}>{problemSaid(fault)}</span></li>
           ))}
         </ul>
       )}
@@ -36,6 +37,11 @@ export function Problem({ error, again }: { error: unknown; again?: () => void }
       {again && <div><button type="button" className="small" onClick={again}>{t("ui.again")}</button></div>}
     </div>
   );
+}
+
+/** In one sentence, why something did not work. */
+export function inWords(error: unknown): string {
+  return error instanceof ProblemError ? refusalSaid(error) : titleOf(error);
 }
 
 function titleOf(error: unknown): string {

@@ -1,9 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { type Plan, validate } from "../../api/workflows";
 import { duration, number } from "../../text/format";
+import { said } from "../../text/said";
 import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
 import { Loading, Problem } from "../../ui/states";
+import { reasonOf } from "../run/eta";
 import { contentOf } from "./checks";
 import type { Editing } from "./editing";
 
@@ -26,14 +28,14 @@ export function DryRun({ editing, onClose }: { editing: Editing; onClose: () => 
 }
 
 function Planned({ plan }: { plan: Plan }) {
-  const { soonest, latest, slots, reason } = plan.estimate;
+  const { soonest, latest, slots } = plan.estimate;
   return (
     <>
       <dl className="facts">
         <dt>{t("editor.plan.estimate")}</dt>
         <dd>
           {soonest === null ? t("editor.plan.unknown") : latest === null || latest === soonest ? duration(soonest) : t("editor.plan.between", { soonest: duration(soonest), latest: duration(latest) })}
-          <br /><span className="fine faint" lang="en">{reason}</span>
+          <br /><span className="fine faint">{reasonOf(plan.estimate)}</span>
         </dd>
         <dt>{t("editor.plan.slots")}</dt>
         <dd>{t("editor.plan.slots_count", { count: slots })}</dd>
@@ -46,7 +48,7 @@ function Planned({ plan }: { plan: Plan }) {
           <tbody>
             {plan.tasks.map((task) => (
               <tr key={task.task}>
-                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint" lang="en">{task.reason}</span></>}</td>
+                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint">{said(`plan.${task.code}`, { ...task, detail: task.reason })}</span></>}</td>
                 <td>{kindText(task.kind)}</td>
                 {[task.items, task.subtasks, task.batches].map((count, at) => <td key={at} className="number">{count !== null ? number(count) : task.reason ? "?" : "–"}</td>)}
               </tr>

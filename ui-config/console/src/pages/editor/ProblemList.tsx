@@ -23,7 +23,7 @@ export function ProblemList({ problems, checks, unreadable, empty, onGo }: { pro
                 <span>
                   {(problem.task !== null || problem.field) && <strong>{[problem.task, problem.field.slice(1).replaceAll("/", " › ")].filter(Boolean).join(" › ")}: </strong>}
                   {unreadable && <strong>{t("editor.unreadable")} </strong>}
-                  <span lang="en">{problem.detail}</span>
+                  <span>{problem.detail}</span>
                 </span>
               </button>
             </li>

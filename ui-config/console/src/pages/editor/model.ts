@@ -1,5 +1,6 @@
 /** Reads the text of a workflow: its fields, its tasks, and where in the text each of them stands. */
 import { type Document, isMap, isScalar, isSeq, type Node, parseDocument } from "yaml";
+import type { Said } from "../../text/said";
 import { cut, type Piece } from "./source";
 
 export const KINDS = ["command", "python", "wait", "sleep", "workflow"] as const;
@@ -19,9 +20,10 @@ export interface Task {
 }
 
 /** What keeps the text from being read. `offset` counts characters from its beginning. */
-export interface Fault {
+export interface Fault extends Said {
   offset: number;
-  detail: string;
+  /** Whether `code` is one of the library that reads YAML. */
+  yaml: boolean;
 }
 
 interface Read {
@@ -52,13 +54,13 @@ export function parsed(text: string): Document.Parsed {
 
 function readPiece(body: string): Read {
   const document = parsed(body);
-  const faults = document.errors.map((error) => ({ offset: error.pos[0], detail: firstLine(error.message) }));
+  const faults: Fault[] = document.errors.map((error) => ({ offset: error.pos[0], detail: firstLine(error.message), code: error.code, yaml: true }));
   let value: unknown = null;
   if (faults.length === 0) {
     try {
       value = document.toJS({ maxAliasCount: 0 });
     } catch (error) {
-      faults.push({ offset: 0, detail: firstLine(error instanceof Error ? error.message : String(error)) });
+      faults.push({ offset: 0, detail: firstLine(error instanceof Error ? error.message : String(error)), yaml: true });
     }
   }
   return { body, document, value, faults };
@@ -87,9 +89,9 @@ function readPieces(text: string, pieces: readonly Piece[], before?: Model): Mod
     const part = known.get(piece.body) ?? readPiece(piece.body);
     known.set(piece.body, part);
     parts.push({ at, read: part });
-    for (const fault of part.faults) faults.push({ offset: at + fault.offset, detail: fault.detail });
+    for (const fault of part.faults) faults.push({ ...fault, offset: at + fault.offset });
     if (piece.kind === "field" || piece.kind === "tasks") {
-      if (piece.key in fields) faults.push({ offset: at, detail: `the key '${piece.key}' is given twice` });
+      if (piece.key in fields) faults.push({ offset: at, detail: `the key '${piece.key}' is given twice`, code: "key-twice", values: { name: piece.key }, yaml: false });
       fields[piece.key] = isObject(part.value) ? part.value[piece.key] : null;
     } else if (piece.kind === "task") {
       values.push(Array.isArray(part.value) && part.value.length === 1 ? part.value[0] : null);
@@ -106,7 +108,7 @@ function readWhole(text: string): Model {
   const { tasks, ...fields } = value;
   const faults = [...part.faults];
   if (faults.length === 0 && part.value !== null && !isObject(part.value)) {
-    faults.push({ offset: 0, detail: "a workflow is an object with the fields name and tasks" });
+    faults.push({ offset: 0, detail: "a workflow is an object with the fields name and tasks", code: "no-workflow", yaml: false });
   }
   return { text, pieces: null, fields, ...taskList(Array.isArray(tasks) ? tasks : []), faults, parts: [{ at: 0, read: part }] };
 }

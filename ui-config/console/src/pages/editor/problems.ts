@@ -1,12 +1,15 @@
 /** What is wrong with a workflow, with the place of each in the graph, the form and the text. */
-import { lineOf, type Model, offsetOf, partsOf } from "./model";
+import { problemSaid, type Said, said } from "../../text/said";
+import { type Fault, lineOf, type Model, offsetOf, partsOf } from "./model";
 
-export interface Wrong {
+export interface Wrong extends Said {
   pointer: string;
-  detail: string;
 }
 
-export interface Problem extends Wrong {
+export interface Problem {
+  pointer: string;
+  /** What is wrong, in the language spoken. */
+  detail: string;
   /** The id of the task that it is about; null where it is about the workflow. */
   task: string | null;
   /** The JSON Pointer within the task or the workflow. */
@@ -22,14 +25,18 @@ export interface Problem extends Wrong {
  */
 export function problems(model: Model, told: readonly Wrong[], of: Model = model): Problem[] {
   const found = model.faults.length
-    ? model.faults.map(({ offset, detail }) => ({ pointer: "", detail, task: null, field: "", offset }))
-    : told.flatMap(({ pointer, detail }) => {
-        const place = placeOf(model, of, pointer);
-        return place ? [{ detail, ...place, offset: offsetOf(model, place.pointer) }] : [];
+    ? model.faults.map((fault) => ({ pointer: "", detail: faultSaid(fault), task: null, field: "", offset: fault.offset }))
+    : told.flatMap((wrong) => {
+        const place = placeOf(model, of, wrong.pointer);
+        return place ? [{ detail: problemSaid(wrong), ...place, offset: offsetOf(model, place.pointer) }] : [];
       });
   return found
     .map((problem) => ({ ...problem, line: lineOf(model.text, problem.offset) }))
     .sort((a, b) => a.offset - b.offset);
+}
+
+function faultSaid(fault: Fault): string {
+  return fault.yaml ? said(`yaml.${fault.code}`, fault) : problemSaid(fault);
 }
 
 /** Null where the task is gone. */

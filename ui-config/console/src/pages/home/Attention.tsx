@@ -1,4 +1,5 @@
 import { Link } from "wouter";
+import { endingSaid } from "../../text/said";
 import { t } from "../../text/text";
 import { Ago } from "../../ui/Ago";
 import { Icon, type IconName } from "../../ui/Icon";
@@ -54,7 +55,7 @@ function Said({ concern }: { concern: Concern }) {
         <>
           {t("home.failed", { name: concern.run.name })} <Ago at={concern.run.ended_at ?? concern.run.created_at} />.{" "}
           <Link href={`/runs/${concern.run.id}/errors`}>{t("home.failed_do", { name: concern.run.name })}</Link>
-          {concern.run.error && <p className="fine faint clamp">{concern.run.error.split("\n")[0]}</p>}
+          {concern.run.error && <p className="fine faint clamp">{endingSaid(concern.run).split("\n")[0]}</p>}
         </>
       );
     case "paused":

@@ -12,7 +12,7 @@ import { Copyable } from "../../ui/Copy";
 import { Field } from "../../ui/Field";
 import { Icon, type IconName } from "../../ui/Icon";
 import { Status } from "../../ui/Status";
-import { Loading, Problem } from "../../ui/states";
+import { inWords, Loading, Problem } from "../../ui/states";
 import { useTitle } from "../../ui/useTitle";
 import { commandFor, removalFor, STOP, SYSTEMS, systemOf, tokenIn } from "./commands";
 
@@ -77,7 +77,7 @@ function Offer({ token }: { token: string }) {
     <section className="problem" role="alert">
       <h2>{t("join.gone")}</h2>
       <p>{t("join.gone_hint")}</p>
-      <p className="fine faint">{looked.error.message}</p>
+      <p className="fine faint">{inWords(looked.error)}</p>
     </section>
   );
 }

@@ -6,6 +6,7 @@ import { t } from "../../text/text";
 import { Confirm } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { Menu } from "../../ui/Menu";
+import { inWords } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 import { CancelDialog, PauseDialog } from "./Stopping";
 import { RerunDialog } from "./RerunDialog";
@@ -26,7 +27,7 @@ export function Actions({ run }: { run: Run }) {
   const mine = may.change(me, run.owner);
   const close = () => setAsked(null);
   function resume() {
-    control.mutate({ verb: "resume" }, { onSuccess: () => tell(t("run.resumed")), onError: (error) => tell(error.message) });
+    control.mutate({ verb: "resume" }, { onSuccess: () => tell(t("run.resumed")), onError: (error) => tell(inWords(error)) });
   }
   return (
     <div className="row">

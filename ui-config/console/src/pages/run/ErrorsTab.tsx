@@ -3,6 +3,7 @@ import { useState } from "react";
 import { may, useMe } from "../../api/me";
 import { type ErrorGroup, errorsQuery, type Run, useControl } from "../../api/runs";
 import { number } from "../../text/format";
+import { failureSaid } from "../../text/said";
 import { t } from "../../text/text";
 import { Ago } from "../../ui/Ago";
 import { Confirm } from "../../ui/Dialog";
@@ -43,6 +44,7 @@ function Group({ run, group }: { run: Run; group: ErrorGroup }) {
         <h2 className="row"><span className="status bad"><Icon name="cross" size={16} /></span>{group.type}</h2>
         <span className="number">{t("errors.count", { count: group.count })}</span>
       </div>
+      {failureSaid(group.type) && <p>{failureSaid(group.type)}</p>}
       <p className="error-text">{group.message}</p>
       <p className="fine faint">
         {Object.entries(group.tasks).map(([task, count]) => <span key={task} className="tag">{t("errors.of_task", { task, count: number(count) })}</span>)}{" "}

@@ -1,6 +1,7 @@
 import { Link } from "wouter";
 import { ENDED, type Run } from "../../api/runs";
 import { duration, moment, number, percent } from "../../text/format";
+import { endingSaid } from "../../text/said";
 import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Icon } from "../../ui/Icon";
@@ -27,7 +28,7 @@ export function Head({ run }: { run: Run }) {
       {run.replaced_by && (
         <p className="notice">{t("run.replaced")} <Link href={`/runs/${run.replaced_by}`}>{t("run.replaced_by")}</Link></p>
       )}
-      {run.error && <p className="problem" role="alert"><strong>{t("run.failed_why")}</strong> <span className="error-text">{run.error}</span></p>}
+      {run.error && <p className="problem" role="alert"><strong>{t("run.failed_why")}</strong> <span className="error-text">{endingSaid(run)}</span></p>}
       <div className="run-progress">
         <Progress value={run.progress} label={t("run.progress_of", { name: run.name })}>
           {percent(run.progress)}
@@ -47,7 +48,7 @@ function Ending({ run }: { run: Run }) {
   return (
     <p className="fine">
       {when && <strong>{when} </strong>}
-      <span className="faint">{when ? reasonOf(run.eta.reason) : t("run.no_eta", { reason: reasonOf(run.eta.reason) })}</span>
+      <span className="faint">{when ? reasonOf(run.eta) : t("run.no_eta", { reason: reasonOf(run.eta) })}</span>
     </p>
   );
 }

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { type Attempt, type Subtask, type SubtaskPlace, runQuery, subtaskQuery } from "../../api/runs";
 import { clock, duration, moment, number } from "../../text/format";
+import { failureSaid } from "../../text/said";
 import { t } from "../../text/text";
 import { Ago } from "../../ui/Ago";
 import { Dialog } from "../../ui/Dialog";
@@ -56,7 +57,7 @@ export function Story({ subtask }: { subtask: Subtask }) {
         <Status status={subtask.status} />
         <span className="faint fine">{t("story.attempts", { count: subtask.attempt })} · <Ago at={subtask.updated_at} /></span>
       </div>
-      {subtask.error && <p className="problem"><strong>{subtask.error.type}</strong> <span className="error-text">{subtask.error.message}</span></p>}
+      {subtask.error && <p className="problem"><Failure type={subtask.error.type} /> <span className="error-text">{subtask.error.message}</span></p>}
       <ol className="attempts">
         {before > 0 && <li className="faint">{t("story.forgotten", { count: before })}</li>}
         {subtask.attempts.map((attempt, at) => <One key={attempt.started_at + at} attempt={attempt} number={Math.max(0, before) + at + 1} />)}
@@ -87,7 +88,7 @@ function One({ attempt, number: counted }: { attempt: Attempt; number: number })
           {t("story.span", { from: clock(attempt.started_at), until: clock(attempt.ended_at), span: duration(seconds) })}
         </span>
       </div>
-      {attempt.error && <p className="fine"><strong>{attempt.error.type}</strong> <span className="error-text">{attempt.error.message}</span></p>}
+      {attempt.error && <p className="fine"><Failure type={attempt.error.type} /> <span className="error-text">{attempt.error.message}</span></p>}
       {attempt.stderr && <pre tabIndex={0} aria-label={t("story.stderr")}>{attempt.stderr}</pre>}
     </li>
   );
@@ -102,4 +103,9 @@ function Now({ volunteer, progress }: { volunteer: string; progress: number }) {
       {progress > 0 && <progress value={progress} max={1} aria-label={t("story.progress")} />}
     </li>
   );
+}
+
+function Failure({ type }: { type: string | undefined }) {
+  const means = failureSaid(type ?? "");
+  return <><strong>{type}</strong>{means && <> ({means})</>}</>;
 }

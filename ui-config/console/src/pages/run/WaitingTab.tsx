@@ -5,7 +5,7 @@ import { may, useMe } from "../../api/me";
 import { type Reason, type Run, useControl, waitingQuery } from "../../api/runs";
 import { t } from "../../text/text";
 import { Icon, type IconName } from "../../ui/Icon";
-import { Empty, Loading, Problem } from "../../ui/states";
+import { Empty, inWords, Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 import { SignalDialog } from "./SignalDialog";
 import { helpFor, says } from "./reasons";
@@ -70,7 +70,7 @@ function Help({ run, reason }: { run: Run; reason: Reason }) {
     const what = reason.task === null ? ({ verb: "resume" } as const) : ({ verb: "resume-task", task: reason.task } as const);
     return (
       <div className="row">
-        <button type="button" className="primary small" disabled={control.isPending} onClick={() => control.mutate(what, { onError: (error) => tell(error.message) })}>
+        <button type="button" className="primary small" disabled={control.isPending} onClick={() => control.mutate(what, { onError: (error) => tell(inWords(error)) })}>
           {t("run.resume")}
         </button>
       </div>

@@ -34,10 +34,12 @@ export function says(reason: Reason, run: Pick<Run, "status">): string {
     case "checking":
       return t("why.checking", { task, count });
     case "not-started":
-      if (reason.task !== null) return t("why.not_started_task", { task });
-      return t(values.lost ? "why.worker_lost" : "why.not_started");
+      if (reason.task !== null) return t(values.splitting ? "why.splitting" : "why.not_started_task", { task });
+      return t(values.lost ? "why.worker_lost" : values.scheduled === false ? "why.not_scheduled" : "why.not_started");
     case "none":
       if (run.status === "COMPLETED" || run.status === "FAILED" || run.status === "CANCELLED") return t("why.ended");
+      if (values.cancelling) return t("why.cancelling");
+      if (Array.isArray(values.tasks)) return t("why.joining", { tasks: values.tasks.join(", ") });
       return count > 0 ? t("why.none_out", { count }) : t("why.none");
     default:
       return reason.detail;

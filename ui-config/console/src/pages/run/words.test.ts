@@ -35,7 +35,11 @@ const KINDS: [string, Partial<Reason>][] = [
   ["checking", {}],
   ["not-started", { task: null, values: { lost: true } }],
   ["not-started", {}],
+  ["not-started", { task: null, values: { lost: false, scheduled: false } }],
+  ["not-started", { values: { splitting: true } }],
   ["none", { task: null, count: 2 }],
+  ["none", { task: null, count: 0, values: { cancelling: true } }],
+  ["none", { task: null, count: 0, values: { tasks: ["draw"] } }],
 ];
 
 describe.each(["en", "fr"] as const)("in %s", (language) => {
@@ -54,13 +58,13 @@ describe.each(["en", "fr"] as const)("in %s", (language) => {
   });
 
   test.each([
-    "it is paused",
-    "no volunteer is online",
-    "task approval waits for the signal approve",
-    "12 subtasks left on 4 slots online, by the durations of 30 that ended; at the latest with the 2 slots that work for it now",
-  ])("%s is not told in English alone", (reason) => {
-    expect(reasonOf(reason)).not.toContain("run.eta");
-    if (language === "fr") expect(reasonOf(reason)).not.toBe(reason);
+    ["paused", {}],
+    ["no-volunteers", {}],
+    ["signal", { task: "approval", signal: "approve" }],
+    ["work", { left: 12, slots: 4, seen: 30, fewest: 2 }],
+  ])("a forecast that rests on %s says so in words", (code, values) => {
+    const said = reasonOf({ reason: "as the service says it", code, values });
+    expect(said).not.toMatch(/run\.eta|[{}]|undefined|as the service says it/);
   });
 });
 

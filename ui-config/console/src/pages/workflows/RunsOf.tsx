@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { runsQuery } from "../../api/runs";
 import type { Workflow } from "../../api/workflows";
 import { duration, number } from "../../text/format";
+import { endingSaid } from "../../text/said";
 import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Progress } from "../../ui/Progress";
@@ -44,7 +45,7 @@ export function RunsOf({ workflow, onRun }: { workflow: Workflow; onRun?: () => 
                 <td data-label={t("workflow.run_state")}><Status status={run.status} /></td>
                 <td data-label={t("workflow.run_progress")}>
                   {!isOver(run.status) && <Progress value={run.progress} label={t("workflow.progress_of", { name: run.name })} />}
-                  {run.error && <span className="fine clamp">{run.error}</span>}
+                  {run.error && <span className="fine clamp">{endingSaid(run)}</span>}
                 </td>
                 <td data-label={t("workflow.run_took")}>
                   {run.started_at && duration((new Date(run.ended_at ?? now).getTime() - new Date(run.started_at).getTime()) / 1000)}

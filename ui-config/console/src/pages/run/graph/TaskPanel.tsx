@@ -5,11 +5,12 @@ import type { Schemas } from "../../../api/client";
 import { may, useMe } from "../../../api/me";
 import { ENDED, type Run, subtasksQuery, taskTimesQuery, useControl } from "../../../api/runs";
 import { moment, number } from "../../../text/format";
+import { endingSaid } from "../../../text/said";
 import { t } from "../../../text/text";
 import { Ago } from "../../../ui/Ago";
 import { Icon } from "../../../ui/Icon";
 import { Progress } from "../../../ui/Progress";
-import { Empty, Loading, Problem } from "../../../ui/states";
+import { Empty, inWords, Loading, Problem } from "../../../ui/states";
 import { isOver, Status } from "../../../ui/Status";
 import { tell } from "../../../ui/toasts";
 import { useVolunteerNames } from "../names";
@@ -40,12 +41,12 @@ export function TaskPanel({ run, node, onClose }: { run: Run; node: TaskNode; on
         {mine && !node.paused && <button type="button" className="small" onClick={() => setPausing(true)}><Icon name="pause" />{t("task.pause")}</button>}
         {mine && node.paused && (
           <button type="button" className="small" disabled={control.isPending}
-            onClick={() => control.mutate({ verb: "resume-task", task: node.name }, { onError: (error) => tell(error.message) })}>
+            onClick={() => control.mutate({ verb: "resume-task", task: node.name }, { onError: (error) => tell(inWords(error)) })}>
             <Icon name="play" />{t("task.resume")}
           </button>
         )}
       </div>
-      {node.task?.error && <p className="problem error-text">{node.task.error}</p>}
+      {node.task?.error && <p className="problem error-text">{endingSaid(node.task)}</p>}
       {node.task && node.task.total > 0 && (
         <>
           <Progress value={node.task.progress} label={t("graph.progress_of", { task: node.name })} />

@@ -1,0 +1,158 @@
+"""What can be said of a workflow's document that is wrong: a sentence for each code.
+
+The code and the values are for whoever tells it in another language, as the console does: its locales have
+`said.CODE` for each code here. A value is a text, a number or a list of names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Value = str | int | float | list[str]
+Values = Mapping[str, Value]
+
+NEAR = "near"
+"""The value that names what was meant, perhaps; and the code of what is then said after the sentence."""
+KNOWN = ".known"
+"""What ends the code of that which is said after the sentence where nothing like it is known."""
+_MOST_LISTED = 30
+
+SENTENCES: Mapping[str, str] = {
+    "near": "; did you mean '{near}'?",
+    # what one field alone tells: the types of pydantic's errors, and our own
+    "missing": "is required",
+    "extra-forbidden": "unknown field '{name}'",
+    "extra-forbidden.known": "; fields here: {known}",
+    "string-type": "must be text, not {given}",
+    "int-type": "must be a whole number, not {given}",
+    "float-type": "must be a number, not {given}",
+    "list-type": "must be a list, not {given}",
+    "object-type": "must be an object, not {given}",
+    "literal-error": "must be one of {known}, not {given}",
+    "greater-than": "must be more than {limit:g}, not {given}",
+    "greater-than-equal": "must be {limit:g} or more, not {given}",
+    "less-than": "must be less than {limit:,}, not {given}",
+    "less-than-equal": "must be {limit:,} or less, not {given}",
+    "too-short": "must hold at least {limit}",
+    "too-long": "must hold at most {limit}, not {count}",
+    "string-too-long": "must be at most {limit} characters long",
+    "string-too-short": "must be at least {limit} characters long",
+    "string-empty": "must not be empty",
+    "slug": "must be 1 to 64 of a-z, 0-9, _ and -, starting with a letter or digit",
+    "parameter-name": "must be 1 to 64 letters, digits and _, not starting with a digit",
+    "signal-name": "must be 1 to 48 letters, digits, _ and -, starting with a letter or digit",
+    "file-name": 'must be the name of a file beside the workflow, such as "factor.py" or "data/a.csv"',
+    "function-name": "must be the name of a function, such as run",
+    "title": "must be one line of printable text",
+    "given-twice": "'{name}' is given twice",
+    "size": 'must be a size: a whole number of bytes or text such as "256MiB" or "1GB"',
+    "duration": 'must be a duration: a number of seconds or text such as "10m", "1h30m" or "3d"',
+    "tolerance": 'must be a count such as 3, or a percentage from "0%" to "100%"',
+    "not-splittable": "cannot be split into arguments: {why}; give a list instead",
+    "command": 'must be a command: text such as "python3 run.py {{part}}", or a list of arguments',
+    "argument-nul": "an argument cannot hold the character NUL",
+    "two-sources": "give either file or source, not both",
+    "no-source": "give either file (the name of a Python file) or source (Python text)",
+    "longer-than-whole": "must not be longer than schedule_to_close, which is {limit:g} seconds",
+    "step-zero": "step must not be 0",
+    "range-size": "must hold 1 to {limit:,} numbers, not {count:,}; a wider step makes fewer",
+    "items-per-subtask": 'must be "auto" or a whole number, 1 or more',
+    "split-files": 'must be a list of file names, or a pattern such as "data/*.csv"',
+    "grid-size": "must have at most {limit:,} combinations, not {count:,}",
+    "not-one-of": "give exactly one of {known}, not {given:and}",
+    "table-columns": "the columns of a table must be a list of names",
+    "aggregate": "must be one of {known}, or {{concat: lines}}, or {{table: {{columns: [...]}}}}",
+    "nothing-to-aggregate": "only a task with a split has results to aggregate; add split or leave this out",
+    "nothing-to-parse": ("only a command's output is parsed; a Python function's return value is the result as it is"),
+    "only-workflow-task": (
+        "only a workflow task starts a run that could be cancelled or abandoned; leave it out of a {kind} task"
+    ),
+    "no-parameters": "a {kind} task runs nothing that could take parameters; leave them out",
+    "field-of-child": (
+        "only a command or python task has '{name}'; the workflow that this task runs says it for its own tasks"
+    ),
+    "field-of-volunteers": (
+        "only a command or python task has '{name}'; a {kind} task gives volunteers nothing to run, so leave it out"
+    ),
+    # what a look across tasks and files tells
+    "ambiguous-input": ("'{name}' is also the name of an input, so {{{name}}} would be ambiguous; rename one of them"),
+    "ambiguous-parameter": "'{name}' is also a parameter of this task; rename one of them",
+    "no-file": "the file '{name}' does not accompany the workflow",
+    "task-name-taken": "'{name}' is already the name of {place}; each task needs its own",
+    "no-task": "there is no task '{name}'",
+    "no-task.known": "; tasks here: {known}",
+    "cleanup-no-task": "there is no task '{name}'",
+    "cleanup-alone": "a workflow needs a task besides the one that cleans up",
+    "cleanup-kind": "only a command or python task can clean up, not a {kind} task",
+    "cleanup-dependencies": (
+        "the task that cleans up runs when its run is cancelled, whatever has been done: it cannot have any"
+    ),
+    "depends-on-cleanup": "'{name}' runs only when the run is cancelled; no task can depend on it",
+    "depends-on-itself": "'{name}' depends on itself",
+    "circular": "circular dependency: {way} (each depends on the next)",
+    "no-lines": "'{name}' is neither an input nor a file",
+    "no-lines.known": "; there are: {known}",
+    "matches-nothing": "'{pattern}' matches none of the workflow's files and inputs: {known}",
+    "not-a-dependency": "{{{name}}} needs '{task}' among this task's dependencies",
+    "names-nothing": "{{{name}}} names nothing; here it could name: {known}",
+    "no-parameter": "the workflow has no parameter '{name}'",
+    "no-parameter.known": "; its parameters: {known}",
+    # what cannot be read at all
+    "document-too-large": "the document must be at most {limit} bytes; large inputs belong in files",
+    "yaml-too-large": "YAML must be at most {limit} bytes; write it as JSON, or put large inputs in files",
+    "no-workflow": "a workflow is an object with the fields name and tasks",
+    "too-deep": "must not be nested deeper than {limit}",
+    "too-deep-at": "line {line}: must not be nested deeper than {limit}",
+    "key-type": "every key must be text, not {given}; put it in quotes",
+    "broken-text": "must be text that UTF-8 can carry",
+    "not-finite": "must be a finite number, not {given}",
+    "number-too-large": "must be at most {limit}; write longer numbers as text",
+    "value-type": "must be text, a number, true, false, null, a list or an object, not {given}",
+    "key-twice": "the key {name} is given twice in one object",
+    "not-yaml": "this is neither YAML nor JSON: {why}",
+    "not-yaml-at": "line {line}, column {column}: {why}",
+    "yaml-alias": (
+        "line {line}: anchors and aliases (& and *) are not allowed; write the value out, or quote the text"
+    ),
+    "yaml-tag": "line {line}: tags ({tag}) are not allowed; use plain values",
+    "yaml-version": "line {line}: only YAML 1.2 is read; leave the %YAML line out",
+    "yaml-second": "line {line}: a file holds one workflow; '---' starts a second document",
+    # WfFormat
+    "wfformat-version": "must be {known:or}, not {given}; WfCommons' tools migrate older documents",
+    "too-many-tasks": "must be at most {limit} tasks, not {count}",
+    "id-taken": "'{name}' is already the id of another task",
+    "no-such-id": "there is no task '{name}'",
+    "no-such-id.known": "; tasks: {known}",
+    "not-executed": "workflow.execution says nothing of '{name}': it must say its runtime",
+    "no-program": "no program was recorded of it; import without commands to have a stand-in",
+}
+
+
+class _Names(list[str]):
+    """Names as a sentence lists them, shortened when there are very many; `and` and `or` go between all of them."""
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            return f" {spec} ".join(self) or "none"
+        more = f" and {len(self) - _MOST_LISTED} more" if len(self) > _MOST_LISTED else ""
+        return ", ".join(self[:_MOST_LISTED]) + more or "none"
+
+
+def sentence(code: str, values: Values) -> str:
+    """Return what a code says in English. Raises KeyError if there is no such code, or if it lacks a value."""
+    told: dict[str, Any] = {name: _Names(value) if isinstance(value, list) else value for name, value in values.items()}
+    text = SENTENCES[code].format_map(told)
+    if NEAR in values:
+        return text + SENTENCES[NEAR].format_map(told)
+    return text + SENTENCES.get(code + KNOWN, "").format_map(told) if "known" in values else text
+
+
+def shortened(values: Values) -> dict[str, Value]:
+    """Return the values for an answer: of a list as many as the sentence names, and how many more there are."""
+    return {
+        name: [*value[:_MOST_LISTED], f"… (+{len(value) - _MOST_LISTED})"]
+        if isinstance(value, list) and len(value) > _MOST_LISTED
+        else value
+        for name, value in values.items()
+    }
