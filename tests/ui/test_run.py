@@ -164,7 +164,8 @@ def test_what_failed_is_told_by_its_cause_and_tried_again_alone(
     site: Site, browser_as: BrowserAs, axe: Callable[[Page], None]
 ) -> None:
     task = python("check", FAILING, split={"range": 9}, aggregate="list", retry=ONCE, tolerated_failure="50%")
-    later = python("stop", "def f():\n    raise KeyError('none')\n", dependencies=["check"], retry=ONCE)
+    stops = "def f(part):\n    raise KeyError('none') if part == 0 else OSError('neither')\n"
+    later = python("stop", stops, split={"range": 3}, dependencies=["check"], retry=ONCE, tolerated_failure="67%")
     run_id = of_spec(site, {"name": "with-faults", "tasks": [task, later]})
     assert ended(site, run_id) == "FAILED"
     page = browser_as("ada")
@@ -180,10 +181,12 @@ def test_what_failed_is_told_by_its_cause_and_tried_again_alone(
     page.keyboard.press("Escape")
     expect(example).to_be_focused()
     before = attempts(site, run_id, "check")
+    expect(group.get_by_role("button", name="Retry these")).to_have_count(0)  # its task has completed
     page.get_by_role("region", name="KeyError").get_by_role("button", name="Retry these").click()
     confirm(page, "Retry these")
-    until(lambda: attempts(site, run_id, "stop") == {0: 2})
+    until(lambda: attempts(site, run_id, "stop")[0] == 2)
     assert ended(site, run_id) == "FAILED"
+    assert attempts(site, run_id, "stop") == {0: 2, 1: 1, 2: 1}, "exactly what failed for this cause"
     assert attempts(site, run_id, "check") == before
     is_now(page, "Failed")
     show(page, "Logs")

@@ -494,6 +494,7 @@ class DeliveryView(BaseModel):
 
 
 class ErrorGroup(BaseModel):
+    id: str
     type: str
     message: str
     count: int

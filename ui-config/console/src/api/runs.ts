@@ -241,7 +241,7 @@ export type Control =
   | { verb: "pause"; call_back: boolean }
   | { verb: "resume" }
   | { verb: "cancel" }
-  | { verb: "retry-failed"; tasks?: string[] }
+  | { verb: "retry-failed"; error_group?: string }
   | { verb: "reset"; task: string }
   | { verb: "pause-task"; task: string; call_back: boolean }
   | { verb: "resume-task"; task: string };
@@ -256,7 +256,7 @@ export async function control(id: string, control: Control): Promise<Run> {
     case "cancel":
       return data(api.POST("/v1/runs/{run_id}:cancel", { params: { path } }));
     case "retry-failed":
-      return data(api.POST("/v1/runs/{run_id}:retry-failed", { params: { path }, body: { tasks: control.tasks ?? [] } }));
+      return data(api.POST("/v1/runs/{run_id}:retry-failed", { params: { path }, body: { tasks: [], error_group: control.error_group } }));
     case "reset":
       return data(api.POST("/v1/runs/{run_id}:reset", { params: { path }, body: { task: control.task } }));
     case "pause-task":
