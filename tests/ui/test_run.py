@@ -250,6 +250,23 @@ def test_runs_are_narrowed_down_kept_as_a_view_and_cancelled_together(site: Site
     site.session("ada").post(f"/v1/runs/{other}:cancel").raise_for_status()
 
 
+def test_a_list_tells_how_far_runs_are_without_asking_for_each(site: Site, browser_as: BrowserAs) -> None:
+    tag = f"halves-{secrets.token_hex(3)}"
+    first = python("quick", "def f():\n    return 1\n")
+    waits = {"name": "answer", "wait": {"signal": "never"}, "dependencies": ["quick"]}
+    ids = [of_spec(site, {"name": f"half-{number}", "tags": [tag], "tasks": [first, waits]}) for number in range(2)]
+    page = browser_as("ada")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"/runs?tag={tag}")
+    for number in range(2):
+        progress = page.get_by_role("progressbar", name=f"Progress of half-{number}")
+        expect(progress).to_have_attribute("value", "0.5", timeout=PATIENCE)
+    assert [url for url in asked if any(f"/v1/runs/{run_id}" in url for run_id in ids)] == []
+    for run_id in ids:
+        site.session("ada").post(f"/v1/runs/{run_id}:cancel").raise_for_status()
+
+
 def test_a_run_is_started_again_otherwise_and_compared_with_the_first(site: Site, browser_as: BrowserAs) -> None:
     first = of_template(site, "parameter-sweep", days=20)
     assert ended(site, first) == "COMPLETED"

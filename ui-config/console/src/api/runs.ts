@@ -17,7 +17,7 @@ const keys = {
 
 export const ENDED: ReadonlySet<RunStatus> = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
 
-/** A page of runs, newest first. Lists come without tasks, so a run's progress in them is 0 until it ends. */
+/** A page of runs, newest first. Lists come without tasks, but tell the progress of what is under way. */
 export function runsQuery(filter: RunFilter = {}, { pageToken, pageSize = 50 }: { pageToken?: string; pageSize?: number } = {}) {
   return queryOptions({
     queryKey: [...keys.lists, filter, pageSize, pageToken ?? null] as const,
