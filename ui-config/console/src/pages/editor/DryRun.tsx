@@ -3,6 +3,7 @@ import { type Plan, validate } from "../../api/workflows";
 import { duration, number } from "../../text/format";
 import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
+import { Scroll } from "../../ui/Scroll";
 import { Loading, Problem } from "../../ui/states";
 import { contentOf } from "./checks";
 import type { Editing } from "./editing";
@@ -38,7 +39,7 @@ function Planned({ plan }: { plan: Plan }) {
         <dt>{t("editor.plan.slots")}</dt>
         <dd>{t("editor.plan.slots_count", { count: slots })}</dd>
       </dl>
-      <div className="scroll" tabIndex={0} role="region" aria-label={t("editor.plan.tasks")}>
+      <Scroll label={t("editor.plan.tasks")}>
         <table>
           <thead>
             <tr><th>{t("editor.plan.task")}</th><th>{t("editor.field.kind")}</th><th className="number">{t("editor.plan.items")}</th><th className="number">{t("editor.plan.subtasks")}</th><th className="number">{t("editor.plan.batches")}</th></tr>
@@ -56,7 +57,7 @@ function Planned({ plan }: { plan: Plan }) {
             <tr><th scope="row" colSpan={3}>{t("editor.plan.total")}</th><td className="number">{number(plan.subtasks)}</td><td className="number">{number(plan.batches)}</td></tr>
           </tfoot>
         </table>
-      </div>
+      </Scroll>
     </>
   );
 }

@@ -4,6 +4,7 @@ import { duration, percent } from "../../text/format";
 import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Progress } from "../../ui/Progress";
+import { Scroll } from "../../ui/Scroll";
 import { Status } from "../../ui/Status";
 
 interface Props {
@@ -25,7 +26,7 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
     onChosen(next);
   }
   return (
-    <div className="scroll">
+    <Scroll label={t("shell.runs")}>
       <table className="folding runs">
         <thead>
           <tr>
@@ -59,7 +60,7 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

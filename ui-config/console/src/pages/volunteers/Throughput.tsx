@@ -3,6 +3,7 @@ import { lazy, Suspense, useMemo, useState } from "react";
 import { throughputQuery } from "../../api/volunteers";
 import { number } from "../../text/format";
 import { language, t } from "../../text/text";
+import { Scroll } from "../../ui/Scroll";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { bars, total } from "./points";
 
@@ -42,7 +43,7 @@ export default function ThroughputTab() {
           </Suspense>
           <details>
             <summary>{t("throughput.table")}</summary>
-            <div className="scroll" role="region" aria-label={t("throughput.table")} tabIndex={0}>
+            <Scroll label={t("throughput.table")}>
               <table>
                 <thead>
                   <tr>
@@ -63,7 +64,7 @@ export default function ThroughputTab() {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           </details>
         </>
       )}
