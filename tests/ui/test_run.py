@@ -289,6 +289,24 @@ def test_a_run_is_started_again_otherwise_and_compared_with_the_first(site: Site
     expect(page.get_by_text("Both ran the same workflow.")).to_be_visible()
 
 
+def test_who_may_read_a_run_is_shown_before_anything_is_changed(site: Site, browser_as: BrowserAs) -> None:
+    run_id = of_spec(site, {**WAITING, "name": "shared-wells"})
+    ada = site.session("ada")
+    ada.post(f"/v1/workflows/{got(site, f'/v1/runs/{run_id}')['workflow_id']}:share", json={"with": ["kofi"]})
+    page = browser_as("ada")
+    page.goto(f"/runs/{run_id}")
+    page.get_by_role("button", name="More", exact=True).click()
+    page.get_by_role("button", name="Share", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("listitem")).to_have_text(["ada (owner)", "kofi"])
+    dialog.get_by_label("Names").fill("esi")
+    dialog.get_by_role("button", name="Share", exact=True).click()
+    expect(dialog.get_by_role("listitem")).to_have_text(["ada (owner)", "kofi", "esi"])
+    dialog.get_by_role("button", name="No longer share with kofi").click()
+    expect(dialog.get_by_role("listitem")).to_have_text(["ada (owner)", "esi"])
+    ada.post(f"/v1/runs/{run_id}:cancel").raise_for_status()
+
+
 def test_who_may_only_read_is_offered_nothing_to_change(site: Site, browser_as: BrowserAs) -> None:
     run_id = of_spec(site, {**WAITING, "name": "shared-with-esi"})
     workflow_id = got(site, f"/v1/runs/{run_id}")["workflow_id"]

@@ -298,17 +298,6 @@ export function useSignal(id: string) {
   });
 }
 
-export function useShare(workflowId: string) {
-  return useMutation({
-    mutationFn: async ({ names, off }: { names: string[]; off?: boolean }) => {
-      const asked = { params: { path: { workflow_id: workflowId } }, body: { with: names } };
-      return off
-        ? data(api.POST("/v1/workflows/{workflow_id}:unshare", asked))
-        : data(api.POST("/v1/workflows/{workflow_id}:share", asked));
-    },
-  });
-}
-
 export type BulkVerb = "pause" | "resume" | "cancel" | "retry-failed" | "rerun";
 
 /** Control all runs that the filter selects and that the control fits; with `dryRun` only count them. */
