@@ -179,6 +179,33 @@ def test_the_graph_follows_the_text_and_the_text_the_graph(browser_as: BrowserAs
     expect(editor.edge("start", "second")).to_be_attached()
 
 
+def test_files_and_places_are_undone_too(browser_as: BrowserAs, site: Site) -> None:
+    editor = Editor(browser_as("ada")).open(f"/workflows/{made(site, CHAIN.format(name='there and back'))}/edit")
+    page = editor.page
+    undo, redo = (page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Redo"))
+    expect(undo).to_be_disabled()
+    editor.drop(MERSENNE, ["factor.py"])
+    file = page.get_by_role("list", name="Files").get_by_text("factor.py", exact=True)
+    undo.click()
+    expect(file).to_have_count(0)
+    expect(editor.state).to_have_text("Saved as version 1")
+    redo.click()
+    expect(file).to_be_visible()
+    node = editor.node("first")
+    place = node.evaluate("node => node.style.transform")
+    node.hover()
+    page.mouse.down()
+    for step in range(1, 6):
+        page.mouse.move(200 + 20 * step, 300 + 20 * step)
+    page.mouse.up()
+    until(lambda: node.evaluate("node => node.style.transform") != place)
+    undo.click()
+    until(lambda: node.evaluate("node => node.style.transform") == place)
+    expect(file).to_be_visible()
+    editor.expect_no_problems()
+    assert set(spec_of(site, editor.save())["files"]) == {"factor.py"}
+
+
 def test_tasks_are_copied_to_another_workflow_and_circles_refused(browser_as: BrowserAs, site: Site) -> None:
     page = browser_as("ada")
     editor = Editor(page).open(f"/workflows/{made(site, CHAIN.format(name='origin'))}/edit")
