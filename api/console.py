@@ -70,7 +70,8 @@ class Console(BaseRoute):
         raise NotImplementedError(name)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _answer(*scope["console"], Request(scope))(scope, receive, send)
+        name, packed = scope["console"]
+        await _answer(name, packed, Request(scope))(scope, receive, send)
 
     def _found(self, name: str) -> Packed | None:
         """Return a file as it is now, None if there is none.
