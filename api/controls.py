@@ -14,7 +14,8 @@ from api.mirror import OURS, Mirror
 from api.own_flows import startable
 from api.prefect import Prefect, PrefectUnavailableError
 from coordinator.decisions.controls import LATER, telling
-from coordinator.decisions.reopening import Step, reset_steps, retry_steps, unfinished_steps
+from coordinator.decisions.failures import group_id
+from coordinator.decisions.reopening import Step, group_steps, reset_steps, retry_steps, unfinished_steps
 from coordinator.dispatcher import Dispatcher
 from coordinator.office import Office
 from storage.errors import NoSpecError, NotFoundError, NothingToRetryError, RunUnderWayError, StorageUnavailableError
@@ -86,25 +87,39 @@ class Controls:
         self._dispatcher.work_opened()
         return await self._stores.runs.get(run_id)
 
-    async def retry_failed(self, run_id: str, tasks: Sequence[str], *, by: str) -> Run:
-        """Try again what failed in a run that has ended, in `tasks` alone if it names any; keep what was accepted."""
+    async def retry_failed(self, run_id: str, tasks: Sequence[str], error_group: str | None, *, by: str) -> Run:
+        """Try again what failed in a run that has ended; keep what was accepted.
+
+        In `tasks` alone if it names any; with an `error_group`, of what failed, only that.
+        """
         run = await self._stores.runs.get(run_id)
         if not run.spec:
-            return await self._retry_own_flow(run, tasks, by)
-        known = await self._ended(run_id)
-        if unknown := set(tasks) - {task.name for task in known}:
+            return await self._retry_own_flow(run, tasks, error_group, by)
+        statuses = {task.name: task.status for task in await self._ended(run_id)}
+        if unknown := set(tasks) - set(statuses):
             raise NotFoundError("task", f"{run_id}/{min(unknown)}")
-        steps = retry_steps({task.name: task.status for task in known}, tasks)
+        if error_group is None:
+            steps = retry_steps(statuses, tasks)
+        else:
+            steps = group_steps(statuses, await self._tasks_of(run_id, error_group), tasks)
         if not steps:
             raise NothingToRetryError(run_id, tasks)
-        return await self._reopen(run_id, steps, by)
+        return await self._reopen(run_id, steps, by, error_group)
 
-    async def _retry_own_flow(self, run: Run, tasks: Sequence[str], by: str) -> Run:
+    async def _tasks_of(self, run_id: str, error_group: str) -> set[str]:
+        causes = await self._stores.failures.causes(run_id)
+        found = {cause.task for cause in causes if group_id(cause.type, cause.message) == error_group}
+        if not found:
+            raise NotFoundError("error group", f"{run_id}/{error_group}")
+        return found
+
+    async def _retry_own_flow(self, run: Run, tasks: Sequence[str], error_group: str | None, by: str) -> Run:
         """Have Prefect start an engineer's flow run again, which finds what was finished and tries again the rest."""
         if run.status not in ENDED:
             raise RunUnderWayError(run.id)
-        if tasks:
-            raise NoSpecError(run.id, "all that failed is tried again, or nothing; leave out 'tasks'")
+        if tasks or error_group is not None:
+            named = "tasks" if tasks else "error_group"
+            raise NoSpecError(run.id, f"all that failed is tried again, or nothing; leave out '{named}'")
         if run.status is RunStatus.COMPLETED:
             raise NothingToRetryError(run.id, tasks)
         await startable(self._prefect, run)
@@ -129,9 +144,10 @@ class Controls:
         clean_up = run.clean_up.task if run.clean_up else None
         return [task for task in await self._stores.tasks.of_run(run_id) if task.name != clean_up]
 
-    async def _reopen(self, run_id: str, steps: dict[str, Step], by: str) -> Run:
+    async def _reopen(self, run_id: str, steps: dict[str, Step], by: str, error_group: str | None = None) -> Run:
         now = self._clock()
-        await self._write(lambda turn: self._stores.reopening.reopen(turn, run_id, steps, by=by, now=now))
+        reopen = self._stores.reopening.reopen
+        await self._write(lambda turn: reopen(turn, run_id, steps, error_group=error_group, by=by, now=now))
         return await self._told(run_id)
 
     async def _write(self, work: Callable[[Turn], Awaitable[None]]) -> None:
@@ -171,7 +187,7 @@ class Controls:
 
     async def _follow_up(self, run: Run) -> None:
         if run.reopening:
-            await self._stores.reopening.set_back(run.id, retry_steps, now=self._clock())
+            await self._stores.reopening.set_back(run.id, retry_steps, group_id, now=self._clock())
             self._dispatcher.work_opened()
             if (await self._stores.runs.get(run.id)).reopening:
                 return

@@ -88,13 +88,17 @@ class TaskResult(BaseModel):
 
 
 class SettledBatch(BaseModel):
-    """`errors` are the first three failures, `error_types` counts all; `result` is that of a batch of one subtask."""
+    """`errors` are the first three failures; `result` is that of a batch of one subtask.
+
+    `aside` of the failed ones are not to be tried again; `error_types` counts the others.
+    """
 
     id: str
     total: int
     completed: int
     failed: int
     tries: int
+    aside: int
     errors: list[SubtaskFailure]
     error_types: dict[str, int]
     result: TaskResult | None

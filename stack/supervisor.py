@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import platform
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 PORT_SECONDS = 3.0  # a stack that was killed a moment ago may still hold its ports
 POLL_SECONDS = 0.05
+HOST_CHARACTERS = 90
+"""Of the host's name that of an agent has: 100 with its number are allowed."""
 NOTICE_SECONDS = 1.0
 DEPLOYMENTS = "deployments"  # a step between services, which some of them need as if it were one
 
@@ -262,6 +265,7 @@ class Stack:
             name = f"agent-{number}"
             agent_home = self.settings.home / "agents" / str(number)
             join = ["join", self.settings.url, "--token-file", str(self._token("join")), "--home", str(agent_home)]
+            join += ["--name", f"{platform.node()[:HOST_CHARACTERS] or 'agent'}-{number}"]
             yield Service(name, self._program(name, ["-m", "njangi_agent", *join, "--slots", "1"]), needs=["api"])
 
     def _program(

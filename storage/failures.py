@@ -9,6 +9,10 @@ from datetime import datetime
 from storage.database import Database, Document, unavailable_is_ours
 from storage.subtask_models import SubtaskStatus
 
+UNKNOWN = "Unknown"
+"""The type of an error that has none."""
+LONGEST_MESSAGE = 1000
+"""How many characters of a message are read."""
 _BADLY: Document = {"status": {"$gte": SubtaskStatus.DEAD, "$lte": SubtaskStatus.FAILED}, "is_subtask": True}
 """DEAD and FAILED, and no other status lies between the two: so said, an index can hold just these."""
 
@@ -23,6 +27,15 @@ class Failed:
     message: str
     volunteer_id: str | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """An error that subtasks of a task failed with."""
+
+    task: str
+    type: str
+    message: str
 
 
 class FailureStore:
@@ -50,7 +63,7 @@ class FailureStore:
                             "index": 1,
                             "updated_at": 1,
                             "type": "$error.type",
-                            "message": {"$substrCP": [{"$ifNull": ["$error.message", ""]}, 0, 1000]},
+                            "message": {"$substrCP": [{"$ifNull": ["$error.message", ""]}, 0, LONGEST_MESSAGE]},
                             "by": {"$last": "$attempts.volunteer"},
                         }
                     },
@@ -61,11 +74,22 @@ class FailureStore:
                 Failed(
                     task=item["name"],
                     index=item["index"],
-                    type=item.get("type") or "Unknown",
+                    type=item.get("type") or UNKNOWN,
                     message=item["message"],
                     volunteer_id=item.get("by"),
                     at=item["updated_at"],
                 )
+                async for item in found
+            ]
+
+    async def causes(self, run_id: str) -> Sequence[Cause]:
+        """Return every error that subtasks of a run failed with, each once a task, its message shortened."""
+        message = {"$substrCP": [{"$ifNull": ["$error.message", ""]}, 0, LONGEST_MESSAGE]}
+        alike = {"$group": {"_id": {"task": "$name", "type": "$error.type", "message": message}}}
+        with unavailable_is_ours():
+            found = await self._tasks.aggregate([{"$match": {"run_id": run_id, **_BADLY}}, alike], hint="ended_badly")
+            return [
+                Cause(item["_id"]["task"], item["_id"].get("type") or UNKNOWN, item["_id"]["message"])
                 async for item in found
             ]
 

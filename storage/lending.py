@@ -5,19 +5,21 @@ Everything here is part of a transaction that says on the run, in the same breat
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from storage import subtask_documents as documents
 from storage.database import Database, Document, unavailable_is_ours
+from storage.failures import UNKNOWN
 from storage.ledger import Turn
 from storage.pieces import BATCHES_A_PIECE, SUBTASKS_A_PIECE, piece
 from storage.sharing import EVERYBODY
 from storage.subtask_models import SubtaskStatus
 
-_NOT_DONE = [SubtaskStatus.FAILED, SubtaskStatus.DEAD, SubtaskStatus.CANCELLED]
+_FAILED, _DEAD = SubtaskStatus.FAILED, SubtaskStatus.DEAD
+_NOT_DONE = [_FAILED, _DEAD, SubtaskStatus.CANCELLED]
 _NOT_DONE_COUNTERS = ("failed", "dead", "cancelled")
 
 
@@ -104,11 +106,20 @@ class LendingStore:
         return len(ids)
 
     async def retry(
-        self, turn: Turn, run_id: str, task: str, *, after: int = -1, lending: bool, now: datetime
+        self,
+        turn: Turn,
+        run_id: str,
+        task: str,
+        *,
+        after: int = -1,
+        only: Callable[[str, str], bool] | None = None,
+        lending: bool,
+        now: datetime,
     ) -> int | None:
         """Queue the subtasks of some batches that did not complete, as if for a first try.
 
-        Begins with the batches above `after`; returns where to go on, None when all are through.
+        Begins with the batches above `after`; returns where to go on, None when all are through. What failed is set
+        aside, so that no further try queues it, if `only` says no to the type and message of its error.
         """
         not_done = {"$or": [{name: {"$gt": 0}} for name in _NOT_DONE_COUNTERS]}
         found = self._batches.find(
@@ -119,27 +130,52 @@ class LendingStore:
             lambda batch: sum(batch[name] for name in _NOT_DONE_COUNTERS),
         )
         for batch in batches:
-            await self._retry_batch(turn, batch, lending, now)
+            await self._retry_batch(turn, batch, only, lending, now)
         return batches[-1]["index"] if batches else None
 
-    async def _retry_batch(self, turn: Turn, batch: Document, lending: bool, now: datetime) -> None:
+    async def _retry_batch(
+        self, turn: Turn, batch: Document, only: Callable[[str, str], bool] | None, lending: bool, now: datetime
+    ) -> None:
         not_done = {**documents.of_batch(batch), "status": {"$in": _NOT_DONE}}
+        aside = await self._set_aside(turn, batch, only) if only is not None else Counter()
+        if aside:
+            not_done["aside"] = {"$ne": True}
         ranges, count = await self._ranges(turn, not_done)
+        if not count:
+            changed = {"$set": {"aside": aside.total()}, "$inc": {"v": 1}}
+            await self._batches.update_one({"_id": batch["_id"]}, changed, session=turn.session)
+            return
         await self._tasks.update_many(
             not_done,
             {
                 "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []},
-                "$unset": {"lease": "", "assigned_to": ""},
+                "$unset": {"lease": "", "assigned_to": "", "aside": ""},
             },
             session=turn.session,
         )
+        begun = documents.begun_again(batch, now) | {"failed": aside[_FAILED], "dead": aside[_DEAD]}
         await self._batches.update_one(
             {"_id": batch["_id"]},
-            {"$set": {"lending": lending} | documents.begun_again(batch, now), "$inc": {"queued": count, "v": 1}},
+            {"$set": {"lending": lending, "aside": aside.total()} | begun, "$inc": {"queued": count, "v": 1}},
             session=turn.session,
         )
         told = {"task": batch["task"], "batch": batch["index"], "tries": 1, "ranges": ranges}
         turn.tell("subtasks.requeued", now, run_id=batch["run_id"], **told)
+
+    async def _set_aside(self, turn: Turn, batch: Document, only: Callable[[str, str], bool]) -> Counter[str]:
+        """Mark what failed in a batch for another cause, and nothing else; return how many by their status."""
+        badly = {**documents.of_batch(batch), "status": {"$in": [_FAILED, _DEAD]}}
+        fields = {"status": 1, "error.type": 1, "error.message": 1}
+        ids: list[str] = []
+        aside: Counter[str] = Counter()
+        async for item in self._tasks.find(badly, fields, session=turn.session):
+            error = item.get("error") or {}
+            if not only(error.get("type") or UNKNOWN, error.get("message") or ""):
+                ids.append(item["_id"])
+                aside[item["status"]] += 1
+        await self._tasks.update_many({**badly, "aside": True}, {"$unset": {"aside": ""}}, session=turn.session)
+        await self._tasks.update_many({"_id": {"$in": ids}}, {"$set": {"aside": True}}, session=turn.session)
+        return aside
 
     async def _ranges(self, turn: Turn, wanted: Document) -> tuple[list[list[int]], int]:
         """Return the indexes of subtasks as an event tells them, and how many they are."""

@@ -23,6 +23,9 @@ from storage.tasks import TaskStatus
 Again = Callable[[Mapping[str, str]], Mapping[str, str]]
 """Says of tasks by their statuses how each is set back to try again what failed (see `coordinator.decisions`)."""
 
+GroupOf = Callable[[str, str], str]
+"""Says which error group a failure belongs to, by the type and the message of its error."""
+
 
 class ReopeningStore:
     """The `reopening` of the documents in `runs`: tasks that are to be set back before a flow may hold the run."""
@@ -38,11 +41,21 @@ class ReopeningStore:
         self._children = children
         self._lending = LendingStore(database)
 
-    async def reopen(self, turn: Turn, run_id: str, steps: Mapping[str, str], *, by: str, now: datetime) -> None:
+    async def reopen(
+        self,
+        turn: Turn,
+        run_id: str,
+        steps: Mapping[str, str],
+        *,
+        error_group: str | None = None,
+        by: str,
+        now: datetime,
+    ) -> None:
         """Begin a new attempt of a run that has ended: its tasks are set back one by one after this.
 
-        `steps` says for each task how: "retry" keeps what was accepted, "reset" nothing. A clean-up is reset, since
-        another cancellation runs it again. Raises RunUnderWayError.
+        `steps` says for each task how: "retry" keeps what was accepted, "reset" nothing. With an `error_group`, a retry
+        keeps also what failed for another cause. A clean-up is reset, since another cancellation runs it again.
+        Raises RunUnderWayError.
         """
         run = await self._runs.find_one({"_id": run_id}, session=turn.session)
         if run is None:
@@ -66,7 +79,7 @@ class ReopeningStore:
             "recoveries": 0,
             "recovered": None,
             "deadline": now + timedelta(seconds=seconds) if seconds else None,
-            "reopening": [{"task": task, "how": how} for task, how in steps.items()],
+            "reopening": [{"task": task, "how": how, "error_group": error_group} for task, how in steps.items()],
             "generation": run.get("generation", 0) + ("reset" in steps.values()),
         }
         if run.get("clean_up"):
@@ -75,9 +88,10 @@ class ReopeningStore:
             {"_id": run_id}, {"$set": {**change, "updated_at": now}, "$inc": {"change": 1}}, session=turn.session
         )
         await self._run_store.show(turn, {**run, **change}, now=now)
-        turn.tell("run.reopened", now, run_id=run_id, by=by, tasks=sorted(steps))
+        narrowed = {"error_group": error_group} if error_group is not None else {}
+        turn.tell("run.reopened", now, run_id=run_id, by=by, tasks=sorted(steps), **narrowed)
 
-    async def set_back(self, run_id: str, again: Again, *, now: datetime) -> None:
+    async def set_back(self, run_id: str, again: Again, group_of: GroupOf, *, now: datetime) -> None:
         """Set the tasks of a reopened run back, in transactions of bounded size; what was cut off goes on where it was.
 
         The children of tasks that are tried again are begun again too, as `again` says; those of tasks that are reset
@@ -91,7 +105,7 @@ class ReopeningStore:
             step = run["reopening"][0]
             if step["how"] == "reset":
                 return await self._reset_piece(turn, run, step["task"], now)
-            return await self._retry_piece(turn, run, step, again, now)
+            return await self._retry_piece(turn, run, step, again, group_of, now)
 
         while await self._ledger.write(next_piece):
             pass
@@ -102,11 +116,20 @@ class ReopeningStore:
             await self._end_step(turn, run["_id"], task, "task.reset", ("definition", "plan"), now)
         return True
 
-    async def _retry_piece(self, turn: Turn, run: Document, step: Document, again: Again, now: datetime) -> bool:
+    async def _retry_piece(
+        self, turn: Turn, run: Document, step: Document, again: Again, group_of: GroupOf, now: datetime
+    ) -> bool:
         """Return whether there may be more to do now."""
-        run_id, task = run["_id"], step["task"]
-        lending = lends(run, task)
-        through = await self._lending.retry(turn, run_id, task, after=step.get("after", -1), lending=lending, now=now)
+        run_id, task, wanted = run["_id"], step["task"], step.get("error_group")
+        through = await self._lending.retry(
+            turn,
+            run_id,
+            task,
+            after=step.get("after", -1),
+            only=None if wanted is None else lambda type_, message: group_of(type_, message) == wanted,
+            lending=lends(run, task),
+            now=now,
+        )
         if through is not None:
             await self._runs.update_one({"_id": run_id}, {"$set": {"reopening.0.after": through}}, session=turn.session)
             return True

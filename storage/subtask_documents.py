@@ -427,6 +427,7 @@ def batch(document: Document) -> Batch:
         cancelled=document["cancelled"],
         tries=document["tries"],
         settled=document["settled"],
+        aside=document.get("aside", 0),
     )
 
 

@@ -148,6 +148,7 @@ class Batch:
     cancelled: int
     tries: int
     settled: bool
+    aside: int = 0  # of the failed and dead ones: those that are not to be tried again
 
 
 @dataclass(frozen=True, slots=True)

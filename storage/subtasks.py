@@ -388,8 +388,8 @@ class SubtaskStore:
     async def requeue(self, batch_id: str, *, try_: int, token: str, now: datetime, but: Collection[str] = ()) -> None:
         """Put a batch's FAILED subtasks back for its try number `try_`; repeating the same one is harmless.
 
-        Those stay FAILED whose error is of a type in `but`, and past the batch's `close_by` all of them, for want of
-        time. Raises RunLeaseLostError unless `token` holds the run.
+        Those stay FAILED that were set aside or whose error is of a type in `but`, and past the batch's `close_by` all
+        of them, for want of time. Raises RunLeaseLostError unless `token` holds the run.
         """
 
         async def once(turn: Turn) -> None:
@@ -398,9 +398,9 @@ class SubtaskStore:
             if batch is None:
                 return
             badly = {**documents.of_batch(batch), "status": _ENDED_BADLY}
-            failed = {**badly, "error.type": {"$nin": list(but)}}
+            failed = {**badly, "aside": {"$ne": True}, "error.type": {"$nin": list(but)}}
             indexes = [item["index"] async for item in self._tasks.find(failed, {"index": 1}, session=turn.session)]
-            kept = {**badly, "error.type": {"$in": list(but)}}
+            kept = {**badly, "$or": [{"aside": True}, {"error.type": {"$in": list(but)}}]}
             left = Counter(
                 [item["status"].lower() async for item in self._tasks.find(kept, {"status": 1}, session=turn.session)]
             )
@@ -478,13 +478,13 @@ class SubtaskStore:
             return [documents.subtask(document) for document in found]
 
     async def failure_types(self, batch_id: str) -> dict[str, int]:
-        """Return how many subtasks of a batch failed or are dead, by the type of their error."""
+        """Return how many subtasks of a batch failed or are dead and may be tried again, by the type of their error."""
         with unavailable_is_ours():
             batch = await self._batches.find_one({"_id": batch_id})
             if batch is None:
                 return {}
             badly: list[Document] = [
-                {"$match": {**documents.of_batch(batch), "status": _ENDED_BADLY}},
+                {"$match": {**documents.of_batch(batch), "status": _ENDED_BADLY, "aside": {"$ne": True}}},
                 {"$group": {"_id": "$error.type", "count": {"$sum": 1}}},
             ]
             return {row["_id"]: row["count"] async for row in await self._tasks.aggregate(badly)}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.run_models import RunStatus
+from storage.tasks import TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class TimingStore:
 
     def __init__(self, database: Database) -> None:
         self._batches = database["batches"]
+        self._tasks = database["tasks"]
         self._runs = database["runs"]
 
     async def prepare(self) -> None:
@@ -59,6 +62,42 @@ class TimingStore:
         with unavailable_is_ours():
             cursor = await self._batches.aggregate([{"$match": {"run_id": run_id}}, {"$group": group}])
             return {row["_id"]: _timing(row) async for row in cursor}
+
+    async def progress(self, runs: Mapping[str, str | None]) -> dict[str, float]:
+        """Return how far each of these runs is, from 0 to 1: the mean of its tasks, each by its accepted subtasks.
+
+        `runs` names of each the task that cleans up, which does not count. One that has told of no task is left out.
+        """
+        if not runs:
+            return {}
+        cleaning = [f"{run_id}/{task}" for run_id, task in runs.items() if task is not None]
+        mine: Document = {"run_id": {"$in": list(runs)}}
+        done = {"$cond": [{"$eq": ["$status", TaskStatus.COMPLETED]}, 1, 0]}
+        stages: list[Document] = [
+            {"$match": mine | {"is_subtask": False, "_id": {"$nin": cleaning}}},
+            {"$project": {"_id": 0, "run": "$run_id", "task": "$name", "done": done}},
+            {
+                "$unionWith": {
+                    "coll": "batches",
+                    "pipeline": [
+                        {"$match": mine | {"task_id": {"$nin": cleaning}}},
+                        {"$project": {"_id": 0, "run": "$run_id", "task": 1, "total": 1, "completed": 1}},
+                    ],
+                }
+            },
+            {
+                "$group": {
+                    "_id": {"run": "$run", "task": "$task"},
+                    "done": {"$max": "$done"},
+                    "total": {"$sum": "$total"},
+                    "completed": {"$sum": "$completed"},
+                }
+            },
+            {"$set": {"part": {"$cond": ["$total", {"$divide": ["$completed", {"$max": ["$total", 1]}]}, "$done"]}}},
+            {"$group": {"_id": "$_id.run", "progress": {"$avg": "$part"}}},
+        ]
+        with unavailable_is_ours():
+            return {row["_id"]: float(row["progress"]) async for row in await self._tasks.aggregate(stages)}
 
     async def last_completed(self, workflow_id: str) -> str | None:
         """Return the id of a workflow's newest run that is COMPLETED."""

@@ -85,13 +85,15 @@ class WaitingStore:
         """Return which batches of these tasks have settled with failures; some may be tried again."""
         failed = {"$or": [{"failed": {"$gt": 0}}, {"dead": {"$gt": 0}}]}
         match = {"run_id": run_id, "task": {"$in": list(tasks)}, "settled": True, **failed}
+        again = {"$subtract": [{"$add": ["$failed", "$dead"]}, {"$ifNull": ["$aside", 0]}]}
         group: Document = {
             "_id": {"task": "$task", "tries": "$tries"},
-            "count": {"$sum": {"$add": ["$failed", "$dead"]}},
+            "count": {"$sum": again},
             "since": {"$min": "$settled_at"},
         }
         with unavailable_is_ours():
-            rows = await self._batches.aggregate([{"$match": match}, {"$group": group}])
+            some = {"count": {"$gt": 0}}
+            rows = await self._batches.aggregate([{"$match": match}, {"$group": group}, {"$match": some}])
             return [
                 BetweenTries(row["_id"]["task"], row["_id"]["tries"], row["count"], row["since"]) async for row in rows
             ]

@@ -14,6 +14,7 @@ from api.dependencies import App, Submitter
 from api.listing import RunFilter
 from api.refusals import RefusalError
 from api.rights import Action, Verdict, decide, reader_of
+from api.routers.controls import ErrorGroupId
 from api.services import Services
 from api.submission import workflow_of
 from storage.run_models import ENDED, Run, RunStatus
@@ -49,6 +50,7 @@ class PauseMany(ManyBody):
 
 class RetryMany(ManyBody):
     tasks: Annotated[list[str], Field(max_length=1000)] = Field(default_factory=list)
+    error_group: ErrorGroupId | None = None
 
 
 class ResetMany(ManyBody):
@@ -93,9 +95,11 @@ async def cancel(body: ManyBody, app: App, caller: Submitter) -> Controlled:
 @router.post(":retry-failed", status_code=202)
 async def retry_failed(body: RetryMany, app: App, caller: Submitter) -> Controlled:
     """Begin runs that ended badly again, with what failed alone."""
-    return await _each(
-        app, caller, body, _FAILED, lambda id_: app.controls.retry_failed(id_, body.tasks, by=caller.name)
-    )
+
+    async def again(run_id: str) -> Run:
+        return await app.controls.retry_failed(run_id, body.tasks, body.error_group, by=caller.name)
+
+    return await _each(app, caller, body, _FAILED, again)
 
 
 @router.post(":reset", status_code=202)

@@ -13,9 +13,13 @@ from api.own_flows import rerun_own_flow
 from api.routers.runs import RunView, view
 from api.services import utc_now
 from api.submission import workflow_of
+from coordinator.decisions.failures import GROUP_ID_LENGTH
 from storage.sharing import Noun
 
 router = APIRouter(prefix="/v1/runs", tags=["controls"])
+
+ErrorGroupId = Annotated[str, Field(pattern=f"^[0-9a-f]{{{GROUP_ID_LENGTH}}}$")]
+"""As `/errors` tells it."""
 
 
 class _Body(BaseModel):
@@ -29,9 +33,13 @@ class Pause(_Body):
 
 
 class Retry(_Body):
-    """`tasks`: only these; all that failed when it is empty."""
+    """`tasks`: only these; all that failed when it is empty. `error_group`: only what failed for that cause.
+
+    What failed for another cause stays as it is; what was cancelled or skipped because of a failure goes along.
+    """
 
     tasks: Annotated[list[str], Field(max_length=1000)] = Field(default_factory=list)
+    error_group: ErrorGroupId | None = None
 
 
 class Reset(_Body):
@@ -72,7 +80,7 @@ async def resume_task(run_id: str, task: str, app: App, caller: Submitter) -> Ru
 async def retry_failed(run_id: str, app: App, caller: Submitter, body: Annotated[Retry, Body()] = Retry()) -> RunView:
     """Begin a run that has ended again, with what failed alone. 409 while it is under way."""
     await app.quotas.may_begin_again((await app.stores.sharing.owned(Noun.RUN, run_id)).owner)
-    return await view(app, await app.controls.retry_failed(run_id, body.tasks, by=caller.name))
+    return await view(app, await app.controls.retry_failed(run_id, body.tasks, body.error_group, by=caller.name))
 
 
 @router.post("/{run_id}:reset", status_code=202)

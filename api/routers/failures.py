@@ -25,10 +25,12 @@ class SubtaskPlace(BaseModel):
 class ErrorGroup(BaseModel):
     """Subtasks that are FAILED or DEAD for one cause.
 
+    `id` is that of the cause, in whatever run: `:retry-failed` takes it as `error_group`.
     Where their messages differ, `message` has `<number>`, `<path>`, `<hex>` and `<id>` in the place of what differs.
     `volunteers`: at how many of them; `examples`: the newest, of the first of which `stderr` is the last 4 kB.
     """
 
+    id: str
     type: str
     message: str
     count: int
@@ -58,6 +60,7 @@ async def errors(run_id: str, app: App, _: Reader) -> RunErrors:
     return RunErrors(
         groups=[
             ErrorGroup(
+                id=group.id,
                 type=group.type,
                 message=group.message,
                 count=group.count,

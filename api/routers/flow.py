@@ -202,6 +202,7 @@ async def _settled(app: Services, batch: Batch, only: Subtask | None) -> Settled
         completed=batch.completed,
         failed=failed,
         tries=batch.tries,
+        aside=batch.aside,
         errors=[_failure(item) for item in failures],
         error_types=await app.stores.subtasks.failure_types(batch.id) if failed else {},
         result=TaskResult(result=only.result, blob=only.blob) if only else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -91,11 +92,22 @@ class RunPage(BaseModel):
     next_page_token: str | None
 
 
-async def view(app: Services, run: Run, *, tasks: bool = True) -> RunView:
-    """Return a run as callers see it; without its tasks it costs no further round trip."""
-    views, eta = await _tasks(app, run) if tasks else ([], None)
+async def view(app: Services, run: Run) -> RunView:
+    """Return a run as callers see it."""
+    views, eta = await _tasks(app, run)
     counted = [task.progress for task in views if run.clean_up is None or task.name != run.clean_up.task]
     progress = sum(counted) / len(counted) if counted else float(run.status in ENDED)
+    return _view(app, run, progress, views, eta)
+
+
+async def _listed(app: Services, runs: Sequence[Run]) -> list[RunView]:
+    """Return runs without their tasks, for one more round trip together."""
+    under_way = {run.id: run.clean_up.task if run.clean_up else None for run in runs if run.status not in ENDED}
+    progress = await app.stores.timings.progress(under_way)
+    return [_view(app, run, progress.get(run.id, float(run.status in ENDED)), [], None) for run in runs]
+
+
+def _view(app: Services, run: Run, progress: float, views: list[TaskView], eta: Eta | None) -> RunView:
     return RunView(
         id=run.id,
         workflow_id=run.workflow_id,
@@ -162,9 +174,12 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
 
 @router.get("")
 async def page(query: Annotated[RunList, Query()], app: App, caller: Reader) -> RunPage:
-    """Return a page of runs without their tasks, the newest first unless `sort` says otherwise."""
+    """Return a page of runs without their tasks, the newest first unless `sort` says otherwise.
+
+    `progress` is that of runs under way; of those that have ended it is 1.
+    """
     found, token = await app.stores.runs.page(query.as_seen_by(caller), order(query.sort), query.page())
-    return RunPage(runs=[await view(app, run, tasks=False) for run in found], next_page_token=token)
+    return RunPage(runs=await _listed(app, found), next_page_token=token)
 
 
 @router.get("/{run_id}")

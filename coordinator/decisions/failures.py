@@ -5,6 +5,7 @@ Plain functions of plain values.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from datetime import datetime
 
 EXAMPLES = 5
 LONGEST_MESSAGE = 500
+GROUP_ID_LENGTH = 12
 _FOLDS = (
     (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "<id>"),
     (re.compile(r"(?<![\w<])(?:[A-Za-z]:)?(?:[\\/][\w.@%+~-]+)+[\\/]?"), "<path>"),
@@ -38,9 +40,10 @@ class Failure:
 class Group:
     """Failures alike. `message` is what is common to them: what differs is folded, unless nothing does.
 
-    `examples` are the newest, at most EXAMPLES.
+    `examples` are the newest, at most EXAMPLES. `id`: see `group_id`.
     """
 
+    id: str
     type: str
     message: str
     count: int
@@ -58,6 +61,11 @@ def folded(message: str) -> str:
     return text
 
 
+def group_id(type_: str, message: str) -> str:
+    """Return the id of the group that such a failure belongs to, the same for one cause in whatever run."""
+    return hashlib.sha256(f"{type_}\n{folded(message)}".encode()).hexdigest()[:GROUP_ID_LENGTH]
+
+
 def grouped(failures: Iterable[Failure]) -> list[Group]:
     """Return the failures in groups, the largest first; of groups of one size the newest."""
     alike: defaultdict[tuple[str, str], list[Failure]] = defaultdict(list)
@@ -71,6 +79,7 @@ def _group(type_: str, message: str, found: Sequence[Failure]) -> Group:
     newest = sorted(found, key=lambda failure: failure.at, reverse=True)
     literal = {failure.message[:LONGEST_MESSAGE] for failure in found}
     return Group(
+        id=group_id(type_, found[0].message),
         type=type_,
         message=literal.pop() if len(literal) == 1 else message,
         count=len(found),

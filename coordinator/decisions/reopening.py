@@ -26,6 +26,16 @@ def retry_steps(statuses: Mapping[str, str], wanted: Collection[str] = ()) -> di
     return dict.fromkeys([*chosen, *stopped], Step.RETRY)
 
 
+def group_steps(statuses: Mapping[str, str], failing: Collection[str], wanted: Collection[str] = ()) -> dict[str, Step]:
+    """Return the steps that try again what failed for one cause: of the tasks `failing` by it, or of those `wanted`.
+
+    Empty when none of these has failed or was cancelled: what a task that completed tolerates is not tried again.
+    """
+    unfinished = [name for name in failing if statuses.get(name) in ("FAILED", "CANCELLED")]
+    chosen = [name for name in unfinished if not wanted or name in wanted]
+    return retry_steps(statuses, chosen) if chosen else {}
+
+
 def unfinished_steps(statuses: Mapping[str, str]) -> dict[str, Step]:
     """Return the steps that try again what did not complete of an engineer's own flow; only that knows what follows."""
     return {name: Step.RETRY for name, status in statuses.items() if status != "COMPLETED"}

@@ -184,6 +184,7 @@ class TaskCarrier(Carrier):
         self._task = task
         self._given = given
         self._lost: dict[int, int] = {}  # subtasks that failed for good, by batch
+        self._aside: dict[int, int] = {}  # those of them that were not to be tried again: they count at the end
         self._failure: SubtasksFailedError | None = None  # more of them than the task tolerates
         self._failed = asyncio.Event()  # set with it
         self._telling = asyncio.Lock()  # so that nothing is queued, or said to go on, once it failed
@@ -236,6 +237,9 @@ class TaskCarrier(Carrier):
                         break
         if self._held.stop.reason is not None:
             raise StoppedError(self._held.stop.reason)
+        if self._failure is None and sum(self._lost.values()) > self._allowed(plan):
+            [first, *_] = [batch.last for batch in batches if batch.last is not None and batch.last.aside]
+            raise await self._give_up(first)
         if self._failure is not None:
             raise self._failure
         for batch in batches:
@@ -297,9 +301,13 @@ class TaskCarrier(Carrier):
                 )
         return [batch.index for batch in call]
 
+    def _allowed(self, plan: Plan) -> int:
+        """Return how many of the task's subtasks may fail for good."""
+        return self._task.tolerated_failure.allowed(plan.subtasks)
+
     def _prefect_task(self, plan: Plan) -> Task[[Batch], Any]:
         """Return the Prefect task whose runs are the task's batches."""
-        allowed = self._task.tolerated_failure.allowed(plan.subtasks)
+        allowed = self._allowed(plan)
 
         async def settle(batch: Batch) -> Any:
             try:
@@ -339,12 +347,15 @@ class TaskCarrier(Carrier):
         if settled.completed == settled.total:
             return Completed(message=f"{settled.total} subtasks")
         self._lost[batch.index] = lost_for_good(settled, retry)
+        self._aside[batch.index] = settled.aside
         if self._failure is not None:
             return Cancelled(message=str(self._failure))
-        if sum(self._lost.values()) > allowed:
+        if sum(self._lost.values()) - sum(self._aside.values()) > allowed:
             raise await self._give_up(settled)
         if self._lost[batch.index] < settled.failed:
             raise SubtasksFailedError(self._task.name, settled, final=False)
+        if settled.aside:
+            return Completed(message=f"{settled.failed} of {settled.total} subtasks failed, and stay so for now")
         return Completed(message=f"{settled.failed} of {settled.total} subtasks failed, which the task tolerates")
 
     async def _rest(self, seconds: float) -> None:

@@ -133,8 +133,9 @@ class TaskResult(BaseModel):
 class SettledBatch(BaseModel):
     """A batch of which every subtask has ended, after `tries` rounds.
 
-    `errors` are the first few failures, `error_types` counts all of them by the type of their error. `result` is
-    that of a batch of one subtask, where the service tells it along.
+    `errors` are the first few failures. `aside` of the failed ones stay as they are, since other errors alone were to
+    be tried again; `error_types` counts the rest by the type of their error. `result` is that of a batch of one
+    subtask, where the service tells it along.
     """
 
     id: str
@@ -142,6 +143,7 @@ class SettledBatch(BaseModel):
     completed: int
     failed: int = 0
     tries: int = 1
+    aside: int = 0
     errors: list[SubtaskFailure] = Field(default_factory=list)
     error_types: dict[str, int] = Field(default_factory=dict)
     result: TaskResult | None = None

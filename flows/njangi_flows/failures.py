@@ -16,7 +16,7 @@ def not_mended(retry: Retry) -> list[str]:
 
 
 def lost_for_good(settled: SettledBatch, retry: Retry) -> int:
-    """Return how many of the batch's failures are for good."""
+    """Return how many of the batch's failures are for good, those that were set aside among them."""
     if settled.tries >= retry.maximum_attempts or CLOSE_TIMED_OUT in settled.error_types:
         return settled.failed
-    return sum(settled.error_types.get(type_, 0) for type_ in set(not_mended(retry)))
+    return settled.aside + sum(settled.error_types.get(type_, 0) for type_ in set(not_mended(retry)))

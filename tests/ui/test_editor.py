@@ -179,6 +179,33 @@ def test_the_graph_follows_the_text_and_the_text_the_graph(browser_as: BrowserAs
     expect(editor.edge("start", "second")).to_be_attached()
 
 
+def test_files_and_places_are_undone_too(browser_as: BrowserAs, site: Site) -> None:
+    editor = Editor(browser_as("ada")).open(f"/workflows/{made(site, CHAIN.format(name='there and back'))}/edit")
+    page = editor.page
+    undo, redo = (page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Redo"))
+    expect(undo).to_be_disabled()
+    editor.drop(MERSENNE, ["factor.py"])
+    file = page.get_by_role("list", name="Files").get_by_text("factor.py", exact=True)
+    undo.click()
+    expect(file).to_have_count(0)
+    expect(editor.state).to_have_text("Saved as version 1")
+    redo.click()
+    expect(file).to_be_visible()
+    node = editor.node("first")
+    place = node.evaluate("node => node.style.transform")
+    node.hover()
+    page.mouse.down()
+    for step in range(1, 6):
+        page.mouse.move(200 + 20 * step, 300 + 20 * step)
+    page.mouse.up()
+    until(lambda: node.evaluate("node => node.style.transform") != place)
+    undo.click()
+    until(lambda: node.evaluate("node => node.style.transform") == place)
+    expect(file).to_be_visible()
+    editor.expect_no_problems()
+    assert set(spec_of(site, editor.save())["files"]) == {"factor.py"}
+
+
 def test_tasks_are_copied_to_another_workflow_and_circles_refused(browser_as: BrowserAs, site: Site) -> None:
     page = browser_as("ada")
     editor = Editor(page).open(f"/workflows/{made(site, CHAIN.format(name='origin'))}/edit")
@@ -202,7 +229,9 @@ def test_tasks_are_copied_to_another_workflow_and_circles_refused(browser_as: Br
     editor.expect_no_problems()
 
 
-def test_who_saves_second_sees_what_the_first_changed(browser_as: BrowserAs, site: Site) -> None:
+def test_who_saves_second_sees_what_the_first_changed(
+    browser_as: BrowserAs, site: Site, axe: Callable[[Page], None]
+) -> None:
     workflow = made(site, CHAIN.format(name="shared work"))
     first, second = (Editor(browser_as("ada")).open(f"/workflows/{workflow}/edit") for _ in range(2))
     first.node("first").click()
@@ -216,6 +245,7 @@ def test_who_saves_second_sees_what_the_first_changed(browser_as: BrowserAs, sit
     expect(dialog.get_by_text("ada saved version 2 while you were working on version 1.")).to_be_visible()
     expect(dialog.get_by_text("Task first: command changed")).to_be_visible()
     expect(dialog.get_by_text("echo theirs")).to_be_visible()
+    axe(second.page)
     dialog.get_by_role("button", name="Go on with my draft").click()
     expect(second.field("Command")).to_have_value("cat {first.result} /dev/null")
 
@@ -226,6 +256,7 @@ def test_who_saves_second_sees_what_the_first_changed(browser_as: BrowserAs, sit
     second.page.get_by_role("button", name="Undo", exact=True).click()
     second.page.get_by_role("button", name="Save", exact=True).click()
     expect(dialog.get_by_text("Task first: command changed")).to_be_visible()
+    axe(second.page)
     dialog.get_by_role("button", name="Save as version 3").click()
     expect(dialog).to_be_hidden()
     assert spec_of(site, workflow)["version"] == 3
@@ -263,7 +294,9 @@ def test_a_draft_survives_a_reload_and_being_offline(browser_as: BrowserAs, site
     expect(page.get_by_text("Restored from your draft")).to_be_hidden()
 
 
-def test_a_template_begins_with_its_files_and_can_be_tried_dry(browser_as: BrowserAs) -> None:
+def test_a_template_begins_with_its_files_and_can_be_tried_dry(
+    browser_as: BrowserAs, axe: Callable[[Page], None]
+) -> None:
     editor = Editor(browser_as("kofi")).open("/workflows/new?template=mersenne-factors")
     editor.expect_no_problems()
     editor.page.get_by_role("button", name="Dry run").click()
@@ -271,6 +304,7 @@ def test_a_template_begins_with_its_files_and_can_be_tried_dry(browser_as: Brows
     row = dialog.get_by_role("row", name="factor")
     expect(row.get_by_role("cell", name=str(len((MERSENNE / "exponents.txt").read_text().split())))).to_be_visible()
     expect(dialog.get_by_role("row", name="In all")).to_be_visible()
+    axe(editor.page)
 
 
 def test_a_viewer_reads_and_changes_nothing(browser_as: BrowserAs, site: Site) -> None:

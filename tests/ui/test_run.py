@@ -164,7 +164,8 @@ def test_what_failed_is_told_by_its_cause_and_tried_again_alone(
     site: Site, browser_as: BrowserAs, axe: Callable[[Page], None]
 ) -> None:
     task = python("check", FAILING, split={"range": 9}, aggregate="list", retry=ONCE, tolerated_failure="50%")
-    later = python("stop", "def f():\n    raise KeyError('none')\n", dependencies=["check"], retry=ONCE)
+    stops = "def f(part):\n    raise KeyError('none') if part == 0 else OSError('neither')\n"
+    later = python("stop", stops, split={"range": 3}, dependencies=["check"], retry=ONCE, tolerated_failure="67%")
     run_id = of_spec(site, {"name": "with-faults", "tasks": [task, later]})
     assert ended(site, run_id) == "FAILED"
     page = browser_as("ada")
@@ -180,10 +181,12 @@ def test_what_failed_is_told_by_its_cause_and_tried_again_alone(
     page.keyboard.press("Escape")
     expect(example).to_be_focused()
     before = attempts(site, run_id, "check")
+    expect(group.get_by_role("button", name="Retry these")).to_have_count(0)  # its task has completed
     page.get_by_role("region", name="KeyError").get_by_role("button", name="Retry these").click()
     confirm(page, "Retry these")
-    until(lambda: attempts(site, run_id, "stop") == {0: 2})
+    until(lambda: attempts(site, run_id, "stop")[0] == 2)
     assert ended(site, run_id) == "FAILED"
+    assert attempts(site, run_id, "stop") == {0: 2, 1: 1, 2: 1}, "exactly what failed for this cause"
     assert attempts(site, run_id, "check") == before
     is_now(page, "Failed")
     show(page, "Logs")
@@ -247,6 +250,23 @@ def test_runs_are_narrowed_down_kept_as_a_view_and_cancelled_together(site: Site
     site.session("ada").post(f"/v1/runs/{other}:cancel").raise_for_status()
 
 
+def test_a_list_tells_how_far_runs_are_without_asking_for_each(site: Site, browser_as: BrowserAs) -> None:
+    tag = f"halves-{secrets.token_hex(3)}"
+    first = python("quick", "def f():\n    return 1\n")
+    waits = {"name": "answer", "wait": {"signal": "never"}, "dependencies": ["quick"]}
+    ids = [of_spec(site, {"name": f"half-{number}", "tags": [tag], "tasks": [first, waits]}) for number in range(2)]
+    page = browser_as("ada")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"/runs?tag={tag}")
+    for number in range(2):
+        progress = page.get_by_role("progressbar", name=f"Progress of half-{number}")
+        expect(progress).to_have_attribute("value", "0.5", timeout=PATIENCE)
+    assert [url for url in asked if any(f"/v1/runs/{run_id}" in url for run_id in ids)] == []
+    for run_id in ids:
+        site.session("ada").post(f"/v1/runs/{run_id}:cancel").raise_for_status()
+
+
 def test_a_run_is_started_again_otherwise_and_compared_with_the_first(site: Site, browser_as: BrowserAs) -> None:
     first = of_template(site, "parameter-sweep", days=20)
     assert ended(site, first) == "COMPLETED"
@@ -267,6 +287,24 @@ def test_a_run_is_started_again_otherwise_and_compared_with_the_first(site: Site
     expect(page.get_by_role("row", name=re.compile("^simulate"))).to_contain_text("Another result")
     expect(page.get_by_text("→ 30")).to_be_visible()
     expect(page.get_by_text("Both ran the same workflow.")).to_be_visible()
+
+
+def test_who_may_read_a_run_is_shown_before_anything_is_changed(site: Site, browser_as: BrowserAs) -> None:
+    run_id = of_spec(site, {**WAITING, "name": "shared-wells"})
+    ada = site.session("ada")
+    ada.post(f"/v1/workflows/{got(site, f'/v1/runs/{run_id}')['workflow_id']}:share", json={"with": ["kofi"]})
+    page = browser_as("ada")
+    page.goto(f"/runs/{run_id}")
+    page.get_by_role("button", name="More", exact=True).click()
+    page.get_by_role("button", name="Share", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("listitem")).to_have_text(["ada (owner)", "kofi"])
+    dialog.get_by_label("Names").fill("esi")
+    dialog.get_by_role("button", name="Share", exact=True).click()
+    expect(dialog.get_by_role("listitem")).to_have_text(["ada (owner)", "kofi", "esi"])
+    dialog.get_by_role("button", name="No longer share with kofi").click()
+    expect(dialog.get_by_role("listitem")).to_have_text(["ada (owner)", "esi"])
+    ada.post(f"/v1/runs/{run_id}:cancel").raise_for_status()
 
 
 def test_who_may_only_read_is_offered_nothing_to_change(site: Site, browser_as: BrowserAs) -> None:

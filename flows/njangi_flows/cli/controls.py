@@ -88,6 +88,10 @@ def cancel(
 def retry_failed(
     run: Run = None,
     task: Annotated[list[str] | None, typer.Option("--task", "-t", metavar="TASK", help="Only these tasks.")] = None,
+    error: Annotated[
+        str | None,
+        typer.Option("--error", metavar="GROUP", help="Only what failed for this cause, as `njangi errors` shows it."),
+    ] = None,
     owner: Owner = None,
     tag: Tag = None,
     dry_run: DryRun = False,
@@ -98,9 +102,10 @@ def retry_failed(
     """Begin a run that has ended again with what failed alone; what was accepted stays.
 
     Example: njangi retry-failed 0192f0c1
+    Example: njangi retry-failed 0192f0c1 --error 5f3a9c1e20b7
     """
     with connect(url, token) as service:
-        body = {"tasks": task or []}
+        body: dict[str, Any] = {"tasks": task or []} | ({"error_group": error} if error is not None else {})
         _control(service, "retry-failed", run, None, _Many(owner, tag, dry_run), body, output, "begun again")
 
 

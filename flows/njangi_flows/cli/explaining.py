@@ -69,8 +69,9 @@ def _show_errors(found: dict[str, Any]) -> None:
     rows = []
     for group in found["groups"]:
         examples = " ".join(f"{item['task']}/{item['index']}" for item in group["examples"][:_EXAMPLES])
-        rows.append([group["count"], group["type"], group["message"], group["volunteers"], examples, group["last_at"]])
-    columns = ["times", "error", "message", "volunteers", "e.g.", "last_at"]
+        told = [group[name] for name in ("id", "count", "type", "message", "volunteers")]
+        rows.append([*told, examples, group["last_at"]])
+    columns = ["group", "times", "error", "message", "volunteers", "e.g.", "last_at"]
     showing.show_rows(showing.output(), columns, rows, "nothing has failed")
     if found["more"]:
         typer.echo("there is more: older failures, or further causes, are not shown")

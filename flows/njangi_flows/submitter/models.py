@@ -492,6 +492,7 @@ class DeliveryView(BaseModel):
 
 
 class ErrorGroup(BaseModel):
+    id: str
     type: str
     message: str
     count: int

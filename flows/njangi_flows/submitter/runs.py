@@ -199,9 +199,13 @@ class Runs:
             return await self._to.post(RunView, _ONE + ":resume", run_id=run_id)
         return await self._to.post(RunView, _ONE + "/tasks/{task}:resume", run_id=run_id, task=task)
 
-    async def retry_failed(self, run_id: str, tasks: Sequence[str] = ()) -> RunView:
-        """Begin an ended run again with what failed alone, of these tasks if any are named."""
-        return await self._to.post(RunView, _ONE + ":retry-failed", {"tasks": tasks}, run_id=run_id)
+    async def retry_failed(self, run_id: str, tasks: Sequence[str] = (), *, error_group: str | None = None) -> RunView:
+        """Begin an ended run again with what failed alone, of these tasks if any are named.
+
+        With `error_group`, the `id` of one of the run's `errors`: only with what failed for that cause.
+        """
+        body = {"tasks": tasks, "error_group": error_group}
+        return await self._to.post(RunView, _ONE + ":retry-failed", body, run_id=run_id)
 
     async def reset(self, run_id: str, task: str) -> RunView:
         """Begin an ended run again at a task: it and all downstream of it from nothing."""
@@ -222,9 +226,9 @@ class Runs:
         return await self._many("cancel", filter, dry_run)
 
     async def retry_failed_many(
-        self, filter: RunFilter, tasks: Sequence[str] = (), *, dry_run: bool = False
+        self, filter: RunFilter, tasks: Sequence[str] = (), *, error_group: str | None = None, dry_run: bool = False
     ) -> Controlled:
-        return await self._many("retry-failed", filter, dry_run, tasks=tasks)
+        return await self._many("retry-failed", filter, dry_run, tasks=tasks, error_group=error_group)
 
     async def reset_many(self, filter: RunFilter, task: str, *, dry_run: bool = False) -> Controlled:
         return await self._many("reset", filter, dry_run, task=task)

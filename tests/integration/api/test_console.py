@@ -6,14 +6,17 @@ import asyncio
 import gzip
 import re
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
-from api.console import FILES
+from api.console import FILES, Console
 from tests.integration.api.conftest import Client
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+IDENTITY = {"Accept-Encoding": "identity"}
 PROGRAM = {"Accept": "application/json"}
 
 
@@ -103,6 +106,42 @@ async def test_what_is_not_of_the_console_is_a_problem(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("missing", [False, True])
+async def test_a_console_that_is_built_anew_is_sent_by_a_service_that_goes_on(tmp_path: Path, missing: bool) -> None:
+    """Also while it is being built, which is when files are missing."""
+
+    def build(number: int) -> None:
+        for name, text in {"index.html": "page", f"assets/main-{number}.js": "script", "worker.js": "worker"}.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(f"{text} {number}".encode()))
+            (tmp_path / f"{name}.br").write_bytes(b"")
+
+    def empty() -> None:
+        for file in tmp_path.rglob("*.*" if missing else "main-*"):
+            file.unlink()
+
+    build(1)
+    application = Starlette(routes=[Console(tmp_path)])
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://console", headers=IDENTITY) as http:
+
+        async def got(path: str) -> str:
+            answer = await http.get(path, headers=BROWSER if path == "/" else {})
+            return answer.text if answer.is_success else str(answer.status_code)
+
+        assert [await got(path) for path in ("/", "/assets/main-1.js")] == ["page 1", "script 1"]
+        empty()
+        if missing:
+            assert [await got(path) for path in ("/", "/worker.js", "/assets/main-2.js")] == ["page 1", "404", "404"]
+        build(2)
+        assert [await got(path) for path in ("/", "/worker.js", "/assets/main-2.js")] == [
+            "page 2",
+            "worker 2",
+            "script 2",
+        ]
+        assert await got("/assets/main-1.js") == "script 1", "for who has the page of before"
+
+
 async def test_heads_are_the_same_without_a_body(client: Client) -> None:
     async with httpx.AsyncClient(base_url=client.url) as http:
         for path in ("/", f"/{an_asset()}"):
@@ -126,6 +165,7 @@ async def test_heads_are_the_same_without_a_body(client: Client) -> None:
         "//etc/passwd",
         "/index.html.gz",
         "/assets",
+        f"/{'long' * 100}",
     ],
 )
 async def test_no_address_leads_out_of_the_consoles_folder(client: Client, path: str) -> None:

@@ -156,8 +156,15 @@ async def test_only_what_failed_is_done_again(client: Client) -> None:
             await flow.put(f"/v1/flow/runs/{run_id}/tasks/b", json={"status": "SKIPPED"})
             await flow.post(f"/v1/flow/runs/{run_id}:release", json={"error": "bad luck"})
         await ends(client, run_id, "FAILED", RunStatus.FAILED)
-        for tasks, status in ((["none"], 404), (["a"], 202)):
-            assert (await http.post(f"/v1/runs/{run_id}:retry-failed", json={"tasks": tasks})).status_code == status
+        [group] = (await http.get(f"/v1/runs/{run_id}/errors")).json()["groups"]
+        for body, status in (
+            ({"tasks": ["none"]}, 404),
+            ({"error_group": "0" * 12}, 404),
+            ({"error_group": "Bad"}, 422),
+            ({"error_group": group["id"], "tasks": ["b"]}, 409),
+            ({"error_group": group["id"], "tasks": ["a"]}, 202),
+        ):
+            assert (await http.post(f"/v1/runs/{run_id}:retry-failed", json=body)).status_code == status, body
         run = (await http.get(f"/v1/runs/{run_id}")).json()
         assert (run["status"], run["error"], run["ended_at"]) == ("SUBMITTED", None, None)
         assert {item["name"]: item["status"] for item in run["tasks"]} == {"a": "PENDING", "b": "PENDING"}

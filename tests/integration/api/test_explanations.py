@@ -61,6 +61,26 @@ async def test_what_queued_work_waits_for_follows_the_machines(client: Client) -
         assert await kinds(client, admin, run_id) == [(None, "none", 0)]
 
 
+async def test_lists_tell_the_progress_that_each_run_tells_alone(client: Client) -> None:
+    spec = {"name": "w", "tasks": [{"name": name, "command": "true"} for name in ("a", "b", "tidy")], "cleanup": "tidy"}
+    async with client.http("admin") as admin, client.http("flow") as flow, await client.enrol() as agent:
+        made = await admin.post("/v1/workflows", json={"spec": spec})
+        waiting, begun = [await a_run(admin, made.json()["id"]) for _ in range(2)]
+        held = await flow.post(f"/v1/flow/runs/{begun}:hold", json={"holder": "test"})
+        flow.headers["Njangi-Run-Token"] = held.json()["token"]
+        await put_task(flow, begun, "a", 4, per_batch=2)
+        await sync(agent, reports=reports(await sync(agent, wish=2)))
+
+        async def told() -> dict[str, float]:
+            listed = {run["id"]: run["progress"] for run in (await admin.get("/v1/runs")).json()["runs"]}
+            assert listed == {id_: (await admin.get(f"/v1/runs/{id_}")).json()["progress"] for id_ in listed}
+            return listed
+
+        assert await told() == {waiting: 0.0, begun: 0.25}, "two of four, and nothing of b; tidying does not count"
+        assert (await flow.put(f"/v1/flow/runs/{begun}/tasks/b", json={"status": "COMPLETED"})).status_code == 204
+        assert await told() == {waiting: 0.0, begun: 0.75}
+
+
 async def test_a_run_that_no_flow_worker_took_has_not_started(client: Client) -> None:
     async with await person(client, "ada") as ada, await person(client, "kofi") as kofi:
         run_id = await a_run(ada, await a_workflow(ada))

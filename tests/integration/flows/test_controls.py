@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.flows.controlling import (
     LARGE,
+    ONCE,
     control,
     failed_once,
     giant,
@@ -18,7 +19,7 @@ from tests.integration.flows.controlling import (
     tidying,
     waits,
 )
-from tests.integration.flows.stack_under_test import Stack, Volunteer
+from tests.integration.flows.stack_under_test import Stack, SubtaskError, Volunteer
 
 pytestmark = pytest.mark.usefixtures("volunteer")
 
@@ -62,6 +63,32 @@ async def test_only_what_failed_is_done_again_in_the_same_flow_run(
     after = await stack.flow_run(run_id)
     assert after["id"] == before["id"] and after["run_count"] == before["run_count"] + 1
     await prefect_shows(stack, run_id, "COMPLETED")
+
+
+@pytest.mark.parametrize(("tolerated", "status"), [("34%", "COMPLETED"), ("0%", "FAILED")])
+async def test_what_failed_for_one_cause_is_done_again_although_the_rest_stays_failed(
+    stack: Stack, worker: Any, volunteer: Volunteer, tolerated: str, status: str
+) -> None:
+    def fails(parameters: dict[str, Any], attempt: int) -> Any:
+        if parameters["part"] == 0:
+            raise SubtaskError("Bad", "for good")
+        if attempt == 1:
+            raise SubtaskError("Flaky", f"no luck with {parameters['part']}")
+        return parameters["part"]
+
+    stack.behaviours["fails"] = fails
+    work = {"name": "work", "command": ["fails", "{part}"], "split": {"range": 3}, "tolerated_failure": tolerated}
+    run_id = await stack.submit(work | ONCE)
+    assert (await stack.ended(run_id))["status"] == "FAILED"
+    async with stack.http("admin") as http:
+        groups = (await http.get(f"/v1/runs/{run_id}/errors")).json()["groups"]
+        [flaky] = [group for group in groups if group["type"] == "Flaky"]
+        await control(stack, run_id, "retry-failed", {"error_group": flaky["id"]})
+        assert (await stack.ended(run_id))["status"] == status
+        found = (await http.get(f"/v1/runs/{run_id}/subtasks", params={"task": "work"})).json()["subtasks"]
+    assert [item["status"] for item in found] == ["FAILED", "COMPLETED", "COMPLETED"], "what can be done is done first"
+    assert [volunteer.attempts[f"{run_id}/work/{index}"] for index in range(3)] == [1, 2, 2]
+    assert await stack.results(run_id) == ({"work": [1, 2]} if status == "COMPLETED" else {})
 
 
 async def test_a_reset_does_a_task_and_what_follows_anew(stack: Stack, worker: Any, volunteer: Volunteer) -> None:

@@ -72,8 +72,8 @@ def returned(item: Leased, result: str = "1") -> VolunteerReport:
     return VolunteerReport(item.volunteer_id, report)
 
 
-def ended(item: Leased, outcome: Outcome, message: str = "boom") -> VolunteerReport:
-    error = AttemptError("NonZeroExit", message, "stderr")
+def ended(item: Leased, outcome: Outcome, message: str = "boom", type_: str = "NonZeroExit") -> VolunteerReport:
+    error = AttemptError(type_, message, "stderr")
     return VolunteerReport(item.volunteer_id, Report(item.subtask_id, item.token, outcome, error=error))
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from storage.errors import NotFoundError, RunHeldError
 from storage.run_models import FlowRunState, NewRun, Parent, Run, RunStatus, Tell
@@ -48,7 +49,7 @@ async def begin_again(stores: Stores, run: Run, how: str) -> Run:
     """Reopen a run whose task `t` is set back so, and return the run as it is then."""
     steps = {"t": how}
     await stores.ledger.write(lambda turn: stores.reopening.reopen(turn, run.id, steps, by="ana", now=NOON))
-    await stores.reopening.set_back(run.id, retry_steps, now=NOON)
+    await stores.reopening.set_back(run.id, retry_steps, group_id, now=NOON)
     return await stores.runs.get(run.id)
 
 
@@ -70,7 +71,7 @@ async def test_a_task_that_is_tried_again_begins_its_failed_child_again(stores: 
     assert not (await begin_again(stores, parent, "retry")).reopening
     again = await stores.runs.child(parent.id, "t")
     assert (again.id, again.status, again.to_tell) == (child.id, RunStatus.SUBMITTED, Tell.REOPEN)
-    await stores.reopening.set_back(child.id, retry_steps, now=NOON)
+    await stores.reopening.set_back(child.id, retry_steps, group_id, now=NOON)
     statuses = {task.name: task.status.value for task in await stores.tasks.of_run(child.id)}
     assert statuses == {"good": "COMPLETED", "bad": "PENDING", "tidy": "PENDING"}
     assert await stores.children.to_cancel(parent.id) == [], "late news of the parent's former end"
@@ -95,7 +96,7 @@ async def test_a_task_waits_for_the_end_of_its_cancelled_child_before_it_is_trie
     with pytest.raises(RunHeldError):
         await stores.run_leases.hold(parent.id, "worker", now=NOON)
     await follow(stores, child, "CANCELLED")
-    await stores.reopening.set_back(parent.id, retry_steps, now=NOON)
+    await stores.reopening.set_back(parent.id, retry_steps, group_id, now=NOON)
     assert not (await stores.runs.get(parent.id)).reopening
     assert (await stores.runs.child(parent.id, "t")).status is RunStatus.SUBMITTED
 

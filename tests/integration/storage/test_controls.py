@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from njangi_agent.protocol import Outcome, Verdict
 
+from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from storage.errors import (
     NotFoundError,
@@ -27,6 +28,7 @@ from storage.subtask_models import MAX_LOSSES, NewBatch, NewSubtask, SubtaskStat
 from storage.tasks import NewTask, TaskChange, TaskStatus
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, counts_of, ended, lease, report, returned
+from tests.integration.storage.pieces import rebuilt
 
 FLOW_RUN = "fr1"
 SECOND = timedelta(seconds=1)
@@ -278,7 +280,7 @@ async def test_retrying_keeps_what_was_accepted_and_queues_what_failed(stores: S
     assert (run.status, run.error, run.ended_at, run.reopening) == (RunStatus.SUBMITTED, None, None, True)
     with pytest.raises(RunHeldError):
         await stores.run_leases.hold(run.id, "worker", now=NOON)
-    await stores.reopening.set_back(run.id, retry_steps, now=NOON)
+    await stores.reopening.set_back(run.id, retry_steps, group_id, now=NOON)
     assert await held.tasks() == {"a": "PENDING", "b": "PENDING"}
     [accepted] = await stores.subtasks.page(f"{run.id}/a", after=-1, limit=5, status=SubtaskStatus.COMPLETED)
     assert accepted.result == '"kept"'
@@ -289,6 +291,60 @@ async def test_retrying_keeps_what_was_accepted_and_queues_what_failed(stores: S
     assert (batch.completed, batch.failed, batch.tries) == (1, 1, 1), "its tries begin anew"
     _, token = await stores.run_leases.hold(run.id, "worker", now=NOON)
     assert token != held.token
+
+
+async def test_of_an_error_group_exactly_what_failed_for_it_is_queued(stores: Stores) -> None:
+    held = await run_that_failed_for_two_causes(stores)
+    flaky = group_id("Flaky", "bad row 7")
+    await held.control("reopen", {"a": "retry", "b": "retry"}, error_group=flaky)
+    await stores.reopening.set_back(held.run.id, retry_steps, group_id, now=NOON)
+    assert await held.statuses() == ["COMPLETED", "QUEUED", "FAILED", "QUEUED", "FAILED", "FAILED"]
+    assert (await rebuilt(stores, held.run.id)).tasks["a"].counts() == {"COMPLETED": 1, "QUEUED": 2, "FAILED": 3}
+    counts = (await counts_of(stores, held.run.id))["a"]
+    assert (counts["queued"], counts["failed"], counts["completed"]) == (2, 3, 1)
+    [untouched] = await stores.subtasks.settled([f"{held.run.id}/a/b2"])
+    assert (untouched.failed, untouched.aside) == (2, 2), "nothing is left to wait for in it"
+    again = await lease(stores, "v", 9, NOON, batch=1, task=held.key())
+    await report(stores, [ended(item, Outcome.FAILED) for item in again], NOON)
+    [batch] = await stores.subtasks.settled([f"{held.run.id}/a/b1"])
+    assert (batch.failed, batch.aside) == (2, 1)
+    assert await stores.subtasks.failure_types(batch.id) == {"NonZeroExit": 1}, "of what may be tried again"
+    _, token = await stores.run_leases.hold(held.run.id, "worker", now=NOON)
+    await stores.subtasks.requeue(batch.id, try_=2, token=token, now=NOON)
+    assert (await held.statuses())[2:4] == ["FAILED", "QUEUED"], "a next try leaves alone what was set aside"
+
+
+async def test_what_was_set_aside_is_tried_again_when_all_that_failed_is(stores: Stores) -> None:
+    held = await run_that_failed_for_two_causes(stores)
+    for error_group, queued in ((group_id("Flaky", "bad row 7"), 2), (None, 5)):
+        await held.control("reopen", {"a": "retry"}, error_group=error_group)
+        await stores.reopening.set_back(held.run.id, retry_steps, group_id, now=NOON)
+        assert (await held.statuses()).count("QUEUED") == queued
+        [run] = await stores.controls.untold(now=NOON)
+        scheduled = FlowRunState(FLOW_RUN, "SCHEDULED", "", "", NOON + SECOND)
+        await stores.controls.told(run, scheduled, held=False, now=NOON)
+        await held.prefect("FAILED", NOON + 2 * SECOND, RunStatus.FAILED)
+    marked = {"run_id": held.run.id, "aside": True}
+    assert await stores.database["tasks"].count_documents(marked) == 0
+
+
+async def run_that_failed_for_two_causes(stores: Stores) -> Held:
+    """A run whose task `a` has batches of two: the first with a good one, the last with one cause alone."""
+    held = await a_run(stores)
+    await held.put(0, 1, 2)
+    for batch, errors in enumerate([[None, "Flaky"], ["Bad", "Flaky"], ["Bad", "Bad"]]):
+        leased = sorted(
+            await lease(stores, "v", 2, NOON, batch=batch, task=held.key()), key=lambda item: item.subtask_id
+        )
+        for index, (item, type_) in enumerate(zip(leased, errors, strict=True)):
+            failed = ended(item, Outcome.FAILED, f"bad row {index}", type_) if type_ else None
+            end = failed or returned(item, '"kept"')
+            await report(stores, [end], NOON)
+    await held.change("a", TaskStatus.FAILED, error="some failed", plan={"subtasks": 6})
+    await held.change("b", TaskStatus.SKIPPED)
+    await stores.run_leases.release(held.run.id, held.token, "some failed", now=NOON)
+    assert (await held.prefect("FAILED", NOON + SECOND, RunStatus.FAILED)) is not None
+    return held
 
 
 async def test_a_run_under_way_is_not_begun_again(stores: Stores) -> None:
@@ -311,7 +367,7 @@ async def test_late_states_of_the_attempt_before_do_not_end_a_run_begun_again(st
     await held.control("reopen", {"a": "retry"})
     assert await held.prefect("FAILED", NOON + 5 * SECOND, RunStatus.FAILED) is None
     [run] = await stores.controls.untold(now=NOON)
-    await stores.reopening.set_back(run.id, retry_steps, now=NOON)
+    await stores.reopening.set_back(run.id, retry_steps, group_id, now=NOON)
     scheduled = FlowRunState(FLOW_RUN, "SCHEDULED", "AwaitingRetry", "", NOON + 9 * SECOND)
     await stores.controls.told(run, scheduled, held=False, now=NOON)
     assert await held.prefect("FAILED", NOON + 6 * SECOND, RunStatus.FAILED) is None
@@ -332,7 +388,7 @@ async def test_a_reset_forgets_the_task_and_its_results_and_keeps_the_rest(store
     await stores.run_leases.release(held.run.id, held.token, None, now=NOON)
     await held.prefect("COMPLETED", NOON + SECOND, RunStatus.COMPLETED)
     await held.control("reopen", {"b": "reset"})
-    await stores.reopening.set_back(held.run.id, retry_steps, now=NOON)
+    await stores.reopening.set_back(held.run.id, retry_steps, group_id, now=NOON)
     a, b = await stores.tasks.of_run(held.run.id)
     assert (a.status, a.result) == (TaskStatus.COMPLETED, '"a"')
     assert (b.status, b.result, b.plan, b.definition) == (TaskStatus.PENDING, None, None, None)
@@ -355,11 +411,11 @@ async def test_a_setting_back_that_is_cut_off_goes_on_where_it_was(stores: Store
 
     dying.ledger.write = dies_after_the_first_task  # type: ignore[method-assign]
     with pytest.raises(StorageUnavailableError):
-        await dying.reopening.set_back(held.run.id, retry_steps, now=NOON)
+        await dying.reopening.set_back(held.run.id, retry_steps, group_id, now=NOON)
     assert sorted((await held.tasks()).values()) == ["PENDING", "SKIPPED"]
     [run] = await stores.controls.untold(now=NOON)
     assert run.reopening
-    await stores.reopening.set_back(run.id, retry_steps, now=NOON)
+    await stores.reopening.set_back(run.id, retry_steps, group_id, now=NOON)
     assert await held.tasks() == {"a": "PENDING", "b": "PENDING"}
     assert not (await held.now()).reopening and await held.statuses() == []
 
@@ -367,7 +423,7 @@ async def test_a_setting_back_that_is_cut_off_goes_on_where_it_was(stores: Store
 async def test_what_a_lost_flow_left_behind_does_not_survive_a_reset(stores: Stores) -> None:
     held = await failed_run(stores)
     await held.control("reopen", {"a": "reset", "b": "reset"})
-    await stores.reopening.set_back(held.run.id, retry_steps, now=NOON)
+    await stores.reopening.set_back(held.run.id, retry_steps, group_id, now=NOON)
     old = {"_id": f"{held.run.id}/a/0", "parent_task_id": held.key().task_id, "index": 0, "generation": 0}
     stale = {**old, "batch": f"{held.run.id}/a/b0", "parameters": '{"x": "stale"}', "status": "QUEUED"}
     await stores.database["tasks"].insert_one(stale)
@@ -382,7 +438,7 @@ async def test_a_pause_while_tasks_are_set_back_holds_them(stores: Stores) -> No
     held = await failed_run(stores)
     await held.control("reopen", {"a": "retry"})
     await held.control("pause")
-    await stores.reopening.set_back(held.run.id, retry_steps, now=NOON)
+    await stores.reopening.set_back(held.run.id, retry_steps, group_id, now=NOON)
     assert await stores.subtasks.open_batches(5) == []
     [run] = await stores.controls.untold(now=NOON)
     assert run.to_tell is Tell.REOPEN, "that it begins again is told first"
@@ -405,7 +461,7 @@ async def test_a_wait_keeps_its_end_until_its_task_is_set_back(stores: Stores) -
         await begin(60, NOON)
     for how in ("retry", "reset"):
         await held.control("reopen", {"a": how})
-        await stores.reopening.set_back(held.run.id, retry_steps, now=NOON)
+        await stores.reopening.set_back(held.run.id, retry_steps, group_id, now=NOON)
         [run] = await stores.controls.untold(now=NOON)
         state = FlowRunState(FLOW_RUN, "SCHEDULED", "", "", NOON + SECOND)
         await stores.controls.told(run, state, held=False, now=NOON)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from njangi_agent.protocol import Outcome, Verdict
 
+from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from storage.database import open_database
 from storage.errors import RunHeldError
@@ -96,7 +97,7 @@ class LeaseCycle(RuleBasedStateMachine):
         self.control(self.stores.reopening.reopen, "r1", {"factor": how}, by="ada")
         with pytest.raises(RunHeldError):
             self.wait(self.stores.run_leases.hold("r1", "flow", now=self.now))
-        self.wait(self.stores.reopening.set_back("r1", retry_steps, now=self.now))
+        self.wait(self.stores.reopening.set_back("r1", retry_steps, group_id, now=self.now))
         _, self.token = self.wait(self.stores.run_leases.hold("r1", "flow", now=self.now))
         self.paused = False
         if how == "reset":

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from storage.errors import StorageUnavailableError
 from storage.pieces import SUBTASKS_A_PIECE
@@ -67,12 +68,12 @@ async def test_no_transaction_sets_back_more_than_a_piece(stores: Stores, how: s
     dying = Stores(stores.database)
     before = measured(dying, lambda: tasks.count_documents(still), dies_after=1)
     with pytest.raises(StorageUnavailableError):
-        await dying.reopening.set_back(run_id, retry_steps, now=NOON)
+        await dying.reopening.set_back(run_id, retry_steps, group_id, now=NOON)
     stored = {item["index"]: item["status"] async for item in tasks.find({"parent_task_id": f"{run_id}/a"})}
     told = await rebuilt(stores, run_id)
     assert {index: subtask.status for index, subtask in told.tasks["a"].subtasks.items()} == stored, "at any time"
     after = measured(stores, lambda: tasks.count_documents(still))
-    await stores.reopening.set_back(run_id, retry_steps, now=NOON)
+    await stores.reopening.set_back(run_id, retry_steps, group_id, now=NOON)
     assert 0 < max(before + after) <= SUBTASKS_A_PIECE
     assert sum(before + after) == count
     counts = await counts_of(stores, run_id)
@@ -91,7 +92,7 @@ async def test_subtasks_that_nobody_published_go_in_pieces_too(stores: Stores) -
     )
     await reopen(stores, run_id, "reset")
     changed = measured(stores, lambda: tasks.count_documents({"parent_task_id": task_id}))
-    await stores.reopening.set_back(run_id, retry_steps, now=NOON)
+    await stores.reopening.set_back(run_id, retry_steps, group_id, now=NOON)
     assert (max(changed), sum(changed)) == (SUBTASKS_A_PIECE, STRAYS)
 
 
@@ -101,11 +102,11 @@ async def test_what_fails_again_while_the_rest_is_set_back_is_not_set_back_twice
     dying = Stores(stores.database)
     measured(dying, lambda: stores.database["tasks"].count_documents({"parent_task_id": "none"}), dies_after=1)
     with pytest.raises(StorageUnavailableError):
-        await dying.reopening.set_back(run_id, retry_steps, now=NOON)
+        await dying.reopening.set_back(run_id, retry_steps, group_id, now=NOON)
     failed = {"parent_task_id": f"{run_id}/a", "index": 0}
     await stores.database["tasks"].update_one(failed, {"$set": {"status": SubtaskStatus.FAILED}})
     await stores.database["batches"].update_one({"_id": f"{run_id}/a/b0"}, {"$inc": {"queued": -1, "failed": 1}})
-    await stores.reopening.set_back(run_id, retry_steps, now=NOON)
+    await stores.reopening.set_back(run_id, retry_steps, group_id, now=NOON)
     counts = (await counts_of(stores, run_id))["a"]
     assert (counts["queued"], counts["failed"]) == (2 * SUBTASKS_A_PIECE - 1, 1)
 
@@ -117,5 +118,5 @@ async def test_a_deadline_waits_until_the_run_is_set_back(stores: Stores) -> Non
     assert await stores.controls.overdue(now=NOON) == []
     await stores.controls.miss_deadline(run_id, now=NOON)
     assert (await stores.runs.get(run_id)).reopening
-    await stores.reopening.set_back(run_id, retry_steps, now=NOON)
+    await stores.reopening.set_back(run_id, retry_steps, group_id, now=NOON)
     assert await stores.controls.overdue(now=NOON) == [run_id]

@@ -22,6 +22,7 @@ from njangi_flows.history import RULES, Run, rebuild
 
 from api.followers import event_json
 from api.mirror import Mirror
+from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from storage.database import open_database
 from storage.errors import NjangiError
@@ -35,6 +36,7 @@ from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, counts_of, ended, lease, queue, report, returned
 
 ERRORS = [[], ["NonZeroExit"], ["Lost", "ScheduleToStartTimedOut"]]
+CAUSES = [("NonZeroExit", "boom"), ("Lost", "lost by 5 volunteers; last: boom")]
 TASKS = ("first", "second")
 BATCH = 3
 STEPS_BEFORE_THE_END = 15
@@ -208,8 +210,15 @@ class RunLife(RuleBasedStateMachine):
 
     @rule(steps=st.dictionaries(st.sampled_from(TASKS), st.sampled_from(["retry", "reset"]), min_size=1))
     def somebody_begins_it_again(self, steps: dict[str, str]) -> None:
-        self.control("reopen", steps)
-        self.wait(self.stores.reopening.set_back(self.run_id, retry_steps, now=self.now))
+        self.begin_again(steps, None)
+
+    @rule(cause=st.sampled_from(CAUSES))
+    def somebody_tries_one_cause_again(self, cause: tuple[str, str]) -> None:
+        self.begin_again(dict.fromkeys(TASKS, "retry"), group_id(*cause))
+
+    def begin_again(self, steps: dict[str, str], error_group: str | None) -> None:
+        self.control("reopen", steps, error_group=error_group)
+        self.wait(self.stores.reopening.set_back(self.run_id, retry_steps, group_id, now=self.now))
         run = self.wait(self.stores.runs.get(self.run_id))
         if run.to_tell is Tell.REOPEN:
             state = FlowRunState(self.flow_run_id, "SCHEDULED", "AwaitingRetry", None, self.now)

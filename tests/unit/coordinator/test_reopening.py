@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from coordinator.decisions.reopening import Step, downstream, reset_steps, retry_steps
+import pytest
+
+from coordinator.decisions.reopening import Step, downstream, group_steps, reset_steps, retry_steps
 
 #   a -> b -> d -> e,  c -> d,  f apart
 DEPENDENCIES = {"a": [], "b": ["a"], "c": [], "d": ["b", "c"], "e": ["d"], "f": []}
@@ -21,6 +23,22 @@ def test_only_the_failed_tasks_that_are_named_are_tried_again() -> None:
 def test_naming_a_task_that_did_not_fail_sets_nothing_back() -> None:
     assert retry_steps(STATUSES, ["b", "f"]) == {}
     assert retry_steps({"a": "COMPLETED"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("failing", "wanted", "expected"),
+    [
+        pytest.param({"b"}, [], {"b": RETRY, "d": RETRY, "e": RETRY}, id="what was skipped goes along"),
+        pytest.param({"b", "f"}, [], {"b": RETRY, "d": RETRY, "e": RETRY}, id="f has completed and tolerates it"),
+        pytest.param({"b", "c"}, ["c"], {"c": RETRY, "d": RETRY, "e": RETRY}, id="of a task that is named"),
+        pytest.param({"b"}, ["c"], {}, id="c failed for another cause"),
+        pytest.param({"f"}, [], {}, id="nothing that failed"),
+    ],
+)
+def test_of_one_cause_the_tasks_that_failed_by_it(
+    failing: set[str], wanted: list[str], expected: dict[str, Step]
+) -> None:
+    assert group_steps(STATUSES, failing, wanted) == expected
 
 
 def test_downstream_is_what_depends_on_a_task_however_far() -> None:

@@ -342,6 +342,12 @@ def test_up_starts_the_stack_of_this_folder(folder: Path) -> None:
         (["resume", "r1"], "/v1/runs/r1:resume", {}, "run r1 is resumed"),
         (["resume", "r1", "-t", "count"], "/v1/runs/r1/tasks/count:resume", {}, "task count of run r1 is resumed"),
         (["retry-failed", "r1", "-t", "a", "-t", "b"], "/v1/runs/r1:retry-failed", {"tasks": ["a", "b"]}, "run r1"),
+        (
+            ["retry-failed", "r1", "--error", "5f3a9c1e20b7"],
+            "/v1/runs/r1:retry-failed",
+            {"tasks": [], "error_group": "5f3a9c1e20b7"},
+            "run r1",
+        ),
         (["reset", "r1", "count"], "/v1/runs/r1:reset", {"task": "count"}, "run r1 is begun again"),
         (["rerun", "r1", "-p", "bound=5"], "/v1/runs/r1:rerun", {"parameters": {"bound": 5}}, "run r1"),
     ],

@@ -26,3 +26,8 @@ def test_what_no_try_mends(tries: int, types: dict[str, int], expected: int) -> 
         id="r/t/b0", total=1000, completed=1000 - failed, failed=failed, tries=tries, error_types=types
     )
     assert lost_for_good(batch, RETRY) == expected
+
+
+def test_what_was_set_aside_is_for_good_whatever_its_error() -> None:
+    batch = SettledBatch(id="r/t/b0", total=9, completed=4, failed=5, aside=3, error_types={"Flaky": 1, "BadInput": 1})
+    assert lost_for_good(batch, RETRY) == 4

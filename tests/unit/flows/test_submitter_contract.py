@@ -31,6 +31,7 @@ GIVEN: dict[str, Any] = {
     "size": 2 * 1024 * 1024,
     "scale": 0.5,
     "sha256": "0" * 64,
+    "error_group": "0" * 12,
     "password": "long enough",
     "new": "long enough",
 }

@@ -11,6 +11,7 @@ import pytest
 
 from stack import deploy
 from stack.errors import ServiceFailedError
+from stack.process import Process
 from stack.settings import Settings
 from stack.supervisor import Service, Stack
 
@@ -113,3 +114,20 @@ async def test_a_flow_that_cannot_be_deployed_does_not_keep_the_others_down(
     monkeypatch.setattr(deploy, "bring_up_to_date", bring_up_to_date)
     async with asyncio.timeout(60), stack:
         assert any("the rest goes on" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [
+        pytest.param("lab", ["lab-1", "lab-2"], id="by the host and a number"),
+        pytest.param("", ["agent-1", "agent-2"], id="a host without a name"),
+        pytest.param("x" * 200, [f"{'x' * 90}-1", f"{'x' * 90}-2"], id="no longer than a name may be"),
+    ],
+)
+def test_agents_of_one_host_can_be_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, names: list[str]
+) -> None:
+    monkeypatch.setattr("platform.node", lambda: host)
+    stack = Stack(Settings(home=tmp_path, port=0, prefect_port=0, agents=2))
+    started = [stack._services[f"agent-{number}"].child for number in (1, 2)]
+    assert [child._argv[child._argv.index("--name") + 1] for child in started if isinstance(child, Process)] == names

@@ -17,7 +17,7 @@ const keys = {
 
 export const ENDED: ReadonlySet<RunStatus> = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
 
-/** A page of runs, newest first. Lists come without tasks, so a run's progress in them is 0 until it ends. */
+/** A page of runs, newest first. Lists come without tasks, but tell the progress of what is under way. */
 export function runsQuery(filter: RunFilter = {}, { pageToken, pageSize = 50 }: { pageToken?: string; pageSize?: number } = {}) {
   return queryOptions({
     queryKey: [...keys.lists, filter, pageSize, pageToken ?? null] as const,
@@ -241,7 +241,7 @@ export type Control =
   | { verb: "pause"; call_back: boolean }
   | { verb: "resume" }
   | { verb: "cancel" }
-  | { verb: "retry-failed"; tasks?: string[] }
+  | { verb: "retry-failed"; error_group?: string }
   | { verb: "reset"; task: string }
   | { verb: "pause-task"; task: string; call_back: boolean }
   | { verb: "resume-task"; task: string };
@@ -256,7 +256,7 @@ export async function control(id: string, control: Control): Promise<Run> {
     case "cancel":
       return data(api.POST("/v1/runs/{run_id}:cancel", { params: { path } }));
     case "retry-failed":
-      return data(api.POST("/v1/runs/{run_id}:retry-failed", { params: { path }, body: { tasks: control.tasks ?? [] } }));
+      return data(api.POST("/v1/runs/{run_id}:retry-failed", { params: { path }, body: { tasks: [], error_group: control.error_group } }));
     case "reset":
       return data(api.POST("/v1/runs/{run_id}:reset", { params: { path }, body: { task: control.task } }));
     case "pause-task":
@@ -295,17 +295,6 @@ export function useSignal(id: string) {
     mutationFn: (body: { name: string; payload: unknown }) =>
       data(api.POST("/v1/runs/{run_id}/signals", { params: { path: { run_id: id } }, body })),
     onSuccess: () => queries.invalidateQueries({ queryKey: keys.run(id) }),
-  });
-}
-
-export function useShare(workflowId: string) {
-  return useMutation({
-    mutationFn: async ({ names, off }: { names: string[]; off?: boolean }) => {
-      const asked = { params: { path: { workflow_id: workflowId } }, body: { with: names } };
-      return off
-        ? data(api.POST("/v1/workflows/{workflow_id}:unshare", asked))
-        : data(api.POST("/v1/workflows/{workflow_id}:share", asked));
-    },
   });
 }
 

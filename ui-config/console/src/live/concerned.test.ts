@@ -1,9 +1,13 @@
 import { expect, test } from "vitest";
 import { concerned } from "./concerned";
 
-test("a thousand events of one run make one answer old", () => {
+test("a thousand events of one run make two answers old", () => {
   const bundle = Array.from({ length: 1000 }, (_, seq) => ({ seq, type: "subtasks.completed", run_id: "r1" }));
-  expect(concerned(bundle)).toEqual([["runs", "r1"]]);
+  expect(concerned(bundle)).toEqual([["runs", "r1"], ["runs", "list"]]);
+});
+
+test("what does not change the progress of a run leaves lists alone", () => {
+  expect(concerned([{ seq: 1, type: "subtasks.leased", run_id: "r1" }])).toEqual([["runs", "r1"]]);
 });
 
 test("a run that ends changes the lists, too", () => {

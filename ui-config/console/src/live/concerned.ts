@@ -17,7 +17,7 @@ export function concerned(bundle: readonly Told[]): QueryKey[] {
       case "subtasks":
       case "signal":
         if (told.run_id) add(["runs", told.run_id]);
-        if (noun === "run" || noun === "task") add(["runs", "list"]);
+        if (noun === "run" || noun === "task" || told.type === "subtasks.completed") add(["runs", "list"]); // which tell the progress
         if (noun === "run") add(["workflows"]); // they tell the state of their newest run
         break;
       case "workflow":

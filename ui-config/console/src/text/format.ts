@@ -1,6 +1,6 @@
-import { language } from "./text";
+import { locale } from "./text";
 
-/** Formats for people, in the language spoken. Times come as RFC 3339, durations in seconds, sizes in bytes. */
+/** Formats for people, in the language spoken and as their region writes. Times come as RFC 3339, durations in seconds, sizes in bytes. */
 
 const kept = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>();
 
@@ -8,9 +8,10 @@ function once<Format extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.Rela
   name: string,
   make: (locale: string) => Format,
 ): Format {
-  const key = `${language()} ${name}`;
+  const where = locale();
+  const key = `${where} ${name}`;
   let format = kept.get(key);
-  if (!format) kept.set(key, (format = make(language())));
+  if (!format) kept.set(key, (format = make(where)));
   return format as Format;
 }
 

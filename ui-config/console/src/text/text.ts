@@ -27,6 +27,20 @@ export function language(): Language {
   return i18n.locale === "fr" ? "fr" : "en";
 }
 
+const REGION = /-([A-Z]{2}|\d{3})(?=-|$)/i;
+
+/** A language as it is written where people are: by the tags that their browser prefers, the first that names it first. */
+export function regional(of: Language, preferred: readonly string[]): string {
+  const regions = preferred.map((tag) => ({ own: tag.slice(0, 2) === of, region: REGION.exec(tag)?.[1] })).filter(({ region }) => region);
+  const region = (regions.find(({ own }) => own) ?? regions[0])?.region;
+  return region ? `${of}-${region.toUpperCase()}` : of;
+}
+
+/** What dates and numbers are written by. */
+export function locale(): string {
+  return regional(language(), globalThis.navigator?.languages ?? []);
+}
+
 /** The language chosen before, else the browser's, else English. */
 export function preferred(): Language {
   const chosen = localStorage.getItem(REMEMBERED);
@@ -39,7 +53,7 @@ export function preferred(): Language {
 export async function speak(to: Language): Promise<void> {
   const messages = (await texts[to]()).default;
   i18n.load(to, messages);
-  i18n.activate(to);
+  i18n.activate(to, regional(to, navigator.languages));
   document.documentElement.lang = to;
 }
 

@@ -8,6 +8,7 @@ import { Ago } from "../../ui/Ago";
 import { Confirm, Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
+import { Scroll } from "../../ui/Scroll";
 import { Secret } from "../../ui/Secret";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
@@ -33,7 +34,7 @@ export default function Tokens() {
         <>
           <p className="faint prose">{t("account.tokens_hint")}</p>
           <div className="row">{add}</div>
-          <div className="scroll">
+          <Scroll label={t("account.tab_tokens")}>
             <table className="folding">
               <thead>
                 <tr>
@@ -58,7 +59,7 @@ export default function Tokens() {
                 ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         </>
       )}
       {making && <NewToken onClose={() => setMaking(false)} />}

@@ -7,6 +7,7 @@ import { Ago } from "../../ui/Ago";
 import { Confirm } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { Menu } from "../../ui/Menu";
+import { Scroll } from "../../ui/Scroll";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 import { useAttempt } from "../../ui/useAttempt";
@@ -86,7 +87,7 @@ function Deliveries({ webhook }: { webhook: Webhook }) {
   return (
     <div className="stack">
       {error !== null && <Problem error={error} />}
-      <div className="scroll">
+      <Scroll label={t("webhooks.deliveries")}>
         <table className="folding">
           <thead>
             <tr>
@@ -120,7 +121,7 @@ function Deliveries({ webhook }: { webhook: Webhook }) {
             })}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { moment } from "../../text/format";
 import { t } from "../../text/text";
 import { Field } from "../../ui/Field";
 import { More } from "../../ui/More";
+import { Scroll } from "../../ui/Scroll";
 import { SearchBox } from "../../ui/SearchBox";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { useAsked } from "../../ui/useAsked";
@@ -55,7 +56,7 @@ export default function Audit() {
 
 function Entries({ entries }: { entries: readonly Entry[] }) {
   return (
-    <div className="scroll" role="region" aria-label={t("admin.tab_audit")} tabIndex={0}>
+    <Scroll label={t("admin.tab_audit")}>
       <table className="folding">
         <thead>
           <tr>
@@ -80,7 +81,7 @@ function Entries({ entries }: { entries: readonly Entry[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

@@ -3,6 +3,7 @@ import { healthQuery } from "../../api/people";
 import { ProblemError } from "../../api/problem";
 import { t } from "../../text/text";
 import { Icon } from "../../ui/Icon";
+import { Scroll } from "../../ui/Scroll";
 import { Empty, Loading, Problem } from "../../ui/states";
 
 /** Whether everything that the service is made of is there. */
@@ -26,12 +27,12 @@ export default function Health() {
         {leaders.length === 0 ? (
           <Empty title={t("health.no_leaders")}>{t("health.no_leaders_hint")}</Empty>
         ) : (
-          <div className="scroll" role="region" aria-label={t("health.leaders")} tabIndex={0}>
+          <Scroll label={t("health.leaders")}>
             <table>
               <thead><tr><th scope="col">{t("health.office")}</th><th scope="col">{t("health.replica")}</th></tr></thead>
               <tbody>{leaders.map(([office, replica]) => <tr key={office}><th scope="row">{office}</th><td><code>{replica}</code></td></tr>)}</tbody>
             </table>
-          </div>
+          </Scroll>
         )}
       </section>
     </div>

@@ -5,6 +5,7 @@ import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Confirm } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
+import { Scroll } from "../../ui/Scroll";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 import { InviteDialog } from "./InviteDialog";
@@ -24,7 +25,7 @@ export default function Invitations() {
       ) : (
         <>
           <div className="row">{add}</div>
-          <div className="scroll">
+          <Scroll label={t("admin.tab_invitations")}>
             <table className="folding">
               <thead>
                 <tr>
@@ -54,7 +55,7 @@ export default function Invitations() {
                 })}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         </>
       )}
       {inviting && <InviteDialog onClose={() => setInviting(false)} />}

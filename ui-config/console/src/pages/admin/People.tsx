@@ -8,6 +8,7 @@ import { Confirm } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { Menu } from "../../ui/Menu";
 import { More } from "../../ui/More";
+import { Scroll } from "../../ui/Scroll";
 import { Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 import { InviteDialog } from "./InviteDialog";
@@ -29,7 +30,7 @@ export function People() {
   return (
     <div className="stack roomy">
       <div className="row"><button type="button" className="primary" onClick={() => setInviting(true)}><Icon name="add" />{t("invite.title")}</button></div>
-      <div className="scroll">
+      <Scroll label={t("admin.tab_users")}>
         <table className="folding">
           <thead>
             <tr>
@@ -64,7 +65,7 @@ export function People() {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <More of={found} />
       {inviting && <InviteDialog onClose={() => setInviting(false)} />}
       {asked?.what === "role" && <RoleDialog person={asked.person} onClose={close} />}

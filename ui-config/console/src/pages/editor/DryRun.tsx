@@ -4,6 +4,7 @@ import { duration, number } from "../../text/format";
 import { said } from "../../text/said";
 import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
+import { Scroll } from "../../ui/Scroll";
 import { Loading, Problem } from "../../ui/states";
 import { reasonOf } from "../run/eta";
 import { contentOf } from "./checks";
@@ -40,7 +41,7 @@ function Planned({ plan }: { plan: Plan }) {
         <dt>{t("editor.plan.slots")}</dt>
         <dd>{t("editor.plan.slots_count", { count: slots })}</dd>
       </dl>
-      <div className="scroll" tabIndex={0} role="region" aria-label={t("editor.plan.tasks")}>
+      <Scroll label={t("editor.plan.tasks")}>
         <table>
           <thead>
             <tr><th>{t("editor.plan.task")}</th><th>{t("editor.field.kind")}</th><th className="number">{t("editor.plan.items")}</th><th className="number">{t("editor.plan.subtasks")}</th><th className="number">{t("editor.plan.batches")}</th></tr>
@@ -58,7 +59,7 @@ function Planned({ plan }: { plan: Plan }) {
             <tr><th scope="row" colSpan={3}>{t("editor.plan.total")}</th><td className="number">{number(plan.subtasks)}</td><td className="number">{number(plan.batches)}</td></tr>
           </tfoot>
         </table>
-      </div>
+      </Scroll>
     </>
   );
 }

@@ -73,7 +73,7 @@ export function Editor({ opening }: { opening: Opening }) {
   const [field, setField] = useState<{ name: string; at: number } | null>(null);
   const [reveal, setReveal] = useState<CanvasProps["reveal"]>(null);
   const attachments = useAttachments(files, dispatch);
-  useTemplateFiles(opening.draft ? null : opening.template, attachments.add);
+  useTemplateFiles(opening.draft ? null : opening.template, attachments.begin);
   const draft = useKeptDraft(me.name, draftId, editing, opening.draft !== null);
   const checks = useChecks(current, files, may.make(me));
   const problems = useMemo(() => placed(current, current.text.trim() === "" ? [] : checks.wrong, checks.of), [current, checks.wrong, checks.of]);
@@ -90,8 +90,8 @@ export function Editor({ opening }: { opening: Opening }) {
     if (editable && unreadable) tell(t("editor.form_unreadable"));
     return !editable || unreadable;
   }
-  function text(next: string, chosen?: readonly string[]) {
-    dispatch({ type: "text", text: next, selected: chosen });
+  function text(next: string, chosen?: readonly string[], places?: CanvasProps["places"]) {
+    dispatch({ type: "text", text: next, selected: chosen, places });
   }
   function select(ids: readonly string[]) {
     dispatch({ type: "select", selected: ids });
@@ -101,8 +101,7 @@ export function Editor({ opening }: { opening: Opening }) {
   function add(kind: Kind, place?: (id: string) => CanvasProps["places"]) {
     if (blocked()) return;
     const made = addTask(model, kind);
-    text(made.text, [made.name]);
-    if (place) dispatch({ type: "place", places: place(made.name) });
+    text(made.text, [made.name], place?.(made.name));
     if (tab === "files") setTab("form");
   }
   function remove(ids: readonly string[] = selected) {

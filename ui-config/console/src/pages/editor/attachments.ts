@@ -19,6 +19,8 @@ export interface Attachments {
   /** By name, those that are not with the service yet. */
   sending: Readonly<Record<string, Sending>>;
   add: (files: readonly File[]) => void;
+  /** The same with files that belong to what is begun with. */
+  begin: (files: readonly File[]) => void;
   remove: (name: string) => void;
   again: (name: string) => void;
 }
@@ -62,22 +64,26 @@ export function useAttachments(files: Files, dispatch: Dispatch<Change>): Attach
     });
   }
 
-  function add(chosen: readonly File[]) {
+  function add(chosen: readonly File[], begins: boolean) {
     for (const file of chosen) {
       const name = file.webkitRelativePath || file.name;
       tell(name, { phase: "hashing", sent: 0, size: file.size });
       queue(name, async (signal) => {
         const sha256 = await sha256Of(file, signal);
         await keepFile(sha256, file).catch(() => {}); // no room for it in the browser: it is only lost at a reload
-        dispatch({ type: "attach", name, file: { sha256, size: file.size, stored: false } });
+        dispatch({ type: "attach", name, file: { sha256, size: file.size, stored: false }, begins });
         send(name, file, sha256);
       });
     }
   }
 
-  function remove(name: string) {
+  function stop(name: string) {
     under.current.get(name)?.abort();
     tell(name, null);
+  }
+
+  function remove(name: string) {
+    stop(name);
     dispatch({ type: "remove", name });
   }
 
@@ -89,16 +95,18 @@ export function useAttachments(files: Files, dispatch: Dispatch<Change>): Attach
     else tell(name, { phase: "lost", sent: 0, size: file.size ?? 0 });
   }
 
-  const resume = useEffectEvent(() => {
-    for (const [name, file] of Object.entries(files)) if (!file.stored) void again(name);
+  // what a draft or an undo brought back is sent, what an undo took away is not
+  const follow = useEffectEvent(() => {
+    for (const [name, file] of Object.entries(files)) if (!file.stored && !sending[name]) void again(name);
+    for (const [name, { phase }] of Object.entries(sending)) if (!files[name] && phase !== "hashing") stop(name);
   });
+  useEffect(() => follow(), [files, sending]);
   useEffect(() => {
     const stops = under.current;
-    resume();
     return () => {
       for (const stop of stops.values()) stop.abort();
     };
   }, []);
 
-  return { sending, add, remove, again: (name) => void again(name) };
+  return { sending, add: (chosen) => add(chosen, false), begin: (given) => add(given, true), remove, again: (name) => void again(name) };
 }

@@ -1,7 +1,7 @@
 /** The state of the editor: one history of texts, what the newest one says, files, places on the canvas. */
 import { useReducer } from "react";
 import type { Attached } from "./drafts";
-import { begin, type History, record, redo, select, undo } from "./history";
+import { begin, type History, type Moment, record, redo, refile, select, undo } from "./history";
 import type { Places } from "../../graph/arrange";
 import { type Model, read } from "./model";
 
@@ -20,18 +20,18 @@ export interface Editing {
   current: Model;
   /** The last that could be read: what canvas and forms show. */
   model: Model;
+  /** Those of the history's now. */
   files: Readonly<Record<string, Attached>>;
-  /** Empty as long as places are found by the layout. */
   places: Places;
 }
 
 export type Change =
-  | { type: "text"; text: string; what?: string; selected?: readonly string[]; renamed?: { from: string; to: string } }
+  | { type: "text"; text: string; what?: string; selected?: readonly string[]; places?: Places; renamed?: { from: string; to: string } }
   | { type: "select"; selected: readonly string[] }
   | { type: "undo" }
   | { type: "redo" }
   | { type: "place"; places: Places }
-  | { type: "attach"; name: string; file: Attached }
+  | { type: "attach"; name: string; file: Attached; /** It belongs to what is begun with: no undo takes it away. */ begins?: boolean }
   | { type: "stored"; sha256: string }
   | { type: "remove"; name: string }
   | { type: "rebase"; base: Base }
@@ -41,7 +41,8 @@ export function opened(base: Base, draft?: { text: string; files: Record<string,
   const text = draft?.text ?? base.text;
   const current = read(text);
   const files = draft?.files ?? stored(base.files);
-  return { base, history: begin(text), current, model: current, files, places: draft?.places ?? {} };
+  const places = draft?.places ?? {};
+  return { base, history: begin({ text, files, places }), current, model: current, files, places };
 }
 
 function stored(files: Readonly<Record<string, string>>): Record<string, Attached> {
@@ -60,48 +61,66 @@ export function isChanged({ base, history, files }: Editing): boolean {
 }
 
 export function changed(editing: Editing, change: Change): Editing {
+  const { now } = editing.history;
   switch (change.type) {
     case "text": {
       const selected = change.selected ?? editing.history.now.selected.map((id) => (id === change.renamed?.from ? change.renamed.to : id));
-      const next = shown(editing, record(editing.history, { text: change.text, selected }, change.what ?? null, Date.now()));
-      return change.renamed ? { ...next, places: moved(editing.places, change.renamed) } : next;
+      const places = change.places ?? (change.renamed ? moved(now.places, change.renamed) : now.places);
+      return shown(editing, record(editing.history, { ...now, text: change.text, selected, places }, change.what ?? null, Date.now()));
     }
     case "select": {
-      const now = editing.history.now.selected;
-      const same = now.length === change.selected.length && now.every((id) => change.selected.includes(id));
+      const same = now.selected.length === change.selected.length && now.selected.every((id) => change.selected.includes(id));
       return same ? editing : { ...editing, history: select(editing.history, change.selected) };
     }
     case "undo":
       return shown(editing, undo(editing.history));
     case "redo":
       return shown(editing, redo(editing.history));
-    case "place":
-      return { ...editing, places: change.places };
-    case "attach":
-      return { ...editing, files: { ...editing.files, [change.name]: change.file } };
+    case "place": {
+      const next = { ...now, places: change.places };
+      const elsewhere = differing(now.places, change.places);
+      if (elsewhere === "") return shown(editing, { ...editing.history, now: next }); // nothing to undo, but found anew
+      return shown(editing, record(editing.history, next, `place ${elsewhere}`, Date.now()));
+    }
+    case "attach": {
+      const attached = (files: Moment["files"]) => ({ ...files, [change.name]: change.file });
+      if (change.begins) return shown(editing, refile(editing.history, attached));
+      return shown(editing, record(editing.history, { ...now, files: attached(now.files) }, "attach", Date.now()));
+    }
     case "stored":
-      return {
-        ...editing,
-        files: Object.fromEntries(Object.entries(editing.files).map(([name, file]) => [name, file.sha256 === change.sha256 ? { ...file, stored: true } : file])),
-      };
+      return shown(editing, refile(editing.history, (files) => storedNow(files, change.sha256)));
     case "remove": {
-      const { [change.name]: _, ...files } = editing.files;
-      return { ...editing, files };
+      const { [change.name]: _, ...files } = now.files;
+      return shown(editing, record(editing.history, { ...now, files }, null, Date.now()));
     }
     case "rebase":
       return { ...editing, base: change.base };
     case "adopt": {
-      const next = shown(editing, record(editing.history, { text: change.base.text, selected: [] }, null, Date.now()));
-      return { ...next, base: change.base, files: stored(change.base.files) };
+      const theirs = { text: change.base.text, selected: [], files: stored(change.base.files), places: now.places };
+      return { ...shown(editing, record(editing.history, theirs, null, Date.now())), base: change.base };
     }
   }
 }
 
 function shown(editing: Editing, history: History): Editing {
-  const current = read(history.now.text, editing.current);
+  const { text, files, places } = history.now;
+  const current = text === editing.history.now.text ? editing.current : read(text, editing.current);
   const model = current.faults.length ? editing.model : current;
   const selected = history.now.selected.filter((id) => model.byId.has(id));
-  return { ...editing, history: selected.length === history.now.selected.length ? history : select(history, selected), current, model };
+  return { ...editing, history: selected.length === history.now.selected.length ? history : select(history, selected), current, model, files, places };
+}
+
+/** The files with those of that content marked as the service's; the same if there are none. */
+function storedNow(files: Moment["files"], sha256: string): Moment["files"] {
+  const all = Object.entries(files);
+  if (!all.some(([, file]) => file.sha256 === sha256 && !file.stored)) return files;
+  return Object.fromEntries(all.map(([name, file]) => [name, file.sha256 === sha256 ? { ...file, stored: true } : file]));
+}
+
+/** Which tasks stand elsewhere: those that are moved on, step by step, are moved back at once. */
+function differing(before: Places, after: Places): string {
+  const names = Object.keys({ ...before, ...after });
+  return names.filter((name) => before[name]?.x !== after[name]?.x || before[name]?.y !== after[name]?.y).sort().join(" ");
 }
 
 function moved(places: Places, { from, to }: { from: string; to: string }): Places {

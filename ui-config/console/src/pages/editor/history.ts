@@ -1,8 +1,13 @@
-/** One history of texts, each with what was selected: what undo and redo go through. */
+/** One history of texts, with the files and places of each and what was selected: what undo and redo go through. */
+import type { Places } from "../../graph/arrange";
+import type { Attached } from "./drafts";
 
 export interface Moment {
   text: string;
   selected: readonly string[];
+  files: Readonly<Record<string, Attached>>;
+  /** Empty as long as places are found by the layout. */
+  places: Places;
 }
 
 export interface History {
@@ -16,16 +21,23 @@ export interface History {
 const MOST = 300;
 const SOON = 1500; // ms
 
-export function begin(text: string): History {
-  return { past: [], now: { text, selected: [] }, future: [], last: null };
+export function begin(now: Omit<Moment, "selected">): History {
+  return { past: [], now: { ...now, selected: [] }, future: [], last: null };
 }
 
 /** Go on with `next`. Changes of the same `what` in short succession, such as typing, are undone together; null is on its own. */
 export function record(history: History, next: Moment, what: string | null, at: number): History {
-  if (next.text === history.now.text) return { ...history, now: next };
+  const { text, files, places } = history.now;
+  if (next.text === text && next.files === files && next.places === places) return { ...history, now: next };
   const same = what !== null && history.last?.what === what && at - history.last.at < SOON;
   const past = same ? history.past : [...history.past, history.now].slice(-MOST);
   return { past, now: next, future: [], last: what === null ? null : { what, at } };
+}
+
+/** Change the files of every moment: what happened to them is not undone, such as that the service has one now. */
+export function refile(history: History, change: (files: Moment["files"]) => Moment["files"]): History {
+  const refiled = (moment: Moment) => ({ ...moment, files: change(moment.files) });
+  return { ...history, past: history.past.map(refiled), now: refiled(history.now), future: history.future.map(refiled) };
 }
 
 export function select(history: History, selected: readonly string[]): History {

@@ -11,7 +11,7 @@ import { tell } from "../../ui/toasts";
 import { CancelDialog, PauseDialog } from "./Stopping";
 import { RerunDialog } from "./RerunDialog";
 import { ResetDialog } from "./ResetDialog";
-import { ShareDialog } from "./ShareDialog";
+import { ShareRun } from "./ShareRun";
 import { SignalDialog } from "./SignalDialog";
 import { useWaits } from "./useWaits";
 
@@ -64,7 +64,7 @@ export function Actions({ run }: { run: Run }) {
       {asked === "reset" && <ResetDialog run={run} onClose={close} />}
       {asked === "rerun" && <RerunDialog run={run} onClose={close} />}
       {asked === "signal" && <SignalDialog run={run} waits={waits} onClose={close} />}
-      {asked === "share" && <ShareDialog run={run} onClose={close} />}
+      {asked === "share" && <ShareRun run={run} onClose={close} />}
       {asked === "retry" && (
         <Confirm title={t("run.retry_title", { name: run.name })} action={t("run.retry")} onClose={close}
           onConfirm={() => control.mutateAsync({ verb: "retry-failed" })}>

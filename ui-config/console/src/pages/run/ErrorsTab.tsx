@@ -21,7 +21,7 @@ export default function ErrorsTab({ run }: { run: Run }) {
   if (groups.length === 0) return <Empty title={t("errors.none")}>{t("errors.none_why")}</Empty>;
   return (
     <div className="stack">
-      {groups.map((group) => <Group key={`${group.type} ${group.message}`} run={run} group={group} />)}
+      {groups.map((group) => <Group key={group.id} run={run} group={group} />)}
       {more && <p className="notice fine">{t("errors.more")}</p>}
     </div>
   );
@@ -32,10 +32,11 @@ function Group({ run, group }: { run: Run; group: ErrorGroup }) {
   const control = useControl(run.id);
   const [asked, setAsked] = useState(false);
   const [, open] = useSubtaskPlace();
-  const tasks = Object.keys(group.tasks);
-  const can = may.change(me, run.owner) && (run.status === "FAILED" || run.status === "CANCELLED");
+  const unfinished = run.tasks.filter(({ status }) => status === "FAILED" || status === "CANCELLED");
+  const count = unfinished.reduce((sum, { name }) => sum + (group.tasks[name] ?? 0), 0);
+  const can = may.change(me, run.owner) && (run.status === "FAILED" || run.status === "CANCELLED") && count > 0;
   async function retry() {
-    await control.mutateAsync({ verb: "retry-failed", tasks });
+    await control.mutateAsync({ verb: "retry-failed", error_group: group.id });
     tell(t("errors.retried"));
   }
   return (
@@ -65,8 +66,8 @@ function Group({ run, group }: { run: Run; group: ErrorGroup }) {
         {can && <button type="button" className="small primary" onClick={() => setAsked(true)}><Icon name="refresh" />{t("errors.retry")}</button>}
       </div>
       {asked && (
-        <Confirm title={t("run.retry_title", { name: run.name })} action={t("errors.retry")} onConfirm={retry} onClose={() => setAsked(false)}>
-          <p>{t("errors.retry_what", { tasks: tasks.join(", "), count: tasks.length })}</p>
+        <Confirm title={t("errors.retry_title")} action={t("errors.retry")} onConfirm={retry} onClose={() => setAsked(false)}>
+          <p>{t("errors.retry_what", { count })}</p>
         </Confirm>
       )}
     </section>

@@ -9,6 +9,7 @@ import { duration, moment, number } from "../../text/format";
 import { t } from "../../text/text";
 import { Field } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
+import { Scroll } from "../../ui/Scroll";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { useTitle } from "../../ui/useTitle";
 import { Status } from "../../ui/Status";
@@ -85,7 +86,7 @@ export function Sides({ comparison }: { comparison: Comparison }) {
   const { a, b } = comparison;
   return (
     <div className="stack">
-      <div className="scroll" role="region" aria-label={t("compare.title")} tabIndex={0}>
+      <Scroll label={t("compare.title")}>
         <table className="compare">
           <thead><tr><th><span className="hidden">{t("compare.what")}</span></th><th>{t("compare.first")}</th><th>{t("compare.second")}</th></tr></thead>
           <tbody>
@@ -97,7 +98,7 @@ export function Sides({ comparison }: { comparison: Comparison }) {
             <Line name={t("runs.lasted")} a={span(a.seconds)} b={span(b.seconds)} />
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <h2>{t("compare.tasks")}</h2>
       <Tasks comparison={comparison} />
       <h2>{t("compare.parameters")}</h2>
@@ -132,7 +133,7 @@ function Line({ name, a, b, differ }: { name: string; a: ReactNode; b: ReactNode
 
 function Tasks({ comparison }: { comparison: Comparison }) {
   return (
-    <div className="scroll" role="region" aria-label={t("compare.tasks")} tabIndex={0}>
+    <Scroll label={t("compare.tasks")}>
       <table className="compare">
         <thead>
           <tr>
@@ -157,7 +158,7 @@ function Tasks({ comparison }: { comparison: Comparison }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

@@ -1,13 +1,11 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
-import { ENDED, type Run, runQuery } from "../../api/runs";
+import { ENDED, type Run } from "../../api/runs";
 import { duration, percent } from "../../text/format";
 import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Progress } from "../../ui/Progress";
+import { Scroll } from "../../ui/Scroll";
 import { Status } from "../../ui/Status";
-
-const MOST_LIVE = 12; // runs of a page whose progress is shown
 
 interface Props {
   runs: readonly Run[];
@@ -18,7 +16,6 @@ interface Props {
 
 export function RunTable({ runs, chosen, onChosen }: Props) {
   const now = useNow();
-  const live = new Set(runs.filter(({ status }) => !ENDED.has(status)).slice(0, MOST_LIVE).map(({ id }) => id));
   const all = chosen !== null && runs.every(({ id }) => chosen.has(id));
   function choose(which: readonly Run[], on: boolean) {
     const next = new Map(chosen);
@@ -29,7 +26,7 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
     onChosen(next);
   }
   return (
-    <div className="scroll">
+    <Scroll label={t("shell.runs")}>
       <table className="folding runs">
         <thead>
           <tr>
@@ -55,7 +52,7 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
                 </span>
               </td>
               <td data-label={t("graph.state")}><Status status={run.status} /></td>
-              <td data-label={t("graph.progress")}>{ENDED.has(run.status) || !live.has(run.id) ? <Ended run={run} /> : <Going run={run} />}</td>
+              <td data-label={t("graph.progress")}>{ENDED.has(run.status) ? <Ended run={run} /> : <Progress value={run.progress} label={t("run.progress_of", { name: run.name })} />}</td>
               <td data-label={t("run.owner")}>{run.owner}</td>
               <td data-label={t("run.created")}><Ago at={run.created_at} /></td>
               <td className="number" data-label={t("runs.lasted")}>{lasted(run, now)}</td>
@@ -63,18 +60,12 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
 function Ended({ run }: { run: Run }) {
   return <span className="faint">{run.status === "COMPLETED" ? percent(1) : "–"}</span>;
-}
-
-/** Lists tell no progress, so each run that goes on is asked for. */
-function Going({ run }: { run: Run }) {
-  const now = useQuery(runQuery(run.id));
-  return <Progress value={now.data?.progress ?? 0} label={t("run.progress_of", { name: run.name })} />;
 }
 
 function lasted(run: Run, now: number): string {

@@ -7,6 +7,7 @@ import { number } from "../../text/format";
 import { t } from "../../text/text";
 import { Ago } from "../../ui/Ago";
 import { More } from "../../ui/More";
+import { Scroll } from "../../ui/Scroll";
 import { SearchBox } from "../../ui/SearchBox";
 import { Status } from "../../ui/Status";
 import { Empty, Loading, Problem } from "../../ui/states";
@@ -72,7 +73,7 @@ export function Board() {
 
 function MachineTable({ volunteers }: { volunteers: readonly Volunteer[] }) {
   return (
-    <div className="scroll">
+    <Scroll label={t("volunteers.tab_machines")}>
       <table className="folding">
         <thead>
           <tr>
@@ -104,6 +105,6 @@ function MachineTable({ volunteers }: { volunteers: readonly Volunteer[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

@@ -1,7 +1,7 @@
 import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
-import { language, t } from "../../text/text";
+import { locale, t } from "../../text/text";
 import type { Bar } from "./points";
 
 const HEIGHT = 260; // CSS pixels
@@ -42,8 +42,8 @@ export default function Chart({ bars, label }: { bars: readonly Bar[]; label: st
     const grid = { stroke: colour("--line"), width: 1 };
     const axis = { stroke: colour("--faint"), grid, ticks: grid };
     const columns = uPlot.paths.bars?.({ size: [0.7, 60], align: 1 });
-    const day = new Intl.DateTimeFormat(language(), { day: "numeric", month: "short" });
-    const hour = new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit" });
+    const day = new Intl.DateTimeFormat(locale(), { day: "numeric", month: "short" });
+    const hour = new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit" });
     const step = bars.length > 1 ? (bars[1]!.at - bars[0]!.at) / 1000 : 3600; // s
     const byDay = step > 12 * 3600;
     const plot = new uPlot(
@@ -58,7 +58,7 @@ export default function Chart({ bars, label }: { bars: readonly Bar[]; label: st
         },
         axes: [
           { ...axis, values: (_, splits) => splits.map((at) => (byDay ? day : hour).format(at * 1000)) },
-          { ...axis, size: 60, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? value.toLocaleString(language()) : "")) },
+          { ...axis, size: 60, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? value.toLocaleString(locale()) : "")) },
           { ...axis, scale: "machines", side: 1, grid: { show: false }, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? String(value) : "")) },
         ],
         series: [

@@ -8,6 +8,7 @@ import { Copyable } from "../../ui/Copy";
 import { Confirm, Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
+import { Scroll } from "../../ui/Scroll";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 import { useAttempt } from "../../ui/useAttempt";
@@ -31,7 +32,7 @@ export default function JoinTokens() {
         <>
           <p className="faint prose">{t("tokens.about")}</p>
           <div className="row">{add}</div>
-          <div className="scroll">
+          <Scroll label={t("volunteers.tab_tokens")}>
             <table className="folding">
               <thead>
                 <tr>
@@ -61,7 +62,7 @@ export default function JoinTokens() {
                 })}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         </>
       )}
       {making && <NewToken onClose={() => setMaking(false)} />}

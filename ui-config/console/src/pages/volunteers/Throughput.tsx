@@ -2,7 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { throughputQuery } from "../../api/volunteers";
 import { number } from "../../text/format";
-import { language, t } from "../../text/text";
+import { locale, t } from "../../text/text";
+import { Scroll } from "../../ui/Scroll";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { bars, total } from "./points";
 
@@ -18,7 +19,7 @@ export default function ThroughputTab() {
   const told = useQuery(throughputQuery(hours));
   const shown = useMemo(() => (told.data ? bars(told.data, byDay) : []), [told.data, byDay]);
   const sum = total(shown);
-  const when = new Intl.DateTimeFormat(language(), byDay ? { dateStyle: "medium" } : { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  const when = new Intl.DateTimeFormat(locale(), byDay ? { dateStyle: "medium" } : { weekday: "short", hour: "2-digit", minute: "2-digit" });
   return (
     <div className="stack roomy">
       <div className="row" role="group" aria-label={t("throughput.span")}>
@@ -42,7 +43,7 @@ export default function ThroughputTab() {
           </Suspense>
           <details>
             <summary>{t("throughput.table")}</summary>
-            <div className="scroll" role="region" aria-label={t("throughput.table")} tabIndex={0}>
+            <Scroll label={t("throughput.table")}>
               <table>
                 <thead>
                   <tr>
@@ -63,7 +64,7 @@ export default function ThroughputTab() {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           </details>
         </>
       )}

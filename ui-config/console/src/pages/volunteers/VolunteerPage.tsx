@@ -11,6 +11,7 @@ import { Ago } from "../../ui/Ago";
 import { Confirm } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
+import { Scroll } from "../../ui/Scroll";
 import { Status } from "../../ui/Status";
 import { Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
@@ -89,7 +90,7 @@ function Leases({ volunteer }: { volunteer: OneVolunteer }) {
     <div className="stack">
       <p>{t("volunteers.holds", { count: volunteer.leased, slots: volunteer.slots })}</p>
       {leases.length > 0 && (
-        <div className="scroll">
+        <Scroll label={t("volunteers.now")}>
           <table className="folding">
             <thead>
               <tr>
@@ -108,7 +109,7 @@ function Leases({ volunteer }: { volunteer: OneVolunteer }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       {leases.length < volunteer.leased && <p className="fine faint">{t("volunteers.not_shown", { count: volunteer.leased - leases.length })}</p>}
     </div>

@@ -7,6 +7,7 @@ import { endingSaid } from "../../text/said";
 import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Progress } from "../../ui/Progress";
+import { Scroll } from "../../ui/Scroll";
 import { isOver, Status } from "../../ui/Status";
 import { Empty, Loading, Problem } from "../../ui/states";
 
@@ -26,7 +27,7 @@ export function RunsOf({ workflow, onRun }: { workflow: Workflow; onRun?: () => 
   }
   return (
     <div className="stack">
-      <div className="scroll">
+      <Scroll label={t("workflow.tab_runs")}>
         <table className="folding">
           <thead>
             <tr>
@@ -56,7 +57,7 @@ export function RunsOf({ workflow, onRun }: { workflow: Workflow; onRun?: () => 
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {runs.data.next_page_token && <Link href={`/runs?workflow_id=${workflow.id}`}>{t("workflow.all_runs")}</Link>}
     </div>
   );

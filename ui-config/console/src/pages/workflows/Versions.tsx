@@ -8,6 +8,7 @@ import { Ago } from "../../ui/Ago";
 import { Confirm } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { More } from "../../ui/More";
+import { Scroll } from "../../ui/Scroll";
 import { Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 
@@ -24,7 +25,7 @@ export default function Versions({ workflow }: { workflow: Workflow }) {
   const several = workflow.version > 1;
   return (
     <div className="stack roomy">
-      <div className="scroll">
+      <Scroll label={t("workflow.tab_versions")}>
         <table className="folding">
           <thead>
             <tr>
@@ -59,7 +60,7 @@ export default function Versions({ workflow }: { workflow: Workflow }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <More of={found} />
       {several && before !== after && <Between id={workflow.id} before={before} after={after} />}
       {restored && <Restore workflow={workflow} version={restored} onClose={() => setRestored(null)} />}

@@ -8,6 +8,7 @@ import { t } from "../../text/text";
 import { Ago } from "../../ui/Ago";
 import { Icon } from "../../ui/Icon";
 import { More } from "../../ui/More";
+import { Scroll } from "../../ui/Scroll";
 import { SearchBox } from "../../ui/SearchBox";
 import { Status } from "../../ui/Status";
 import { Empty, Loading, Problem } from "../../ui/states";
@@ -99,7 +100,7 @@ interface TableProps {
 
 function WorkflowTable({ workflows, onTag, onOwner }: TableProps) {
   return (
-    <div className="scroll">
+    <Scroll label={t("shell.workflows")}>
       <table className="folding">
         <thead>
           <tr>
@@ -136,6 +137,6 @@ function WorkflowTable({ workflows, onTag, onOwner }: TableProps) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

@@ -1,6 +1,7 @@
 import { number } from "../../../text/format";
 import { t } from "../../../text/text";
 import { Progress } from "../../../ui/Progress";
+import { Scroll } from "../../../ui/Scroll";
 import { Status } from "../../../ui/Status";
 import { ordered } from "../../../graph/dependencies";
 import type { TaskNode } from "./graph";
@@ -15,7 +16,7 @@ interface Props {
 /** The graph as a list: all that the picture shows, in an order in which it can happen. */
 export function Outline({ nodes, chosen, onChoose }: Props) {
   return (
-    <div className="scroll">
+    <Scroll label={t("compare.tasks")}>
       <table>
         <thead>
           <tr>
@@ -38,6 +39,6 @@ export function Outline({ nodes, chosen, onChoose }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

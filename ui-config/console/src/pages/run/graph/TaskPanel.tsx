@@ -10,6 +10,7 @@ import { t } from "../../../text/text";
 import { Ago } from "../../../ui/Ago";
 import { Icon } from "../../../ui/Icon";
 import { Progress } from "../../../ui/Progress";
+import { Scroll } from "../../../ui/Scroll";
 import { Empty, inWords, Loading, Problem } from "../../../ui/states";
 import { isOver, Status } from "../../../ui/Status";
 import { tell } from "../../../ui/toasts";
@@ -116,7 +117,7 @@ function Subtasks({ run, task }: { run: Run; task: string }) {
       {page.isError && <Problem error={page.error} again={() => void page.refetch()} />}
       {page.data?.subtasks.length === 0 && <Empty title={t("task.no_subtasks")} />}
       {page.data && page.data.subtasks.length > 0 && (
-        <div className="scroll">
+        <Scroll label={t("task.subtasks")}>
           <table className="fine">
             <thead>
               <tr><th className="number">{t("task.index")}</th><th>{t("graph.state")}</th><th className="number">{t("task.attempts")}</th><th>{t("task.volunteer")}</th><th>{t("task.changed")}</th></tr>
@@ -137,7 +138,7 @@ function Subtasks({ run, task }: { run: Run; task: string }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       {(pages.length > 0 || page.data?.next_page_token) && (
         <div className="row">

@@ -2,6 +2,7 @@ import { lazy, Suspense, useMemo, useState } from "react";
 import { number } from "../../../text/format";
 import { t } from "../../../text/text";
 import { Icon } from "../../../ui/Icon";
+import { Scroll } from "../../../ui/Scroll";
 import { Loading } from "../../../ui/states";
 import { DownloadText } from "./Download";
 import { exact, plain } from "./ResultView";
@@ -34,7 +35,7 @@ export function DataTable({ table, name }: { table: Table; name: string }) {
         <DownloadText name={`${name}.csv`} text={csvOf(table)} type="text/csv">{t("results.as_csv")}</DownloadText>
       </div>
       {plotted && <Suspense fallback={<Loading />}><Plot table={table} numeric={numeric} /></Suspense>}
-      <div className="scroll long" tabIndex={0} role="group" aria-label={t("results.table_of", { name })}>
+      <Scroll label={t("results.table_of", { name })} long>
         <table>
           <thead>
             <tr>
@@ -59,7 +60,7 @@ export function DataTable({ table, name }: { table: Table; name: string }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {table.rows.length > MOST_ROWS && <p className="fine faint">{t("results.first_rows", { shown: number(MOST_ROWS), count: table.rows.length })}</p>}
     </div>
   );

@@ -1,4 +1,4 @@
-import { language, t } from "../../../text/text";
+import { locale, t } from "../../../text/text";
 import { DataTable } from "./DataTable";
 import { PictureView } from "./PictureView";
 import { pretty, type Shape } from "./shapes";
@@ -43,7 +43,7 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
 
 /** A number as it was computed, not rounded; only its marks are those of the language. */
 export function exact(value: number): string {
-  return Number.isInteger(value) && Math.abs(value) > 1e15 ? String(value) : value.toLocaleString(language(), { maximumSignificantDigits: 17 });
+  return Number.isInteger(value) && Math.abs(value) > 1e15 ? String(value) : value.toLocaleString(locale(), { maximumSignificantDigits: 17 });
 }
 
 export function plain(value: unknown): string {
