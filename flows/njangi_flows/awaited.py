@@ -23,10 +23,11 @@ from prefect.states import Cancelled, Completed
 from pydantic import JsonValue
 
 from njangi_flows.carry import Carrier, Outcome, TaskFailedError
-from njangi_flows.client import BegunWait, RunEndedError, RunLeaseLostError, ServiceError, TaskChange, Wait
+from njangi_flows.client import RunEndedError, RunLeaseLostError, ServiceError
 from njangi_flows.endings import ending
 from njangi_flows.hold import Stop, StoppedError
 from njangi_flows.inputs import ResultRef, gather_inputs, stored_result
+from njangi_flows.messages import BegunWait, TaskChange, Wait
 from njangi_flows.nodes import node, run_node
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 from njangi_flows.waiting import Waits

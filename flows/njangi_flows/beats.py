@@ -10,7 +10,8 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
-from njangi_flows.client import BeatOrders, FlowService, RunLease, ServiceError
+from njangi_flows.client import FlowService, ServiceError
+from njangi_flows.messages import BeatOrders, RunLease
 from njangi_flows.settings import FlowSettings
 
 log = logging.getLogger(__name__)

@@ -25,22 +25,14 @@ from pydantic import JsonValue
 
 from njangi_flows import compile as compiler
 from njangi_flows.aggregate import aggregate
-from njangi_flows.client import (
-    MAX_BODY_BYTES,
-    MAX_SUBTASKS_PER_CALL,
-    BatchInput,
-    RunEndedError,
-    RunLeaseLostError,
-    SettledBatch,
-    SubtaskInput,
-    TaskChange,
-)
+from njangi_flows.client import MAX_BODY_BYTES, MAX_SUBTASKS_PER_CALL, RunEndedError, RunLeaseLostError
 from njangi_flows.compile import Plan
 from njangi_flows.drawing import drawn
 from njangi_flows.endings import ending
 from njangi_flows.failures import lost_for_good, not_mended
 from njangi_flows.hold import HeldRun, Stop, StoppedError
 from njangi_flows.inputs import ResultRef, TaskInputs, gather_inputs, stored_result, subtask_input
+from njangi_flows.messages import BatchInput, SettledBatch, SubtaskInput, TaskChange
 from njangi_flows.nodes import node, node_id, run_node
 from njangi_flows.progress import shown_progress
 from njangi_flows.spec import TaskSpec, WorkflowSpec

@@ -12,15 +12,35 @@ import logging
 import random
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import httpx
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
+from njangi_flows.messages import (
+    Adopted,
+    BatchInput,
+    Beaten,
+    BeatOrders,
+    BegunWait,
+    ChildRun,
+    EndedWaits,
+    FileRef,
+    Heard,
+    Hold,
+    ResultPage,
+    ResultRow,
+    RunLease,
+    Settled,
+    SubtaskInput,
+    TaskChange,
+    TaskResult,
+    Wait,
+)
 from njangi_flows.settings import FlowSettings
 
 log = logging.getLogger(__name__)
@@ -29,9 +49,6 @@ MAX_SUBTASKS_PER_CALL = 2000
 MAX_BODY_BYTES = 12 * 1024 * 1024
 INLINE_BYTES = 64 * 1024
 RESULTS_PER_PAGE = 1000
-START_TIMED_OUT = "ScheduleToStartTimedOut"
-CLOSE_TIMED_OUT = "ScheduleToCloseTimedOut"
-"""Types of the errors of subtasks that waited, or lasted, longer than their task allows. No try mends them."""
 LONGEST_RETRY_SECONDS = 5.0
 _BEAT_PATIENCE = 4.0
 """Seconds after which an unanswered beat is sent again, well within a run lease."""
@@ -79,192 +96,6 @@ class WrongBlobError(Exception):
 _ERRORS = {"run-lease-lost": RunLeaseLostError, "run-held": RunHeldError, "run-ended": RunEndedError}
 
 
-class FileRef(BaseModel):
-    sha256: str
-    size: int
-
-
-class TaskState(BaseModel):
-    """A task as the service has it; `plan` is what an earlier start put there."""
-
-    name: str
-    status: str
-    plan: JsonValue = None
-    error: str | None = None
-
-
-class CarriedRun(BaseModel):
-    """The run that a flow carries. `cancel`: all that is left to do is `clean_up`, a task, unless that is None."""
-
-    id: str
-    name: str
-    spec: dict[str, Any]
-    files: dict[str, FileRef] = Field(default_factory=dict)
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    tasks: list[TaskState] = Field(default_factory=list)
-    cancel: bool = False
-    clean_up: str | None = None
-
-
-class Hold(BaseModel):
-    """The run lease: `token` goes with every write; `slots` are the subtasks volunteers can run at once now."""
-
-    token: str
-    attempt: int
-    seconds: float
-    slots: int = 0
-    run: CarriedRun
-
-
-class SubtaskFailure(BaseModel):
-    subtask_id: str
-    type: str
-    message: str = ""
-    stderr: str = ""
-
-
-class TaskResult(BaseModel):
-    """Where a result is: JSON text, or the blob that holds it."""
-
-    result: str | None = None
-    blob: str | None = None
-
-
-class SettledBatch(BaseModel):
-    """A batch of which every subtask has ended, after `tries` rounds.
-
-    `errors` are the first few failures. `aside` of the failed ones stay as they are, since other errors alone were to
-    be tried again; `error_types` counts the rest by the type of their error. `result` is that of a batch of one
-    subtask, where the service tells it along.
-    """
-
-    id: str
-    total: int
-    completed: int
-    failed: int = 0
-    tries: int = 1
-    aside: int = 0
-    errors: list[SubtaskFailure] = Field(default_factory=list)
-    error_types: dict[str, int] = Field(default_factory=dict)
-    result: TaskResult | None = None
-
-
-class Orders(BaseModel):
-    """What the service has to say to the flow: that the run is cancelled, and that it shall not clean up first."""
-
-    cancel: bool = False
-    skip_clean_up: bool = False
-
-
-class BeatOrders(Orders):
-    """What the service has to say to one flow with its beat. `lost`: its run lease is another's."""
-
-    lost: bool = False
-
-
-class Settled(Orders):
-    settled: list[SettledBatch] = Field(default_factory=list)
-
-
-class EndedWait(BaseModel):
-    """A wait of a task that has ended: by a signal (`payload` is JSON text), its child's end, or time that passed."""
-
-    task: str
-    ending: Literal["signal", "child", "passed"]
-    payload: str | None = None
-
-
-class BegunWait(BaseModel):
-    """When a wait ends at the latest; None if only what it waits for ends it."""
-
-    until: datetime | None = None
-
-
-class EndedWaits(Orders):
-    ended: list[EndedWait] = Field(default_factory=list)
-
-
-class ChildRun(BaseModel):
-    """The run that a task started; `results` holds small results by task, and names the blobs of others."""
-
-    id: str
-    name: str
-    status: str
-    error: str | None = None
-    results: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class ResultRow(BaseModel):
-    """A subtask's accepted result: JSON text, or the blob that holds it."""
-
-    index: int
-    status: str
-    result: str | None = None
-    blob: str | None = None
-
-
-class ResultPage(BaseModel):
-    results: list[ResultRow]
-    next: int | None = None
-
-
-class _Adopted(BaseModel):
-    id: str
-
-
-class _Beaten(BaseModel):
-    orders: list[BeatOrders]
-
-
-class _Heard(BaseModel):
-    heard: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunLease:
-    """What a flow's writes carry: which run, and the token that proves it is still ours."""
-
-    run_id: str
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class SubtaskInput:
-    """A subtask to queue: its parameters as a JSON object, or the blob that holds them."""
-
-    index: int
-    parameters: dict[str, JsonValue] | None = None
-    parameters_blob: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchInput:
-    index: int
-    subtasks: Sequence[SubtaskInput]
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What a task waits for: a signal, the end of its child run, the moment `until`; the first that comes."""
-
-    task: str
-    signal: str | None = None
-    child: bool = False
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TaskChange:
-    """What a flow says of a task; None leaves a field as it is. `result` is JSON text."""
-
-    status: str
-    definition: Mapping[str, Any] | None = None
-    plan: JsonValue = None
-    result: str | None = None
-    blob: str | None = None
-    error: str | None = None
-
-
 class FlowService:
     """The client of /v1/flow. One per event loop; runs share it."""
 
@@ -291,12 +122,12 @@ class FlowService:
         """Wait up to `seconds` for new flow runs in Prefect; return what to pass as `heard` the next time."""
         body = {"heard": heard, "seconds": seconds}
         answer = await self._call("POST", "/v1/flow/flow-runs:wait", body, seconds=seconds + 20)
-        return _Heard.model_validate_json(answer).heard
+        return Heard.model_validate_json(answer).heard
 
     async def adopt(self, prefect_flow_run_id: str, name: str) -> str:
         """Return the id of the run of an engineer's own flow run, made on first use."""
         body = {"prefect_flow_run_id": prefect_flow_run_id, "name": name, "owner": self._owner}
-        return _Adopted.model_validate_json(await self._call("POST", "/v1/flow/runs:adopt", body)).id
+        return Adopted.model_validate_json(await self._call("POST", "/v1/flow/runs:adopt", body)).id
 
     async def hold(self, run_id: str) -> Hold:
         """Take the run lease. Raises RunHeldError while another holder has it, RunEndedError."""
@@ -307,7 +138,7 @@ class FlowService:
         """Extend run leases; return what their flows must know, in their order."""
         body = {"leases": [asdict(lease) for lease in leases]}
         answer = await self._call("POST", "/v1/flow/runs:beat", body, seconds=_BEAT_PATIENCE)
-        return _Beaten.model_validate_json(answer).orders
+        return Beaten.model_validate_json(answer).orders
 
     async def release(self, lease: RunLease, error: str | None) -> None:
         """Give the run lease back; `error` says why the run fails, if it does."""

@@ -16,7 +16,7 @@ from typing import Any, Self
 from pydantic import JsonValue, TypeAdapter
 
 from njangi_flows import placeholders, split
-from njangi_flows.client import FileRef
+from njangi_flows.messages import FileRef
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 
 

@@ -6,7 +6,7 @@ is of a type that another try does not mend.
 
 from __future__ import annotations
 
-from njangi_flows.client import CLOSE_TIMED_OUT, START_TIMED_OUT, SettledBatch
+from njangi_flows.messages import CLOSE_TIMED_OUT, START_TIMED_OUT, SettledBatch
 from njangi_flows.model import Retry
 
 

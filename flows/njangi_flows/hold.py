@@ -14,17 +14,8 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 from njangi_flows.beats import Heart
-from njangi_flows.client import (
-    BeatOrders,
-    CarriedRun,
-    FlowService,
-    Hold,
-    Orders,
-    RunEndedError,
-    RunHeldError,
-    RunLease,
-    RunLeaseLostError,
-)
+from njangi_flows.client import FlowService, RunEndedError, RunHeldError, RunLeaseLostError
+from njangi_flows.messages import BeatOrders, CarriedRun, Hold, Orders, RunLease
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,10 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from njangi_flows import placeholders, split
-from njangi_flows.client import INLINE_BYTES, FileRef, FlowService, SubtaskInput
+from njangi_flows.client import INLINE_BYTES, FlowService
 from njangi_flows.compile import compact
 from njangi_flows.hold import HeldRun
+from njangi_flows.messages import FileRef, SubtaskInput
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 
 

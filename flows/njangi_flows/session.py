@@ -23,17 +23,10 @@ from prefect.context import AsyncClientContext
 from pydantic import JsonValue
 
 from njangi_flows.beats import open_heart
-from njangi_flows.client import (
-    MAX_BODY_BYTES,
-    MAX_SUBTASKS_PER_CALL,
-    RESULTS_PER_PAGE,
-    BatchInput,
-    ResultRow,
-    SettledBatch,
-    TaskChange,
-)
+from njangi_flows.client import MAX_BODY_BYTES, MAX_SUBTASKS_PER_CALL, RESULTS_PER_PAGE
 from njangi_flows.hold import HeldRun, hold_run
 from njangi_flows.inputs import ResultRef, result_value, subtask_input
+from njangi_flows.messages import BatchInput, ResultRow, SettledBatch, TaskChange
 from njangi_flows.waiting import Waiting, Waits
 
 log = logging.getLogger(__name__)

@@ -36,8 +36,8 @@ from prefect.utilities.collections import visit_collection
 from prefect.utilities.engine import collect_task_run_inputs_sync, resolve_inputs_sync
 
 from njangi_flows import quantities
-from njangi_flows.client import CLOSE_TIMED_OUT, START_TIMED_OUT, SettledBatch, SubtaskFailure
 from njangi_flows.hold import Stop, StoppedError
+from njangi_flows.messages import CLOSE_TIMED_OUT, START_TIMED_OUT, SettledBatch, SubtaskFailure
 from njangi_flows.model import Timeouts
 from njangi_flows.nodes import node, node_id
 from njangi_flows.session import Session, session_of

@@ -12,8 +12,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
-from njangi_flows.client import EndedWait, Orders, RunEndedError, RunLeaseLostError, SettledBatch, Wait
+from njangi_flows.client import RunEndedError, RunLeaseLostError
 from njangi_flows.hold import HeldRun, Stop, StoppedError
+from njangi_flows.messages import EndedWait, Orders, SettledBatch, Wait
 
 POLL_SECONDS = 50.0
 MAX_NAMES = 5000

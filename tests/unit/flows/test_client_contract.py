@@ -15,8 +15,9 @@ import httpx
 import jsonschema
 import pytest
 import pytest_asyncio
-from njangi_flows import client as client_module
-from njangi_flows.client import BatchInput, FlowService, RunLease, SubtaskInput, TaskChange, Wait
+from njangi_flows import messages
+from njangi_flows.client import FlowService
+from njangi_flows.messages import BatchInput, RunLease, SubtaskInput, TaskChange, Wait
 from njangi_flows.settings import FlowSettings
 from pydantic import BaseModel
 
@@ -25,16 +26,16 @@ LEASE = RunLease("r1", "token")
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LARGE = b"x" * (1024 * 1024 + 1)
 READS: dict[str, type[BaseModel]] = {
-    "flowWaitForFlowRuns": client_module._Heard,
-    "flowAdoptRun": client_module._Adopted,
-    "flowHoldRun": client_module.Hold,
-    "flowBeatRuns": client_module._Beaten,
-    "flowWaitForBatches": client_module.Settled,
-    "flowWaitForWaits": client_module.EndedWaits,
-    "flowBeginWait": client_module.BegunWait,
-    "flowGetChild": client_module.ChildRun,
-    "flowListRunTaskResults": client_module.ResultPage,
-    "flowGetRunTaskResult": client_module.TaskResult,
+    "flowWaitForFlowRuns": messages.Heard,
+    "flowAdoptRun": messages.Adopted,
+    "flowHoldRun": messages.Hold,
+    "flowBeatRuns": messages.Beaten,
+    "flowWaitForBatches": messages.Settled,
+    "flowWaitForWaits": messages.EndedWaits,
+    "flowBeginWait": messages.BegunWait,
+    "flowGetChild": messages.ChildRun,
+    "flowListRunTaskResults": messages.ResultPage,
+    "flowGetRunTaskResult": messages.TaskResult,
 }
 """What the client reads an answer as; others it does not look into."""
 

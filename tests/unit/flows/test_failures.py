@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from njangi_flows.client import SettledBatch
 from njangi_flows.failures import lost_for_good
+from njangi_flows.messages import SettledBatch
 from njangi_flows.model import Retry
 
 RETRY = Retry(maximum_attempts=3, non_retryable=["BadInput"])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from njangi_flows import compile as compiler
-from njangi_flows.client import FileRef
 from njangi_flows.compile import Plan
+from njangi_flows.messages import FileRef
 from njangi_flows.spec import TaskSpec, WorkflowSpec, parse
 
 
