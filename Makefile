@@ -30,7 +30,7 @@ up: $(INSTALLED) ## start everything and keep it running (ARGS="--agents 2 --por
 
 # The browser's tests hold the event loop of their process, so they have one of their own.
 test: $(INSTALLED) $(if $(ARGS),,console-test) ## run the tests (ARGS="tests/unit -k name" for some, in one process)
-	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(BIN)/python -m pytest --numprocesses 2 --dist loadfile && $(BIN)/python -m pytest tests/ui)
+	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 25 && $(BIN)/python -m pytest tests/ui --durations 10)
 
 lint: $(INSTALLED) console-lint ## check style, types and which package imports which
 	$(BIN)/ruff check .
