@@ -230,7 +230,7 @@ class TaskCarrier(Carrier):
         if self._held.stop.reason is not None:
             raise StoppedError(self._held.stop.reason)
         if self._failure is None and sum(self._lost.values()) > self._allowed(plan):
-            [first, *_] = [batch.last for batch in batches if batch.last is not None and batch.last.aside]
+            first = next(batch.last for batch in batches if batch.last is not None and batch.last.aside)
             raise await self._give_up(first)
         if self._failure is not None:
             raise self._failure

@@ -69,21 +69,12 @@ async def test_a_worker_that_is_told_to_leave_carries_nothing_that_it_only_begin
         pass  # so that the runs find the pool, and nobody carries them yet
     runs = [await stack.submit({"name": "long", "sleep": "1h"}) for _ in range(12)]
     async with stack.worker("taking") as worker:
-        await any_of_them_runs(stack, runs)
+        await stack.when(runs[0], lambda run: run["status"] == "RUNNING")
         worker.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(worker.wait(), 20) == 0
     async with stack.http("admin") as admin:
         for run_id in runs:
             (await admin.post(f"/v1/runs/{run_id}:cancel")).raise_for_status()
-
-
-async def any_of_them_runs(stack: Stack, runs: list[str]) -> None:
-    """Wait until one of the runs is carried."""
-    async with stack.http("admin") as http, asyncio.timeout(30):
-        while True:
-            for run_id in runs:
-                if (await http.get(f"/v1/runs/{run_id}")).raise_for_status().json()["status"] == "RUNNING":
-                    return
 
 
 async def test_a_run_goes_on_after_its_worker_was_killed(stack: Stack, volunteer: Volunteer) -> None:
