@@ -30,6 +30,8 @@ from storage.subtask_models import (
 
 RESULTS_A_COMMAND = 3 * 1024 * 1024
 """How many characters of results one update takes, of at most four bytes each."""
+EXCERPT = 4096
+"""How many characters of the end of standard error lie in a subtask."""
 FOR_LEASE = {
     "parent_task_id": 1,
     "index": 1,
@@ -157,7 +159,7 @@ def commands(returned: Sequence[Report]) -> list[list[Report]]:
     parts: list[list[Report]] = [[]]
     size = 0
     for report in returned:
-        own_size = len(report.result or "") + len(report.stderr or "") + 5 * len(report.subtask_id)
+        own_size = len(report.result or "") + len(report.stderr[-EXCERPT:]) + 5 * len(report.subtask_id)
         if parts[-1] and size + own_size > RESULTS_A_COMMAND:
             parts.append([])
             size = 0
@@ -175,7 +177,7 @@ def completed(returned: Sequence[Report], now: datetime) -> list[Document]:
 
     ended: Document = {"seconds": own([report.seconds for report in returned])}
     if any(report.stderr for report in returned):
-        ended["stderr"] = own([report.stderr for report in returned])
+        ended["stderr"] = own([report.stderr[-EXCERPT:] for report in returned])
     changed: Document = {
         "status": SubtaskStatus.COMPLETED,
         "results": own([report.result for report in returned]),
@@ -231,7 +233,7 @@ def not_returned(subtask: Document, item: VolunteerReport, now: datetime) -> tup
     report = item.report
     error: Document | None = None
     if report.error is not None:
-        error = {"type": report.error.type, "message": report.error.message, "stderr": report.error.stderr}
+        error = {"type": report.error.type, "message": report.error.message, "stderr": report.stderr[-EXCERPT:]}
     if report.outcome is Outcome.FAILED:
         error = error or {"type": "Unknown", "message": "the agent gave no reason", "stderr": ""}
         changed = {"status": SubtaskStatus.FAILED, "updated_at": now, "error": error, "lease.until": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -15,14 +16,16 @@ from njangi_agent.errors import AttemptFailed
 from njangi_agent.folder import CHECKPOINT, HEARTBEAT, Folder
 from njangi_agent.inputs import files_of, parameters_of
 from njangi_agent.limits import LAUNCHER, Limits, launcher, limits_of
-from njangi_agent.output import answer_of
-from njangi_agent.process import Exit, Process, Tail, exit_message, start, tail_of
-from njangi_agent.protocol import Lease, Outcome, Report, TaskDefinition
+from njangi_agent.output import answer_of, open_plain
+from njangi_agent.process import Exit, Process, draining, exit_message, start
+from njangi_agent.protocol import OUTPUT_TAIL_BYTES, Lease, Outcome, Report, TaskDefinition
 from njangi_agent.reports import Results, failed
 from njangi_agent.sandbox import Sandbox
+from njangi_agent.tails import Tail, Written, shown
 from njangi_agent.watch import memory_exceeded, watch
 
 _SETTLE_SECONDS = 1.0
+_LAST_WORDS = 4096  # characters of standard error in which a lack of memory is looked for
 _OUT_OF_MEMORY = ("MemoryError", "Cannot allocate memory", "out of memory", "std::bad_alloc", "OutOfMemoryError")
 
 
@@ -67,18 +70,29 @@ class Commands:
                     details = Details(folder, task.storage, self._results.store, tell)
                     details.begin(lease, folder.notes / HEARTBEAT)
                     async with details.following():
-                        used, stderr = await self._execute(task, argv, folder, files)
+                        used, stopped, stderr = await self._execute(task, argv, folder, files)
                         seconds = time.monotonic() - began
-                        loop = asyncio.get_running_loop()
-                        answer = await loop.run_in_executor(None, answer_of, task.parse, folder.stdout, folder.result)
-                    return await self._results.returned(lease, answer, seconds, used.cpu_seconds, used.memory, stderr)
+                        try:
+                            _judge(used, stopped, stderr.text(), folder, limits_of(task))
+                            loop = asyncio.get_running_loop()
+                            answer = await loop.run_in_executor(
+                                None, answer_of, task.parse, folder.stdout, folder.result
+                            )
+                        except AttemptFailed as error:
+                            error.written = _written(folder.stdout, stderr)
+                            raise
+                    written = Written("", stderr.text(), folder.stdout.stat().st_size, stderr.size)
+                    return await self._results.returned(lease, answer, seconds, used.cpu_seconds, used.memory, written)
         except AttemptFailed as error:
             return failed(lease, error, time.monotonic() - began)
 
     async def _execute(
         self, task: TaskDefinition, argv: Sequence[str], folder: Folder, files: Mapping[str, Path]
-    ) -> Tuple[Exit, str]:
-        """Run the command; return how it ended and the last of its standard error. Raises AttemptFailed."""
+    ) -> Tuple[Exit, Optional[AttemptFailed], Tail]:
+        """Run the command; return how it ended, why it was stopped if it was, and the end of its standard error.
+
+        Raises AttemptFailed when it does not start.
+        """
         limits = limits_of(task)
         shell = launcher(limits, count_processes=self._sandbox.counts_processes)
         # Process 1 is the launching shell, not the task's program.
@@ -90,15 +104,14 @@ class Commands:
                 except (OSError, ValueError) as error:
                     raise AttemptFailed("CannotStart", f"{error}") from error
             try:
-                async with tail_of(process.stderr) as stderr:
+                async with draining(process.stderr) as stderr:
                     stopped = await _supervise(process, folder, limits)
                     process.kill()
                     used = await process.wait()
                     await stderr.settle(_SETTLE_SECONDS)
                     if stopped is None and used.code != 0 and group.ran_out_of_memory():
                         stopped = memory_exceeded(limits)
-                    _judge(used, stopped, stderr, folder, limits)
-                    return used, stderr.text()
+                    return used, stopped, stderr.tail
             finally:
                 process.kill()
 
@@ -119,21 +132,31 @@ async def _supervise(process: Process, folder: Folder, limits: Limits) -> Option
         watcher.cancel()
 
 
-def _judge(used: Exit, stopped: Optional[AttemptFailed], stderr: Tail, folder: Folder, limits: Limits) -> None:
+def _judge(used: Exit, stopped: Optional[AttemptFailed], stderr: str, folder: Folder, limits: Limits) -> None:
     """Raise AttemptFailed unless the process ended well and within its limits."""
-    written, tail, code = folder.stdout.stat().st_size, stderr.text(), used.code
-    if written >= limits.storage:
-        raise AttemptFailed("OutputTooLarge", f"it wrote {limits.storage} bytes or more to standard output", tail)
+    if folder.stdout.stat().st_size >= limits.storage:
+        raise AttemptFailed("OutputTooLarge", f"it wrote {limits.storage} bytes or more to standard output")
     if stopped is not None:
-        raise AttemptFailed(stopped.type, stopped.message, tail)
-    if code == 0:
+        raise stopped
+    if used.code == 0:
         return
-    if code in (126, 127) and tail.startswith(f"{LAUNCHER}:"):
-        raise AttemptFailed("CannotStart", tail.strip().partition(": ")[2], tail)
-    if code == 1 and tail.startswith("bwrap: "):
-        raise AttemptFailed("CannotStart", tail.strip(), tail, Outcome.REFUSED)
-    if code == 128 + signal.SIGXCPU:
-        raise AttemptFailed("TimedOut", f"it used more than {limits.cpu} seconds of CPU time", tail)
-    if any(sign in tail for sign in _OUT_OF_MEMORY):
-        raise AttemptFailed("MemoryExceeded", memory_exceeded(limits).message, tail)
-    raise AttemptFailed("NonZeroExit", exit_message(code), tail)
+    if used.code in (126, 127) and stderr.startswith(f"{LAUNCHER}:"):
+        raise AttemptFailed("CannotStart", stderr.strip().partition(": ")[2])
+    if used.code == 1 and stderr.startswith("bwrap: "):
+        raise AttemptFailed("CannotStart", stderr.strip(), outcome=Outcome.REFUSED)
+    if used.code == 128 + signal.SIGXCPU:
+        raise AttemptFailed("TimedOut", f"it used more than {limits.cpu} seconds of CPU time")
+    if any(sign in stderr[-_LAST_WORDS:] for sign in _OUT_OF_MEMORY):
+        raise AttemptFailed("MemoryExceeded", memory_exceeded(limits).message)
+    raise AttemptFailed("NonZeroExit", exit_message(used.code))
+
+
+def _written(stdout: Path, stderr: Tail) -> Written:
+    """Return what an attempt wrote that has no result."""
+    try:
+        with open_plain(stdout) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - OUTPUT_TAIL_BYTES))
+            return Written(shown(file.read(OUTPUT_TAIL_BYTES)), stderr.text(), size, stderr.size)
+    except AttemptFailed:  # the task has put something else in its place
+        return Written("", stderr.text(), 0, stderr.size)

@@ -106,7 +106,7 @@ def fitting(reports: Sequence[Report], most: int = MAX_REPORTS_PER_SYNC) -> int:
     for report in reports[:most]:
         error = report.error
         size += _REPORT_OVERHEAD + 2 * len(report.result or "")
-        size += 6 * (len(error.message) + len(error.stderr)) if error else 0
+        size += 6 * (len(report.stdout) + len(report.stderr) + (len(error.message) if error else 0))
         if count and size > _SYNC_BYTES:
             break
         count += 1

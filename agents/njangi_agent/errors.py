@@ -9,7 +9,8 @@ AgentError
 
 from __future__ import annotations
 
-from njangi_agent.protocol import STDERR_TAIL_BYTES, AttemptError, Outcome
+from njangi_agent.protocol import MESSAGE_CHARACTERS, AttemptError, Outcome
+from njangi_agent.tails import NOTHING, Written, shown_text
 
 
 class AgentError(Exception):
@@ -54,15 +55,15 @@ class Rejected(AgentError):
 class AttemptFailed(AgentError):
     """An attempt ended without a result; becomes the error of its report."""
 
-    def __init__(self, type: str, message: str, stderr: str = "", outcome: Outcome = Outcome.FAILED) -> None:
-        super().__init__(type, message, stderr, outcome)
+    def __init__(self, type: str, message: str, written: Written = NOTHING, outcome: Outcome = Outcome.FAILED) -> None:
+        super().__init__(type, message, written, outcome)
         self.type = type
         self.message = message
-        self.stderr = stderr
+        self.written = written
         self.outcome = outcome
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}"
 
     def as_error(self) -> AttemptError:
-        return AttemptError(self.type[:200], self.message[:STDERR_TAIL_BYTES], self.stderr[-STDERR_TAIL_BYTES:])
+        return AttemptError(shown_text(self.type[:200]), shown_text(self.message[:MESSAGE_CHARACTERS]))

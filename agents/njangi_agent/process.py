@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass
 from typing import IO, AsyncIterator, Callable, Mapping, Optional, Sequence, Union
 
-from njangi_agent.protocol import STDERR_TAIL_BYTES
+from njangi_agent.tails import Tail
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _POLL_SECONDS = 0.01
@@ -105,15 +105,15 @@ async def _ended(pid: int) -> None:
         os.close(handle)
 
 
-class Tail(asyncio.Protocol):
+class Drain(asyncio.Protocol):
     """Drains a pipe and keeps only its end."""
 
     def __init__(self) -> None:
-        self._tail = b""
+        self.tail = Tail()
         self._closed = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
-        self._tail = (self._tail + data[-STDERR_TAIL_BYTES:])[-STDERR_TAIL_BYTES:]
+        self.tail.add(data)
 
     def connection_lost(self, error: Optional[Exception]) -> None:
         self._closed.set()
@@ -123,15 +123,12 @@ class Tail(asyncio.Protocol):
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._closed.wait(), seconds)
 
-    def text(self) -> str:
-        return self._tail.decode("utf-8", errors="replace")
-
 
 @contextlib.asynccontextmanager
-async def tail_of(pipe: Optional[IO[bytes]]) -> AsyncIterator[Tail]:
-    """Yield the Tail of a pipe, closed on exit whoever else still holds it."""
-    transport, tail = await asyncio.get_running_loop().connect_read_pipe(Tail, pipe)
+async def draining(pipe: Optional[IO[bytes]]) -> AsyncIterator[Drain]:
+    """Yield the Drain of a pipe, closed on exit whoever else still holds it."""
+    transport, drain = await asyncio.get_running_loop().connect_read_pipe(Drain, pipe)
     try:
-        yield tail
+        yield drain
     finally:
         transport.close()

@@ -14,7 +14,9 @@ from typing import Any, Mapping, Optional, Sequence
 VERSION = 1
 INLINE_RESULT_BYTES = 64 * 1024
 """Larger results and parameters travel as blobs named by their SHA-256."""
-STDERR_TAIL_BYTES = 4096
+MESSAGE_CHARACTERS = 4096
+OUTPUT_TAIL_BYTES = 64 * 1024
+"""How much of the end of standard output and of standard error an attempt keeps, each in bytes of UTF-8."""
 MAX_REPORTS_PER_SYNC = 1000
 MAX_SYNC_BYTES = 16 * 1024 * 1024
 
@@ -59,7 +61,6 @@ class AttemptError:
 
     type: str
     message: str
-    stderr: str = ""  # the last STDERR_TAIL_BYTES of it
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Report:
-    """What one attempt came to. Exactly one of `result` (JSON text) and `blob` (hex SHA-256) when RETURNED."""
+    """What one attempt came to. Exactly one of `result` (JSON text) and `blob` (hex SHA-256) when RETURNED.
+
+    `stdout` and `stderr` are the last OUTPUT_TAIL_BYTES of what it wrote there (see `tails`), `stdout_bytes` and
+    `stderr_bytes` count all of it. Where standard output is the result, `stdout` is empty.
+    """
 
     subtask_id: str
     token: str
@@ -95,7 +100,10 @@ class Report:
     seconds: float = 0.0  # wall time of the attempt
     cpu_seconds: float = 0.0
     memory: int = 0  # peak bytes
-    stderr: str = ""  # of one that RETURNED: the last STDERR_TAIL_BYTES of it
+    stdout: str = ""
+    stderr: str = ""
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -252,6 +260,8 @@ def _report(item: Any) -> Report:
         raise ProtocolError("blob must be the 64 hex digits of a SHA-256")
     if outcome is Outcome.RETURNED and (result is None) == (blob is None):
         raise ProtocolError("a RETURNED report has either result or blob")
+    stdout = _tail(fields, "stdout")
+    stderr = _tail(fields, "stderr") or _tail_of_error(error)
     return Report(
         subtask_id=_text(fields, "subtask_id", 500),
         token=_text(fields, "token", 100),
@@ -263,7 +273,10 @@ def _report(item: Any) -> Report:
         seconds=_number(fields, "seconds"),
         cpu_seconds=_number(fields, "cpu_seconds"),
         memory=_count(fields, "memory"),
-        stderr=_tail(fields),
+        stdout=stdout,
+        stderr=stderr,
+        stdout_bytes=_count(fields, "stdout_bytes") or len(stdout),
+        stderr_bytes=_count(fields, "stderr_bytes") or len(stderr),
     )
 
 
@@ -271,13 +284,17 @@ def _error(item: Any) -> AttemptError:
     fields = _object(item, "error")
     return AttemptError(
         type=_text(fields, "type", 200),
-        message=_text(fields, "message", 4 * STDERR_TAIL_BYTES)[:STDERR_TAIL_BYTES],
-        stderr=_tail(fields),
+        message=_text(fields, "message", 4 * MESSAGE_CHARACTERS)[:MESSAGE_CHARACTERS],
     )
 
 
-def _tail(fields: Mapping[str, Any]) -> str:
-    return _text(fields, "stderr", 4 * STDERR_TAIL_BYTES)[-STDERR_TAIL_BYTES:] if "stderr" in fields else ""
+def _tail(fields: Mapping[str, Any], name: str) -> str:
+    return _text(fields, name, OUTPUT_TAIL_BYTES) if name in fields else ""
+
+
+def _tail_of_error(error: Any) -> str:
+    """Return the end of standard error where agents put it until they told of it for every attempt."""
+    return _tail(error, "stderr") if isinstance(error, dict) else ""
 
 
 def is_sha256(value: Any) -> bool:

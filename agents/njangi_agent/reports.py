@@ -8,6 +8,7 @@ from typing import Protocol
 from njangi_agent.errors import AttemptFailed, Rejected
 from njangi_agent.output import Answer
 from njangi_agent.protocol import Lease, Outcome, Report
+from njangi_agent.tails import NOTHING, Written
 
 
 class Store(Protocol):
@@ -20,14 +21,20 @@ class Results:
         self.store = store
 
     async def returned(
-        self, lease: Lease, answer: Answer, seconds: float, cpu_seconds: float, memory: int, stderr: str = ""
+        self,
+        lease: Lease,
+        answer: Answer,
+        seconds: float,
+        cpu_seconds: float,
+        memory: int,
+        written: Written = NOTHING,
     ) -> Report:
         """Raises AttemptFailed when the service does not take the result."""
         if answer.path is not None and answer.sha256 is not None:
             try:
                 await self.store.store(answer.sha256, answer.path)
             except Rejected as error:
-                raise AttemptFailed("OutputTooLarge", f"its result was not taken: {error}") from error
+                raise AttemptFailed("OutputTooLarge", f"its result was not taken: {error}", written) from error
         return Report(
             lease.subtask_id,
             lease.token,
@@ -38,12 +45,19 @@ class Results:
             seconds=seconds,
             cpu_seconds=cpu_seconds,
             memory=memory,
-            stderr=stderr,
+            **vars(written),
         )
 
 
 def failed(lease: Lease, error: AttemptFailed, seconds: float) -> Report:
-    return Report(lease.subtask_id, lease.token, error.outcome, error=error.as_error(), seconds=seconds)
+    return Report(
+        lease.subtask_id,
+        lease.token,
+        error.outcome,
+        error=error.as_error(),
+        seconds=seconds,
+        **vars(error.written),
+    )
 
 
 def handed_back(lease: Lease) -> Report:

@@ -19,9 +19,10 @@ from njangi_agent.errors import AttemptFailed
 from njangi_agent.folder import Folder
 from njangi_agent.limits import limits_of
 from njangi_agent.output import JSON_BYTES
-from njangi_agent.process import Process, Tail, exit_message, start
-from njangi_agent.protocol import STDERR_TAIL_BYTES, Outcome, TaskDefinition
+from njangi_agent.process import Drain, Process, exit_message, start
+from njangi_agent.protocol import MESSAGE_CHARACTERS, Outcome, TaskDefinition
 from njangi_agent.sandbox import Sandbox
+from njangi_agent.tails import Written, shown_text
 from njangi_agent.watch import memory_exceeded, watch
 
 _HEADER_BYTES = 64 * 1024
@@ -104,7 +105,7 @@ class Interpreter:
         self._stack.callback(reading.close)
         # A stray process may hold the pipe open for ever: its end is not what tells of the interpreter's.
         self._process.when_ended(lambda: loop.call_later(_SETTLE_SECONDS, reading.close))
-        tail, self._stderr = await loop.connect_read_pipe(Tail, self._process.stderr)
+        tail, self._stderr = await loop.connect_read_pipe(Drain, self._process.stderr)
         self._stack.callback(tail.close)
         writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._process.stdin)
         self._requests: asyncio.WriteTransport = writing
@@ -133,7 +134,7 @@ class Interpreter:
             if not header.endswith(b"\n"):
                 raise await self._died()
             kind, number, cpu_seconds, memory, length = _header(header)
-            if length > self._most + 4 * STDERR_TAIL_BYTES:
+            if length > self._most + 4 * MESSAGE_CHARACTERS:
                 raise ValueError("too long")
             payload = await self._answers.readexactly(length) if length else b""
             return Frame(kind, number, cpu_seconds, memory, payload)
@@ -154,35 +155,41 @@ class Interpreter:
             self._process.kill()
 
     def _garbled(self) -> AttemptFailed:
-        return AttemptFailed("Crashed", "its interpreter wrote something else than answers", self._stderr.text())
+        return AttemptFailed("Crashed", "its interpreter wrote something else than answers", self._written())
 
     def _crashed(self, status: int) -> AttemptFailed:
-        tail = self._stderr.text()
+        written = self._written()
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGKILL and self._group.ran_out_of_memory():
-                return AttemptFailed("MemoryExceeded", memory_exceeded(self._limits).message, tail)
+                return AttemptFailed("MemoryExceeded", memory_exceeded(self._limits).message, written)
             if number == signal.SIGXCPU:
-                return AttemptFailed("TimedOut", f"it used more than {self._limits.cpu} seconds of CPU time", tail)
-            return AttemptFailed("Crashed", exit_message(-number), tail)
-        return AttemptFailed("Crashed", f"it left with {exit_message(os.WEXITSTATUS(status))}", tail)
+                return AttemptFailed("TimedOut", f"it used more than {self._limits.cpu} seconds of CPU time", written)
+            return AttemptFailed("Crashed", exit_message(-number), written)
+        return AttemptFailed("Crashed", f"it left with {exit_message(os.WEXITSTATUS(status))}", written)
 
     async def _died(self) -> AttemptFailed:
         used = await self._process.wait()
         await self._stderr.settle(_SETTLE_SECONDS)
-        tail = self._stderr.text()
+        written = self._written()
         if self._late is not None:
-            return AttemptFailed(self._late.type, self._late.message, tail)
-        if used.code == 1 and tail.startswith("bwrap: "):
-            return AttemptFailed("CannotStart", tail.strip(), tail, Outcome.REFUSED)
-        return AttemptFailed("Crashed", f"its interpreter ended: {exit_message(used.code)}", tail)
+            return AttemptFailed(self._late.type, self._late.message, written)
+        if used.code == 1 and written.stderr.startswith("bwrap: "):
+            return AttemptFailed("CannotStart", written.stderr.strip(), written, Outcome.REFUSED)
+        return AttemptFailed("Crashed", f"its interpreter ended: {exit_message(used.code)}", written)
+
+    def _written(self) -> Written:
+        stderr = self._stderr.tail
+        return Written(stderr=stderr.text(), stderr_bytes=stderr.size)
 
 
 def failure_of(frame: Frame) -> AttemptFailed:
     """Read the error that a payload claims."""
     try:
         fields = json.loads(frame.payload)
-        return AttemptFailed(str(fields["type"]), str(fields["message"]), str(fields["stderr"]))
+        stderr = str(fields["stderr"])
+        written = Written(stderr=shown_text(stderr), stderr_bytes=len(stderr))
+        return AttemptFailed(str(fields["type"]), str(fields["message"]), written)
     except (ValueError, KeyError, TypeError, RecursionError):
         return AttemptFailed("Crashed", "its interpreter described an error in no known form")
 

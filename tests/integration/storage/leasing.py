@@ -73,8 +73,10 @@ def returned(item: Leased, result: str = "1") -> VolunteerReport:
 
 
 def ended(item: Leased, outcome: Outcome, message: str = "boom", type_: str = "NonZeroExit") -> VolunteerReport:
-    error = AttemptError(type_, message, "stderr")
-    return VolunteerReport(item.volunteer_id, Report(item.subtask_id, item.token, outcome, error=error))
+    error = AttemptError(type_, message)
+    return VolunteerReport(
+        item.volunteer_id, Report(item.subtask_id, item.token, outcome, error=error, stderr="stderr")
+    )
 
 
 async def report(stores: Stores, reports: Sequence[VolunteerReport], now: datetime) -> list[Verdict]:

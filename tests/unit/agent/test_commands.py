@@ -12,7 +12,7 @@ import pytest
 from njangi_agent.commands import render
 from njangi_agent.errors import AttemptFailed
 from njangi_agent.output import answer_of
-from njangi_agent.protocol import INLINE_RESULT_BYTES, File, Outcome
+from njangi_agent.protocol import INLINE_RESULT_BYTES, OUTPUT_TAIL_BYTES, File, Outcome
 
 from .conftest import Bench
 
@@ -137,8 +137,28 @@ async def test_what_goes_beyond_its_limits_ends_with_a_reason(
     assert report.error is not None
     assert report.error.type == type, report.error
     assert message in report.error.message
-    assert len(report.error.stderr) <= 4096
+    assert len(report.stderr) <= OUTPUT_TAIL_BYTES
     assert not list((bench.home / "work").iterdir())
+
+
+async def test_the_end_of_what_a_failed_command_wrote_is_told_and_how_much_it_was(boxed: Bench) -> None:
+    script = "seq 100000; echo 'a\\0b' >&2; exit 3"
+    report = await boxed.command("sh", "-c", script)
+    assert (len(report.stdout), report.stdout_bytes) == (OUTPUT_TAIL_BYTES, 588_895)
+    assert report.stdout.endswith("99999\n100000\n")
+    assert (report.stderr, report.stderr_bytes) == ("a\u2400b\n", 4)
+
+
+async def test_a_command_whose_output_is_no_result_tells_what_it_wrote(boxed: Bench) -> None:
+    report = await boxed.command("sh", "-c", "echo 1; echo oops; echo why >&2", parse="json")
+    assert report.error is not None
+    assert (report.error.type, report.stdout, report.stderr) == ("BadOutput", "1\noops\n", "why\n")
+
+
+async def test_standard_output_that_is_the_result_is_not_told_a_second_time(boxed: Bench) -> None:
+    report = await boxed.command("sh", "-c", "echo 42; echo careful >&2")
+    assert report.result == '"42\\n"'
+    assert (report.stdout, report.stdout_bytes, report.stderr, report.stderr_bytes) == ("", 3, "careful\n", 8)
 
 
 async def test_a_program_that_is_not_there_cannot_start(boxed: Bench) -> None:
@@ -200,7 +220,7 @@ async def test_a_boxed_task_has_no_network(boxed: Bench) -> None:
         script = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
         report = await boxed.command("python3", "-c", script)
     assert report.error is not None
-    assert "refused" in report.error.stderr
+    assert "refused" in report.stderr
 
 
 async def test_a_boxed_task_sees_no_other_processes_and_no_environment_of_ours(

@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 from njangi_agent.decisions import Snapshot, Turn, backoff, bundle_size, fitting, fitting_notes, next_turn, wish
-from njangi_agent.protocol import MAX_REPORTS_PER_SYNC, Held, Outcome, Report
+from njangi_agent.protocol import (
+    MAX_REPORTS_PER_SYNC,
+    MAX_SYNC_BYTES,
+    OUTPUT_TAIL_BYTES,
+    Held,
+    Outcome,
+    Report,
+    SyncRequest,
+    to_json,
+)
+from njangi_agent.tails import Written
 
 
 def now(**changes: object) -> Snapshot:
@@ -99,6 +110,11 @@ def test_what_fits_into_a_sync_is_bounded_by_count_and_by_size() -> None:
     assert 1 < fitting([large] * 1000) < 100
     assert fitting([large], most=1) == 1
     assert fitting([]) == 0
+    written = Written("a" * OUTPUT_TAIL_BYTES, "\0" * OUTPUT_TAIL_BYTES)
+    chatty = [Report("s", "t", Outcome.FAILED, **vars(written))] * 1000
+    sent = chatty[: fitting(chatty)]
+    assert 1 < len(sent) < 100
+    assert len(json.dumps(to_json(SyncRequest(slots=1, reports=sent)))) < MAX_SYNC_BYTES
 
 
 def test_what_attempts_tell_is_bounded_beside_the_reports_of_a_sync() -> None:

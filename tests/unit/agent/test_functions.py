@@ -38,8 +38,8 @@ async def test_an_error_fails_its_own_call_only(bench: Bench) -> None:
     reports = await bench.function(source, *calls(3))
     assert outcomes(reports) == ["0", "KeyError", "2"]
     assert reports[1].error is not None
-    assert 'File "task.py", line 3, in f' in reports[1].error.stderr
-    assert "raise KeyError" in reports[1].error.stderr
+    assert 'File "task.py", line 3, in f' in reports[1].stderr
+    assert "raise KeyError" in reports[1].stderr
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from njangi_agent.protocol import (
     INLINE_RESULT_BYTES,
     MAX_REPORTS_PER_SYNC,
+    OUTPUT_TAIL_BYTES,
     AttemptError,
     File,
     Held,
@@ -24,6 +25,9 @@ from njangi_agent.protocol import (
     sync_request,
     to_json,
 )
+from njangi_agent.tails import Written
+
+WRITTEN = Written("out", "é", 4_000_000, 2)
 
 
 def over_the_wire(message: Any) -> Any:
@@ -38,7 +42,7 @@ def test_a_request_arrives_as_it_was_sent() -> None:
         held=(Held("s1", "t1", 0.5), Held("s4", "t4", None, "[1]"), Held("s5", "t5", None, None, "0" * 64)),
         reports=(
             Report("s2", "t2", Outcome.RETURNED, result="1", size=1, seconds=0.5),
-            Report("s3", "t3", Outcome.FAILED, error=AttemptError("TimedOut", "too long", "tail")),
+            Report("s3", "t3", Outcome.FAILED, error=AttemptError("TimedOut", "too long"), **vars(WRITTEN)),
         ),
     )
     assert sync_request(over_the_wire(request)) == request
@@ -54,6 +58,14 @@ def test_an_answer_arrives_as_it_was_sent() -> None:
 def test_a_machine_arrives_as_it_was_sent() -> None:
     sent = Machine("Linux", "x86_64", "3.11", 4, 8, 9, "bubblewrap", ("one", "two"))
     assert machine(over_the_wire(sent)) == sent
+
+
+def test_what_an_agent_of_before_wrote_to_standard_error_is_taken_from_its_error() -> None:
+    error = {"type": "NonZeroExit", "message": "exit code 1", "stderr": "no such file"}
+    body = {"slots": 1, "reports": [{"subtask_id": "s", "token": "t", "outcome": "FAILED", "error": error}]}
+    [report] = sync_request(body).reports
+    assert (report.stdout, report.stderr, report.stderr_bytes) == ("", "no such file", 12)
+    assert report.error == AttemptError("NonZeroExit", "exit code 1")
 
 
 RETURNED = {"subtask_id": "s", "token": "t", "outcome": "RETURNED"}
@@ -94,6 +106,9 @@ RETURNED = {"subtask_id": "s", "token": "t", "outcome": "RETURNED"}
         {"slots": 1, "reports": [{**RETURNED, "result": "1", "seconds": -1}]},
         {"slots": 1, "reports": [{**RETURNED, "result": "1", "error": "text"}]},
         {"slots": 1, "reports": [{**RETURNED, "result": "1", "token": None}]},
+        {"slots": 1, "reports": [{**RETURNED, "result": "1", "stdout": "x" * (OUTPUT_TAIL_BYTES + 1)}]},
+        {"slots": 1, "reports": [{**RETURNED, "result": "1", "stderr": 1}]},
+        {"slots": 1, "reports": [{**RETURNED, "result": "1", "stderr_bytes": -1}]},
     ],
 )
 def test_what_is_no_request_is_refused_with_a_reason(body: Any) -> None:

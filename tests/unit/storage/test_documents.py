@@ -71,8 +71,8 @@ def test_a_batch_begins_with_all_of_its_subtasks_queued(tasks: Any) -> None:
 
 def test_a_failed_attempt_is_kept_with_its_reason(tasks: Any) -> None:
     document = lent(tasks, BATCH.subtasks[0])
-    error = AttemptError("NonZeroExit", "exit code 3", "no such table")
-    report = Report("r1/factor/7", "t-7", Outcome.FAILED, error=error)
+    error = AttemptError("NonZeroExit", "exit code 3")
+    report = Report("r1/factor/7", "t-7", Outcome.FAILED, error=error, stderr="no such table")
     status, change = documents.not_returned(document, VolunteerReport("v1", report), NOON + MINUTE)
     tasks.update_one({"_id": document["_id"]}, change)
     subtask = documents.subtask(tasks.find_one({"_id": document["_id"]}))
