@@ -1,0 +1,160 @@
+"""The one dialect of JSON that agents, the service and flows speak; what it cannot carry is refused where it is given.
+
+Plain JSON as RFC 8259 has it, and besides:
+
+- whole numbers are exact, up to MAX_DIGITS decimal digits; other numbers are those of a 64-bit float,
+  so NaN and the infinities are none, nor is 1e400
+- text is any text that UTF-8 can hold, a NUL character included; half a surrogate pair is no text
+- arrays and objects nest up to MAX_DEPTH levels; a key comes once in an object
+- written in ASCII without spaces
+
+Standard library only, Python 3.9 and later; interpreters in the sandbox get this file's source, so it imports
+nothing of the agent.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, NoReturn, Optional, Tuple, Union
+
+MAX_DEPTH = 64
+"""Levels of arrays and objects in a value that somebody gives: a result, a parameter, a checkpoint, a signal."""
+MAX_DIGITS = 4300
+"""Decimal digits of a whole number: what Python itself reads and writes unless it is told otherwise."""
+
+_TOO_LARGE = 10**MAX_DIGITS
+_NAME_CHARACTERS = 40
+
+_Fault = Optional[Tuple[str, str]]
+
+
+class NotCarriedError(ValueError):
+    """A value that would not arrive as it was given; `path` leads to it (`rows[3].when`, "" for the value itself)."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.path else self.reason
+
+
+def dumps(value: Any, *, text_keys: bool = False) -> str:
+    """Write a value as JSON. Raises NotCarriedError for what the dialect has no form for.
+
+    A tuple becomes an array, and what is a kind of int, float, str, list or dict becomes that. A key that is no text
+    is refused; with `text_keys` a whole number becomes its digits, unless that key is there already.
+    """
+    check(value, text_keys=text_keys)
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:  # a class of the caller's own that does as it likes
+        raise NotCarriedError("", f"it cannot be written as JSON: {error}") from error
+
+
+def loads(text: Union[str, bytes]) -> Any:
+    """Read JSON; bytes are UTF-8. Raises ValueError, and of its kinds NotCarriedError for JSON that is not carried."""
+    try:
+        value = _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8"))
+    except RecursionError:
+        raise NotCarriedError("", _too_deep(MAX_DEPTH)) from None
+    except ValueError as error:
+        if "integer string conversion" in str(error):
+            raise NotCarriedError("", _TOO_MANY_DIGITS) from None
+        raise
+    check(value)
+    return value
+
+
+def check(value: Any, *, depth: int = MAX_DEPTH, text_keys: bool = False) -> None:
+    """Raise NotCarriedError, with the path to what is wrong, for a value that `dumps` would not write."""
+    fault = _fault(value, depth, text_keys)
+    if fault is not None:
+        path, reason = fault
+        raise NotCarriedError(path[1:] if path.startswith(".") else path, reason or _too_deep(depth))
+
+
+def readable(text: str) -> str:
+    """Return words for people, such as an error's message, with what no text can hold or show made visible."""
+    if "\0" in text:
+        text = text.replace("\0", "\\x00")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+_TOO_MANY_DIGITS = f"a whole number has more than {MAX_DIGITS} digits; give it as text or in parts"
+_NOT_FINITE = "it is no finite number, which JSON has no form for"
+_HALF_A_PAIR = "the text holds half a surrogate pair, which no other program can read (a file name that is not UTF-8?)"
+
+
+def _too_deep(depth: int) -> str:
+    return f"arrays and objects are nested deeper than {depth} levels"
+
+
+def _fault(value: Any, room: int, text_keys: bool) -> _Fault:
+    """Return the path to a fault and the reason, "" if it is nested too deep; never recurses deeper than `room`."""
+    if isinstance(value, str):
+        return None if value.isascii() or _is_text(value) else ("", _HALF_A_PAIR)
+    if value is None or isinstance(value, int):
+        return None if value is None or -_TOO_LARGE < value < _TOO_LARGE else ("", _TOO_MANY_DIGITS)
+    if isinstance(value, float):
+        return None if value - value == 0 else ("", _NOT_FINITE)
+    if isinstance(value, dict):
+        return _fault_in_object(value, room, text_keys) if room else ("", "")
+    if isinstance(value, (list, tuple)):
+        return _fault_in_array(value, room, text_keys) if room else ("", "")
+    return "", f"JSON has no form for a value of type {type(value).__name__}"
+
+
+def _fault_in_array(value: Union[List[Any], Tuple[Any, ...]], room: int, text_keys: bool) -> _Fault:
+    for index, item in enumerate(value):
+        if (fault := _fault(item, room - 1, text_keys)) is not None:
+            return f"[{index}]{fault[0]}", fault[1]
+    return None
+
+
+def _fault_in_object(value: Dict[Any, Any], room: int, text_keys: bool) -> _Fault:
+    for key, item in value.items():
+        if not isinstance(key, str):
+            if not text_keys or type(key) is not int:
+                return "", f"in JSON a key is text; one is of type {type(key).__name__}"
+            if not -_TOO_LARGE < key < _TOO_LARGE:
+                return "", _TOO_MANY_DIGITS
+            if str(key) in value:
+                return "", f"it has the key {str(key)[:_NAME_CHARACTERS]} both as a number and as text"
+        elif not _is_text(key):
+            return "", f"a key: {_HALF_A_PAIR}"
+        if (fault := _fault(item, room - 1, text_keys)) is not None:
+            return _step(str(key)) + fault[0], fault[1]
+    return None
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _step(key: str) -> str:
+    if key.isidentifier() and len(key) <= _NAME_CHARACTERS:
+        return f".{key}"
+    return f"[{json.dumps(key[:_NAME_CHARACTERS])}]"
+
+
+def _object(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"an object has the key {json.dumps(twice[:_NAME_CHARACTERS])} twice")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise NotCarriedError("", f"{name} is no finite number, which JSON has no form for")
+
+
+_ENCODER = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_object)
