@@ -10,13 +10,12 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Optional, Tuple, Union
 
 from njangi_agent.cache import Cache
 from njangi_agent.errors import AttemptFailed, Refused, Rejected
-from njangi_agent.folder import Folder
+from njangi_agent.folder import Folder, remove
 from njangi_agent.logs import fields, logger
 from njangi_agent.output import JSON_BYTES, Answer, checked_json, keep, open_plain
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Held, Lease, Report
@@ -38,14 +37,24 @@ async def lay_out(lease: Lease, path: Path, cache: Cache) -> None:
     """Write what an earlier attempt told to `path`. If the service has lost it, the attempt starts afresh."""
     loop = asyncio.get_running_loop()
     if lease.details is not None:
-        await loop.run_in_executor(None, path.write_text, lease.details)
+        await loop.run_in_executor(None, _lay_out, lease.details.encode(), path)
     elif lease.details_blob is not None:
         try:
             async with cache.holding({"details": lease.details_blob}) as files:
-                await loop.run_in_executor(None, shutil.copyfile, files["details"], path)
+                data = await loop.run_in_executor(None, files["details"].read_bytes)
+                await loop.run_in_executor(None, _lay_out, data, path)
         except AttemptFailed as error:
             about = fields(subtask_id=lease.subtask_id, reason=error.message)
             log.warning("an earlier attempt's details are gone", extra=about)
+
+
+def _lay_out(data: bytes, path: Path) -> None:
+    """Write a new file where a task may have written before: what it left there, such as a link, is not written to."""
+    remove(path)
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb"
+    ) as file:
+        file.write(data)
 
 
 class Details:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Collection, Optional, Type
+from typing import Iterator, Optional, Sequence, Type
+
+from njangi_agent import removal
 
 HEARTBEAT = "heartbeat"
 CHECKPOINT = "checkpoint"
@@ -57,22 +59,23 @@ class Folder:
                 continue  # removed meanwhile, or made unreadable by the task
         return total
 
-    def clear(self, keep: Collection[str]) -> None:
-        """Remove what a task left behind; `keep` names the top-level entries that belong there."""
-        for place in (self.box, self.tmp, self.notes):
-            with os.scandir(place) as listing:
-                left = [entry for entry in listing if place is not self.box or entry.name not in keep]
-            for entry in left:
-                remove(Path(entry.path))
+    def clear(self, keep: Sequence[str]) -> None:
+        """Remove what a task left behind; `keep` are the files that belong into its box."""
+        for place, files in ((self.box, keep), (self.tmp, ()), (self.notes, ())):
+            with _opened(place) as handle:
+                removal.empty(handle, removal.tree(files))
 
 
 def remove(path: Path) -> None:
     """Remove a file, or a folder with all that is in it; follows no link. Nothing there is fine."""
-    if not path.is_dir() or path.is_symlink():
-        path.unlink(missing_ok=True)
-        return
-    shutil.rmtree(path, ignore_errors=True)
-    if path.exists():  # the task took away its own permissions
-        for place, _, _ in os.walk(path):
-            os.chmod(place, 0o700)  # noqa: PTH101 - os.walk does not follow links
-        shutil.rmtree(path, ignore_errors=True)
+    with _opened(path.parent) as handle:
+        removal.remove(path.name, handle)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)

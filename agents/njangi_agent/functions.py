@@ -17,7 +17,7 @@ from njangi_agent.output import Answer, checked_json, keep
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Lease, Outcome, Report, TaskDefinition
 from njangi_agent.reports import Results, failed
 from njangi_agent.sandbox import Sandbox
-from njangi_agent.warm import Frame, Interpreter, failure_of
+from njangi_agent.warm import Frame, Interpreter, SpoiledError, failure_of
 
 _Call = Tuple[Lease, Mapping[str, Any]]
 
@@ -48,6 +48,8 @@ class Functions:
             began = time.monotonic()
             try:
                 await self._run(task, calls, tell)
+            except SpoiledError:
+                continue  # with another interpreter
             except AttemptFailed as error:
                 if calls:  # else it ended badly after its last answer, which is nobody's failure
                     lease, _ = calls.popleft()
@@ -75,17 +77,17 @@ class Functions:
         notes = interpreter.folder.notes
         for number, (lease, _) in enumerate(calls):
             await lay_out(lease, notes / f"{CHECKPOINT}.{number}", self._cache)
-        before, spent = time.monotonic(), 0.0
+        before = time.monotonic()
         answers = interpreter.answers([parameters for _, parameters in calls])
         try:
             details.begin(calls[0][0], notes / f"{HEARTBEAT}.0")
             async for frame in answers:
                 lease, _ = calls[0]
                 now = time.monotonic()
-                report = await self._report(lease, frame, now - before, max(0.0, frame.cpu_seconds - spent))
+                report = await self._report(lease, frame, now - before)
                 if report.outcome is not Outcome.RETURNED:
                     await details.look(last=True)
-                before, spent = now, frame.cpu_seconds
+                before = now
                 calls.popleft()
                 tell(report)
                 if calls:
@@ -102,7 +104,7 @@ class Functions:
             self._warm = await Interpreter.start(task, self._sandbox, self._work, files)
         return self._warm
 
-    async def _report(self, lease: Lease, frame: Frame, seconds: float, cpu_seconds: float) -> Report:
+    async def _report(self, lease: Lease, frame: Frame, seconds: float) -> Report:
         try:
             if frame.kind == "error":
                 raise failure_of(frame)
@@ -112,10 +114,14 @@ class Functions:
                 loop = asyncio.get_running_loop()
                 with Folder(self._work) as folder:
                     answer = await loop.run_in_executor(None, _kept, frame.payload, folder.result)
-                    return await self._results.returned(lease, answer, seconds, cpu_seconds, frame.memory)
-            return await self._results.returned(lease, answer, seconds, cpu_seconds, frame.memory)
+                    return await self._returned(lease, answer, frame, seconds)
+            return await self._returned(lease, answer, frame, seconds)
         except AttemptFailed as error:
+            error.written = frame.written
             return failed(lease, error, seconds)
+
+    async def _returned(self, lease: Lease, answer: Answer, frame: Frame, seconds: float) -> Report:
+        return await self._results.returned(lease, answer, seconds, frame.cpu_seconds, frame.memory, frame.written)
 
 
 def _checked(payload: bytes) -> Answer:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import IO, AsyncIterator, Callable, Mapping, Optional, Sequence, Union
+from typing import IO, AsyncIterator, Callable, Mapping, Optional, Sequence, Union, cast
 
 from njangi_agent.tails import Tail
 
@@ -37,7 +37,8 @@ class Process:
     def __init__(self, popen: subprocess.Popen[bytes]) -> None:
         self._popen = popen
         self.pid = popen.pid
-        self.stdin, self.stdout, self.stderr = popen.stdin, popen.stdout, popen.stderr
+        self.stdin, self.stdout = popen.stdin, popen.stdout
+        self.stderr = cast("IO[bytes]", popen.stderr)  # `start` always asks for it
         self._end: asyncio.Future[Exit] = asyncio.ensure_future(self._reap())
 
     async def wait(self) -> Exit:
@@ -74,11 +75,22 @@ def start(
     env: Optional[Mapping[str, str]] = None,
     stdin: int = subprocess.DEVNULL,
     stdout: Union[int, IO[bytes]] = subprocess.PIPE,
+    handles: Sequence[int] = (),
 ) -> Process:
-    """Start `argv` with its standard error on a pipe. Raises OSError or ValueError when that is impossible."""
+    """Start `argv` with its standard error on a pipe; it inherits `handles` under their numbers.
+
+    Raises OSError or ValueError when that is impossible.
+    """
     return Process(
         subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=handles,
         )
     )
 

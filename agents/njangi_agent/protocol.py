@@ -154,6 +154,7 @@ class TaskDefinition:
     storage: int = 64 * 1024 * 1024
     start_to_close: float = 600.0  # seconds an attempt may take
     heartbeat: float = 30.0  # seconds without a sync after which the lease is lost
+    isolate: bool = False  # a python task's calls share nothing: each has a process of its own
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,24 @@ import contextlib
 import importlib.util
 import json
 import os
+import secrets
 import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, AsyncGenerator, Mapping, Optional, Sequence, Tuple
 
 from njangi_agent.cgroups import Group
-from njangi_agent.errors import AttemptFailed
+from njangi_agent.errors import AgentError, AttemptFailed
 from njangi_agent.folder import Folder
 from njangi_agent.limits import limits_of
 from njangi_agent.output import JSON_BYTES
-from njangi_agent.process import Drain, Process, exit_message, start
+from njangi_agent.printed import Printed
+from njangi_agent.process import Process, exit_message, start
 from njangi_agent.protocol import MESSAGE_CHARACTERS, Outcome, TaskDefinition
 from njangi_agent.sandbox import Sandbox
-from njangi_agent.tails import Written, shown_text
+from njangi_agent.tails import NOTHING, Written
 from njangi_agent.watch import memory_exceeded, watch
 
 _HEADER_BYTES = 64 * 1024
@@ -38,6 +40,11 @@ class Frame:
     cpu_seconds: float
     memory: int
     payload: bytes
+    written: Written = NOTHING
+
+
+class SpoiledError(AgentError):
+    """The interpreter cannot give its next call what the first one found; another one can."""
 
 
 class Interpreter:
@@ -51,9 +58,11 @@ class Interpreter:
         self._group = group
         self._process = process
         self._stack = stack
+        self._mark = secrets.token_hex(16)
+        self._answered = 0
         self._limits = limits_of(task)
         self._most = min(task.storage, JSON_BYTES)
-        self._inputs = {Path(file.name).parts[0] for file in task.files}
+        self._files = [str(PurePosixPath(file.name)) for file in task.files]
         self._late: Optional[AttemptFailed] = None
 
     @classmethod
@@ -62,15 +71,25 @@ class Interpreter:
         async with contextlib.AsyncExitStack() as stack:
             group = stack.enter_context(sandbox.group(limits_of(task)))
             folder = stack.enter_context(Folder(work))
-            argv = [sandbox.python, "-IS", "-c", _source()]
+            argv = [sandbox.python, "-IS", "-c", _program()]
             launch = sandbox.launch(folder, files, argv)
+            reading, writing = os.pipe()
+            stack.callback(os.close, reading)
             try:
-                process = start([*group.launcher, *launch.argv], cwd=launch.cwd, env=launch.env, stdin=subprocess.PIPE)
+                process = start(
+                    [*group.launcher, *launch.argv],
+                    cwd=launch.cwd,
+                    env=launch.env,
+                    stdin=subprocess.PIPE,
+                    handles=[writing],
+                )
             except (OSError, ValueError) as error:
                 raise AttemptFailed("CannotStart", str(error), outcome=Outcome.REFUSED) from error
+            finally:
+                os.close(writing)
             stack.push_async_callback(_end, process)
             interpreter = cls(task, process, folder, group, stack)
-            await interpreter._connect(sandbox)
+            await interpreter._connect(sandbox, reading, writing)
             interpreter._stack = stack.pop_all()
         return interpreter
 
@@ -78,7 +97,10 @@ class Interpreter:
         await self._stack.aclose()
 
     async def answers(self, calls: Sequence[Mapping[str, Any]]) -> AsyncGenerator[Frame, None]:
-        """Yield a frame for each call in order. Raises AttemptFailed for the call that was running."""
+        """Yield a frame for each call in order. Raises AttemptFailed for the call that was running.
+
+        Raises SpoiledError when the calls that were not answered need another interpreter.
+        """
         self._requests.write(json.dumps(calls, separators=(",", ":")).encode("ascii") + b"\n")
         watcher = asyncio.ensure_future(watch(self._process.pid, self.folder, self._limits))
         watcher.add_done_callback(self._stop)
@@ -87,16 +109,22 @@ class Interpreter:
                 frame = await self._read()
                 if frame.kind == "ended":
                     raise self._crashed(frame.number)
+                if frame.kind == "spoiled" and self._answered:
+                    raise SpoiledError()
+                if frame.kind == "spoiled":
+                    raise AttemptFailed("Crashed", "its source changes the input files when it is loaded")
                 if frame.kind not in ("ok", "error") or frame.number != number:
                     raise self._garbled()
-                yield frame
+                self._answered += 1
+                yield replace(frame, written=self._written())
             if (await self._read()).kind != "ended":
                 raise self._garbled()
         finally:
             watcher.cancel()
-        self.folder.clear(keep=self._inputs)
+        self.folder.clear(keep=self._files)
 
-    async def _connect(self, sandbox: Sandbox) -> None:
+    async def _connect(self, sandbox: Sandbox, output: int, outputs: int) -> None:
+        """Speak with the interpreter: what it writes to `outputs`, its number of a descriptor, arrives at `output`."""
         loop = asyncio.get_running_loop()
         self._answers = asyncio.StreamReader(limit=_HEADER_BYTES)
         reading, _ = await loop.connect_read_pipe(
@@ -105,8 +133,12 @@ class Interpreter:
         self._stack.callback(reading.close)
         # A stray process may hold the pipe open for ever: its end is not what tells of the interpreter's.
         self._process.when_ended(lambda: loop.call_later(_SETTLE_SECONDS, reading.close))
-        tail, self._stderr = await loop.connect_read_pipe(Drain, self._process.stderr)
-        self._stack.callback(tail.close)
+        mark = self._mark.encode("ascii")
+        self._stdout = Printed(output, mark)
+        self._stack.callback(self._stdout.close)
+        with self._process.stderr as pipe:
+            self._stderr = Printed(pipe.fileno(), mark)
+        self._stack.callback(self._stderr.close)
         writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._process.stdin)
         self._requests: asyncio.WriteTransport = writing
         self._stack.callback(_abandon, writing)
@@ -114,6 +146,10 @@ class Interpreter:
             "source": self.task.source,
             "function": self.task.function,
             "boxed": sandbox.boxed,
+            "isolate": self.task.isolate,
+            "files": self._files,
+            "output": outputs,
+            "mark": self._mark,
             "memory": self._limits.memory,
             "storage": self._limits.storage,
             "cpu": self._limits.cpu,
@@ -123,9 +159,10 @@ class Interpreter:
         self._requests.write(json.dumps(first).encode("ascii") + b"\n")
         frame = await self._read()
         if frame.kind == "broken":
-            raise failure_of(frame)
+            raise failure_of(replace(frame, written=self._written()))
         if frame.kind != "ready":
             raise self._garbled()
+        self._written()  # what the task's source wrote when it was run: once, for no call
 
     async def _read(self) -> Frame:
         timer = asyncio.get_running_loop().call_later(self._limits.wall, self._overdue)
@@ -170,7 +207,6 @@ class Interpreter:
 
     async def _died(self) -> AttemptFailed:
         used = await self._process.wait()
-        await self._stderr.settle(_SETTLE_SECONDS)
         written = self._written()
         if self._late is not None:
             return AttemptFailed(self._late.type, self._late.message, written)
@@ -179,19 +215,18 @@ class Interpreter:
         return AttemptFailed("Crashed", f"its interpreter ended: {exit_message(used.code)}", written)
 
     def _written(self) -> Written:
-        stderr = self._stderr.tail
-        return Written(stderr=stderr.text(), stderr_bytes=stderr.size)
+        """Take what the call wrote that was answered or died last."""
+        (stdout, stdout_bytes), (stderr, stderr_bytes) = self._stdout.take(), self._stderr.take()
+        return Written(stdout, stderr, stdout_bytes, stderr_bytes)
 
 
 def failure_of(frame: Frame) -> AttemptFailed:
     """Read the error that a payload claims."""
     try:
         fields = json.loads(frame.payload)
-        stderr = str(fields["stderr"])
-        written = Written(stderr=shown_text(stderr), stderr_bytes=len(stderr))
-        return AttemptFailed(str(fields["type"]), str(fields["message"]), written)
+        return AttemptFailed(str(fields["type"]), str(fields["message"]), frame.written)
     except (ValueError, KeyError, TypeError, RecursionError):
-        return AttemptFailed("Crashed", "its interpreter described an error in no known form")
+        return AttemptFailed("Crashed", "its interpreter described an error in no known form", frame.written)
 
 
 def _header(line: bytes) -> Tuple[str, int, float, int, int]:
@@ -212,11 +247,32 @@ async def _end(process: Process) -> None:
     await process.wait()
 
 
+_MODULES = ("removal", "fresh")
+"""What `zygote` imports of the agent, in order of need."""
+
+_BOOT = """
+import sys
+package = sys.modules["njangi_agent"] = type(sys)("njangi_agent")
+package.__path__ = []
+for name, source in SOURCES:
+    module = sys.modules["njangi_agent." + name] = type(sys)("njangi_agent." + name)
+    setattr(package, name, module)
+    exec(compile(source, "njangi_agent/" + name + ".py", "exec"), module.__dict__)
+exec(compile(ZYGOTE, "njangi_agent/zygote.py", "exec"), {"__name__": "__main__"})
+"""
+
+
 @lru_cache(maxsize=1)
-def _source() -> str:
-    """Return the source of `zygote`, also out of a zip archive."""
-    found = importlib.util.find_spec("njangi_agent.zygote")
-    source = found.loader.get_source("njangi_agent.zygote") if found and found.loader else None  # type: ignore[attr-defined]
+def _program() -> str:
+    """Return the program of the interpreter: the source of `zygote` after those of what it imports."""
+    sources = [(name, _source(name)) for name in _MODULES]
+    return f"SOURCES = {sources!r}\nZYGOTE = {_source('zygote')!r}\n{_BOOT}"
+
+
+def _source(name: str) -> str:
+    """Return the source of one of our modules, also out of a zip archive."""
+    found = importlib.util.find_spec(f"njangi_agent.{name}")
+    source = found.loader.get_source(f"njangi_agent.{name}") if found and found.loader else None  # type: ignore[attr-defined]
     if not isinstance(source, str):
-        raise FileNotFoundError("the source of njangi_agent.zygote")
+        raise FileNotFoundError(f"the source of njangi_agent.{name}")
     return source

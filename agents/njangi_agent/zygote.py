@@ -1,29 +1,34 @@
 """A warm interpreter that forks a child for each bundle of calls of one task's function.
 
-Runs inside the sandbox as a program of its own (`python -IS -c <this source>`), so it imports nothing
-of the agent. Requests arrive on standard input, one JSON line each: first the task, then bundles, each a
-list of parameter objects. Answers leave on what was standard output, as frames: a header line, the
-JSON list [kind, number, cpu seconds, peak bytes, length], then `length` bytes of payload.
+Runs inside the sandbox as a program of its own (`python -IS -c <this source>`, see `warm`), so of the agent it imports
+only modules whose source travels with it. Requests arrive on standard input, one JSON line each: first the task, then
+bundles, each a list of parameter objects. Answers leave on what was standard output, as frames: a header line, the
+JSON list [kind, number, cpu seconds, peak bytes, length], then `length` bytes of payload. After each call both standard
+output and standard error carry the task's `mark`.
 
     ready                    the task's source has been run once and its function is there
     broken                   it has not; the payload is the error
     ok, error                call `number` of the bundle returned the payload, or failed with it
-    ended                    the bundle's child is gone with wait status `number`, and in a sandbox so is all it left
+    spoiled                  call `number` and those after it need a new interpreter: the task moved its input files
+    ended                    the bundle's last child is gone with wait status `number`, in a sandbox with all it left
 
 The code may `from njangi import heartbeat, last_heartbeat`, a module that is made here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import resource
 import signal
 import sys
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
-STDERR_TAIL_BYTES = 4096
+from njangi_agent.fresh import Start
+
+MESSAGE_CHARACTERS = 4096
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -31,15 +36,20 @@ def main() -> None:
     _make_module()
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
     task = json.loads(requests.readline())
+    start = Start(boxed=task["boxed"], files=task["files"], output=task["output"], mark=task["mark"].encode("ascii"))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(task["output"], 1)
     try:
         _limit(task)
         function = _load(task)
     except BaseException as error:
-        _send(answers, "broken", 0, _described(error, task))
+        payload = _described(error, task)
+        start.end_output()
+        _send(answers, "broken", 0, payload)
         return
+    start.end_output()
+    start.remember()
     gc.collect()
     gc.freeze()
     _send(answers, "ready", 0, b"")
@@ -47,14 +57,18 @@ def main() -> None:
         line = requests.readline()
         if not line:
             return
-        child = os.fork()
-        if child == 0:
-            requests.close()
-            _run_bundle(function, json.loads(line), task, answers)
-            os._exit(0)
-        _, status, usage = os.wait4(child, 0)
-        if task["boxed"] and os.getpid() == 1:
-            _sweep()
+        calls = json.loads(line)
+        following: Optional[int] = 0
+        while following is not None:
+            child = os.fork()
+            if child == 0:
+                requests.close()
+                _run_bundle(function, calls, following, task, start, answers)
+                os._exit(0)
+            _, status, usage = os.wait4(child, 0)
+            if task["boxed"] and os.getpid() == 1:
+                _sweep()
+            following = start.handed_on()
         _send(answers, "ended", status, b"", usage)
 
 
@@ -80,21 +94,38 @@ def _load(task: Dict[str, Any]) -> Callable[..., Any]:
     return function
 
 
-def _run_bundle(function: Callable[..., Any], calls: List[Dict[str, Any]], task: Dict[str, Any], answers: int) -> None:
-    """In the child: answer each call in turn."""
-    cpu = len(calls) * int(task["cpu"])
+def _run_bundle(
+    function: Callable[..., Any],
+    calls: List[Dict[str, Any]],
+    first: int,
+    task: Dict[str, Any],
+    start: Start,
+    answers: int,
+) -> None:
+    """In the child: answer the calls from `first` on in turn, as long as they may share this process."""
+    cpu = (len(calls) - first) * int(task["cpu"])
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     notes = os.path.dirname(os.environ["NJANGI_HEARTBEAT"])
-    for number, parameters in enumerate(calls):
-        os.environ["NJANGI_HEARTBEAT"] = f"{notes}/heartbeat.{number}"
-        os.environ.pop("NJANGI_CHECKPOINT", None)
+    start.forked()
+    spent = 0.0
+    for number in range(first, len(calls)):
+        if number > first and (task["isolate"] or start.is_left_over()):
+            start.hand_on(number)
+            return
+        variables = {"NJANGI_HEARTBEAT": f"{notes}/heartbeat.{number}"}
         if os.path.exists(f"{notes}/checkpoint.{number}"):
-            os.environ["NJANGI_CHECKPOINT"] = f"{notes}/checkpoint.{number}"
+            variables["NJANGI_CHECKPOINT"] = f"{notes}/checkpoint.{number}"
+        if not start.restore(**variables):
+            _send(answers, "spoiled", number, b"")
+            return
         try:
-            kind, payload = "ok", _encoded(function(**parameters), task["result"])
+            kind, payload = "ok", _encoded(function(**calls[number]), task["result"])
         except BaseException as error:
             kind, payload = "error", _described(error, task)
-        _send(answers, kind, number, payload, resource.getrusage(resource.RUSAGE_SELF))
+        start.end_output()
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        _send(answers, kind, number, payload, usage, spent)
+        spent = usage.ru_utime + usage.ru_stime
 
 
 def _make_module() -> None:
@@ -140,6 +171,7 @@ def _encoded(value: Any, most: int) -> bytes:
 
 
 def _described(error: BaseException, task: Dict[str, Any]) -> bytes:
+    """Return an error as a payload, and write its trace to standard error, as any Python program does."""
     import linecache
     import traceback
 
@@ -152,12 +184,11 @@ def _described(error: BaseException, task: Dict[str, Any]) -> bytes:
     inner = error.__traceback__
     while inner is not None and inner.tb_frame.f_globals is globals():
         inner = inner.tb_next  # our own frames tell the task's author nothing
-    try:
-        trace = "".join(traceback.format_exception(type(error), error, inner, limit=-20)) if inner else ""
-    except BaseException:
-        trace = ""
-    fields = {"type": name[:200], "message": message[:STDERR_TAIL_BYTES], "stderr": trace[-STDERR_TAIL_BYTES:]}
-    return json.dumps(fields).encode("ascii")
+    if inner is not None:
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.write("".join(traceback.format_exception(type(error), error, inner, limit=-20)))
+    return json.dumps({"type": name[:200], "message": message[:MESSAGE_CHARACTERS]}).encode("ascii")
 
 
 def _sweep() -> None:
@@ -170,9 +201,10 @@ def _sweep() -> None:
         return  # nobody left
 
 
-def _send(answers: int, kind: str, number: int, payload: bytes, usage: Any = None) -> None:
-    cpu, memory = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT) if usage else (0.0, 0)
-    data = b'["%s",%d,%.6f,%d,%d]\n%s' % (kind.encode(), number, cpu, memory, len(payload), payload)
+def _send(answers: int, kind: str, number: int, payload: bytes, usage: Any = None, spent: float = 0.0) -> None:
+    """Write a frame; the CPU seconds that it tells are those beyond what was `spent` before."""
+    cpu, memory = (usage.ru_utime + usage.ru_stime - spent, usage.ru_maxrss * _MAXRSS_UNIT) if usage else (0.0, 0)
+    data = b'["%s",%d,%.6f,%d,%d]\n%s' % (kind.encode(), number, max(0.0, cpu), memory, len(payload), payload)
     while data:
         data = data[os.write(answers, data) :]
 
