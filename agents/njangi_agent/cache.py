@@ -1,4 +1,7 @@
-"""Input files, kept by their SHA-256 so that the next subtask of a task need not fetch them again."""
+"""Input files, kept by their SHA-256 so that the next subtask of a task need not fetch them again.
+
+All may be executed: a blob has no mode, tasks share it, and a program that somebody submits is there to be run.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from njangi_agent.errors import AttemptFailed, Rejected
 from njangi_agent.protocol import Outcome, is_sha256
 
 MOST_BYTES = 2 * 1024**3
+_MODE = 0o755
 
 
 class Blobs(Protocol):
@@ -53,6 +57,8 @@ class Cache:
                 task.add_done_callback(lambda _: self._fetching.pop(sha256, None))
             await asyncio.shield(task)
         os.utime(path)
+        if path.stat().st_mode & 0o777 != _MODE:
+            path.chmod(_MODE)
         return path
 
     async def _fetch(self, sha256: str, path: Path) -> None:

@@ -67,7 +67,7 @@ class Commands:
                 argv = render(task.command or (), parameters, task.paths)
                 with Folder(self._work) as folder:
                     await lay_out(lease, folder.notes / CHECKPOINT, self._cache)
-                    details = Details(folder, task.storage, self._results.store, tell)
+                    details = Details(folder, limits_of(task).storage, self._results.store, tell)
                     details.begin(lease, folder.notes / HEARTBEAT)
                     async with details.following():
                         used, stopped, stderr = await self._execute(task, argv, folder, files)
@@ -97,6 +97,7 @@ class Commands:
         shell = launcher(limits, count_processes=self._sandbox.counts_processes)
         # Process 1 is the launching shell, not the task's program.
         launch = self._sandbox.launch(folder, files, [*shell, *argv])
+        folder.measure()
         with self._sandbox.group(limits) as group:
             with folder.stdout.open("xb") as stdout:
                 try:

@@ -13,6 +13,7 @@ from njangi_agent.details import Details, Tell, lay_out
 from njangi_agent.errors import AttemptFailed
 from njangi_agent.folder import CHECKPOINT, HEARTBEAT, Folder
 from njangi_agent.inputs import files_of, parameters_of
+from njangi_agent.limits import limits_of
 from njangi_agent.output import Answer, checked_json, keep
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Lease, Outcome, Report, TaskDefinition
 from njangi_agent.reports import Results, failed
@@ -66,7 +67,7 @@ class Functions:
         try:
             async with self._cache.holding(files_of(task)) as files:
                 interpreter = await self._interpreter(task, files)
-                details = Details(interpreter.folder, task.storage, self._results.store, tell)
+                details = Details(interpreter.folder, limits_of(task).storage, self._results.store, tell)
                 async with details.following():
                     await self._answered(interpreter, calls, details, tell)
         except BaseException:

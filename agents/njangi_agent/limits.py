@@ -18,6 +18,9 @@ from typing import List
 from njangi_agent.protocol import TaskDefinition
 
 PROCESSES = 256
+LEAST_MEMORY = 32 * 1024 * 1024
+"""No attempt is held to less: a shell starts with 256 KiB, a Python that imports this and that with 12 MiB."""
+LEAST_STORAGE = 1024 * 1024
 LAUNCHER = "njangi-launch"
 _BLOCK = 512  # what POSIX `ulimit -f` counts in
 
@@ -39,10 +42,11 @@ class Limits:
 
 
 def limits_of(task: TaskDefinition) -> Limits:
+    """Return what an attempt at the task may use: what it asks for, and at least what a program needs to start."""
     cores = max(1.0, task.cpu, float(os.cpu_count() or 1))
     return Limits(
-        memory=task.memory,
-        storage=task.storage,
+        memory=max(task.memory, LEAST_MEMORY),
+        storage=max(task.storage, LEAST_STORAGE),
         wall=task.start_to_close,
         cpu=math.ceil(task.start_to_close * cores) + 1,
     )

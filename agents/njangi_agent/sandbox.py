@@ -92,7 +92,7 @@ class NoSandbox:
             target = folder.box / name
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
+                shutil.copy(source, target)
         environment = _environment(self._python, folder, str(folder.box), str(folder.tmp), str(folder.notes))
         return Launch(list(argv), str(folder.box), environment)
 
@@ -124,6 +124,7 @@ class Bubblewrap:
     def launch(self, folder: Folder, inputs: Mapping[str, Path], argv: Sequence[str]) -> Launch:
         files: List[str] = []
         for name, source in inputs.items():
+            (folder.box / name).parent.mkdir(parents=True, exist_ok=True)
             files += ["--ro-bind", str(source), f"/box/{name}"]
         command = [
             self._program,

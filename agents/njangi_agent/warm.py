@@ -61,7 +61,7 @@ class Interpreter:
         self._mark = secrets.token_hex(16)
         self._answered = 0
         self._limits = limits_of(task)
-        self._most = min(task.storage, JSON_BYTES)
+        self._most = min(self._limits.storage, JSON_BYTES)
         self._files = [str(PurePosixPath(file.name)) for file in task.files]
         self._late: Optional[AttemptFailed] = None
 
@@ -102,6 +102,7 @@ class Interpreter:
         Raises SpoiledError when the calls that were not answered need another interpreter.
         """
         self._requests.write(json.dumps(calls, separators=(",", ":")).encode("ascii") + b"\n")
+        self.folder.measure()
         watcher = asyncio.ensure_future(watch(self._process.pid, self.folder, self._limits))
         watcher.add_done_callback(self._stop)
         try:

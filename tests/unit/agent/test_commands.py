@@ -247,3 +247,39 @@ def running() -> str:
         except OSError:
             continue
     return "\n".join(lines)
+
+
+async def test_a_submitted_program_runs_by_its_name_and_from_a_script(bench: Bench) -> None:
+    files = []
+    for name, text in (("mc", b"#!/bin/sh\necho $1\n"), ("bin/all", b"#!/bin/sh\n./mc a && exec ./mc b\n")):
+        sha256 = hashlib.sha256(text).hexdigest()
+        bench.blobs.content[sha256] = text
+        files.append(File(name, sha256, len(text)))
+    (bench.home / "cache").mkdir()
+    (bench.home / "cache" / files[0].sha256).write_bytes(bench.blobs.content[files[0].sha256])  # of an older agent
+    assert (await bench.command("./mc", "12", files=files)).result == '"12\\n"'
+    assert (await bench.command("bin/all", files=files, parse="lines")).result == '["a","b"]'
+
+
+@pytest.mark.parametrize(
+    ("memory", "storage"), [(65536, MIB), (256 * MIB, 8192), (1, 0)], ids=["memory", "storage", "hardly anything"]
+)
+async def test_limits_leave_what_starting_takes(bench: Bench, memory: int, storage: int) -> None:
+    script = "import json, subprocess, time; time.sleep(0.3); print(json.dumps(1))"
+    report = await bench.command("python3", "-c", script, memory=memory, storage=storage, parse="json")
+    assert report.result == "1", report.error
+    source = "import json, subprocess, time\ndef f(): time.sleep(0.3); return subprocess.run(['true']).returncode"
+    [report] = await bench.function(source, {}, memory=memory, storage=storage)
+    assert report.result == "0", report.error
+
+
+async def test_what_was_given_to_a_task_does_not_count_as_its_files(bench: Bench) -> None:
+    data = b"x" * 2 * MIB
+    sha256 = hashlib.sha256(data).hexdigest()
+    bench.blobs.content[sha256] = data
+    files = [File(f"d{number}/data", sha256, len(data)) for number in range(2)]
+    report = await bench.command("sh", "-c", "sleep 0.5; echo done", files=files, storage=MIB)
+    assert report.result == '"done\\n"', report.error
+    report = await bench.command("sh", "-c", "head -c 900000 /dev/zero > a; cp a b; sleep 9", files=files, storage=MIB)
+    assert report.error is not None
+    assert report.error.type == "StorageExceeded"
