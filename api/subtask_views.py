@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from pydantic import BaseModel
 
-from storage.subtask_models import Subtask, SubtaskStatus
+from storage.subtask_models import Attempt, Subtask, SubtaskStatus
 
 
-class AttemptView(BaseModel):
-    """`stderr`: the last of what it wrote there."""
+class WroteView(BaseModel):
+    """`stdout`, `stderr`: the last 64 KiB, as text; bytes that are no UTF-8 are shown as U+FFFD, NUL as U+2400.
 
+    `stdout_bytes` and `stderr_bytes` count all that was written: what is missing at the beginning was not kept. A text
+    is null if it is not here. `stdout_is_result`: standard output is the result and kept as that. Bytes that are null
+    too: the attempt never told how it ended. Else the text is long: ask for its subtask alone.
+    """
+
+    stdout: str | None
+    stderr: str | None
+    stdout_bytes: int | None
+    stderr_bytes: int | None
+    stdout_is_result: bool
+
+
+class AttemptView(WroteView):
     volunteer_id: str
     started_at: datetime
     ended_at: datetime
     outcome: str
     error: Mapping[str, str] | None
-    stderr: str
 
 
 class SubtaskView(BaseModel):
@@ -47,4 +59,16 @@ class SubtaskPage(BaseModel):
 
 
 def subtask_view(subtask: Subtask) -> SubtaskView:
-    return SubtaskView.model_validate(asdict(subtask))
+    fields = asdict(replace(subtask, attempts=()))
+    return SubtaskView.model_validate(fields | {"attempts": [_attempt_view(item) for item in subtask.attempts]})
+
+
+def _attempt_view(attempt: Attempt) -> AttemptView:
+    return AttemptView(
+        volunteer_id=attempt.volunteer_id,
+        started_at=attempt.started_at,
+        ended_at=attempt.ended_at,
+        outcome=attempt.outcome,
+        error=attempt.error,
+        **asdict(attempt.wrote),
+    )

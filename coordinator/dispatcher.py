@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from njangi_agent.protocol import Outcome, SyncRequest, Verdict
+from njangi_agent.protocol import Outcome, Report, SyncRequest, Verdict
 
 from coordinator.allowances import Allowances
 from coordinator.decisions.matching import Match, Offer, Wish, fits, match
@@ -32,6 +32,9 @@ LONGEST_WAIT = 55.0
 59 s at which 5,000 idle agents would cost more than 90 syncs a second."""
 BATCHES_LOOKED_AT = 200
 MOST_WISHES_A_TURN = 256
+MOST_TEXT_A_TURN = 16 * 1024 * 1024
+"""Characters of results and logs that one transaction writes, and those of one more sync: the database holds it all in
+memory until it is committed."""
 REMEMBERED_TASKS = 10_000
 
 
@@ -174,7 +177,8 @@ class Dispatcher:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            turns, self._arrived = self._arrived[:MOST_WISHES_A_TURN], self._arrived[MOST_WISHES_A_TURN:]
+            count = fitting([turn.request.reports for turn in self._arrived[:MOST_WISHES_A_TURN]])
+            turns, self._arrived = self._arrived[:count], self._arrived[count:]
             if self._retry_parked:
                 self._retry_parked = False
                 for id_ in list(self._parked)[: MOST_WISHES_A_TURN - len(turns)]:
@@ -390,6 +394,16 @@ class Dispatcher:
     def parked(self) -> int:
         """How many agents wait for work."""
         return len(self._parked)
+
+
+def fitting(syncs: Sequence[Sequence[Report]]) -> int:
+    """Return how many of the syncs, from the first on, one transaction writes; at least one, if there is any."""
+    size = 0
+    for count, reports in enumerate(syncs):
+        size += sum(len(report.result or "") + len(report.stdout) + len(report.stderr) for report in reports)
+        if count and size > MOST_TEXT_A_TURN:
+            return count
+    return len(syncs)
 
 
 def _wish(volunteer: Volunteer, request: SyncRequest) -> Wish | None:

@@ -40,6 +40,7 @@ class LendingStore:
     def __init__(self, database: Database) -> None:
         self._tasks = database["tasks"]
         self._batches = database["batches"]
+        self._logs = database["logs"]
         self._runs = database["runs"]
 
     async def stop(self, turn: Turn, run_id: str, task: str | None = None) -> None:
@@ -200,6 +201,8 @@ class LendingStore:
         }
         ranges, _ = await self._ranges(turn, theirs)
         await self._tasks.delete_many(theirs, session=turn.session)
+        of_task = {"parent_task_id": theirs["parent_task_id"], "index": theirs["index"]}
+        await self._logs.delete_many(of_task, session=turn.session)
         await self._batches.delete_many({"_id": {"$in": ids}}, session=turn.session)
         turn.tell("subtasks.forgotten", now, run_id=run_id, task=task, ranges=ranges)
         return True

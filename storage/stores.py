@@ -56,6 +56,7 @@ COLLECTIONS = (
     "counters",
     "tasks",
     "batches",
+    "logs",
     "runs",
     "signals",
     "workflows",
@@ -163,6 +164,7 @@ class Stores:
                 self.webhooks,
                 self.deliveries,
                 self.failures,
+                self.logs,
                 self.throughput,
             ):
                 await store.prepare()

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from njangi_agent.protocol import Held, Outcome, Report
@@ -26,12 +27,14 @@ from storage.subtask_models import (
     SubtaskStatus,
     TaskKey,
     VolunteerReport,
+    Wrote,
 )
 
 RESULTS_A_COMMAND = 3 * 1024 * 1024
 """How many characters of results one update takes, of at most four bytes each."""
 EXCERPT = 4096
-"""How many characters of the end of standard error lie in a subtask."""
+"""How many characters of what an attempt wrote lie in its subtask; what is longer lies in `logs`, whole."""
+_REPORTED = (Outcome.RETURNED, Outcome.FAILED, Outcome.REFUSED)
 FOR_LEASE = {
     "parent_task_id": 1,
     "index": 1,
@@ -50,6 +53,7 @@ FOR_REPORT = {
     "status": 1,
     "lease": 1,
     "losses": 1,
+    "attempt": 1,
 }
 
 
@@ -159,7 +163,8 @@ def commands(returned: Sequence[Report]) -> list[list[Report]]:
     parts: list[list[Report]] = [[]]
     size = 0
     for report in returned:
-        own_size = len(report.result or "") + len(report.stderr[-EXCERPT:]) + 5 * len(report.subtask_id)
+        own_size = len(report.result or "") + 5 * len(report.subtask_id)
+        own_size += 0 if _is_long(report) else len(report.stdout) + len(report.stderr)
         if parts[-1] and size + own_size > RESULTS_A_COMMAND:
             parts.append([])
             size = 0
@@ -176,8 +181,8 @@ def completed(returned: Sequence[Report], now: datetime) -> list[Document]:
         return {"$arrayElemAt": [{"$literal": values}, place]}
 
     ended: Document = {"seconds": own([report.seconds for report in returned])}
-    if any(report.stderr for report in returned):
-        ended["stderr"] = own([report.stderr[-EXCERPT:] for report in returned])
+    if any(report.stdout_bytes or report.stderr_bytes for report in returned):
+        ended["wrote"] = own([_wrote(report) for report in returned])
     changed: Document = {
         "status": SubtaskStatus.COMPLETED,
         "results": own([report.result for report in returned]),
@@ -233,12 +238,14 @@ def not_returned(subtask: Document, item: VolunteerReport, now: datetime) -> tup
     report = item.report
     error: Document | None = None
     if report.error is not None:
-        error = {"type": report.error.type, "message": report.error.message, "stderr": report.stderr[-EXCERPT:]}
+        error = {"type": report.error.type, "message": report.error.message}
     if report.outcome is Outcome.FAILED:
-        error = error or {"type": "Unknown", "message": "the agent gave no reason", "stderr": ""}
-        changed = {"status": SubtaskStatus.FAILED, "updated_at": now, "error": error, "lease.until": None}
-        return SubtaskStatus.FAILED, {"$set": changed, "$push": _ended(subtask, report.outcome, error, now)}
-    status, change = lost(subtask, report.outcome, error, now)
+        error = error or {"type": "Unknown", "message": "the agent gave no reason"}
+        told = {**error, "stderr": report.stderr[-EXCERPT:]}
+        changed = {"status": SubtaskStatus.FAILED, "updated_at": now, "error": told, "lease.until": None}
+        ended = _ended(subtask, report.outcome, error, now, _wrote(report))
+        return SubtaskStatus.FAILED, {"$set": changed, "$push": ended}
+    status, change = lost(subtask, report.outcome, error, now, _wrote(report))
     if report.outcome is Outcome.REFUSED:
         change["$addToSet"] = {"refused_by": item.volunteer_id}
     return status, change
@@ -266,7 +273,9 @@ def timed_out(error: Document, now: datetime, subtask: Document | None = None) -
     return change
 
 
-def lost(subtask: Document, outcome: str, error: Document | None, now: datetime) -> tuple[SubtaskStatus, Document]:
+def lost(
+    subtask: Document, outcome: str, error: Document | None, now: datetime, wrote: Document | None = None
+) -> tuple[SubtaskStatus, Document]:
     """Return where losing its attempt leaves a subtask (QUEUED, at last DEAD), and the change."""
     losses = subtask.get("losses", 0) + (0 if outcome == Outcome.HANDED_BACK else 1)
     status = SubtaskStatus.DEAD if losses >= MAX_LOSSES else SubtaskStatus.QUEUED
@@ -277,12 +286,14 @@ def lost(subtask: Document, outcome: str, error: Document | None, now: datetime)
     change: Document = {
         "$set": changed,
         "$unset": {"lease": "", "assigned_to": ""},
-        "$push": _ended(subtask, outcome, error, now),
+        "$push": _ended(subtask, outcome, error, now, wrote),
     }
     return status, change
 
 
-def _ended(subtask: Document, outcome: str, error: Document | None, now: datetime) -> Document:
+def _ended(
+    subtask: Document, outcome: str, error: Document | None, now: datetime, wrote: Document | None = None
+) -> Document:
     lease = subtask["lease"]
     attempt: Document = {
         "volunteer": lease["by"],
@@ -293,7 +304,39 @@ def _ended(subtask: Document, outcome: str, error: Document | None, now: datetim
     }
     if error is not None:
         attempt["error"] = error
+    if wrote is not None:
+        attempt["wrote"] = wrote
     return {"attempts": {"$each": [attempt], "$slice": -REMEMBERED_ATTEMPTS}}
+
+
+def _is_long(report: Report) -> bool:
+    return len(report.stdout) + len(report.stderr) > EXCERPT
+
+
+def _wrote(report: Report) -> Document | None:
+    """Return what the subtask keeps of what an attempt wrote, None if that was nothing."""
+    if not report.stdout_bytes and not report.stderr_bytes:
+        return None
+    texts = {name: text for name, text in (("stdout", report.stdout), ("stderr", report.stderr)) if text}
+    counts = {"stdout_bytes": report.stdout_bytes, "stderr_bytes": report.stderr_bytes}
+    return counts | ({"in_logs": list(texts)} if _is_long(report) else texts)
+
+
+def log(subtask: Document, report: Report) -> Document | None:
+    """Return the document in `logs` for what an attempt wrote, None if that is short enough for its subtask.
+
+    It takes the place of the one of an attempt that its subtask no longer remembers.
+    """
+    if not _is_long(report):
+        return None
+    return {
+        "_id": f"{subtask['_id']}/{subtask['attempt'] % REMEMBERED_ATTEMPTS}",
+        "parent_task_id": subtask["parent_task_id"],
+        "index": subtask["index"],
+        "token": report.token,
+        "stdout": report.stdout,
+        "stderr": report.stderr,
+    }
 
 
 def took(subtask: Document, report: Report, now: datetime) -> float:
@@ -433,7 +476,8 @@ def batch(document: Document) -> Batch:
     )
 
 
-def subtask(document: Document) -> Subtask:
+def subtask(document: Document, logs: Mapping[str, Document] = MappingProxyType({})) -> Subtask:
+    """Read a subtask; `logs` are its documents in `logs` by token, where what they hold is wanted."""
     return Subtask(
         id=document["_id"],
         run_id=document["run_id"],
@@ -443,7 +487,7 @@ def subtask(document: Document) -> Subtask:
         status=SubtaskStatus(document["status"]),
         attempt=document["attempt"],
         assigned_to=document.get("assigned_to"),
-        attempts=[attempt(item) for item in document["attempts"]],
+        attempts=[attempt(item, logs) for item in document["attempts"]],
         error=document.get("error") if document["status"] != SubtaskStatus.COMPLETED else None,
         result=document.get("results"),
         blob=document.get("blob"),
@@ -452,7 +496,11 @@ def subtask(document: Document) -> Subtask:
     )
 
 
-def attempt(item: Document) -> Attempt:
+def has_logs(document: Document) -> bool:
+    return any((item.get("wrote") or {}).get("in_logs") for item in document["attempts"])
+
+
+def attempt(item: Document, logs: Mapping[str, Document] = MappingProxyType({})) -> Attempt:
     return Attempt(
         volunteer_id=item["volunteer"],
         token=item["token"],
@@ -460,5 +508,19 @@ def attempt(item: Document) -> Attempt:
         ended_at=item["to"],
         outcome=item["outcome"],
         error=item.get("error"),
-        stderr=item.get("stderr") or (item.get("error") or {}).get("stderr", ""),
+        wrote=_wrote_of(item, logs.get(item["token"])),
     )
+
+
+def _wrote_of(item: Document, log: Document | None) -> Wrote:
+    if item["outcome"] not in _REPORTED:
+        return Wrote()
+    wrote = item.get("wrote") or {}
+    if not wrote:  # nothing, or it was kept before standard output was
+        stderr = item.get("stderr") or (item.get("error") or {}).get("stderr", "")
+        return Wrote("", stderr, 0, len(stderr))
+    in_logs = wrote.get("in_logs", ())
+    texts = {name: (log or {}).get(name) if name in in_logs else wrote.get(name, "") for name in ("stdout", "stderr")}
+    is_result = item["outcome"] == Outcome.RETURNED and wrote["stdout_bytes"] > 0 and texts["stdout"] == ""
+    stdout = None if is_result else texts["stdout"]
+    return Wrote(stdout, texts["stderr"], wrote["stdout_bytes"], wrote["stderr_bytes"], is_result)

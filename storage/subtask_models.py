@@ -104,6 +104,21 @@ class Leased:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrote:
+    """What an attempt wrote: the last 64 KiB of each stream as text, and how many bytes there were in all.
+
+    A text is None where it is not at hand: of standard output that is the result; of an attempt that never told how it
+    ended, whose bytes are None too; and, unless one subtask alone is asked for, of one that is long.
+    """
+
+    stdout: str | None = None
+    stderr: str | None = None
+    stdout_bytes: int | None = None
+    stderr_bytes: int | None = None
+    stdout_is_result: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     volunteer_id: str
     token: str
@@ -111,7 +126,7 @@ class Attempt:
     ended_at: datetime
     outcome: str
     error: Mapping[str, str] | None
-    stderr: str = ""  # the last of it
+    wrote: Wrote
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from njangi_agent.protocol import Held, Outcome, Report, Verdict
-from pymongo import UpdateMany, UpdateOne
+from pymongo import ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from storage import subtask_documents as documents
@@ -66,6 +66,7 @@ class SubtaskStore:
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self._tasks = database["tasks"]
         self._batches = database["batches"]
+        self._logs = database["logs"]
         self._runs = database["runs"]
         self._ledger = ledger
 
@@ -227,6 +228,7 @@ class SubtaskStore:
         returned: list[Report] = []
         seconds: defaultdict[str, list[float]] = defaultdict(list)
         others: list[UpdateOne] = []
+        logs = [log for id_, item in accepted.items() if (log := documents.log(found[id_], item.report)) is not None]
         for subtask_id, item in accepted.items():
             subtask = found[subtask_id]
             if item.report.outcome is Outcome.RETURNED:
@@ -245,6 +247,9 @@ class SubtaskStore:
             )
         if others:
             await self._tasks.bulk_write(others, ordered=False, session=turn.session)
+        if logs:
+            kept = [ReplaceOne({"_id": log["_id"]}, log, upsert=True) for log in logs]
+            await self._logs.bulk_write(kept, ordered=False, session=turn.session)
         await self._count(turn, found, moves, now, seconds)
         _tell_ended(turn, documents.grouped(moves, found, lambda id_: accepted[id_].report.outcome), now)
 
@@ -490,13 +495,17 @@ class SubtaskStore:
             return {row["_id"]: row["count"] async for row in await self._tasks.aggregate(badly)}
 
     async def get(self, subtask_id: str) -> Subtask:
-        """Return one subtask. Raises NotFoundError."""
+        """Return one subtask, with all that is kept of what its attempts wrote. Raises NotFoundError."""
         query = {"_id": subtask_id, "is_subtask": True}
         with unavailable_is_ours():
             document = await self._tasks.find_one(query, {"details": 0, "details_blob": 0})
-        if document is None:
-            raise NotFoundError("subtask", subtask_id)
-        return documents.subtask(document)
+            if document is None:
+                raise NotFoundError("subtask", subtask_id)
+            logs: dict[str, Document] = {}
+            if documents.has_logs(document):
+                its = {"parent_task_id": document["parent_task_id"], "index": document["index"]}
+                logs = {log["token"]: log async for log in self._logs.find(its)}
+        return documents.subtask(document, logs)
 
     async def page(self, task_id: str, *, after: int, limit: int, status: SubtaskStatus | None = None) -> list[Subtask]:
         """Return subtasks of a task with an index above `after`, in order."""

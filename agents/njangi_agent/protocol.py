@@ -16,7 +16,7 @@ INLINE_RESULT_BYTES = 64 * 1024
 """Larger results and parameters travel as blobs named by their SHA-256."""
 MESSAGE_CHARACTERS = 4096
 OUTPUT_TAIL_BYTES = 64 * 1024
-"""How much of the end of standard output and of standard error an attempt keeps, each in bytes of UTF-8."""
+"""How much of the end of standard output and of standard error an attempt keeps; as text that is no more characters."""
 MAX_REPORTS_PER_SYNC = 1000
 MAX_SYNC_BYTES = 16 * 1024 * 1024
 

@@ -42,12 +42,11 @@ class Tail:
 
 
 def shown(data: bytes) -> str:
-    """Return the end of `data` as text of at most OUTPUT_TAIL_BYTES in UTF-8, whatever bytes they are.
+    """Return the last OUTPUT_TAIL_BYTES of `data` as text, whatever bytes they are.
 
     A byte that is no UTF-8 is shown as U+FFFD, and NUL as U+2400, the symbol for it.
     """
-    text = _from_first_character(data[-OUTPUT_TAIL_BYTES:]).decode("utf-8", "replace").replace("\0", "\u2400")
-    return text if text.isascii() else text.encode()[-OUTPUT_TAIL_BYTES:].decode("utf-8", "ignore")
+    return _from_first_character(data[-OUTPUT_TAIL_BYTES:]).decode("utf-8", "replace").replace("\0", "\u2400")
 
 
 def shown_text(text: str) -> str:

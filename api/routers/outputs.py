@@ -1,9 +1,10 @@
-"""What a run put out: all its results in one archive, and what its attempts wrote to standard error."""
+"""What a run put out: all its results in one archive, and what its attempts wrote beside them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 from api.archives import Entry, tarred, zipped
 from api.dependencies import App, Reader
 from api.services import Services
+from api.subtask_views import WroteView
 from storage.logs import Log
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -29,8 +31,8 @@ class Kind(StrEnum):
 _WAYS = {Kind.ZIP: (zipped, "application/zip"), Kind.TAR: (tarred, "application/x-tar")}
 
 
-class LogView(BaseModel):
-    """`stderr`: the last 4 kB of it."""
+class LogView(WroteView):
+    """What one attempt wrote."""
 
     subtask_id: str
     task: str
@@ -40,7 +42,6 @@ class LogView(BaseModel):
     outcome: str
     started_at: datetime
     ended_at: datetime
-    stderr: str
 
 
 class Logs(BaseModel):
@@ -88,7 +89,10 @@ async def logs(
     after: Annotated[int, Query(ge=-1)] = -1,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Logs:
-    """Return what attempts at a task's subtasks wrote to standard error, if it holds `text`, in their order."""
+    """Return what attempts at a task's subtasks wrote to standard output and standard error, in their order.
+
+    With `text` only of those that wrote it. Left out is an attempt of which nothing is kept but its result.
+    """
     _known, page = await asyncio.gather(
         app.stores.tasks.get(f"{run_id}/{task}"),
         app.stores.logs.page(run_id, task, after=after, limit=limit, text=text),
@@ -106,5 +110,5 @@ def _view(run_id: str, log: Log) -> LogView:
         outcome=log.attempt.outcome,
         started_at=log.attempt.started_at,
         ended_at=log.attempt.ended_at,
-        stderr=log.attempt.stderr,
+        **asdict(log.attempt.wrote),
     )

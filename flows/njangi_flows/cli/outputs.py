@@ -13,6 +13,8 @@ from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_yaml
 from njangi_flows.cli.service import connect
 from njangi_flows.cli.writing import write
 
+KEPT_BYTES = 64 * 1024
+
 
 class Kind(enum.StrEnum):
     ZIP = "zip"
@@ -49,7 +51,9 @@ def logs(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show the end of what the attempts at a task wrote to standard error.
+    """Show the end of what the attempts at a task wrote to standard output and standard error.
+
+    The last 64 KiB of each are kept. Standard output that is a task's result is not shown here: see `njangi results`.
 
     Example: njangi logs 0192f0c1 factor --grep "no such file"
     """
@@ -60,11 +64,22 @@ def logs(
             if output is Output.YAML:
                 typer.echo(f"---\n{as_yaml(log)}", nl=False)
             else:
-                typer.echo(json.dumps(log) if output is Output.JSON else _lines(log))
+                typer.echo(json.dumps(log) if output is Output.JSON else lines(log))
         if not found:
-            typer.echo("nothing was written to standard error" + (f" that holds '{text}'" if text else ""), err=True)
+            typer.echo("nothing is kept that attempts wrote" + (f" and that holds '{text}'" if text else ""), err=True)
 
 
-def _lines(log: dict[str, Any]) -> str:
+def lines(log: dict[str, Any]) -> str:
     head = f"--- {log['subtask_id']}, attempt {log['attempt']} by {log['volunteer_id']}: {log['outcome']}"
-    return "\n".join(map(showing.printable, [head, *str(log["stderr"]).splitlines()]))
+    lines = [head]
+    for name, title in (("stdout", "standard output"), ("stderr", "standard error")):
+        text, size = log[name], log[f"{name}_bytes"] or 0
+        if text:
+            lines += [f"{title}{_how_much(size)}:", *text.splitlines()]
+    if log["stdout_is_result"]:
+        lines.append("standard output is the result")
+    return "\n".join(map(showing.printable, lines))
+
+
+def _how_much(size: int) -> str:
+    return f", the last 64 KiB of {size:,} bytes" if size > KEPT_BYTES else ""

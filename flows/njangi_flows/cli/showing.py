@@ -35,7 +35,7 @@ _COLOURS = {
 def printable(value: object) -> str:
     """Return a value as text for a terminal: nothing in it can move the cursor or change colours."""
     text = "" if value is None else str(value)
-    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
 
 
 def output() -> Console:

@@ -9,12 +9,16 @@ from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 
 class AttemptView(BaseModel):
+    stdout: str | None
+    stderr: str | None
+    stdout_bytes: int | None
+    stderr_bytes: int | None
+    stdout_is_result: bool
     volunteer_id: str
     started_at: AwareDatetime
     ended_at: AwareDatetime
     outcome: str
     error: dict[str, str] | None
-    stderr: str
 
 
 class Cause(StrEnum):
@@ -87,6 +91,11 @@ class JoinTokenView(BaseModel):
 
 
 class LogView(BaseModel):
+    stdout: str | None
+    stderr: str | None
+    stdout_bytes: int | None
+    stderr_bytes: int | None
+    stdout_is_result: bool
     subtask_id: str
     task: str
     index: int
@@ -95,7 +104,6 @@ class LogView(BaseModel):
     outcome: str
     started_at: AwareDatetime
     ended_at: AwareDatetime
-    stderr: str
 
 
 class Logs(BaseModel):

@@ -156,7 +156,7 @@ class Runs:
         return self._to.bytes(_ONE + "/archive", query={"format": format}, run_id=run_id)
 
     def logs(self, run_id: str, task: str, text: str = "") -> AsyncIterator[LogView]:
-        """Yield the end of what attempts at a task wrote to standard error, if it holds `text`."""
+        """Yield the end of what attempts at a task wrote to standard output and standard error, if it holds `text`."""
         query = {"task": task, "text": text, "after": -1}
         mark = ("after", "next")
         return self._to.items(LogView, _ONE + "/logs", "logs", query=query, size="limit", mark=mark, run_id=run_id)

@@ -12,6 +12,8 @@ import httpx
 
 from tests.integration.api.conftest import Client, put_task
 
+LONG = "x" * 65_530 + "\u00e9 end\n"
+
 
 async def carried(client: Client, stderr: dict[int, str], *, failing: tuple[int, ...] = ()) -> tuple[str, str]:
     """Have a task of 10 subtasks carried by a volunteer who reports these logs; return the run's id and a blob's."""
@@ -64,11 +66,63 @@ async def test_what_attempts_wrote_is_kept_whether_they_returned_or_failed(clien
             assert (await http.get(f"/v1/runs/{run_id}/{what}", params={"task": "none"})).status_code == 404
 
 
-async def test_a_log_is_only_the_end_of_what_was_written(client: Client) -> None:
-    run_id, _ = await carried(client, {0: "x" * 10_000 + "end"})
-    async with client.http("admin") as http:
-        [log] = (await logs(http, run_id))["logs"]
-    assert len(log["stderr"]) <= 4096 and log["stderr"].endswith("end")
+TOLD = ("stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_is_result")
+
+
+async def test_the_last_64_kib_of_both_streams_are_kept_of_every_attempt_that_tells_how_it_ended(
+    client: Client,
+) -> None:
+    wrote: dict[int, dict[str, Any]] = {
+        0: {"stdout": "a\n", "stderr": "$x\n", "stdout_bytes": 2, "stderr_bytes": 3},
+        1: {"stdout": LONG, "stderr": LONG, "stdout_bytes": 3_000_000, "stderr_bytes": 65_536},
+        2: {"stdout_bytes": 70_000},
+        3: {"stderr": LONG, "stdout_bytes": 70_000, "stderr_bytes": 65_536},
+        4: {},
+        5: {"stdout": LONG, "stderr": "why\n", "stdout_bytes": 65_536, "stderr_bytes": 4},
+    }
+    shown = {
+        0: ("a\n", "$x\n", 2, 3, False),
+        1: (LONG, LONG, 3_000_000, 65_536, False),
+        2: (None, "", 70_000, 0, True),
+        3: (None, LONG, 70_000, 65_536, True),
+        4: ("", "", 0, 0, False),
+        5: (LONG, "why\n", 65_536, 4, False),
+        6: (None, None, None, None, False),
+    }
+    http, run_id = await client.flow()
+    async with await client.enrol() as agent, client.http("admin") as admin:
+        await put_task(http, run_id, "t", 7)
+        got = await agent.post("/v1/agent/sync", json={"slots": 7, "wish": 7, "wait": 5})
+        reports = []
+        for lease in got.json()["leases"]:
+            index = int(lease["subtask_id"].rpartition("/")[2])
+            told = {"subtask_id": lease["subtask_id"], "token": lease["token"], **wrote.get(index, {})}
+            ending: dict[str, Any] = {"outcome": "RETURNED", "result": "1"}
+            if index == 5:
+                ending = {"outcome": "FAILED", "error": {"type": "NonZeroExit", "message": "1"}}
+            reports.append({**told, **({"outcome": "HANDED_BACK"} if index == 6 else ending)})
+        answer = await agent.post("/v1/agent/sync", json={"slots": 7, "reports": reports})
+        assert answer.json()["verdicts"] == ["ACCEPTED"] * 7
+        again = await agent.post("/v1/agent/sync", json={"slots": 7, "reports": reports[:6]})
+        assert again.status_code == 200
+        for index, expected in shown.items():
+            subtask = (await admin.get(f"/v1/runs/{run_id}/subtasks/t/{index}")).json()
+            [attempt] = subtask["attempts"]
+            assert tuple(attempt[name] for name in TOLD) == expected, index
+            if index == 5:
+                assert subtask["error"]["stderr"] == "why\n"
+        found = (await logs(admin, run_id))["logs"]
+        assert {log["index"]: tuple(log[name] for name in TOLD) for log in found} == {
+            index: shown[index] for index in (0, 1, 3, 5)
+        }
+        assert [log["index"] for log in (await logs(admin, run_id, text="\u00c9 END"))["logs"]] == [1, 3, 5]
+        listed = (await admin.get(f"/v1/runs/{run_id}/subtasks", params={"task": "t"})).json()["subtasks"]
+        assert [tuple(item["attempts"][0][name] for name in TOLD) for item in listed[:2]] == [
+            shown[0],
+            (None, None, 3_000_000, 65_536, False),
+        ]
+        assert await client.services.stores.database["logs"].count_documents({}) == 3
+    await http.aclose()
 
 
 async def test_all_results_come_as_one_archive(client: Client) -> None:

@@ -67,8 +67,16 @@ async def lease(
     return await stores.ledger.write(lambda turn: stores.subtasks.lease(turn, [wanted], now=now))
 
 
-def returned(item: Leased, result: str = "1") -> VolunteerReport:
-    report = Report(item.subtask_id, item.token, Outcome.RETURNED, result=result, seconds=0.5)
+def returned(item: Leased, result: str = "1", stderr: str = "") -> VolunteerReport:
+    report = Report(
+        item.subtask_id,
+        item.token,
+        Outcome.RETURNED,
+        result=result,
+        seconds=0.5,
+        stderr=stderr,
+        stderr_bytes=len(stderr),
+    )
     return VolunteerReport(item.volunteer_id, report)
 
 

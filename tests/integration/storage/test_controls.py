@@ -381,7 +381,7 @@ async def test_a_reset_forgets_the_task_and_its_results_and_keeps_the_rest(store
     await held.put(0, task="b")
     for name in ("a", "b"):
         for item in await lease(stores, "v", 2, NOON, task=held.key(name)):
-            await report(stores, [returned(item, f'"{name}"')], NOON)
+            await report(stores, [returned(item, f'"{name}"', stderr="x" * 5000)], NOON)
         await held.change(
             name, TaskStatus.COMPLETED, result=f'"{name}"', plan={"subtasks": 2}, definition={"name": "t"}
         )
@@ -394,6 +394,8 @@ async def test_a_reset_forgets_the_task_and_its_results_and_keeps_the_rest(store
     assert (b.status, b.result, b.plan, b.definition) == (TaskStatus.PENDING, None, None, None)
     assert await held.statuses("a") == ["COMPLETED", "COMPLETED"] and await held.statuses("b") == []
     assert "b" not in await counts_of(stores, held.run.id)
+    logs = [log["parent_task_id"] async for log in stores.database["logs"].find()]
+    assert logs == [held.key("a").task_id] * 2
 
 
 async def test_a_setting_back_that_is_cut_off_goes_on_where_it_was(stores: Stores) -> None:

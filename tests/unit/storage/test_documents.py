@@ -15,7 +15,15 @@ import pytest
 from njangi_agent.protocol import AttemptError, Outcome, Report
 
 from storage import subtask_documents as documents
-from storage.subtask_models import MAX_LOSSES, NewBatch, NewSubtask, SubtaskStatus, TaskKey, VolunteerReport
+from storage.subtask_models import (
+    MAX_LOSSES,
+    REMEMBERED_ATTEMPTS,
+    NewBatch,
+    NewSubtask,
+    SubtaskStatus,
+    TaskKey,
+    VolunteerReport,
+)
 from tests.conftest import NOON
 
 TASK = TaskKey(run_id="r1", workflow_id="w1", name="factor", priority=50, cpu=1.5, memory=2**28, storage=2**20)
@@ -118,3 +126,21 @@ def test_only_the_lease_s_own_volunteer_and_token_hold_a_subtask(
     tasks: Any, volunteer: str, token: str, holds: bool
 ) -> None:
     assert documents.holds(lent(tasks, BATCH.subtasks[0]), volunteer, token) is holds
+
+
+def test_what_is_long_of_an_attempt_takes_the_place_of_what_its_subtask_forgot() -> None:
+    subtask = {"_id": "r1/t/7", "parent_task_id": "r1/t", "index": 7}
+    report = Report("r1/t/7", "token", Outcome.FAILED, stderr="x" * 5000, stderr_bytes=5000)
+    logs = [documents.log({**subtask, "attempt": number}, report) for number in range(1, REMEMBERED_ATTEMPTS + 2)]
+    ids = [log["_id"] for log in logs if log is not None]
+    assert len(set(ids)) == REMEMBERED_ATTEMPTS
+    assert ids[0] == ids[-1]
+    assert documents.log({**subtask, "attempt": 1}, Report("r1/t/7", "token", Outcome.FAILED, stderr="short")) is None
+
+
+def test_an_attempt_of_before_standard_output_was_kept_is_read_as_it_was() -> None:
+    ended = {"volunteer": "v1", "token": "t", "from": NOON, "to": NOON}
+    returned = {**ended, "outcome": "RETURNED", "stderr": "careful"}
+    failed = {**ended, "outcome": "FAILED", "error": {"type": "E", "message": "m", "stderr": "why"}}
+    assert documents.attempt(returned).wrote.stderr == "careful"
+    assert documents.attempt(failed).wrote.stderr == "why"

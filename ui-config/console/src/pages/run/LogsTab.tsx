@@ -104,7 +104,7 @@ function One({ log, text, volunteer }: { log: Log; text: string; volunteer: stri
         <Link href={`/volunteers/${log.volunteer_id}`}>{volunteer}</Link>
         <time className="faint" dateTime={log.ended_at}>{moment(log.ended_at)}</time>
       </div>
-      <pre tabIndex={0}>{marked(log.stderr, text).map((part, at) => (part.hit ? <mark key={at}>{part.text}</mark> : part.text))}</pre>
+      <pre tabIndex={0}>{marked(log.stderr ?? "", text).map((part, at) => (part.hit ? <mark key={at}>{part.text}</mark> : part.text))}</pre>
     </li>
   );
 }
