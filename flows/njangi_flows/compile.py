@@ -90,6 +90,7 @@ def definition(
         "command": task.command,
         "source": source,
         "function": task.python.function if task.python else None,
+        "isolate": task.python is not None and task.python.isolate,
         "files": [{"name": name, "sha256": ref.sha256, "size": ref.size} for name, ref in refs.items()],
         "paths": placeholders.paths(spec, task),
         "parse": task.parse,

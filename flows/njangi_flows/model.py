@@ -116,11 +116,16 @@ class _Model(BaseModel):
 
 
 class PythonSpec(_Model):
-    """A function to call: from a file that accompanies the workflow, or from source written in place."""
+    """A function to call: from a file that accompanies the workflow, or from source written in place.
+
+    Calls that one machine runs in a row share the module's globals and what imported modules keep, unless they are
+    told to `isolate`: then each has a process of its own.
+    """
 
     function: str
     file: FileName | None = None
     source: str | None = Field(default=None, max_length=256 * 1024)
+    isolate: bool = False
 
     @field_validator("function")
     @classmethod

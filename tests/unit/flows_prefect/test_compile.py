@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from njangi_flows import compile as compiler
+from njangi_flows import volunteer_task
 from njangi_flows.compile import Plan
 from njangi_flows.messages import FileRef
 from njangi_flows.spec import TaskSpec, WorkflowSpec, parse
@@ -83,6 +84,7 @@ def test_a_definition_brings_files_and_the_results_that_the_command_reads() -> N
         "command": ["python3", "run.py", "{data}", "{a.result}"],
         "source": None,
         "function": None,
+        "isolate": False,
         "files": [
             {"name": "run.py", "sha256": "run.py", "size": 1},
             {"name": "data.txt", "sha256": "data.txt", "size": 1},
@@ -98,3 +100,17 @@ def test_a_definition_brings_files_and_the_results_that_the_command_reads() -> N
         "schedule_to_close": None,
         "heartbeat": 30.0,
     }
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_a_definition_says_whether_calls_are_isolated(isolate: bool) -> None:
+    source = "def f(): return 1"
+    spec = workflow({"name": "a", "python": {"source": source, "function": "f", "isolate": isolate}})
+    assert compiler.definition(spec, spec.task("a"), {}, {}, source)["isolate"] is isolate
+
+    @volunteer_task(isolate=isolate)
+    def f() -> int:
+        return 1
+
+    assert f.definition["isolate"] is isolate
+    assert f.with_options(isolate=not isolate).definition["isolate"] is not isolate
