@@ -14,13 +14,18 @@ from storage.workflows import Workflow
 
 
 class ListedWorkflow(BaseModel):
-    """A workflow without what may be large. `readers`: who may see it, its owner first; `*` is everybody."""
+    """A workflow without what may be large. `readers`: who may see it, its owner first; `*` is everybody.
+
+    `status` is that of its last run, of which `failed_parts` of the `parts` failed for good.
+    """
 
     id: str
     name: str
     description: str
     owner: str
     status: RunStatus
+    parts: int
+    failed_parts: int
     version: int
     priority: int
     tags: list[str]

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Turn
+from storage.parts import Parts, parts_of
 from storage.run_models import ENDED, Run, RunStatus, as_run
 
 
@@ -20,6 +21,7 @@ class Child:
     name: str
     status: RunStatus
     error: str | None
+    parts: Parts
 
     @property
     def ended(self) -> bool:
@@ -44,7 +46,7 @@ class ChildStore:
         query: Document = {"parent.run_id": run_id}
         if tasks is not None:
             query["parent.task"] = {"$in": list(tasks)}
-        fields = {"parent.task": 1, "name": 1, "status": 1, "error": 1}
+        fields = {"parent.task": 1, "name": 1, "status": 1, "error": 1, "parts": 1, "failed_parts": 1}
         with unavailable_is_ours():
             children = [_child(item) async for item in self._runs.find(query, fields)]
         return {child.task: child for child in children}
@@ -103,4 +105,5 @@ def _child(document: Document) -> Child:
         name=document["name"],
         status=RunStatus(document["status"]),
         error=document["error"],
+        parts=parts_of(document),
     )

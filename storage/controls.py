@@ -12,16 +12,13 @@ from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError, RunCancelledError, RunEndedError
 from storage.ledger import Ledger, Turn
 from storage.lending import LendingStore
+from storage.parts import Parts, PartStore
 from storage.run_models import ENDED, FlowRunState, Run, RunStatus, Tell, as_run, told_of
 from storage.runs import RunStore
 from storage.stopping import StoppingStore
-from storage.tasks import TaskStatus, TaskStore
+from storage.task_ends import last_status
+from storage.tasks import TaskStore
 
-_LAST_OF_TASKS = {
-    RunStatus.COMPLETED: TaskStatus.COMPLETED,
-    RunStatus.FAILED: TaskStatus.SKIPPED,
-    RunStatus.CANCELLED: TaskStatus.CANCELLED,
-}
 _GOES_ON: Document = {"status": {"$nin": list(ENDED)}}
 DEADLINE_MISSED = "the run did not end before its deadline, {deadline}"
 _LATE: Document = {**_GOES_ON, "ending": None, "cancel_requested": False, "reopening": {"$in": [None, []]}}
@@ -32,7 +29,13 @@ class ControlStore:
     """Methods that take a turn are part of the caller's transaction."""
 
     def __init__(
-        self, database: Database, ledger: Ledger, runs: RunStore, tasks: TaskStore, stopping: StoppingStore
+        self,
+        database: Database,
+        ledger: Ledger,
+        runs: RunStore,
+        tasks: TaskStore,
+        stopping: StoppingStore,
+        parts: PartStore,
     ) -> None:
         self._runs = database["runs"]
         self._tasks = database["tasks"]
@@ -40,6 +43,7 @@ class ControlStore:
         self._run_store = runs
         self._task_store = tasks
         self._stopping = stopping
+        self._parts = parts
         self._lending = LendingStore(database)
 
     async def prepare(self) -> None:
@@ -165,9 +169,15 @@ class ControlStore:
 
     async def close(self, turn: Turn, run: Run, *, now: datetime) -> None:
         """Leave no task open in a run that has ended."""
-        if run.clean_up is not None and run.status is not RunStatus.CANCELLED:
-            await self._task_store.end(turn, run.id, TaskStatus.SKIPPED, now=now, name=run.clean_up.task)
-        await self._task_store.end(turn, run.id, _LAST_OF_TASKS[run.status], now=now)
+        open_ = await self._task_store.open(turn, run.id)
+        if not open_:
+            return
+        parts = await self._parts.of_tasks(turn, run.id)
+        ends = {
+            name: last_status(status, parts.get(name, Parts()), run.status, own_flow=not run.spec)
+            for name, status in open_.items()
+        }
+        await self._task_store.end(turn, run.id, ends, parts, now=now)
 
     async def overdue(self, *, now: datetime, limit: int = 100) -> list[str]:
         """Return runs that go on past their deadline."""

@@ -68,6 +68,8 @@ class ReopeningStore:
         change: Document = {
             "status": RunStatus.SUBMITTED,
             "error": None,
+            "parts": 0,
+            "failed_parts": 0,
             "ended_at": None,
             "cancel_requested": False,
             "hold": None,

@@ -148,6 +148,8 @@ class Run:
     replaced_by: str | None = None
     request: str | None = None
     readers: Sequence[str] = ()  # who may see it, its owner first; `*` is everybody
+    parts: int = 0  # of a run that has ended
+    failed_parts: int = 0
     recovered: tuple[int, datetime] | None = None  # its progress at the last recovery, and when that was
     tags: Sequence[str] = ()
 
@@ -173,7 +175,8 @@ class FlowRunState:
 
 def told_of(document: Document) -> Document:
     """Return what the event of a run's change of status says beside the status."""
-    return {name: document[name] for name in ("error", "started_at", "ended_at")}
+    counts = ("parts", "failed_parts") if document["status"] in ENDED else ()
+    return {name: document[name] for name in ("error", "started_at", "ended_at", *counts)}
 
 
 def clean_up_of(document: Document) -> CleanUp | None:
@@ -207,6 +210,8 @@ def as_run(document: Document) -> Run:
         replaced_by=document.get("replaced_by"),
         request=document.get("request"),
         readers=tuple(document["readers"]),
+        parts=document.get("parts", 0),
+        failed_parts=document.get("failed_parts", 0),
         tags=tuple(document.get("tags", ())),
         paused=bool(document.get("paused")),
         paused_tasks=document.get("paused_tasks", ()),

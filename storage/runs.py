@@ -14,6 +14,7 @@ from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import IdTakenError, NotFoundError, RunEndedError
 from storage.ledger import Ledger, Turn
 from storage.listing import Filter, Listing, Page, Sort
+from storage.parts import PartStore, parts_of, together
 from storage.run_models import (
     ENDED,
     GOING_ON,
@@ -34,7 +35,7 @@ SORTS = ("created_at", "name", "priority")
 class RunStore:
     """One document a run. Prefect decides a run's status (`follow`); flows write under its lease (`run_leases`)."""
 
-    def __init__(self, database: Database, ledger: Ledger, stopping: StoppingStore) -> None:
+    def __init__(self, database: Database, ledger: Ledger, stopping: StoppingStore, parts: PartStore) -> None:
         self._runs = database["runs"]
         self._batches = database["batches"]
         self._workflows = database["workflows"]
@@ -47,6 +48,7 @@ class RunStore:
             left_out=["spec", "files"],
         )
         self._stopping = stopping
+        self._parts = parts
 
     async def prepare(self) -> None:
         await self._runs.create_index("prefect_flow_run_id", unique=True, sparse=True)
@@ -88,6 +90,8 @@ class RunStore:
             "attempt": 0,
             "recoveries": 0,
             "error": None,
+            "parts": 0,
+            "failed_parts": 0,
             "created_at": now,
             "updated_at": now,
             "started_at": None,
@@ -122,7 +126,7 @@ class RunStore:
                 await first(turn, document["_id"])
             workflow = await self._workflows.find_one_and_update(
                 {"_id": new.workflow_id},
-                {"$set": {"status": RunStatus.SUBMITTED, "current_run_id": document["_id"], "updated_at": now}},
+                {"$set": {"current_run_id": document["_id"], **_shown(document, now)}},
                 projection={"readers": 1},
                 session=turn.session,
             )
@@ -297,7 +301,8 @@ class RunStore:
         if await self._stopping.cancel(turn, run["_id"], now=now):
             change = {"ending": change, "hold": None}
         else:
-            change = {**change, "ending": None, "hold": None, "paused": False, "told_held": None}
+            parts = together((await self._parts.of_tasks(turn, run["_id"])).values())
+            change = {**change, **parts.told(), "ending": None, "hold": None, "paused": False, "told_held": None}
         change["updated_at"] = now
         await self._runs.update_one({"_id": run["_id"]}, {"$set": change, "$inc": {"change": 1}}, session=turn.session)
         document = {**run, **change}
@@ -310,10 +315,10 @@ class RunStore:
         turn.tell(f"run.{document['status'].lower()}", now, run_id=document["_id"], **told_of(document))
 
     async def show(self, turn: Turn, document: Document, *, now: datetime) -> None:
-        """Let the workflow show the status of the run if it is its latest."""
+        """Let the workflow show the state of the run if it is its latest."""
         await self._workflows.update_one(
             {"_id": document["workflow_id"], "current_run_id": document["_id"]},
-            {"$set": {"status": document["status"], "updated_at": now}},
+            {"$set": _shown(document, now)},
             session=turn.session,
         )
 
@@ -373,6 +378,11 @@ class RunStore:
         await self.show(turn, document, now=now)
         turn.tell(f"run.{status.lower()}", now, run_id=run_id, **told_of(document))
         return True
+
+
+def _shown(run: Document, now: datetime) -> Document:
+    """Return the fields of a workflow that show the state of its latest run."""
+    return {"status": run["status"], **parts_of(run).told(), "updated_at": now}
 
 
 def _status(before: Document, status: RunStatus) -> RunStatus | None:

@@ -25,6 +25,7 @@ from storage.join_tokens import JoinTokenStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
 from storage.logs import LogStore
+from storage.parts import PartStore
 from storage.presence import PresenceStore
 from storage.reopening import ReopeningStore
 from storage.run_leases import RunLeaseStore
@@ -84,20 +85,21 @@ class Stores:
         self.versions = VersionStore(database)
         self.workflows = WorkflowStore(database, self.ledger, self.versions)
         self.stopping = StoppingStore(database)
-        self.runs = RunStore(database, self.ledger, self.stopping)
+        self.parts = PartStore(database)
+        self.runs = RunStore(database, self.ledger, self.stopping, self.parts)
         self.run_leases = RunLeaseStore(database, self.ledger)
         self.run_recovery = RunRecoveryStore(database, self.ledger)
         self.children = ChildStore(database)
         self.signals = SignalStore(database, self.ledger)
         self.subtasks = SubtaskStore(database, self.ledger)
-        self.tasks = TaskStore(database, self.ledger, self.runs, self.stopping)
+        self.tasks = TaskStore(database, self.ledger, self.runs, self.stopping, self.parts)
         self.splitting = SplittingStore(self.tasks, self.subtasks)
         self.schedules = ScheduleStore(database, self.ledger)
         self.idempotency = IdempotencyStore(database)
         self.logs = LogStore(database)
         self.timings = TimingStore(database)
         self.deadlines = DeadlineStore(database, self.ledger)
-        self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.stopping)
+        self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.stopping, self.parts)
         self.reopening = ReopeningStore(database, self.ledger, self.runs, self.stopping, self.children)
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database, self.ledger)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError, RunLeaseLostError
 from storage.ledger import Ledger, Turn
+from storage.parts import Parts, PartStore
 from storage.run_models import RunStatus
 from storage.runs import RunStore
 from storage.stopping import StoppingStore
@@ -78,12 +80,15 @@ class TaskChange:
 class TaskStore:
     """One document a task: `{run}/{task}`."""
 
-    def __init__(self, database: Database, ledger: Ledger, runs: RunStore, stopping: StoppingStore) -> None:
+    def __init__(
+        self, database: Database, ledger: Ledger, runs: RunStore, stopping: StoppingStore, parts: PartStore
+    ) -> None:
         self._tasks = database["tasks"]
         self._runs_collection = database["runs"]
         self._ledger = ledger
         self._runs = runs
         self._stopping = stopping
+        self._parts = parts
 
     async def prepare(self) -> None:
         await self._tasks.create_index([("run_id", 1), ("name", 1)], partialFilterExpression={"is_subtask": False})
@@ -172,7 +177,10 @@ class TaskStore:
             upsert=True,
             session=turn.session,
         )
-        turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, task=name, error=change.error, blob=change.blob)
+        told: Document = {"task": name, "error": change.error, "blob": change.blob}
+        if change.status in ENDED:
+            told |= (await self._parts.of_task(turn, run_id, name)).told()
+        turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, **told)
         if change.status is TaskStatus.FAILED:
             await self._stopping.cancel(turn, run_id, name, now=now)
         if change.status in ENDED and name == (run.get("clean_up") or {}).get("task"):
@@ -210,15 +218,36 @@ class TaskStore:
             found = self._tasks.find({"run_id": run_id, "is_subtask": False}, left_out)
             return [_task(item) async for item in found.sort([("created_at", 1), ("_id", 1)])]
 
-    async def end(self, turn: Turn, run_id: str, status: TaskStatus, *, now: datetime, name: str | None = None) -> None:
-        """Give every task of an ended run that is still open, or the one called `name`, its last status."""
-        open_: Document = {"run_id": run_id, "is_subtask": False, "status": {"$nin": list(ENDED)}}
-        if name is not None:
-            open_["name"] = name
-        names = [item["name"] async for item in self._tasks.find(open_, {"name": 1}, session=turn.session)]
-        if names:
-            await self._tasks.update_many(open_, {"$set": {"status": status, "updated_at": now}}, session=turn.session)
-            turn.tell(f"task.{status.lower()}", now, run_id=run_id, tasks=names)
+    async def open(self, turn: Turn, run_id: str) -> dict[str, TaskStatus]:
+        """Return the statuses of the tasks of a run that have not ended."""
+        query = {"run_id": run_id, "is_subtask": False, "status": {"$nin": list(ENDED)}}
+        found = self._tasks.find(query, {"name": 1, "status": 1}, session=turn.session)
+        return {item["name"]: TaskStatus(item["status"]) async for item in found}
+
+    async def end(
+        self,
+        turn: Turn,
+        run_id: str,
+        ends: Mapping[str, TaskStatus],
+        parts: Mapping[str, Parts],
+        *,
+        now: datetime,
+    ) -> None:
+        """Give tasks of a run that has ended their last statuses; `parts` are those of the tasks that have some."""
+        by_status: defaultdict[TaskStatus, list[str]] = defaultdict(list)
+        for name, status in ends.items():
+            by_status[status].append(name)
+        for status, names in by_status.items():
+            await self._tasks.update_many(
+                {"_id": {"$in": [f"{run_id}/{name}" for name in names]}, "is_subtask": False},
+                {"$set": {"status": status, "updated_at": now}},
+                session=turn.session,
+            )
+            for name in names:
+                if name in parts:
+                    turn.tell(f"task.{status.lower()}", now, run_id=run_id, task=name, **parts[name].told())
+            if others := [name for name in names if name not in parts]:
+                turn.tell(f"task.{status.lower()}", now, run_id=run_id, tasks=others)
 
 
 def _fields(change: TaskChange, now: datetime) -> Document:

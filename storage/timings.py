@@ -25,6 +25,7 @@ class Timing:
     leased: int
     completed: int
     failed: int
+    cancelled: int
     seconds: float
     squares: float
     queued_at: datetime
@@ -116,6 +117,7 @@ def _timing(row: Document) -> Timing:
         leased=row["leased"],
         completed=row["completed"],
         failed=row["failed"] + row["dead"],
+        cancelled=row["cancelled"],
         seconds=row["seconds"],
         squares=row["squares"],
         queued_at=row["queued_at"],

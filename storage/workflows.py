@@ -63,6 +63,8 @@ class Workflow:
     readers: Sequence[str] = ()  # who may see it, its owner first; `*` is everybody
     request: str | None = None  # the request that made it, if that had an Idempotency-Key
     archived_at: datetime | None = None
+    parts: int = 0  # of its last run, once that has ended
+    failed_parts: int = 0
 
 
 SORTS = ("created_at", "updated_at", "name", "priority")
@@ -305,4 +307,6 @@ def _workflow(document: Document) -> Workflow:
         readers=tuple(document["readers"]),
         request=document.get("request"),
         archived_at=document.get("archived_at"),
+        parts=document.get("parts", 0),
+        failed_parts=document.get("failed_parts", 0),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,8 +13,10 @@ from pydantic import BaseModel
 
 from api import differences
 from api.dependencies import App, Reader, must
+from api.parts import parts_of_task
 from api.rights import Action
 from api.services import Services
+from storage.children import Child
 from storage.run_models import Run, RunStatus
 from storage.sharing import Noun
 from storage.tasks import Task, TaskStatus
@@ -31,6 +34,8 @@ class Side(BaseModel):
     version: int
     owner: str
     status: RunStatus
+    parts: int
+    failed_parts: int
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -41,11 +46,13 @@ class TaskSide(BaseModel):
     """A task in one of the runs.
 
     `seconds` from the queueing of its first subtask to the end of its last, `mean_seconds` what a completed subtask
-    took, `digest` the SHA-256 of its result as JSON text.
+    took, `digest` the SHA-256 of its result as JSON text, which is made without the `failed_parts` of its `parts`.
     """
 
     status: TaskStatus
     subtasks: int
+    parts: int
+    failed_parts: int
     seconds: float | None
     mean_seconds: float | None
     digest: str | None
@@ -96,20 +103,22 @@ async def compare(a: str, b: str, app: App, caller: Reader) -> RunComparison:
 
 
 async def _tasks(app: Services, run: Run) -> dict[str, TaskSide]:
-    timings = await app.stores.timings.of_run(run.id)
-    return {task.name: _task(task, timings.get(task.name)) for task in await app.stores.tasks.of_run(run.id)}
+    tasks, timings, children = await asyncio.gather(
+        app.stores.tasks.of_run(run.id), app.stores.timings.of_run(run.id), app.stores.children.of(run.id)
+    )
+    return {task.name: _task(task, timings.get(task.name), children.get(task.name)) for task in tasks}
 
 
-def _task(task: Task, timing: Timing | None) -> TaskSide:
-    digest = hashlib.sha256(task.result.encode()).hexdigest() if task.result is not None else task.blob
-    if timing is None:
-        return TaskSide(status=task.status, subtasks=0, seconds=None, mean_seconds=None, digest=digest)
+def _task(task: Task, timing: Timing | None, child: Child | None) -> TaskSide:
+    parts = parts_of_task(task.status, timing, child)
     return TaskSide(
         status=task.status,
-        subtasks=timing.subtasks,
-        seconds=_between(timing.queued_at, timing.settled_at),
-        mean_seconds=timing.mean,
-        digest=digest,
+        subtasks=timing.subtasks if timing else 0,
+        parts=parts.total,
+        failed_parts=parts.failed,
+        seconds=_between(timing.queued_at, timing.settled_at) if timing else None,
+        mean_seconds=timing.mean if timing else None,
+        digest=hashlib.sha256(task.result.encode()).hexdigest() if task.result is not None else task.blob,
     )
 
 
@@ -126,6 +135,8 @@ def _side(run: Run) -> Side:
         version=run.version,
         owner=run.owner,
         status=run.status,
+        parts=run.parts,
+        failed_parts=run.failed_parts,
         created_at=run.created_at,
         started_at=run.started_at,
         ended_at=run.ended_at,

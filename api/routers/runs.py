@@ -16,10 +16,12 @@ from api.downloads import send_blob
 from api.endings import Told, told
 from api.estimates import Eta
 from api.listing import RunList, SubtaskList, order
+from api.parts import parts_of_task
 from api.services import Services
 from api.subtask_views import SubtaskPage, SubtaskView, subtask_view
 from storage.errors import NotFoundError
 from storage.listing import index_of, index_token
+from storage.parts import Parts, together
 from storage.run_models import ENDED, Run, RunStatus
 from storage.tasks import TaskStatus
 
@@ -27,6 +29,12 @@ router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
 
 class TaskView(BaseModel):
+    """`queued`, `leased`, `completed`, `failed` and `cancelled` of the `total` subtasks are so now.
+
+    `failed_parts` of the `parts` failed for good: 0 before the task has ended. Parts are the subtasks, and those of the
+    other run where the task runs another workflow.
+    """
+
     name: str
     status: TaskStatus
     total: int
@@ -34,6 +42,9 @@ class TaskView(BaseModel):
     leased: int
     completed: int
     failed: int
+    cancelled: int
+    parts: int
+    failed_parts: int
     progress: float
     error: str | None
     error_told: Told | None  # the same for other languages
@@ -59,6 +70,11 @@ class EtaView(BaseModel):
 
 
 class RunView(BaseModel):
+    """`failed_parts` of the `parts` of its tasks failed for good, which a run that is COMPLETED tolerated.
+
+    A task of one subtask counts as no part unless that failed. In lists both are 0 before the run has ended.
+    """
+
     id: str
     workflow_id: str
     name: str
@@ -80,6 +96,8 @@ class RunView(BaseModel):
     prefect_url: str | None
     parent_run_id: str | None
     progress: float
+    parts: int
+    failed_parts: int
     tasks: list[TaskView]
     schedule: ScheduleOfRun | None
     replaced_by: str | None
@@ -97,17 +115,20 @@ async def view(app: Services, run: Run) -> RunView:
     views, eta = await _tasks(app, run)
     counted = [task.progress for task in views if run.clean_up is None or task.name != run.clean_up.task]
     progress = sum(counted) / len(counted) if counted else float(run.status in ENDED)
-    return _view(app, run, progress, views, eta)
+    return _view(app, run, progress, views, eta, together(Parts(task.parts, task.failed_parts) for task in views))
 
 
 async def _listed(app: Services, runs: Sequence[Run]) -> list[RunView]:
     """Return runs without their tasks, for one more round trip together."""
     under_way = {run.id: run.clean_up.task if run.clean_up else None for run in runs if run.status not in ENDED}
     progress = await app.stores.timings.progress(under_way)
-    return [_view(app, run, progress.get(run.id, float(run.status in ENDED)), [], None) for run in runs]
+    return [
+        _view(app, run, progress.get(run.id, float(run.status in ENDED)), [], None, Parts(run.parts, run.failed_parts))
+        for run in runs
+    ]
 
 
-def _view(app: Services, run: Run, progress: float, views: list[TaskView], eta: Eta | None) -> RunView:
+def _view(app: Services, run: Run, progress: float, views: list[TaskView], eta: Eta | None, parts: Parts) -> RunView:
     return RunView(
         id=run.id,
         workflow_id=run.workflow_id,
@@ -130,6 +151,8 @@ def _view(app: Services, run: Run, progress: float, views: list[TaskView], eta: 
         prefect_url=app.prefect.ui_url(run.prefect_flow_run_id) if run.prefect_flow_run_id else None,
         parent_run_id=run.parent.run_id if run.parent else None,
         progress=progress,
+        parts=parts.total,
+        failed_parts=parts.failed,
         tasks=views,
         schedule=ScheduleOfRun(id=run.schedule.id, at=run.schedule.at) if run.schedule else None,
         replaced_by=run.replaced_by,
@@ -153,7 +176,9 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
     views = []
     for task in tasks:
         timing = timings.get(task.name)
+        child = children.get(task.name)
         done = 1.0 if task.status is TaskStatus.COMPLETED else 0.0
+        parts = parts_of_task(task.status, timing, child)
         views.append(
             TaskView(
                 name=task.name,
@@ -163,10 +188,13 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
                 leased=timing.leased if timing else 0,
                 completed=timing.completed if timing else 0,
                 failed=timing.failed if timing else 0,
+                cancelled=timing.cancelled if timing else 0,
+                parts=parts.total,
+                failed_parts=parts.failed,
                 progress=timing.completed / timing.subtasks if timing and timing.subtasks else done,
                 error=task.error,
                 error_told=told(task.error),
-                child_run_id=children[task.name].id if task.name in children else None,
+                child_run_id=child.id if child is not None else None,
             )
         )
     return views, eta

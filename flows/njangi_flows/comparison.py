@@ -23,7 +23,18 @@ def run_fields(run: Run) -> dict[str, Any]:
         "replaced_by": run.replaced_by,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
+        **_parts(*_together(run)),
     }
+
+
+def _together(run: Run) -> tuple[int, int]:
+    """Return the parts of the run: those of its tasks, but for tasks of one subtask that did not fail."""
+    counted = [parts for parts in (task.parts() for task in run.tasks.values()) if parts[0] > 1 or parts[1]]
+    return sum(total for total, _ in counted), sum(failed for _, failed in counted)
+
+
+def _parts(total: int, failed: int) -> dict[str, int]:
+    return {"parts": total, "failed_parts": failed}
 
 
 def task_fields(name: str, task: Task) -> dict[str, Any]:
@@ -37,6 +48,8 @@ def task_fields(name: str, task: Task) -> dict[str, Any]:
         "leased": counts["LEASED"],
         "completed": counts["COMPLETED"],
         "failed": counts["FAILED"] + counts["DEAD"],
+        "cancelled": counts["CANCELLED"],
+        **_parts(*task.parts()),
     }
 
 

@@ -19,6 +19,7 @@ RUN_STATUSES = (
     *("COMPLETED", "FAILED", "CANCELLED"),
 )
 TASK_STATUSES = ("PENDING", "SPLITTING", "RUNNING", "AGGREGATING", "COMPLETED", "FAILED", "CANCELLED", "SKIPPED")
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "SKIPPED")
 REMEMBERED_ATTEMPTS = 20
 """How many ended attempts a subtask's record keeps, the newest."""
 
@@ -40,15 +41,23 @@ class Subtask:
 
 @dataclass(slots=True)
 class Task:
-    """A task as the log tells it, with its subtasks by their index."""
+    """A task as the log tells it, with its subtasks by their index. `told` are the parts that its end was told with."""
 
     status: str = "PENDING"
     error: str | None = None
+    told: tuple[int, int] = (0, 0)
     subtasks: dict[int, Subtask] = field(default_factory=dict)
 
     def counts(self) -> Counter[str]:
         """Return how many subtasks are in each status."""
         return Counter(subtask.status for subtask in self.subtasks.values())
+
+    def parts(self) -> tuple[int, int]:
+        """Return of how many parts how many failed for good; of a task without subtasks what was told of its child."""
+        if not self.subtasks:
+            return self.told
+        counts = self.counts()
+        return counts.total(), counts["FAILED"] + counts["DEAD"] if self.status in ENDED else 0
 
 
 @dataclass(slots=True)
@@ -180,6 +189,7 @@ def _task_status(status: str) -> Rule:
         for name in [event["task"]] if "task" in event else event["tasks"]:
             task = run.task(name)
             task.status = status
+            task.told = (event.get("parts", 0), event.get("failed_parts", 0))
             if event.get("error") is not None:
                 task.error = event["error"]
 
@@ -192,7 +202,7 @@ def _task_reset(run: Run, event: Event) -> None:
 
 def _task_retried(run: Run, event: Event) -> None:
     task = run.tasks[event["task"]]
-    task.status, task.error = "PENDING", None
+    task.status, task.error, task.told = "PENDING", None, (0, 0)
 
 
 # Rules for subtasks

@@ -42,8 +42,8 @@ from njangi_flows.cli.writing import write
 
 HELP = """Run workflows on volunteers' machines.
 
-Exit codes: 0 done (with --watch: the run is COMPLETED), 1 the run FAILED, 2 wrong usage or
-workflow, or refused, 3 the run was CANCELLED, 4 the service does not answer, 130 interrupted.
+Exit codes: 0 done (with --watch: the run is COMPLETED, if with failed parts that it tolerates), 1 the run FAILED,
+2 wrong usage or workflow, or refused, 3 the run was CANCELLED, 4 the service does not answer, 130 interrupted.
 
 Example: njangi submit workflow.yaml --watch
 """
@@ -217,7 +217,7 @@ def _follow(service: Service, run_id: str, console: Console) -> dict[str, Any]:
 
 def _say_end(console: Console, run: dict[str, Any]) -> None:
     why = f": {showing.printable(run['error'])}" if run.get("error") else ""
-    text = f"{showing.printable(run['status'])}{why}"
+    text = f"{showing.state(run)}{why}"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     if run["status"] == "COMPLETED":
         console.print(f"results: njangi results {run['id']}", markup=False, highlight=False, soft_wrap=True)

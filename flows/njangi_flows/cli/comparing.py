@@ -106,8 +106,9 @@ def _show(found: dict[str, Any]) -> None:
     columns = ["", "a", "b"]
     rows = [
         [label, *(side[name] for side in sides)]
-        for label, name in (("run", "id"), ("workflow", "name"), ("version", "version"), ("status", "status"))
+        for label, name in (("run", "id"), ("workflow", "name"), ("version", "version"))
     ]
+    rows.append(["status", *map(showing.state, sides)])
     rows.append(["seconds", *(_seconds(side["seconds"]) for side in sides)])
     showing.show_rows(showing.output(), columns, rows, "")
     for line in found["summary"]:
@@ -122,7 +123,7 @@ def _show(found: dict[str, Any]) -> None:
         a, b = [task[side] or {} for side in ("a", "b")]
         same = {True: "same", False: "differs", None: ""}[task["same_result"]]
         spans = [_seconds(side.get(name)) for name in ("seconds", "mean_seconds") for side in (a, b)]
-        tasks.append([task["task"], a.get("status"), b.get("status"), *spans, same])
+        tasks.append([task["task"], showing.state(a), showing.state(b), *spans, same])
     columns = ["task", "a", "b", "seconds a", "seconds b", "a subtask a", "a subtask b", "result"]
     showing.show_rows(showing.output(), columns, tasks, "no tasks")
 

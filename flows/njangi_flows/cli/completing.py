@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from njangi_flows.cli.failures import CommandError
 from njangi_flows.cli.service import connect
+from njangi_flows.cli.showing import state
 
 SECONDS = 2.0
 _MOST = 50
@@ -16,7 +17,7 @@ def runs(incomplete: str) -> list[tuple[str, str]]:
             found = service.runs(_MOST)
     except CommandError:
         return []
-    return [(str(run["id"]), f"{run['name']}, {run['status']}") for run in found if run["id"].startswith(incomplete)]
+    return [(str(run["id"]), f"{run['name']}, {state(run)}") for run in found if run["id"].startswith(incomplete)]
 
 
 def workflows(incomplete: str) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from njangi_flows.cli.failures import UnreachableError
 from njangi_flows.cli.service import Service
-from njangi_flows.cli.showing import printable
+from njangi_flows.cli.showing import printable, state
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 EXIT_CODES = {"COMPLETED": 0, "FAILED": 1, "CANCELLED": 3}
@@ -74,7 +74,7 @@ class Lines:
     def show(self, run: Run) -> None:
         for task in run.get("tasks", ()):
             self._show(f"  {printable(task['name'])}", _line(task))
-        self._show("run", printable(run.get("status")))
+        self._show("run", state(run))
 
     def _show(self, what: str, state: str) -> None:
         if self._shown.get(what) != state:
@@ -125,5 +125,6 @@ def _line(task: dict[str, Any]) -> str:
 
 
 def _status(task: dict[str, Any]) -> str:
+    """Return how a task is: before its end it may try again what has failed."""
     failed = task.get("failed", 0)
-    return printable(task.get("status")) + (f" ({failed} failed)" if failed else "")
+    return state(task) + (f" ({failed} failed)" if failed and not task.get("failed_parts") else "")

@@ -44,10 +44,15 @@ def output() -> Console:
     return console if console.is_terminal else Console(width=_WIDE)
 
 
+def state(item: Mapping[str, Any]) -> str:
+    """Return the status of a run or a task, and how many of its parts failed if any did."""
+    status, failed = printable(item.get("status")), item.get("failed_parts")
+    return f"{status}, {failed} of {item.get('parts')} parts failed" if failed else status
+
+
 def show_runs(console: Console, runs: Iterable[Mapping[str, Any]]) -> None:
     rows = [
-        [run.get("id"), run.get("name"), run.get("version"), run.get("status"), _moment(run.get("created_at"))]
-        for run in runs
+        [run.get("id"), run.get("name"), run.get("version"), state(run), _moment(run.get("created_at"))] for run in runs
     ]
     _table(
         console, ["run", "workflow", "version", "status", "created"], rows, "no runs yet; `njangi submit` starts one"
@@ -58,7 +63,7 @@ def show_run(console: Console, run: Mapping[str, Any]) -> None:
     for label, value in (
         ("run", run.get("id")),
         ("workflow", f"{run.get('name')} version {run.get('version')} ({run.get('workflow_id')})"),
-        ("status", run.get("status")),
+        ("status", state(run)),
         ("owner", run.get("owner")),
         ("created", _moment(run.get("created_at"))),
         ("started", _moment(run.get("started_at"))),
@@ -72,9 +77,12 @@ def show_run(console: Console, run: Mapping[str, Any]) -> None:
     ):
         if value:
             console.print(Text.assemble((f"{label:<11}", "bold"), _styled(value)), soft_wrap=True)
-    columns = ["task", "status", "total", "queued", "leased", "completed", "failed", "error"]
-    names = ["name", *columns[1:]]
-    _table(console, columns, [[task.get(name) for name in names] for task in run.get("tasks", ())], "no tasks")
+    counts = ["total", "queued", "leased", "completed", "failed", "cancelled"]
+    rows = [
+        [task.get("name"), state(task), *(task.get(count) for count in counts), task.get("error")]
+        for task in run.get("tasks", ())
+    ]
+    _table(console, ["task", "status", *counts, "error"], rows, "no tasks")
 
 
 def _eta(eta: Mapping[str, Any] | None) -> str | None:
@@ -229,7 +237,7 @@ def _table(console: Console, columns: list[str], rows: list[list[Any]], nothing:
 
 def _styled(value: object) -> Text:
     text = printable(value)
-    return Text(text, style=_COLOURS.get(text, ""))
+    return Text(text, style="yellow" if text.startswith("COMPLETED, ") else _COLOURS.get(text, ""))
 
 
 def _moment(text: object) -> str:

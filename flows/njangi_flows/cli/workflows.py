@@ -48,7 +48,13 @@ def list_(
         found = service.workflows(limit, archived=archived, **criteria)
     columns = ["workflow", "name", "version", "status", "owner", "tags", "updated"]
     rows = [
-        [*(item[key] for key in ("id", "name", "version", "status", "owner")), ", ".join(item["tags"]), _updated(item)]
+        [
+            *(item[key] for key in ("id", "name", "version")),
+            showing.state(item),
+            item["owner"],
+            ", ".join(item["tags"]),
+            _updated(item),
+        ]
         for item in found
     ]
     nothing = "no workflows; `njangi submit` and `njangi templates use` make some"
@@ -273,7 +279,7 @@ def _show(workflow: dict[str, Any]) -> None:
             ("name", workflow["name"]),
             ("description", workflow["description"]),
             ("version", workflow["version"]),
-            ("status", workflow["status"]),
+            ("status", showing.state(workflow)),
             ("owner", workflow["owner"]),
             ("tags", ", ".join(workflow["tags"])),
             ("created", showing.moment(workflow["created_at"])),

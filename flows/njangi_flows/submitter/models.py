@@ -266,6 +266,8 @@ class Side(BaseModel):
     version: int
     owner: str
     status: RunStatus
+    parts: int
+    failed_parts: int
     created_at: AwareDatetime
     started_at: AwareDatetime | None
     ended_at: AwareDatetime | None
@@ -467,6 +469,8 @@ class WorkflowView(BaseModel):
     description: str
     owner: str
     status: RunStatus
+    parts: int
+    failed_parts: int
     version: int
     priority: int
     tags: list[str]
@@ -542,6 +546,8 @@ class ListedWorkflow(BaseModel):
     description: str
     owner: str
     status: RunStatus
+    parts: int
+    failed_parts: int
     version: int
     priority: int
     tags: list[str]
@@ -693,6 +699,8 @@ class SubtaskPage(BaseModel):
 class TaskSide(BaseModel):
     status: TaskStatus
     subtasks: int
+    parts: int
+    failed_parts: int
     seconds: float | None
     mean_seconds: float | None
     digest: str | None
@@ -706,6 +714,9 @@ class TaskView(BaseModel):
     leased: int
     completed: int
     failed: int
+    cancelled: int
+    parts: int
+    failed_parts: int
     progress: float
     error: str | None
     error_told: Told | None
@@ -785,6 +796,8 @@ class RunView(BaseModel):
     prefect_url: str | None
     parent_run_id: str | None
     progress: float
+    parts: int
+    failed_parts: int
     tasks: list[TaskView]
     schedule: ScheduleOfRun | None
     replaced_by: str | None

@@ -8,6 +8,8 @@ from contextlib import aclosing
 
 import httpx
 
+from api.services import utc_now
+from storage.run_models import FlowRunState
 from tests.integration.api.conftest import Client, beat, definition, put_task, reports
 from tests.integration.storage.leasing import counts_of
 
@@ -163,6 +165,29 @@ async def test_a_settled_batch_counts_all_its_failures_by_their_type(client: Cli
         [settled] = (await flow.post(f"/v1/flow/runs/{run_id}/batches:settled", json=waiting)).json()["settled"]
     assert (settled["completed"], settled["failed"], settled["tries"]) == (4, 1, 2)
     assert settled["error_types"] == {"BadInput": 1}
+
+
+async def test_a_run_that_completed_without_some_parts_says_so_in_every_answer(client: Client) -> None:
+    flow, run_id = await client.flow()
+    async with aclosing(flow), await client.enrol() as agent, client.http("admin") as http:
+        await put_task(flow, run_id, "t", 6)
+        await work(agent, 4)
+        await work(agent, 2, outcome="FAILED", result=None, error={"type": "NonZeroExit", "message": "", "stderr": ""})
+        before = (await http.get(f"/v1/runs/{run_id}")).json()
+        assert (before["failed_parts"], before["tasks"][0]["failed"]) == (0, 2), "they may be tried again"
+        await flow.put(f"/v1/flow/runs/{run_id}/tasks/t", json={"status": "COMPLETED", "result": "4"})
+        await put_task(flow, run_id, "single", 1)
+        await work(agent, 1)
+        flow_run_id = before["prefect_flow_run_id"]
+        await client.services.mirror.take(FlowRunState(flow_run_id, "COMPLETED", "Completed", "1 tasks", utc_now()))
+        run = (await http.get(f"/v1/runs/{run_id}")).json()
+        [listed] = (await http.get("/v1/runs")).json()["runs"]
+        compared = (await http.get("/v1/runs:compare", params={"a": run_id, "b": run_id})).json()
+    by_task = {task["name"]: task for task in run["tasks"]}
+    for counted in (run, listed, by_task["t"], compared["a"], compared["tasks"][0]["b"]):
+        assert (counted["status"], counted["failed_parts"], counted["parts"]) == ("COMPLETED", 2, 6)
+    assert run["error"] is None
+    assert (by_task["single"]["failed_parts"], by_task["single"]["parts"]) == (0, 1)
 
 
 async def test_a_flow_cannot_wait_for_another_runs_batches(client: Client) -> None:

@@ -81,9 +81,9 @@ class Held:
         await self.stores.tasks.change(self.run.id, self.token, task, TaskChange(status, **fields), now=NOON)
 
 
-async def a_run(stores: Stores, *tasks: NewTask, **fields: Any) -> Held:
+async def a_run(stores: Stores, *tasks: NewTask, workflow_id: str = "w1", **fields: Any) -> Held:
     given = tasks or (a_task("a"), a_task("b", "a"))
-    new = NewRun("w1", "w", 1, "ada", 50, {"name": "w"}, {}, {}, **fields)
+    new = NewRun(workflow_id, "w", 1, "ada", 50, {"name": "w"}, {}, {}, **fields)
     documents = [stores.tasks.pending("w1", task, now=NOON) for task in given]
     run = await stores.runs.add(new, documents, now=NOON)
     await stores.run_recovery.set_flow_run(run.id, FLOW_RUN, now=NOON)

@@ -28,10 +28,12 @@ from storage.database import open_database
 from storage.errors import NjangiError
 from storage.ledger import Turn
 from storage.mongod import mongodb
+from storage.parts import Parts, together
+from storage.run_models import ENDED as RUN_ENDED
 from storage.run_models import FlowRunState, NewRun, Tell
 from storage.stores import Stores
 from storage.subtask_models import MAX_LOSSES, Leased, TaskKey
-from storage.tasks import NewTask, TaskChange, TaskStatus
+from storage.tasks import ENDED, NewTask, TaskChange, TaskStatus
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, counts_of, ended, lease, queue, report, returned
 
@@ -243,14 +245,23 @@ async def differences(stores: Stores, rebuilt: Run) -> list[str]:
     """Return what differs between a rebuilt run and its documents, shown as the service shows them."""
     run = await stores.runs.get(rebuilt.id)
     counts = await counts_of(stores, run.id)
-    tasks = []
+    tasks, every = [], []
     for task in await stores.tasks.of_run(run.id):
         count = counts.get(task.name, Counter())
         shown = {name: count[name] for name in ("total", "queued", "leased", "completed")}
         shown["failed"] = count["failed"] + count["dead"]
+        parts = Parts(count["total"], shown["failed"] if task.status in ENDED else 0)
+        every.append(parts)
+        shown |= {"cancelled": count["cancelled"], **parts.told()}
         tasks.append({"name": task.name, "status": task.status, "error": task.error, **shown})
+    shown_run = {**asdict(run), **together(every).told()}
     times = {name: at.isoformat() if at else None for name, at in asdict(run).items() if name.endswith("_at")}
-    found = list(run_differences(rebuilt, {**asdict(run), **times, "tasks": tasks}))
+    found = list(run_differences(rebuilt, {**shown_run, **times, "tasks": tasks}))
+    for shown in tasks if run.status in RUN_ENDED else ():
+        if shown["completed"] + shown["failed"] + shown["cancelled"] != shown["total"]:
+            found.append(f"not all subtasks of {shown['name']} have ended with their run: {shown}")
+    if run.status in RUN_ENDED and together(every) != Parts(run.parts, run.failed_parts):
+        found.append(f"the run has {run.parts} parts of which {run.failed_parts} failed, its tasks {together(every)}")
     if rebuilt.recoveries != run.recoveries:
         found.append(f"recoveries are {rebuilt.recoveries} by the history, {run.recoveries} as stored")
     for name in rebuilt.tasks:

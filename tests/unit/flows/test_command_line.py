@@ -179,6 +179,26 @@ def test_following_with_json_leaves_standard_output_to_the_ended_run(service: Fa
     assert "count: COMPLETED 2/2" in result.stderr
 
 
+def test_a_run_that_completed_without_some_parts_says_so_wherever_its_state_is_shown(
+    service: FakeService, folder: Path
+) -> None:
+    accept_submissions(service, folder)
+    run = a_run("COMPLETED", 5, failed_parts=1, parts=6)
+    run["tasks"][0] |= {"total": 6, "failed": 1, "failed_parts": 1, "parts": 6}
+    run["tasks"].append({**run["tasks"][0], "name": "again", "status": "RUNNING", "failed_parts": 0})
+    service.answers["GET /v1/runs/r1"] = (200, run)
+    service.answers["GET /v1/runs"] = (200, {"runs": [run]})
+    followed = njangi(service, "submit", "flow.yaml", "--watch")
+    assert followed.exit_code == 0, "the workflow tolerates it"
+    lines = [line.strip() for line in followed.stdout.splitlines()]
+    assert "count: COMPLETED, 1 of 6 parts failed 5/6" in lines
+    assert "again: RUNNING (1 failed) 5/6" in lines, "it may try that again"
+    assert "COMPLETED, 1 of 6 parts failed" in lines
+    for command in (["runs"], ["show", "r1"]):
+        assert "COMPLETED, 1 of 6 parts failed" in njangi(service, *command).stdout
+    assert json.loads(njangi(service, "runs", "-o", "json").stdout)[0]["failed_parts"] == 1
+
+
 def test_following_waits_longer_and_longer_and_gives_up_in_the_end() -> None:
     pauses: list[float] = []
     with connect("http://127.0.0.1:9", "t") as away, pytest.raises(UnreachableError):

@@ -55,8 +55,11 @@ class RunServer(ThreadingHTTPServer):
             "ended_at": None,
             "tasks": [
                 {"name": "t", "status": "PENDING", "error": None}
-                | {"total": 3, "queued": 1, "leased": 1, "completed": 1, "failed": 0}
+                | {"total": 3, "queued": 1, "leased": 1, "completed": 1, "failed": 0, "cancelled": 0}
+                | {"parts": 3, "failed_parts": 0}
             ],
+            "parts": 3,
+            "failed_parts": 0,
         }
 
     @property
