@@ -15,6 +15,7 @@ from njangi_agent.details import Details, Tell, lay_out
 from njangi_agent.errors import AttemptFailed
 from njangi_agent.folder import CHECKPOINT, HEARTBEAT, Folder
 from njangi_agent.inputs import files_of, parameters_of
+from njangi_agent.lacks import lack_of_command
 from njangi_agent.limits import LAUNCHER, Limits, launcher, limits_of
 from njangi_agent.output import answer_of, open_plain
 from njangi_agent.process import Exit, Process, draining, exit_message, start
@@ -73,7 +74,7 @@ class Commands:
                         used, stopped, stderr = await self._execute(task, argv, folder, files)
                         seconds = time.monotonic() - began
                         try:
-                            _judge(used, stopped, stderr.text(), folder, limits_of(task))
+                            _judge(used, stopped, stderr.text(), folder, task)
                             loop = asyncio.get_running_loop()
                             answer = await loop.run_in_executor(
                                 None, answer_of, task.parse, folder.stdout, folder.result
@@ -133,14 +134,18 @@ async def _supervise(process: Process, folder: Folder, limits: Limits) -> Option
         watcher.cancel()
 
 
-def _judge(used: Exit, stopped: Optional[AttemptFailed], stderr: str, folder: Folder, limits: Limits) -> None:
+def _judge(used: Exit, stopped: Optional[AttemptFailed], stderr: str, folder: Folder, task: TaskDefinition) -> None:
     """Raise AttemptFailed unless the process ended well and within its limits."""
+    limits, files = limits_of(task), [file.name for file in task.files]
     if folder.stdout.stat().st_size >= limits.storage:
         raise AttemptFailed("OutputTooLarge", f"it wrote {limits.storage} bytes or more to standard output")
     if stopped is not None:
         raise stopped
     if used.code == 0:
         return
+    lacking = lack_of_command(used.code, stderr, files)
+    if lacking is not None:
+        raise AttemptFailed("CannotStart", lacking)
     if used.code in (126, 127) and stderr.startswith(f"{LAUNCHER}:"):
         raise AttemptFailed("CannotStart", stderr.strip().partition(": ")[2])
     if used.code == 1 and stderr.startswith("bwrap: "):

@@ -1,9 +1,10 @@
 """Give each call of a bundle what its first call found: empty folders, the same environment, its own output.
 
 Calls of a bundle share one process, which is what makes them cheap. Restored before each: the working folder and what
-is in it, the temporary folders, environment, umask, search path, signal handlers, timers, standard streams. Not
-restored: what lives in modules (globals, caches, settings of libraries), open files, process limits. A call that leaves
-threads or processes behind is the last one in its process. Used by `zygote`; imports nothing but `removal`.
+is in it, the temporary folders, environment, umask, search path, signal handlers, timers, standard streams; random
+generators are seeded anew. Not restored: what lives in modules (globals, caches, settings of libraries), open files,
+process limits. A call that leaves threads or processes behind is the last one in its process. Used by `zygote`; imports
+nothing but `removal`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import List, Optional, Sequence, Tuple
 from njangi_agent import removal
 
 _handler = getattr(sys.modules["_signal"], "getsignal")  # noqa: B009 - what `signal.getsignal` makes an enum of
+_GENERATORS = ("random", "numpy.random")
+"""Seeded anew before each call: processes forked from one would draw the same numbers, one after the other."""
 _TIMERS = ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF")
 
 
@@ -77,6 +80,10 @@ class Start:
                 os.environ[name] = value
         if sys.path != self._path:
             sys.path[:] = self._path
+        for name in _GENERATORS:
+            if name in sys.modules:
+                with contextlib.suppress(Exception):
+                    sys.modules[name].seed()
         for handle, target in ((self._input, 0), (self._output, 1), (self._errors, 2)):
             os.dup2(handle, target)
         self._streams()
@@ -97,13 +104,12 @@ class Start:
         if newest is None:
             threading = sys.modules.get("threading")
             return threading is not None and threading.active_count() > 1
-        threads = os.listdir("/proc/self/task")
-        if len(threads) > 1:
+        if len(sys._current_frames()) > 1:  # threads that libraries keep to compute with run no code of the task
             return True
         if self._boxed:
             known = {"1", str(os.getpid())}
             return any(name.isdigit() and name not in known for name in os.listdir("/proc"))
-        with contextlib.suppress(OSError), open(f"/proc/self/task/{threads[0]}/children") as children:
+        with contextlib.suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children") as children:
             return bool(children.read().strip())
         return False
 

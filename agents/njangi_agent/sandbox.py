@@ -131,6 +131,7 @@ class Bubblewrap:
             *_NAMESPACES,
             *_system(self._python),
             *self._hidden(),
+            *self._accounts(folder),
             *("--bind", str(folder.tmp), "/tmp", "--bind", str(folder.box), "/box"),
             *("--bind", str(folder.notes), "/njangi"),
             *files,
@@ -140,6 +141,13 @@ class Bubblewrap:
             *argv,
         ]
         return Launch(command, None, {})
+
+    def _accounts(self, folder: Folder) -> List[str]:
+        place = folder.path / "etc"
+        place.mkdir()
+        for name, text in _ACCOUNTS.items():
+            (place / name).write_text(text)
+        return [word for name in _ACCOUNTS for word in ("--ro-bind", str(place / name), f"/etc/{name}")]
 
     def _hidden(self) -> List[str]:
         """Cover the agent's home where it lies inside something that tasks may read."""
@@ -157,6 +165,31 @@ _NAMESPACES = (
 )
 
 
+_SETTINGS = (
+    *("R", "alternatives", "fonts", "ghostscript", "gnuplot", "ImageMagick-*", "java-*", "julia", "ld.so.cache"),
+    *(
+        "ld.so.conf",
+        "ld.so.conf.d",
+        "magic",
+        "mime.types",
+        "octave*",
+        "openmpi*",
+        "papersize",
+        "perl",
+        "povray",
+        "texmf",
+    ),
+)
+"""What programs read of /etc before they start: how they were installed, nothing of this machine's people."""
+_ACCOUNTS = {
+    "passwd": "box:x:1000:1000:box:/box:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
+    "group": "box:x:1000:\nnogroup:x:65534:\n",
+    "hosts": "127.0.0.1 localhost box\n::1 localhost box\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+}
+"""Files of /etc that many programs want, as they are inside: with one account and one machine."""
+
+
 def _system(python: Python) -> List[str]:
     mounts = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
@@ -167,7 +200,7 @@ def _system(python: Python) -> List[str]:
             mounts += ["--ro-bind", str(path), str(path)]
     if not python.prefix.startswith("/usr"):
         mounts += ["--ro-bind", python.prefix, python.prefix]
-    for path in (Path("/etc/ld.so.cache"), Path("/etc/alternatives")):
+    for path in sorted(path for name in _SETTINGS for path in Path("/etc").glob(name)):
         mounts += ["--ro-bind-try", str(path), str(path)]
     mounts += ["--proc", "/proc", "--dev", "/dev"]
     return [*mounts, "--size", _TMPFS_BYTES, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]

@@ -18,6 +18,7 @@ from typing import Any, AsyncGenerator, Mapping, Optional, Sequence, Tuple
 from njangi_agent.cgroups import Group
 from njangi_agent.errors import AgentError, AttemptFailed
 from njangi_agent.folder import Folder
+from njangi_agent.lacks import module_lacking
 from njangi_agent.limits import limits_of
 from njangi_agent.output import JSON_BYTES
 from njangi_agent.printed import Printed
@@ -225,7 +226,11 @@ def failure_of(frame: Frame) -> AttemptFailed:
     """Read the error that a payload claims."""
     try:
         fields = json.loads(frame.payload)
-        return AttemptFailed(str(fields["type"]), str(fields["message"]), frame.written)
+        type_, message, module = str(fields["type"]), str(fields["message"]), fields.get("module")
+        lacking = module_lacking(type_, message, module) if isinstance(module, str) else None
+        if lacking is not None:
+            return AttemptFailed(type_, lacking, frame.written)
+        return AttemptFailed(type_, message, frame.written)
     except (ValueError, KeyError, TypeError, RecursionError):
         return AttemptFailed("Crashed", "its interpreter described an error in no known form", frame.written)
 
@@ -248,7 +253,7 @@ async def _end(process: Process) -> None:
     await process.wait()
 
 
-_MODULES = ("removal", "fresh")
+_MODULES = ("removal", "fresh", "installed")
 """What `zygote` imports of the agent, in order of need."""
 
 _BOOT = """

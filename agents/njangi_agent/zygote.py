@@ -27,6 +27,7 @@ import sys
 from typing import Any, Callable, Dict, List, Optional
 
 from njangi_agent.fresh import Start
+from njangi_agent.installed import Installed
 
 MESSAGE_CHARACTERS = 4096
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -34,6 +35,7 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 def main() -> None:
     _make_module()
+    sys.meta_path.append(Installed())
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.dup(1)
     task = json.loads(requests.readline())
@@ -188,7 +190,10 @@ def _described(error: BaseException, task: Dict[str, Any]) -> bytes:
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
             sys.stderr.write("".join(traceback.format_exception(type(error), error, inner, limit=-20)))
-    return json.dumps({"type": name[:200], "message": message[:MESSAGE_CHARACTERS]}).encode("ascii")
+    fields = {"type": name[:200], "message": message[:MESSAGE_CHARACTERS]}
+    if isinstance(error, ImportError) and isinstance(error.name, str):
+        fields["module"] = error.name[:200]
+    return json.dumps(fields).encode("ascii")
 
 
 def _sweep() -> None:

@@ -161,11 +161,14 @@ async def test_standard_output_that_is_the_result_is_not_told_a_second_time(boxe
     assert (report.stdout, report.stdout_bytes, report.stderr, report.stderr_bytes) == ("", 3, "careful\n", 8)
 
 
-async def test_a_program_that_is_not_there_cannot_start(boxed: Bench) -> None:
-    report = await boxed.command("no-such-program")
+@pytest.mark.parametrize(
+    ("program", "outcome"), [("no-such-program", Outcome.FAILED), ("./no-such-file", Outcome.FAILED)]
+)
+async def test_a_program_that_is_not_there_cannot_start(boxed: Bench, program: str, outcome: Outcome) -> None:
+    report = await boxed.command(program)
     assert report.error is not None
-    assert (report.outcome, report.error.type) == (Outcome.FAILED, "CannotStart")
-    assert "no-such-program" in report.error.message
+    assert (report.outcome, report.error.type) == (outcome, "CannotStart")
+    assert program in report.error.message
 
 
 async def test_a_null_character_in_an_argument_cannot_start(boxed: Bench) -> None:
@@ -197,11 +200,15 @@ async def test_without_a_sandbox_what_stays_in_the_session_dies_with_the_task(ba
 
 async def test_a_boxed_task_cannot_read_the_agents_identity_nor_the_home_of_its_owner(boxed: Bench) -> None:
     (boxed.home / "identity.json").write_text("secret")
-    for path in (boxed.home / "identity.json", Path.home(), "/etc/passwd", "/proc/1/root/etc/shadow"):
+    for path in (boxed.home / "identity.json", Path.home(), "/etc/shadow", "/etc/hostname", "/proc/1/root/etc/shadow"):
         report = await boxed.command("sh", "-c", f"ls -d {path}/. || cat {path}")
         shown = report.result or ""
         assert "secret" not in shown
         assert report.error is not None or str(path) == str(Path.home()), path
+    accounts = await boxed.command("cat", "/etc/passwd", "/etc/group", "/etc/hosts")
+    assert accounts.result is not None
+    assert "root" not in accounts.result and "box" in accounts.result
+    assert (await boxed.command("sh", "-c", "whoami; cd ~ && pwd", parse="lines")).result == '["box","/box"]'
     empty = await boxed.command("sh", "-c", f"ls -A {Path.home()} || true")
     assert "ssh" not in (empty.result or "")
 

@@ -108,6 +108,13 @@ def f(x):
     assert values(reports) == [["left-0"], ["left-1"], ["left-2"]]
 
 
+@pytest.mark.parametrize("isolate", [False, True], ids=["bundled", "isolated"])
+async def test_no_two_calls_draw_the_same_random_numbers(boxed: Bench, isolate: bool) -> None:
+    source = "import random\nrandom.seed(1)\ndef f(x):\n    y = random.random()\n    random.seed(2)\n    return y"
+    reports = [*await boxed.function(source, *calls(4), isolate=isolate), *await boxed.function(source, *calls(4))]
+    assert len(set(values(reports))) == 8
+
+
 async def test_the_globals_of_a_task_are_shared_unless_each_call_is_isolated(boxed: Bench) -> None:
     source = "import os\nseen = []\ndef f(x):\n    seen.append(x)\n    return seen"
     assert values(await boxed.function(source, *calls(3))) == [[0], [0, 1], [0, 1, 2]]
