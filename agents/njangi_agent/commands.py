@@ -80,8 +80,10 @@ class Commands:
                                 None, answer_of, task.parse, folder.stdout, folder.result
                             )
                         except AttemptFailed as error:
+                            stderr.add(details.complaint.encode())
                             error.written = _written(folder.stdout, stderr)
                             raise
+                    stderr.add(details.complaint.encode())
                     written = Written("", stderr.text(), folder.stdout.stat().st_size, stderr.size)
                     return await self._results.returned(lease, answer, seconds, used.cpu_seconds, used.memory, written)
         except AttemptFailed as error:

@@ -110,6 +110,10 @@ class Desk:
         """Add reports of an earlier agent."""
         self._reports.update((report.token, report) for report in reports)
 
+    def replace(self, report: Report) -> None:
+        """Send this report instead of the one of the same lease."""
+        self._reports[report.token] = report
+
     def outgoing(self, most: int) -> List[Report]:
         reports = list(self._reports.values())
         return reports[: fitting(reports, most)]

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Optional, Tuple, Union
 
 from njangi_agent.cache import Cache
+from njangi_agent.dialect import NotCarriedError, loads
 from njangi_agent.errors import AttemptFailed, Refused, Rejected
 from njangi_agent.folder import Folder, remove
 from njangi_agent.logs import fields, logger
-from njangi_agent.output import JSON_BYTES, Answer, checked_json, keep, open_plain
+from njangi_agent.output import JSON_BYTES, Answer, keep, open_plain
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Held, Lease, Report
 from njangi_agent.reports import Store
 
@@ -70,6 +71,8 @@ class Details:
         self._seen: Optional[_Version] = None
         self._blob_after = 0.0
         self._looking = asyncio.Lock()
+        self.complaint = ""
+        """Why what an attempt told was not kept, in words for its author; empty if all was."""
 
     def begin(self, lease: Lease, path: Path) -> None:
         """Follow this attempt from now on instead of the one before."""
@@ -111,6 +114,8 @@ class Details:
                 found = await asyncio.shield(reading)
                 if found is not None and self._lease is lease:
                     await self._send(lease, *found)
+            except NotCarriedError as error:
+                self.complaint = f"njangi: what it wrote to NJANGI_HEARTBEAT is not kept: {error}\n"
             finally:
                 await asyncio.wait({reading})
                 self._spill.unlink(missing_ok=True)
@@ -138,7 +143,10 @@ class Details:
         size = _size(self._path)
         if self._lease is None or size is None or size > INLINE_RESULT_BYTES:
             return
-        found = _read(self._path, self._seen, INLINE_RESULT_BYTES, self._spill)
+        try:
+            found = _read(self._path, self._seen, INLINE_RESULT_BYTES, self._spill)
+        except NotCarriedError:
+            return
         self._spill.unlink(missing_ok=True)
         if found is not None and found[1].text is not None:
             _, answer, progress = found
@@ -157,7 +165,7 @@ def _read(
 ) -> Optional[Tuple[_Version, Answer, Optional[float]]]:
     """Return the file's version, details and progress; None if it was `seen`, or is no plain file of JSON up to `most`.
 
-    A file caught half-written is simply no JSON yet.
+    A file caught half-written is simply no JSON yet. Raises NotCarriedError for JSON that cannot travel.
     """
     try:
         with open_plain(path) as file:
@@ -166,9 +174,11 @@ def _read(
             data = b"" if version == seen else file.read(most + 1)
         if not data or len(data) > most:
             return None
-        value = checked_json(data.decode("utf-8"))
-        answer = keep(iter((json.dumps(value, separators=(",", ":"), allow_nan=False),)), spill)
-    except (AttemptFailed, ValueError, RecursionError, OSError):
+        value = loads(data)
+        answer = keep(iter((json.dumps(value, separators=(",", ":")),)), spill)
+    except NotCarriedError:
+        raise
+    except (AttemptFailed, ValueError, OSError):
         return None
     return version, answer, _progress(value)
 

@@ -5,7 +5,8 @@ Plain JSON as RFC 8259 has it, and besides:
 - whole numbers are exact, up to MAX_DIGITS decimal digits; other numbers are those of a 64-bit float,
   so NaN and the infinities are none, nor is 1e400
 - text is any text that UTF-8 can hold, a NUL character included; half a surrogate pair is no text
-- arrays and objects nest up to MAX_DEPTH levels; a key comes once in an object
+- arrays and objects nest up to MAX_DEPTH levels, and somewhat deeper in what is made of such values
+- a key comes once in an object
 - written in ASCII without spaces
 
 Standard library only, Python 3.9 and later; interpreters in the sandbox get this file's source, so it imports
@@ -18,7 +19,11 @@ import json
 from typing import Any, Dict, List, NoReturn, Optional, Tuple, Union
 
 MAX_DEPTH = 64
-"""Levels of arrays and objects in a value that somebody gives: a result, a parameter, a checkpoint, a signal."""
+"""Levels of arrays and objects in what an attempt returns or tells: whatever it is handed on in has room for it."""
+CARRIED_DEPTH = MAX_DEPTH + 16
+"""Levels in a value that is made of such values: the parameters of a subtask, an aggregate, the results of a run."""
+MESSAGE_DEPTH = CARRIED_DEPTH + 16
+"""Levels in a message that brings such values along. MongoDB keeps 100."""
 MAX_DIGITS = 4300
 """Decimal digits of a whole number: what Python itself reads and writes unless it is told otherwise."""
 
@@ -40,30 +45,30 @@ class NotCarriedError(ValueError):
         return f"{self.path}: {self.reason}" if self.path else self.reason
 
 
-def dumps(value: Any, *, text_keys: bool = False) -> str:
+def dumps(value: Any, *, depth: int = MAX_DEPTH, text_keys: bool = False) -> str:
     """Write a value as JSON. Raises NotCarriedError for what the dialect has no form for.
 
     A tuple becomes an array, and what is a kind of int, float, str, list or dict becomes that. A key that is no text
     is refused; with `text_keys` a whole number becomes its digits, unless that key is there already.
     """
-    check(value, text_keys=text_keys)
+    check(value, depth=depth, text_keys=text_keys)
     try:
         return _ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError) as error:  # a class of the caller's own that does as it likes
         raise NotCarriedError("", f"it cannot be written as JSON: {error}") from error
 
 
-def loads(text: Union[str, bytes]) -> Any:
+def loads(text: Union[str, bytes], *, depth: int = MAX_DEPTH) -> Any:
     """Read JSON; bytes are UTF-8. Raises ValueError, and of its kinds NotCarriedError for JSON that is not carried."""
     try:
         value = _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except RecursionError:
-        raise NotCarriedError("", _too_deep(MAX_DEPTH)) from None
+        raise NotCarriedError("", _too_deep(depth)) from None
     except ValueError as error:
         if "integer string conversion" in str(error):
             raise NotCarriedError("", _TOO_MANY_DIGITS) from None
         raise
-    check(value)
+    check(value, depth=depth)
     return value
 
 
@@ -73,13 +78,6 @@ def check(value: Any, *, depth: int = MAX_DEPTH, text_keys: bool = False) -> Non
     if fault is not None:
         path, reason = fault
         raise NotCarriedError(path[1:] if path.startswith(".") else path, reason or _too_deep(depth))
-
-
-def readable(text: str) -> str:
-    """Return words for people, such as an error's message, with what no text can hold or show made visible."""
-    if "\0" in text:
-        text = text.replace("\0", "\\x00")
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 _TOO_MANY_DIGITS = f"a whole number has more than {MAX_DIGITS} digits; give it as text or in parts"

@@ -10,11 +10,12 @@ from typing import Any, Deque, Mapping, Optional, Sequence, Tuple
 
 from njangi_agent.cache import Cache
 from njangi_agent.details import Details, Tell, lay_out
+from njangi_agent.dialect import loads
 from njangi_agent.errors import AttemptFailed
 from njangi_agent.folder import CHECKPOINT, HEARTBEAT, Folder
 from njangi_agent.inputs import files_of, parameters_of
 from njangi_agent.limits import limits_of
-from njangi_agent.output import Answer, checked_json, keep
+from njangi_agent.output import Answer, keep
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Lease, Outcome, Report, TaskDefinition
 from njangi_agent.reports import Results, failed
 from njangi_agent.sandbox import Sandbox
@@ -128,8 +129,8 @@ class Functions:
 def _checked(payload: bytes) -> Answer:
     try:
         text = payload.decode("ascii")
-        checked_json(text)
-    except (ValueError, RecursionError) as error:
+        loads(text)
+    except ValueError as error:
         raise AttemptFailed("BadOutput", f"its result is not JSON: {error}") from error
     return Answer(len(text), text=text)
 

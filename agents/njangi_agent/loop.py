@@ -14,6 +14,7 @@ from njangi_agent.errors import AgentError, AttemptFailed, Refused, Rejected, Se
 from njangi_agent.logs import fields, logger
 from njangi_agent.protocol import (
     MAX_REPORTS_PER_SYNC,
+    REPORT_NOT_TAKEN,
     Held,
     Lease,
     Outcome,
@@ -21,6 +22,7 @@ from njangi_agent.protocol import (
     SyncAnswer,
     SyncRequest,
     TaskDefinition,
+    not_taken,
 )
 from njangi_agent.remote import chance
 from njangi_agent.reports import failed, handed_back
@@ -213,11 +215,9 @@ class Agent:
             await asyncio.get_running_loop().run_in_executor(None, self._spool.keep, reports)
 
     def _rejected(self, error: Rejected, request: SyncRequest) -> None:
-        """Find the report that the service does not take by sending fewer at once, and give that one up.
+        """Find the report that the service does not take by sending fewer at once, and let that attempt fail for it.
 
-        What attempts told is given up at once: they will tell more.
-
-        Only where the service judged the content: a 404 may come from a proxy that knows nothing of reports.
+        Repeating the work would give the same report. What attempts told is given up at once: they will tell more.
         """
         log.error("the service rejected a sync", extra=fields(status=error.status, detail=error.detail))
         self._failures += 1
@@ -226,10 +226,18 @@ class Agent:
         if error.status in _ABOUT_CONTENT:
             self._desk.noted(request.held)
         if len(reports) == 1 and error.status in _ABOUT_CONTENT:
-            self._desk.acknowledged(reports)
-            self._spool.forget(reports)
+            self._replace(reports[0], error.detail)
         self._most_reports = max(1, len(reports) // 2)
         self._news = self._desk.has_reports
+
+    def _replace(self, report: Report, reason: str) -> None:
+        """Report instead that the attempt failed; give up if the service does not take that either."""
+        self._spool.forget([report])
+        self._spooled.discard(report.token)
+        if report.error is not None and report.error.type == REPORT_NOT_TAKEN:
+            self._desk.acknowledged([report])
+        else:
+            self._desk.replace(not_taken(report, reason))
 
     async def _leave(self) -> None:
         """Tell the service in one last sync what was done and what goes back; that ends a parked wish, too."""

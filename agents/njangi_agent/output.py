@@ -15,8 +15,9 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, NoReturn, Optional
+from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional
 
+from njangi_agent import dialect
 from njangi_agent.errors import AttemptFailed
 from njangi_agent.protocol import INLINE_RESULT_BYTES
 
@@ -40,7 +41,7 @@ def answer_of(parse: str, stdout: Path, spill: Path) -> Answer:
         try:
             pieces = _PARSERS[parse](file)
             return keep(pieces, spill)
-        except (ValueError, RecursionError, csv.Error) as error:
+        except (ValueError, csv.Error) as error:
             raise AttemptFailed("BadOutput", f"its standard output is not {parse}: {error}") from error
 
 
@@ -78,15 +79,6 @@ def _spilled(text: str, pieces: Iterator[str], spill: Path) -> Answer:
     return Answer(size, path=spill, sha256=digest.hexdigest())
 
 
-def checked_json(text: str) -> Any:
-    """Read JSON strictly: NaN and Infinity are no JSON. Raises ValueError or RecursionError."""
-    return json.loads(text, parse_constant=_no_constant)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _text(file: BinaryIO) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     yield '"'
@@ -104,7 +96,7 @@ def _json(file: BinaryIO) -> Iterator[str]:
     data = file.read(JSON_BYTES + 1)
     if len(data) > JSON_BYTES:
         raise AttemptFailed("OutputTooLarge", f"JSON on standard output is limited to {JSON_BYTES} bytes")
-    yield json.dumps(checked_json(data.decode("utf-8")), separators=(",", ":"), allow_nan=False)
+    yield json.dumps(dialect.loads(data), separators=(",", ":"))
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:

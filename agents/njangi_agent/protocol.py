@@ -1,7 +1,8 @@
 """The words that agent and service exchange: one JSON message each way per sync.
 
 Everything an agent sends is data from a stranger, so parsing here checks types and bounds and
-raises `ProtocolError` with what would be right. Standard library only, Python 3.9 and later:
+raises `ProtocolError` with what would be right; but one bad report or heartbeat never holds up the
+others of its sync. Standard library only, Python 3.9 and later:
 the agent runs on old machines, and the service imports this module too.
 """
 
@@ -9,7 +10,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import asdict, dataclass, field
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence, Tuple
+
+from njangi_agent.dialect import loads
 
 VERSION = 1
 INLINE_RESULT_BYTES = 64 * 1024
@@ -17,6 +20,8 @@ INLINE_RESULT_BYTES = 64 * 1024
 MESSAGE_CHARACTERS = 4096
 OUTPUT_TAIL_BYTES = 64 * 1024
 """How much of the end of standard output and of standard error an attempt keeps; as text that is no more characters."""
+REPORT_NOT_TAKEN = "ReportNotTaken"
+"""The type of the error in the place of a report that the service does not take."""
 MAX_REPORTS_PER_SYNC = 1000
 MAX_SYNC_BYTES = 16 * 1024 * 1024
 
@@ -189,15 +194,19 @@ def to_json(message: Any) -> dict[str, Any]:
 
 
 def sync_request(body: Any) -> SyncRequest:
-    """Read an agent's turn. Raises ProtocolError, naming the field, when it is not one."""
+    """Read an agent's turn. Raises ProtocolError, naming the field, when it is not one.
+
+    A report that is none becomes a FAILED one of the same attempt that says why. What an attempt tells and is not
+    taken is left out, and the attempt goes on.
+    """
     fields = _object(body, "the body")
-    reports = _list(fields, "reports", MAX_REPORTS_PER_SYNC)
+    held = (_beat(item) for item in _list(fields, "held", 10 * MAX_REPORTS_PER_SYNC))
     return SyncRequest(
         slots=_count(fields, "slots"),
         wish=_count(fields, "wish"),
         wait=_number(fields, "wait"),
-        held=tuple(_held(item) for item in _list(fields, "held", 10 * MAX_REPORTS_PER_SYNC)),
-        reports=tuple(_report(item) for item in reports),
+        held=tuple(item for item in held if item is not None),
+        reports=tuple(_judged(item) for item in _list(fields, "reports", MAX_REPORTS_PER_SYNC)),
     )
 
 
@@ -230,6 +239,35 @@ def machine(body: Any) -> Machine:
     )
 
 
+def _judged(item: Any) -> Report:
+    try:
+        return read_report(item)
+    except ValueError as error:
+        subtask_id, token = _names(item)
+        return not_taken(Report(subtask_id, token, Outcome.FAILED), str(error))
+
+
+def not_taken(unfit: Report, reason: str) -> Report:
+    """Return what takes the place of a report that the service does not take: repeating the work would not help."""
+    error = AttemptError(REPORT_NOT_TAKEN, f"the service does not take its report: {reason}"[:MESSAGE_CHARACTERS])
+    return Report(unfit.subtask_id, unfit.token, Outcome.FAILED, error=error)
+
+
+def _names(item: Any) -> Tuple[str, str]:
+    """Return the subtask's id and the lease's token as far as they are given; "" is nobody's."""
+    fields = item if isinstance(item, dict) else {}
+    subtask_id, token = fields.get("subtask_id"), fields.get("token")
+    return subtask_id if isinstance(subtask_id, str) else "", token if isinstance(token, str) else ""
+
+
+def _beat(item: Any) -> Optional[Held]:
+    try:
+        return _held(item)
+    except ValueError:
+        subtask_id, token = _names(item)
+        return Held(subtask_id, token) if subtask_id and token else None
+
+
 def _held(item: Any) -> Held:
     fields = _object(item, "held")
     progress, details, blob = fields.get("progress"), fields.get("details"), fields.get("details_blob")
@@ -239,6 +277,8 @@ def _held(item: Any) -> Held:
         raise ProtocolError("details_blob must be the 64 hex digits of a SHA-256")
     if details is not None and blob is not None:
         raise ProtocolError("held has either details or details_blob, or neither")
+    if details is not None:
+        loads(details)
     return Held(
         subtask_id=_text(fields, "subtask_id", 500),
         token=_text(fields, "token", 100),
@@ -248,7 +288,8 @@ def _held(item: Any) -> Held:
     )
 
 
-def _report(item: Any) -> Report:
+def read_report(item: Any) -> Report:
+    """Read one report. Raises ProtocolError, or ValueError for a result that is not of our dialect of JSON."""
     fields = _object(item, "report")
     try:
         outcome = Outcome(fields.get("outcome"))
@@ -261,6 +302,8 @@ def _report(item: Any) -> Report:
         raise ProtocolError("blob must be the 64 hex digits of a SHA-256")
     if outcome is Outcome.RETURNED and (result is None) == (blob is None):
         raise ProtocolError("a RETURNED report has either result or blob")
+    if result is not None:
+        _check_result(result)
     stdout = _tail(fields, "stdout")
     stderr = _tail(fields, "stderr") or _tail_of_error(error)
     return Report(
@@ -281,16 +324,31 @@ def _report(item: Any) -> Report:
     )
 
 
+def _check_result(text: str) -> None:
+    try:
+        loads(text)
+    except ValueError as error:
+        raise ProtocolError(f"its result is not JSON: {error}") from error
+
+
 def _error(item: Any) -> AttemptError:
     fields = _object(item, "error")
     return AttemptError(
-        type=_text(fields, "type", 200),
-        message=_text(fields, "message", 4 * MESSAGE_CHARACTERS)[:MESSAGE_CHARACTERS],
+        type=_words(fields, "type", 200),
+        message=_words(fields, "message", 4 * MESSAGE_CHARACTERS)[:MESSAGE_CHARACTERS],
     )
 
 
 def _tail(fields: Mapping[str, Any], name: str) -> str:
-    return _text(fields, name, OUTPUT_TAIL_BYTES) if name in fields else ""
+    return _words(fields, name, OUTPUT_TAIL_BYTES) if name in fields else ""
+
+
+def _words(fields: Mapping[str, Any], name: str, longest: int) -> str:
+    """Return text for people to read: what no text can hold is shown as U+FFFD, and NUL as the symbol for it."""
+    text = _text(fields, name, longest)
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\0", "\u2400")
 
 
 def _tail_of_error(error: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Iterable, List
 
 from njangi_agent.logs import fields, logger
-from njangi_agent.protocol import Report, sync_request, to_json
+from njangi_agent.protocol import Report, read_report, to_json
 
 log = logger(__name__)
 
@@ -41,8 +41,7 @@ class Spool:
         found: List[Report] = []
         for path in sorted(self._folder.glob("*.json")):
             try:
-                body = {"slots": 0, "reports": [json.loads(path.read_text())]}
-                found.extend(sync_request(body).reports)
+                found.append(read_report(json.loads(path.read_text())))
             except ValueError:
                 log.warning("a spooled report is unreadable and is dropped", extra=fields(file=path.name))
                 path.unlink()

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, AsyncGenerator, Mapping, Optional, Sequence, Tuple
 
 from njangi_agent.cgroups import Group
+from njangi_agent.dialect import loads
 from njangi_agent.errors import AgentError, AttemptFailed
 from njangi_agent.folder import Folder
 from njangi_agent.lacks import module_lacking
@@ -236,7 +237,7 @@ def failure_of(frame: Frame) -> AttemptFailed:
 
 
 def _header(line: bytes) -> Tuple[str, int, float, int, int]:
-    fields = json.loads(line)
+    fields = loads(line)
     if not isinstance(fields, list) or list(map(type, fields)) != [str, int, float, int, int] or min(fields[1:]) < 0:
         raise ValueError("no header")
     kind, number, cpu_seconds, memory, length = fields
@@ -253,7 +254,7 @@ async def _end(process: Process) -> None:
     await process.wait()
 
 
-_MODULES = ("removal", "fresh", "installed")
+_MODULES = ("dialect", "removal", "fresh", "installed")
 """What `zygote` imports of the agent, in order of need."""
 
 _BOOT = """

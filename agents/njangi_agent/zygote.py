@@ -26,6 +26,7 @@ import signal
 import sys
 from typing import Any, Callable, Dict, List, Optional
 
+from njangi_agent import dialect
 from njangi_agent.fresh import Start
 from njangi_agent.installed import Installed
 
@@ -138,10 +139,14 @@ def _make_module() -> None:
 
 
 def _heartbeat(details: Any) -> None:
-    """Tell how far the call is, as any JSON value; the last one is what `last_heartbeat` gives the next attempt."""
+    """Tell how far the call is, as any JSON value; the last one is what `last_heartbeat` gives the next attempt.
+
+    Raises ValueError, with the path to it, for what JSON has no form for.
+    """
     path = os.environ["NJANGI_HEARTBEAT"]
+    text = dialect.dumps(details, text_keys=True)
     with open(f"{path}.new", "w") as file:
-        json.dump(details, file, allow_nan=False)
+        file.write(text)
     os.replace(f"{path}.new", path)
 
 
@@ -164,8 +169,8 @@ class _OutputTooLarge(Exception):
 
 def _encoded(value: Any, most: int) -> bytes:
     try:
-        payload = json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
-    except (TypeError, ValueError, RecursionError) as error:
+        payload = dialect.dumps(value, text_keys=True).encode("ascii")
+    except dialect.NotCarriedError as error:
         raise _BadOutput(f"its result is not JSON: {error}") from None
     if len(payload) > most:
         raise _OutputTooLarge(f"its result is larger than {most} bytes")

@@ -57,7 +57,21 @@ def test_standard_output_becomes_the_result(tmp_path: Path, parse: str, output: 
     assert json.loads(answer.text) == result
 
 
-@pytest.mark.parametrize("output", [b"{", b"NaN", b"1e999", b"\xff", b"", b"[" * 200_000])
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"{",
+        b"NaN",
+        b"1e999",
+        b"\xff",
+        b"",
+        b"[" * 200_000,
+        b"[" * 65 + b"]" * 65,
+        b'"\\ud800"',
+        b"9" * 4301,
+        b'{"a":1,"a":2}',
+    ],
+)
 def test_what_is_not_json_is_bad_output(tmp_path: Path, output: bytes) -> None:
     (tmp_path / "stdout").write_bytes(output)
     with pytest.raises(AttemptFailed, match="BadOutput"):

@@ -231,8 +231,26 @@ async def test_a_function_tells_while_it_runs(boxed: Bench) -> None:
     assert large.details_blob in boxed.blobs.content
 
 
+async def test_a_command_is_told_of_what_it_wrote_in_vain(bare: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("njangi_agent.details.LOOK_SECONDS", 0.02)
+    told, [report] = await attempt(bare, shell("echo '[NaN]' > $NJANGI_HEARTBEAT; sleep 0.5; echo done"))
+    assert told == []
+    assert report.result == '"done\\n"'
+    assert report.stderr.startswith("njangi: what it wrote to NJANGI_HEARTBEAT is not kept: ")
+    assert "finite" in report.stderr
+
+
+@pytest.mark.parametrize("value", ["2**1279 - 1", "'a\\0b'", "[[]]"], ids=["digits", "NUL", "lists"])
+async def test_a_function_goes_on_from_whatever_the_dialect_carries(boxed: Bench, value: str) -> None:
+    source = f"from njangi import heartbeat\ndef f(x):\n    heartbeat({value})\n    raise OSError('later')"
+    [held], _ = await attempt(boxed, function(source), a_lease("s0", {"x": 1}))
+    source = f"from njangi import last_heartbeat\ndef f(x):\n    return last_heartbeat() == {value}"
+    _, [report] = await attempt(boxed, function(source), replace(a_lease("s1", {"x": 1}), details=held.details))
+    assert report.result == "true"
+
+
 async def test_what_is_no_json_is_the_functions_own_error(boxed: Bench) -> None:
     source = "from njangi import heartbeat\ndef f(x):\n    heartbeat(float('nan'))"
     told, [report] = await attempt(boxed, function(source), a_lease("s0", {"x": 1}))
     assert told == []
-    assert report.error is not None and report.error.type == "ValueError"
+    assert report.error is not None and report.error.type == "NotCarriedError"

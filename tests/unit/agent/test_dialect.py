@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from njangi_agent import dialect
-from njangi_agent.dialect import MAX_DEPTH, MAX_DIGITS, NotCarriedError, check, dumps, loads, readable
+from njangi_agent.dialect import MAX_DEPTH, MAX_DIGITS, NotCarriedError, check, dumps, loads
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -155,11 +155,6 @@ def test_digits_are_bounded_although_python_was_told_otherwise() -> None:
             loads("9" * (MAX_DIGITS + 1))
     finally:
         sys.set_int_max_str_digits(before)
-
-
-def test_words_for_people_show_what_no_text_can_hold() -> None:
-    assert readable("plain é 🙂") == "plain é 🙂"
-    assert readable("a\0b caf\udce9") == "a\\x00b caf\\udce9"
 
 
 def test_its_source_stands_alone() -> None:

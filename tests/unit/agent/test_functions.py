@@ -180,3 +180,25 @@ def f(x):
     assert reports[0].error is not None
     assert reports[0].error.type in ("TooManyProcesses", "BlockingIOError")
     assert reports[1].result == "1"
+
+
+async def test_results_travel_exactly_or_fail_at_once_with_the_path_and_the_reason(boxed: Bench) -> None:
+    travel = {
+        "2**1279 - 1": str(2**1279 - 1),
+        "(1, {2: 'a\\0b'})": '[1,{"2":"a\\u0000b"}]',
+        "-0.0": "-0.0",
+        "True": "true",
+    }
+    fail = {
+        "{'rows': [1, {'when': float('nan')}]}": "rows[1].when: it is no finite number",
+        "2**19937 - 1": "more than 4300 digits",
+        "['ok', 'caf\\udce9']": "[1]: the text holds half a surrogate pair",
+        "{1: 'a', '1': 'b'}": "both as a number and as text",
+        "{1, 2}": "type set",
+        "__import__('functools').reduce(lambda inner, _: [inner], range(66))": "nested deeper than 64 levels",
+    }
+    reports = await boxed.function("def f(x): return eval(x)", *({"x": value} for value in (*travel, *fail)))
+    assert outcomes(reports) == [*travel.values(), *["BadOutput"] * len(fail)]
+    for report, why in zip(reports[len(travel) :], fail.values(), strict=True):
+        assert report.error is not None
+        assert why in report.error.message

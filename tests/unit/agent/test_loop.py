@@ -175,3 +175,25 @@ async def test_one_report_that_the_service_rejects_does_not_hold_up_the_others(
         await until(service, lambda: set(service.reports) == {"a", "b", "c"})
         await until(service, lambda: service.parked == 1)
     assert not list((tmp_path / "spool").iterdir())
+
+
+async def test_an_attempt_whose_report_the_service_rejects_fails_with_its_reason(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = service.sync
+
+    def picky(body: Any) -> SyncAnswer:
+        if any(report["subtask_id"] == "bad" and report["outcome"] == "RETURNED" for report in body["reports"]):
+            raise ValueError("its result is no answer")
+        return honest(body)
+
+    monkeypatch.setattr(service, "sync", picky)
+    Spool(tmp_path / "spool").keep(Report(name, f"k-{name}", Outcome.RETURNED, result="1") for name in ("a", "bad"))
+    async with at_work(service, tmp_path, Work()):
+        await until(service, lambda: set(service.reports) == {"a", "bad"})
+        await until(service, lambda: service.parked == 1)
+    error = service.reports["bad"].error
+    assert service.reports["bad"].outcome is Outcome.FAILED
+    assert error is not None and error.type == "ReportNotTaken" and "its result is no answer" in error.message
+    assert service.times_reported["a"] == 1
+    assert not list((tmp_path / "spool").iterdir())

@@ -86,34 +86,89 @@ RETURNED = {"subtask_id": "s", "token": "t", "outcome": "RETURNED"}
         {"slots": 1, "wait": "1"},
         {"slots": 1, "wait": float("inf")},
         {"slots": 1, "held": {}},
-        {"slots": 1, "held": [[]]},
-        {"slots": 1, "held": [{"subtask_id": 1}]},
-        {"slots": 1, "held": [{"subtask_id": "s" * 501}]},
-        {"slots": 1, "held": [{"subtask_id": "s", "progress": -1}]},
-        {"slots": 1, "held": [{"subtask_id": "s", "details": {}}]},
-        {"slots": 1, "held": [{"subtask_id": "s", "details": "x" * (INLINE_RESULT_BYTES + 1)}]},
-        {"slots": 1, "held": [{"subtask_id": "s", "details_blob": "no hash"}]},
-        {"slots": 1, "held": [{"subtask_id": "s", "details": "1", "details_blob": "0" * 64}]},
         {"slots": 1, "reports": "no"},
         {"slots": 1, "reports": [{}] * (MAX_REPORTS_PER_SYNC + 1)},
-        {"slots": 1, "reports": [{**RETURNED}]},
-        {"slots": 1, "reports": [{**RETURNED, "outcome": ["RETURNED"]}]},
-        {"slots": 1, "reports": [{**RETURNED, "outcome": "ACCEPTED"}]},
-        {"slots": 1, "reports": [{**RETURNED, "result": 1}]},
-        {"slots": 1, "reports": [{**RETURNED, "result": "x" * (INLINE_RESULT_BYTES + 1)}]},
-        {"slots": 1, "reports": [{**RETURNED, "blob": "../../etc/passwd"}]},
-        {"slots": 1, "reports": [{**RETURNED, "result": "1", "blob": "0" * 64}]},
-        {"slots": 1, "reports": [{**RETURNED, "result": "1", "seconds": -1}]},
-        {"slots": 1, "reports": [{**RETURNED, "result": "1", "error": "text"}]},
-        {"slots": 1, "reports": [{**RETURNED, "result": "1", "token": None}]},
-        {"slots": 1, "reports": [{**RETURNED, "result": "1", "stdout": "x" * (OUTPUT_TAIL_BYTES + 1)}]},
-        {"slots": 1, "reports": [{**RETURNED, "result": "1", "stderr": 1}]},
-        {"slots": 1, "reports": [{**RETURNED, "result": "1", "stderr_bytes": -1}]},
     ],
 )
 def test_what_is_no_request_is_refused_with_a_reason(body: Any) -> None:
     with pytest.raises(ProtocolError, match=r"must be|has either"):
         sync_request(body)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({}, "either result or blob"),
+        ({"outcome": ["RETURNED"]}, "outcome must be"),
+        ({"outcome": "ACCEPTED"}, "outcome must be"),
+        ({"result": 1}, "result must be"),
+        ({"result": "x" * (INLINE_RESULT_BYTES + 1)}, "result must be"),
+        ({"result": "nonsense"}, "not JSON"),
+        ({"result": "[NaN]"}, "finite"),
+        ({"result": "1e400"}, "finite"),
+        ({"result": "9" * 4301}, "4300 digits"),
+        ({"result": '"\\ud800"'}, "surrogate"),
+        ({"result": "[" * 65 + "]" * 65}, "nested deeper"),
+        ({"result": '{"a":1,"a":2}'}, "twice"),
+        ({"blob": "../../etc/passwd"}, "blob must be"),
+        ({"result": "1", "blob": "0" * 64}, "either result or blob"),
+        ({"result": "1", "seconds": -1}, "seconds must be"),
+        ({"result": "1", "seconds": float("nan")}, "seconds must be"),
+        ({"result": "1", "error": "text"}, "error must be"),
+        ({"result": "1", "stdout": "x" * (OUTPUT_TAIL_BYTES + 1)}, "stdout must be"),
+        ({"result": "1", "stderr": 1}, "stderr must be"),
+        ({"result": "1", "stderr_bytes": -1}, "stderr_bytes must be"),
+    ],
+)
+def test_one_bad_report_becomes_a_failure_with_the_reason_and_the_others_stay(more: Any, why: str) -> None:
+    good = {**RETURNED, "subtask_id": "good", "token": "k", "result": "1"}
+    first, bad, last = sync_request({"slots": 1, "reports": [good, {**RETURNED, **more}, good]}).reports
+    assert first == last == Report("good", "k", Outcome.RETURNED, result="1")
+    assert (bad.subtask_id, bad.token, bad.outcome) == ("s", "t", Outcome.FAILED)
+    assert bad.error is not None
+    assert bad.error.type == "ReportNotTaken"
+    assert why in bad.error.message
+
+
+@pytest.mark.parametrize("item", [None, [], "report", {"subtask_id": 1, "token": None}, {**RETURNED, "token": 7}])
+def test_a_report_of_no_known_attempt_keeps_its_place_and_is_nobodys(item: Any) -> None:
+    [report] = sync_request({"slots": 1, "reports": [item]}).reports
+    assert not report.token
+    assert report.outcome is Outcome.FAILED
+
+
+def test_words_that_are_no_text_are_shown_and_travel() -> None:
+    error = {"type": "Caf\udce9", "message": "a\0b \ud83d\ude00"}
+    item = {"subtask_id": "s", "token": "t", "outcome": "FAILED", "error": error, "stderr": "x\udcff\0"}
+    [report] = sync_request({"slots": 1, "reports": [item]}).reports
+    assert report.error == AttemptError("Caf\ufffd", "a\u2400b \U0001f600")
+    assert report.stderr == "x\ufffd\u2400"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"progress": -1},
+        {"progress": float("nan")},
+        {"details": {}},
+        {"details": "x" * (INLINE_RESULT_BYTES + 1)},
+        {"details": "NaN"},
+        {"details": "9" * 4301},
+        {"details_blob": "no hash"},
+        {"details": "1", "details_blob": "0" * 64},
+    ],
+)
+def test_a_heartbeat_counts_although_what_comes_with_it_does_not(more: Any) -> None:
+    body = {"slots": 1, "held": [[], {"subtask_id": 1}, {"subtask_id": "s", "token": "t", **more}, None]}
+    assert sync_request(body).held == (Held("s", "t"),)
+
+
+@pytest.mark.parametrize("details", ["2" * 4300, '"\\u0000"', "[" * 64 + "]" * 64], ids=["digits", "NUL", "depth"])
+def test_what_the_dialect_carries_travels_as_a_result_and_with_a_heartbeat(details: str) -> None:
+    held = {"subtask_id": "s", "token": "t", "details": details}
+    request = sync_request({"slots": 1, "held": [held], "reports": [{**RETURNED, "result": details}]})
+    assert request.held == (Held("s", "t", details=details),)
+    assert request.reports == (Report("s", "t", Outcome.RETURNED, result=details),)
 
 
 @pytest.mark.parametrize("body", [None, [], {"os": 1}, {"cpu": "2"}, {"missing": "all"}, {"arch": "a" * 101}])
