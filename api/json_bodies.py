@@ -1,75 +1,58 @@
-"""Refuse JSON that cannot be kept as it is: nested too deep, with numbers or text that others cannot read.
+"""Refuse JSON that cannot be kept as it is: what our dialect does not carry, and NUL where text is kept as text.
 
-Whole numbers of any size are well: parameters and results are kept as text (docs/decisions/0006).
+Values that belong to people's programs are kept as JSON (docs/decisions/0006), where NUL is an escape like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from njangi_agent.dialect import MESSAGE_DEPTH, Step, fault_of
 from starlette.requests import HTTPConnection
 
-DEEPEST = 64
-"""Levels of arrays and objects; MongoDB keeps 100, and those of ours around them count."""
+_NUL = "the JSON holds a NUL character"
+_NUL_ESCAPED = b"\\u0000"
+_VALUES = ("parameters", "payload")
+"""Fields of a body that hold values."""
+_ALL_VALUES = "/v1/flow/"
+"""What begins the addresses of calls whose texts all come from values, or go to people only."""
 
 
 async def check_json(connection: HTTPConnection) -> None:
-    """Raise 422 for a JSON body that MongoDB, or another language, could not take. For all routes, before their own."""
+    """Raise 422 for a JSON body that MongoDB, or another program, could not take. For all routes, before their own."""
     if not isinstance(connection, Request) or not hasattr(connection, "_json"):
         return
-    if (found := fault_of(await connection.json())) is not None:
+    body = await connection.json()
+    found: tuple[Sequence[Step], str] | None = fault_of(body, depth=MESSAGE_DEPTH)
+    if found is None and _NUL_ESCAPED in await connection.body() and not connection.url.path.startswith(_ALL_VALUES):
+        place = nul_in(body)
+        found = (place, _NUL) if place is not None else None
+    if found is not None:
         steps, fault = found
         raise RequestValidationError([{"type": "unfit", "loc": ("body", *steps), "msg": fault, "input": None}])
 
 
-def fault_of(value: Any) -> tuple[tuple[str | int, ...], str] | None:
-    """Return where something is wrong with a JSON value, and what. Goes level by level: no depth exhausts it."""
-    level: list[Any] = [value]
-    for _ in range(DEEPEST + 1):
-        for item in level:
-            if (fault := _fault(item)) is not None:
-                return _place(value, item), fault
-        level = [child for item in level for child in _children(item)]
-        if not level:
-            return None
-    return (), f"the JSON is nested deeper than {DEEPEST} levels"
+def nul_in(body: Any) -> tuple[Step, ...] | None:
+    """Return the steps to a NUL character outside of values, to the object that has it if it is in a key.
+
+    Goes no deeper than what `fault_of` let pass.
+    """
+    if isinstance(body, dict):
+        body = {name: part for name, part in body.items() if name not in _VALUES}
+    return next(_nul(body), None)
 
 
-def _children(item: Any) -> Iterator[Any]:
-    if isinstance(item, dict):
-        yield from item.keys()
-        yield from item.values()
-    elif isinstance(item, list):
-        yield from item
-
-
-def _place(value: Any, fault: Any) -> tuple[str | int, ...]:
-    """Return the steps to the object `fault`; to the object that has it, where it is a key and may be no text."""
-    level: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
-    while level:
-        below: list[tuple[tuple[str | int, ...], Any]] = []
-        for steps, item in level:
-            if item is fault or (isinstance(item, dict) and any(key is fault for key in item)):
-                return steps
-            if isinstance(item, dict):
-                below += [((*steps, name), part) for name, part in item.items()]
-            elif isinstance(item, list):
-                below += [((*steps, index), part) for index, part in enumerate(item)]
-        level = below
-    return ()
-
-
-def _fault(item: Any) -> str | None:
-    if type(item) is float:
-        return None if item - item == 0 else "the JSON holds a number that is none, or infinite"
-    if type(item) is str and not item.isascii():
-        try:
-            item.encode()
-        except UnicodeEncodeError:
-            return "the JSON holds half a surrogate pair, which is no text"
-    if type(item) is str and "\0" in item:
-        return "the JSON holds a NUL character"
-    return None
+def _nul(value: Any, *place: Step) -> Iterator[tuple[Step, ...]]:
+    if isinstance(value, str) and "\0" in value:
+        yield place
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            if "\0" in name:
+                yield place
+            yield from _nul(part, *place, name)
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _nul(part, *place, index)

@@ -16,7 +16,7 @@ nothing of the agent.
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, NoReturn, Optional, Tuple, Union
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple, Union
 
 MAX_DEPTH = 64
 """Levels of arrays and objects in what an attempt returns or tells: whatever it is handed on in has room for it."""
@@ -30,7 +30,9 @@ MAX_DIGITS = 4300
 _TOO_LARGE = 10**MAX_DIGITS
 _NAME_CHARACTERS = 40
 
-_Fault = Optional[Tuple[str, str]]
+Step = Union[str, int]
+"""A key of an object or an index of an array, on the way into a value."""
+_Fault = Optional[Tuple[List[Step], str]]
 
 
 class NotCarriedError(ValueError):
@@ -74,10 +76,21 @@ def loads(text: Union[str, bytes], *, depth: int = MAX_DEPTH) -> Any:
 
 def check(value: Any, *, depth: int = MAX_DEPTH, text_keys: bool = False) -> None:
     """Raise NotCarriedError, with the path to what is wrong, for a value that `dumps` would not write."""
-    fault = _fault(value, depth, text_keys)
+    fault = fault_of(value, depth=depth, text_keys=text_keys)
     if fault is not None:
-        path, reason = fault
-        raise NotCarriedError(path[1:] if path.startswith(".") else path, reason or _too_deep(depth))
+        steps, reason = fault
+        raise NotCarriedError(path_of(steps), reason)
+
+
+def fault_of(value: Any, *, depth: int = MAX_DEPTH, text_keys: bool = False) -> Optional[Tuple[List[Step], str]]:
+    """Return the steps to the first thing in a value that is not carried, and the reason; None if all is."""
+    fault = _fault(value, depth, text_keys)
+    return None if fault is None else (fault[0][::-1], fault[1] or _too_deep(depth))
+
+
+def path_of(steps: Sequence[Step]) -> str:
+    """Return steps as people write them: `rows[3].when`."""
+    return "".join(map(_shown, steps)).lstrip(".")
 
 
 _TOO_MANY_DIGITS = f"a whole number has more than {MAX_DIGITS} digits; give it as text or in parts"
@@ -90,24 +103,25 @@ def _too_deep(depth: int) -> str:
 
 
 def _fault(value: Any, room: int, text_keys: bool) -> _Fault:
-    """Return the path to a fault and the reason, "" if it is nested too deep; never recurses deeper than `room`."""
+    """Return the steps to a fault, the last first, and the reason, "" for the depth. Recurses `room` levels at most."""
     if isinstance(value, str):
-        return None if value.isascii() or _is_text(value) else ("", _HALF_A_PAIR)
+        return None if value.isascii() or _is_text(value) else ([], _HALF_A_PAIR)
     if value is None or isinstance(value, int):
-        return None if value is None or -_TOO_LARGE < value < _TOO_LARGE else ("", _TOO_MANY_DIGITS)
+        return None if value is None or -_TOO_LARGE < value < _TOO_LARGE else ([], _TOO_MANY_DIGITS)
     if isinstance(value, float):
-        return None if value - value == 0 else ("", _NOT_FINITE)
+        return None if value - value == 0 else ([], _NOT_FINITE)
     if isinstance(value, dict):
-        return _fault_in_object(value, room, text_keys) if room else ("", "")
+        return _fault_in_object(value, room, text_keys) if room else ([], "")
     if isinstance(value, (list, tuple)):
-        return _fault_in_array(value, room, text_keys) if room else ("", "")
-    return "", f"JSON has no form for a value of type {type(value).__name__}"
+        return _fault_in_array(value, room, text_keys) if room else ([], "")
+    return [], f"JSON has no form for a value of type {type(value).__name__}"
 
 
 def _fault_in_array(value: Union[List[Any], Tuple[Any, ...]], room: int, text_keys: bool) -> _Fault:
     for index, item in enumerate(value):
         if (fault := _fault(item, room - 1, text_keys)) is not None:
-            return f"[{index}]{fault[0]}", fault[1]
+            fault[0].append(index)
+            return fault
     return None
 
 
@@ -115,15 +129,16 @@ def _fault_in_object(value: Dict[Any, Any], room: int, text_keys: bool) -> _Faul
     for key, item in value.items():
         if not isinstance(key, str):
             if not text_keys or type(key) is not int:
-                return "", f"in JSON a key is text; one is of type {type(key).__name__}"
+                return [], f"in JSON a key is text; one is of type {type(key).__name__}"
             if not -_TOO_LARGE < key < _TOO_LARGE:
-                return "", _TOO_MANY_DIGITS
+                return [], _TOO_MANY_DIGITS
             if str(key) in value:
-                return "", f"it has the key {str(key)[:_NAME_CHARACTERS]} both as a number and as text"
+                return [], f"it has the key {str(key)[:_NAME_CHARACTERS]} both as a number and as text"
         elif not _is_text(key):
-            return "", f"a key: {_HALF_A_PAIR}"
+            return [], f"a key: {_HALF_A_PAIR}"
         if (fault := _fault(item, room - 1, text_keys)) is not None:
-            return _step(str(key)) + fault[0], fault[1]
+            fault[0].append(str(key))
+            return fault
     return None
 
 
@@ -135,10 +150,12 @@ def _is_text(text: str) -> bool:
     return True
 
 
-def _step(key: str) -> str:
-    if key.isidentifier() and len(key) <= _NAME_CHARACTERS:
-        return f".{key}"
-    return f"[{json.dumps(key[:_NAME_CHARACTERS])}]"
+def _shown(step: Step) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    if step.isidentifier() and len(step) <= _NAME_CHARACTERS:
+        return f".{step}"
+    return f"[{json.dumps(step[:_NAME_CHARACTERS])}]"
 
 
 def _object(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+import orjson
+from fastapi import APIRouter, Response
 from njangi_flows.kinds import LONGEST_WAIT as LONGEST_TASK_WAIT
 from njangi_flows.spec import SignalName
 from pydantic import AwareDatetime, BaseModel, Field
@@ -75,9 +76,10 @@ async def start(run_id: str, task: str, body: ChildBody, token: RunToken, app: A
     return Child(id=run.id, name=run.name, status=run.status)
 
 
-@router.get("/tasks/{task}/child")
-async def child(run_id: str, task: str, app: App, _: Flow) -> EndedChild:
+@router.get("/tasks/{task}/child", response_model=EndedChild)
+async def child(run_id: str, task: str, app: App, _: Flow) -> Response:
     """Return the child run of a task with its results."""
     run = await app.stores.runs.child(run_id, task)
-    results = await small_results(app, run.id)
-    return EndedChild(id=run.id, name=run.name, status=run.status, error=run.error, results=results)
+    known = Child(id=run.id, name=run.name, status=run.status).model_dump(mode="json") | {"error": run.error}
+    results = orjson.Fragment(await small_results(app, run.id))
+    return Response(orjson.dumps({**known, "results": results}), media_type="application/json")

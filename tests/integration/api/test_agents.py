@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import aclosing
+from typing import Any
 
 from tests.integration.api.conftest import MACHINE, Client, put_task, reports, until
 
@@ -89,14 +91,36 @@ async def test_what_is_no_sync_is_refused_with_the_field_named(client: Client) -
     async with await client.enrol() as agent:
         for body, told in (
             ({"slots": -1}, "slots"),
-            ({"slots": 1, "reports": [{"outcome": "WON"}]}, "outcome"),
-            ({"slots": 1, "reports": [{"outcome": "RETURNED"}]}, "result or blob"),
-            ({"slots": 1, "reports": [{"outcome": "RETURNED", "result": "not json"}]}, "JSON"),
+            ({"slots": 1, "reports": {}}, "reports"),
             ([], "object"),
         ):
             answer = await agent.post("/v1/agent/sync", json=body)
             assert answer.status_code == 422 and told in answer.json()["detail"], answer.text
         assert (await agent.post("/v1/agent/sync", content=b"{")).status_code == 422
+
+
+async def test_a_bad_report_fails_its_subtask_alone_and_at_once(client: Client) -> None:
+    flow, run_id = await client.flow()
+    bad = {1: '"\\ud800"', 2: "9" * 4301, 3: "nonsense", 4: "[NaN]", 5: "[" * 65 + "]" * 65}
+    fine = {0: str(2**1279 - 1), 6: '"a\\u0000b"', 7: "[" * 64 + "]" * 64}
+    results = {str(index): result for index, result in (bad | fine).items()}
+    async with aclosing(flow), await client.enrol() as agent:
+        await put_task(flow, run_id, "t", 8)
+        told: list[dict[str, Any]] = []
+        for _ in range(8):
+            answer = (await agent.post("/v1/agent/sync", json={"slots": 8, "wish": 8, "wait": 5})).json()
+            told += [report | {"result": results[report["subtask_id"][-1]]} for report in reports(answer)]
+            if len(told) == 8:
+                break
+        told[3]["error"] = {"type": "x", "message": "\ud800\0"}
+        body = json.dumps({"slots": 8, "held": [None, {"subtask_id": 3}], "reports": [*told, None, {}]})
+        answer = await agent.post("/v1/agent/sync", content=body)
+        assert answer.json()["verdicts"] == ["ACCEPTED"] * 8 + ["STALE"] * 2
+        page = (await flow.get(f"/v1/flow/runs/{run_id}/tasks/t/results")).json()["results"]
+        assert {row["index"]: row["result"] for row in page if row["status"] == "COMPLETED"} == fine
+        assert [row["index"] for row in page if row["status"] == "FAILED"] == sorted(bad)
+        failed = await client.services.stores.subtasks.get(f"{run_id}/t/2")
+        assert failed.error is not None and "4300 digits" in failed.error["message"]
 
 
 async def test_a_body_too_large_is_413_before_it_is_read(client: Client) -> None:
