@@ -233,12 +233,12 @@ class Listener:
 
 
 async def listen(feed: Feed, listener: Listener) -> AsyncGenerator[Sequence[Told | Resync], None]:
-    """Yield what the listener is to be sent; nothing, now and then, to show that it is still there.
+    """Yield what the listener is to be sent; nothing, at first and now and then, to show where it is.
 
     Ends when the service leaves, what the user may do has changed, or LONGEST_SECONDS have passed.
     """
     clock = asyncio.get_running_loop().time
-    ends, said = clock() + LONGEST_SECONDS, clock()
+    ends, said = clock() + LONGEST_SECONDS, -KEEP_ALIVE_SECONDS
     feed.listeners += 1
     try:
         while not feed.leaving and not listener.over and clock() < ends:
@@ -249,7 +249,7 @@ async def listen(feed: Feed, listener: Listener) -> AsyncGenerator[Sequence[Told
                     found = await listener.take()
             except StorageUnavailableError:
                 await asyncio.sleep(AWAY_SECONDS)
-            if found or clock() - said >= KEEP_ALIVE_SECONDS:
+            if found or (listener.after is not None and clock() - said >= KEEP_ALIVE_SECONDS):
                 yield found
                 said = clock()
             elif not listener.behind:
@@ -265,8 +265,8 @@ async def stream(feed: Feed, listener: Listener) -> AsyncGenerator[bytes, None]:
         async for batch in batches:
             if batch:
                 yield b"".join(told.frame for told in batch)
-            else:
-                yield b"id: %d\n: still here\n\n" % (listener.after or 0)  # where a browser goes on when it returns
+            elif listener.after is not None:
+                yield b"id: %d\n: still here\n\n" % listener.after  # where a browser goes on when it returns
 
 
 async def page(feed: Feed, user: User, wanted: Wanted, after: int, limit: int) -> tuple[list[Told], int]:

@@ -47,9 +47,13 @@ class Me(BaseModel):
 
 
 class WholeMe(Me):
-    """With what one has, and may have, of everything; `allowed` is null without a limit."""
+    """With what one has, and may have, of everything; `allowed` is null without a limit.
+
+    `last_event` is the number of the newest event: who follows events after it misses nothing that changes from now on.
+    """
 
     quotas: Mapping[str, Mapping[str, int | None]]
+    last_event: int
 
 
 @router.post("/session", dependencies=[Anyone])
@@ -79,10 +83,11 @@ async def sign_out(request: Request, response: Response, app: App, caller: Perso
 @router.get("/me")
 async def me(request: Request, app: App, caller: Reader) -> WholeMe:
     """Tell who one is, and what of one's quotas is used."""
+    last = await app.stores.ledger.last_seq()
     cookie = request.cookies.get(SESSION_COOKIE) if "authorization" not in request.headers else None
     who = _me(caller, csrf_token(cookie) if cookie else None)
     quotas = told(await app.quotas.of(caller.name), await app.quotas.usage(caller.name))
-    return WholeMe(**who.model_dump(), quotas=quotas)
+    return WholeMe(**who.model_dump(), quotas=quotas, last_event=last)
 
 
 @router.post("/me:password", status_code=204)

@@ -39,6 +39,19 @@ async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
   }))
 """
 
+_KEPT = """
+(name) => new Promise((found) => {
+  const asked = indexedDB.open("njangi");
+  asked.onupgradeneeded = () => asked.transaction.abort();  // the console has not made it yet
+  asked.onerror = () => found(false);
+  asked.onsuccess = () => {
+    const answers = asked.result.transaction("kept").objectStore("kept").get("answers");
+    answers.onsuccess = () => { asked.result.close(); found(String(answers.result).includes(name)); };
+    answers.onerror = () => found(false);
+  };
+})
+"""
+
 
 def text(key: str, language: str = "en") -> str:
     """Return what the console says under a key, where it has no values in it."""
@@ -105,6 +118,11 @@ def settled(page: Page) -> None:
         " && document.querySelector('.loading, [aria-busy=true]') === null"
         " && document.fonts.status === 'loaded'"
     )
+
+
+def kept(page: Page, name: str) -> bool:
+    """Return whether the browser keeps an answer of the service with `name` in it."""
+    return bool(page.evaluate(_KEPT, name))
 
 
 def serious_findings(page: Page) -> list[str]:

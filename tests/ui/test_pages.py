@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.ui.browser import kept
 from tests.ui.conftest import BrowserAs
 from tests.ui.pages import WAITING, until
 from tests.ui.site import PASSWORD, Site
@@ -267,7 +268,7 @@ def test_without_a_network_what_was_loaded_can_be_read_and_how_old_it_is_is_told
     page.goto("/workflows?q=kept-here")
     expect(page.get_by_role("link", name="kept-here")).to_be_visible()
     until(lambda: bool(page.evaluate(_CONSOLE_KEPT)))
-    until(lambda: bool(page.evaluate(_KEPT, "kept-here")))
+    until(lambda: kept(page, "kept-here"))
     page.context.set_offline(True)
     for _ in range(2):  # what could not be asked anew is kept, too
         page.reload()
@@ -284,19 +285,6 @@ async () => {
 }
 """
 """Whether the browser keeps the page and all that it was made of, as it does from the first visit on."""
-
-_KEPT = """
-(name) => new Promise((found) => {
-  const asked = indexedDB.open("njangi");
-  asked.onerror = () => found(false);
-  asked.onsuccess = () => {
-    const answers = asked.result.transaction("kept").objectStore("kept").get("answers");
-    answers.onsuccess = () => { asked.result.close(); found(String(answers.result).includes(name)); };
-    answers.onerror = () => found(false);
-  };
-})
-"""
-"""Whether the browser keeps an answer with `name` in it."""
 
 
 def test_an_admin_invites_somebody_who_signs_up(browser_as: BrowserAs) -> None:

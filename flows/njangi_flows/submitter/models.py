@@ -461,6 +461,7 @@ class WholeMe(BaseModel):
     scopes: list[Scope]
     csrf_token: str | None
     quotas: dict[str, dict[str, int | None]]
+    last_event: int
 
 
 class WorkflowView(BaseModel):

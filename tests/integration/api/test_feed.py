@@ -126,6 +126,20 @@ async def test_a_follower_of_everything_resumes_from_any_number_on_any_replica(c
             assert (await anext(events))["type"] == "test.none"
 
 
+async def test_a_stream_says_at_once_after_which_event_it_begins(client: Client) -> None:
+    stores = client.services.stores
+    run_id = await a_run(stores, "ada")
+    await tell(stores, run_id, times=3)
+    last = await stores.ledger.last_seq()
+    async with client.http("admin") as http, asyncio.timeout(PATIENCE):
+        assert (await http.get("/v1/me")).json()["last_event"] == last
+        async with http.stream("GET", "/v1/events", headers={"Accept": "text/event-stream"}) as stream:
+            ids = (line async for line in stream.aiter_lines() if line.startswith("id: "))
+            assert await anext(ids) == f"id: {last}", "before anything has happened"
+            await tell(stores, run_id)
+            assert await anext(ids) == f"id: {last + 1}"
+
+
 async def _pages(http: httpx.AsyncClient) -> AsyncIterator[dict[str, Any]]:
     after = 0
     while True:

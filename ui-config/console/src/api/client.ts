@@ -1,4 +1,5 @@
 import createClient, { type Middleware } from "openapi-fetch";
+import { learnFrom } from "./clock";
 import { AwayError, ProblemError } from "./problem";
 import type { components, paths } from "./schema";
 
@@ -22,12 +23,14 @@ export async function call(input: Request | string, init?: RequestInit): Promise
   const request = new Request(input, init);
   if (csrf && request.method !== "GET" && request.method !== "HEAD") request.headers.set("Njangi-CSRF", csrf);
   let answer: Response;
+  const sent = Date.now();
   try {
     answer = await fetch(request);
   } catch (error) {
     if (request.signal.aborted) throw error;
     throw new AwayError(error);
   }
+  learnFrom(answer, sent);
   if (answer.ok) return answer;
   const body: unknown = await answer.json().catch(() => null);
   if (answer.status === 401 && !new URL(request.url).pathname.endsWith("/session")) whenSignedOut();

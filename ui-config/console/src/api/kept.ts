@@ -20,17 +20,21 @@ function written(client: PersistedClient): string {
   return JSON.stringify({ ...client, clientState: { ...client.clientState, queries } });
 }
 
-/** Keep answers in the browser for a day, for reading without a network. Forgotten at sign-out. */
-export function keepAnswers(): Promise<void> {
+/**
+ * Keep answers in the browser for a day, for reading without a network. What comes back from there is shown, but never
+ * taken for what is so now: whatever is in view is asked for anew. Forgotten at sign-out.
+ */
+export async function keepAnswers(): Promise<void> {
   const [, restored] = persistQueryClient({
     queryClient: queries,
     persister,
-    buster: "1",
+    buster: "2", // another one where answers have another form
     dehydrateOptions: {
       shouldDehydrateQuery: (query) => query.state.data !== undefined && query.meta?.kept !== false,
     },
   });
-  return restored;
+  await restored;
+  await queries.invalidateQueries({ refetchType: "none" });
 }
 
 /** Forget every answer but that nobody is signed in. */

@@ -17,6 +17,8 @@ const keys = {
 
 export const ENDED: ReadonlySet<RunStatus> = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
 
+const REFRESH = 15_000; // ms; no event tells that a run is not further, and that its end is later for that
+
 /** A page of runs, newest first. Lists come without tasks, but tell the progress of what is under way. */
 export function runsQuery(filter: RunFilter = {}, { pageToken, pageSize = 50 }: { pageToken?: string; pageSize?: number } = {}) {
   return queryOptions({
@@ -31,6 +33,7 @@ export function runQuery(id: string) {
   return queryOptions({
     queryKey: keys.run(id),
     queryFn: ({ signal }) => data(api.GET("/v1/runs/{run_id}", { params: { path: { run_id: id } }, signal })),
+    refetchInterval: ({ state }) => (state.data && ENDED.has(state.data.status) ? false : REFRESH),
   });
 }
 
@@ -43,7 +46,7 @@ export function specQuery(run: Pick<Run, "workflow_id" | "version">) {
       return data(api.GET("/v1/workflows/{workflow_id}/versions/{version}", { params: { path }, signal }));
     },
     retry: false,
-    staleTime: Infinity,
+    staleTime: "static", // a version never changes
   });
 }
 

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { api, data, type Schemas } from "./client";
+import { serviceNow } from "./clock";
 import { queries } from "./queries";
 
 export type Volunteer = Schemas["ListedVolunteer"];
@@ -29,7 +30,7 @@ export const volunteersQuery = ({ name, hours, sort }: VolunteerFilter = {}) =>
             query: {
               name: name || undefined,
               sort,
-              seen_since: hours ? new Date(Date.now() - hours * 3_600_000).toISOString() : undefined,
+              seen_since: hours ? new Date(serviceNow() - hours * 3_600_000).toISOString() : undefined,
               page_size: 100,
               page_token: pageParam,
             },

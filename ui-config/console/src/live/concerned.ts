@@ -1,6 +1,9 @@
 import type { QueryKey } from "@tanstack/react-query";
 import type { Told } from "./stream";
 
+/** What is told of a run beside its own answers, and changes when a task or the run does. */
+const OF_RUN = ["timelines", "results", "task-times"] as const;
+
 /**
  * Which answers a bundle of events has made old, each key once. Keys begin with the noun: ["runs", id, ...],
  * ["workflows", ...], ["volunteers", ...], ["schedules", ...]; lists are [noun, "list", filter].
@@ -18,6 +21,10 @@ export function concerned(bundle: readonly Told[]): QueryKey[] {
       case "signal":
         if (told.run_id) add(["runs", told.run_id]);
         if (noun === "run" || noun === "task" || told.type === "subtasks.completed") add(["runs", "list"]); // which tell the progress
+        if (noun === "run" || noun === "task") {
+          for (const each of OF_RUN) if (told.run_id) add([each, told.run_id]);
+          add(["comparisons"]);
+        }
         if (noun === "run") add(["workflows"]); // they tell the state of their newest run
         break;
       case "workflow":
@@ -25,6 +32,7 @@ export function concerned(bundle: readonly Told[]): QueryKey[] {
         break;
       case "volunteer":
         add(["volunteers"]);
+        add(["runs"]); // which tell on how many places they go on, and what they wait for
         if (told.type === "volunteer.enrolled") add(["join-tokens"]);
         break;
       case "schedule":

@@ -13,9 +13,15 @@ export function LiveData({ children }: { children: ReactNode }) {
   useEffect(() => {
     const refresher = new Refresher(queries);
     const stop = stream.listen((told) => concerned(told).forEach((key) => refresher.old(key)));
+    let up = false;
+    const ignore = stream.watch(() => {
+      if (stream.link.up && !up) refresher.mend();
+      up = stream.link.up;
+    });
     const end = stream.follow();
     return () => {
       end();
+      ignore();
       refresher.end();
       stop();
     };
@@ -23,12 +29,10 @@ export function LiveData({ children }: { children: ReactNode }) {
   return <Live value={stream}>{children}</Live>;
 }
 
-/** What is shown at first may be older than the page: it was kept in the browser. */
+/** All that is shown was asked for after it was known who asks: the stream goes on after the event that was the newest then. */
 function begun(): Stream {
-  const stream = new Stream();
-  const asked = queries.getQueryState(meQuery.queryKey)?.dataUpdatedAt;
-  if (asked) stream.link = { up: false, heard: asked };
-  return stream;
+  const me = queries.getQueryState(meQuery.queryKey);
+  return new Stream(me?.data ? { seq: me.data.last_event, at: me.dataUpdatedAt } : null);
 }
 
 function useStream(): Stream {

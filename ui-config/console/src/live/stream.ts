@@ -1,5 +1,5 @@
-import { createParser } from "eventsource-parser";
 import { call } from "../api/client";
+import { frameReader } from "./frames";
 
 /** One event of the service's log. `seq` orders them; the other fields depend on `type`. */
 export interface Told {
@@ -10,31 +10,45 @@ export interface Told {
   [more: string]: unknown;
 }
 
-export type Link = { up: boolean; heard: number };
+/** Whether events arrive, and when something was heard last (ms of this machine's clock). */
+export interface Link {
+  up: boolean;
+  heard: number;
+}
+
+/** What was known before the stream begins: the number of an event that all that is shown is newer than, told at `at` (ms). */
+export interface Known {
+  seq: number;
+  at: number;
+}
 
 type Listener = (told: readonly Told[]) => void;
 
 const SILENCE = 40_000; // ms; the service breaks its own silence every 15 s
+const CATCH_UP = 5 * 60_000; // ms; what is older than that is asked for anew instead of being told event by event
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 20_000;
 
 /**
- * The service's events, followed over one connection while the page is visible, without a gap: after a cut it goes
- * on after the last number heard. Events are handed on in bundles, four a second at most. An event `resync` means
- * that some were left out: whoever shows data asks for it anew.
+ * The service's events, followed over one connection while the page is visible, without a gap: it begins after the
+ * number that what is shown is newer than, and after a cut it goes on after the last number heard. Events are handed on
+ * in bundles, four a second at most. An event `resync` means that some were left out, as where the stream had to begin
+ * without a number: whoever shows data asks for it anew.
  */
 export class Stream {
-  link: Link = { up: false, heard: Date.now() };
+  link: Link;
   private readonly listeners = new Set<Listener>();
   private readonly watchers = new Set<() => void>();
-  private last: number | null = null;
+  private last: number | null;
   private bundle: Told[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private stop: AbortController | null = null;
   private readonly address: string;
 
-  constructor(address = "/v1/events") {
+  constructor(known: Known | null, address = "/v1/events") {
     this.address = address;
+    this.last = known?.seq ?? null;
+    this.link = { up: false, heard: known?.at ?? Date.now() };
   }
 
   listen(listener: Listener): () => void {
@@ -96,15 +110,11 @@ export class Stream {
     signal.addEventListener("abort", give, { once: true });
     let silence = setTimeout(give, SILENCE);
     try {
+      if (Date.now() - this.link.heard > CATCH_UP) this.last = null;
       const headers: Record<string, string> = { Accept: "text/event-stream" };
       if (this.last !== null) headers["Last-Event-ID"] = String(this.last);
       const answer = await call(this.address, { headers, signal: cut.signal });
-      const parser = createParser({
-        onEvent: (event) => {
-          if (event.id) this.last = Number(event.id);
-          if (event.data) this.take({ ...JSON.parse(event.data), type: event.event ?? "" });
-        },
-      });
+      const frames = frameReader();
       const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
       this.say(true);
       for (;;) {
@@ -112,7 +122,13 @@ export class Stream {
         if (done) return;
         clearTimeout(silence);
         silence = setTimeout(give, SILENCE);
-        parser.feed(value);
+        for (const { id, type, data } of frames(value)) {
+          if (id !== null) {
+            if (this.last === null) this.take({ seq: Number(id), type: "resync" }); // what was asked for before may be of before
+            this.last = Number(id);
+          }
+          if (data !== null) this.take({ ...JSON.parse(data), type });
+        }
         this.say(true);
       }
     } finally {

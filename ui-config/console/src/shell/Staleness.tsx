@@ -1,22 +1,39 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
+import { queries } from "../api/queries";
+import { Doubts } from "../live/doubts";
 import { useLink } from "../live/live";
 import { duration } from "../text/format";
 import { t } from "../text/text";
 import { Icon } from "../ui/Icon";
-import { useNow } from "../ui/Ago";
 
-const SPOKEN_OF = 8; // s
+const BEAT = 1000; // ms
 
-/** Says how old the data is while nothing arrives. */
+/** Seconds in steps, so that readers of screens do not hear of each. */
+function rounded(seconds: number): number {
+  const step = seconds < 60 ? 5 : 60;
+  return Math.floor(seconds / step) * step;
+}
+
+/** Says how old what is in view is, where it may no longer be so. */
 export function Staleness() {
   const link = useLink();
-  const now = useNow();
-  const [begun] = useState(Date.now);
-  const old = (now - link.heard) / 1000;
-  if (link.up || old < SPOKEN_OF || (navigator.onLine && now - begun < SPOKEN_OF * 1000)) return null;
+  const [doubts] = useState(() => new Doubts());
+  const [seconds, setSeconds] = useState<number | null>(null);
+  useEffect(() => {
+    function look() {
+      if (document.hidden) return;
+      const oldest = doubts.look(queries.getQueryCache().findAll({ type: "active" }), link, Date.now());
+      setSeconds(oldest === null ? null : rounded((Date.now() - oldest) / 1000));
+    }
+    look();
+    const timer = setInterval(look, BEAT);
+    return () => clearInterval(timer);
+  }, [doubts, link]);
+  if (seconds === null) return null;
+  const says = !navigator.onLine ? "shell.offline" : link.up ? "shell.behind" : "shell.stale";
   return (
     <p className="stale" role="status">
-      <Icon name="warn" /> {navigator.onLine ? t("shell.stale", { age: duration(old) }) : t("shell.offline", { age: duration(old) })}
+      <Icon name="warn" /> {t(says, { age: duration(seconds) })}
     </p>
   );
 }

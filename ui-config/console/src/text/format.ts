@@ -93,3 +93,8 @@ export function ago(time: string, now: number): string {
   }
   return relative.format(0, "second");
 }
+
+/** How long ago something happened. `now` may lag behind by seconds: what is newer has just happened. */
+export function since(time: string, now: number): string {
+  return ago(time, Math.max(now, new Date(time).getTime()));
+}

@@ -4,7 +4,7 @@ import type { Schemas } from "../../api/client";
 import { may, useMe } from "../../api/me";
 import { makeToken, revokeToken, type Token, tokensQuery } from "../../api/people";
 import { t } from "../../text/text";
-import { Ago } from "../../ui/Ago";
+import { Ago, Until } from "../../ui/Ago";
 import { Confirm, Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
@@ -53,7 +53,7 @@ export default function Tokens() {
                     <td data-label={t("account.scopes")}>{token.scopes.map((scope) => t(`scope.${scope}`)).join(", ")}</td>
                     <td data-label={t("account.made")}><Ago at={token.created_at} /></td>
                     <td data-label={t("account.last_used")}>{token.last_used_at ? <Ago at={token.last_used_at} /> : <span className="faint">{t("account.never")}</span>}</td>
-                    <td data-label={t("tokens.expires")}><Ago at={token.expires_at} /></td>
+                    <td data-label={t("tokens.expires")}><Until at={token.expires_at} /></td>
                     <td className="end"><button type="button" className="small" onClick={() => setRevoked(token)}>{t("tokens.revoke")}<span className="hidden"> {token.name}</span></button></td>
                   </tr>
                 ))}

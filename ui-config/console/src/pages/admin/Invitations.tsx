@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Invitation, invitationsQuery, type PersonRole, withdrawInvitation } from "../../api/people";
 import { t } from "../../text/text";
-import { Ago, useNow } from "../../ui/Ago";
+import { Ago, Until, useNow } from "../../ui/Ago";
 import { Confirm } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { Scroll } from "../../ui/Scroll";
@@ -48,7 +48,7 @@ export default function Invitations() {
                         {invitation.accepted_by ? t("invite.accepted", { name: invitation.accepted_by }) : open ? t("invite.open") : t("invite.expired")}
                       </td>
                       <td data-label={t("invite.made_by")}>{invitation.by}, <Ago at={invitation.created_at} /></td>
-                      <td data-label={t("tokens.expires")}><Ago at={invitation.expires_at} /></td>
+                      <td data-label={t("tokens.expires")}><Until at={invitation.expires_at} /></td>
                       <td className="end">{open && <button type="button" className="small" onClick={() => setWithdrawn(invitation)}>{t("invite.withdraw")}</button>}</td>
                     </tr>
                   );

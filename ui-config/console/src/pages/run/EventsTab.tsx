@@ -57,7 +57,12 @@ function List({ run, family }: { run: Run; family: string }) {
       return void log.refetch();
     }
     const own = bundle.filter((told) => told.run_id === run.id && (!family || told.type.startsWith(`${family}.`)));
-    if (own.length > 0) setLive((before) => [...(own as RunEvent[]).toReversed(), ...before].slice(0, MOST_LIVE));
+    if (own.length === 0) return;
+    if (live.length + own.length > MOST_LIVE) {
+      setLive([]);
+      return void log.refetch();
+    }
+    setLive((before) => [...(own as RunEvent[]).toReversed(), ...before]);
   });
   if (log.isPending) return <Loading />;
   if (log.isError) return <Problem error={log.error} again={() => void log.refetch()} />;

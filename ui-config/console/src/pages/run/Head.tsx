@@ -42,7 +42,7 @@ export function Head({ run }: { run: Run }) {
 }
 
 function Ending({ run }: { run: Run }) {
-  const now = Math.max(useNow(), Date.now() - 5000);
+  const now = useNow();
   if (!run.eta) return <Lasted run={run} />;
   const when = ending(run.eta, now);
   return (

@@ -3,7 +3,7 @@ import { type FormEvent, useState } from "react";
 import { type JoinToken, joinAddress, joinTokensQuery, type MadeJoinToken, makeJoinToken, revokeJoinToken } from "../../api/joining";
 import { number } from "../../text/format";
 import { t } from "../../text/text";
-import { Ago, useNow } from "../../ui/Ago";
+import { Until, useNow } from "../../ui/Ago";
 import { Copyable } from "../../ui/Copy";
 import { Confirm, Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
@@ -54,7 +54,7 @@ export default function JoinTokens() {
                         <span className={`status ${state === "good" ? "good" : "idle"}`}><Icon name={state === "good" ? "check" : "stop"} size={14} />{t(`tokens.state_${state}`)}</span>
                       </td>
                       <td data-label={t("tokens.used")} className="number">{t("tokens.used_of", { used: number(token.used), uses: number(token.uses) })}</td>
-                      <td data-label={t("tokens.expires")}><Ago at={token.expires_at} /></td>
+                      <td data-label={t("tokens.expires")}><Until at={token.expires_at} /></td>
                       <td data-label={t("tokens.by")}>{token.by}</td>
                       <td className="end">{state === "good" && <button type="button" className="small" onClick={() => setRevoked(token)}>{t("tokens.revoke")}</button>}</td>
                     </tr>

@@ -7,7 +7,7 @@ import { may, useMe } from "../../api/me";
 import { type OneVolunteer, resume, retire, suspend, volunteerQuery } from "../../api/volunteers";
 import { moment, number, size } from "../../text/format";
 import { t } from "../../text/text";
-import { Ago } from "../../ui/Ago";
+import { Ago, Until } from "../../ui/Ago";
 import { Confirm } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
@@ -104,7 +104,7 @@ function Leases({ volunteer }: { volunteer: OneVolunteer }) {
                 <tr key={`${lease.run_id}/${lease.task}/${lease.index}`}>
                   <th scope="row"><Link href={`/runs/${lease.run_id}`}>{lease.task} {number(lease.index)}</Link></th>
                   <td data-label={t("volunteers.since")}><Ago at={lease.since} /></td>
-                  <td data-label={t("volunteers.until")}><Ago at={lease.until} /></td>
+                  <td data-label={t("volunteers.until")}><Until at={lease.until} /></td>
                 </tr>
               ))}
             </tbody>

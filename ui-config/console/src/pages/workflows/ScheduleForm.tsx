@@ -1,4 +1,5 @@
 import { type FormEvent, useState } from "react";
+import { serviceNow } from "../../api/clock";
 import { createSchedule, editSchedule, type Overlap, type Schedule } from "../../api/schedules";
 import type { Workflow } from "../../api/workflows";
 import { momentIn, weekdayName } from "../../text/format";
@@ -162,7 +163,7 @@ function SimpleTimes({ simple, onChange }: { simple: Simple; onChange: (simple: 
 function Preview({ expression, zone }: { expression: string; zone: string }) {
   const read = cronOf(expression);
   if (!read) return <p className="fine faint">{t("schedules.preview_later")}</p>;
-  const times = nextTimes(read, zone, Date.now(), PREVIEWED);
+  const times = nextTimes(read, zone, serviceNow(), PREVIEWED);
   return (
     <div className="preview" aria-live="polite">
       <strong className="fine">{t("schedules.next")}</strong>

@@ -40,7 +40,7 @@ export function useGrid(runId: string): Live {
       .then((body) => wanted && arrived(body))
       .catch((error: unknown) => wanted && failed(error));
     return () => void (wanted = false);
-  }, [runId, asked, link.up]); // a stream that begins, or begins again, may have begun after what was fetched
+  }, [runId, asked, link.up]); // what could not be fetched is fetched when the service is back
   useEvents((bundle) => {
     if (bundle.some(({ type }) => type === "resync")) return again();
     heard.current?.push(...bundle.filter((told) => told.run_id === runId));
