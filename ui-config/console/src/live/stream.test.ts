@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 /** A service that streams: what it was asked, and what ends or goes on with the stream under way. */
 const service = {
   asked: [] as (string | null)[],
-  say: (_: string) => {},
+  say: (() => {}) as (text: string) => void,
   cut: () => {},
 };
 
