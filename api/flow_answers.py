@@ -33,6 +33,16 @@ class TaskOfRun(BaseModel):
     status: TaskStatus
     plan: JsonValue
     error: str | None
+    parts: int
+    failed_parts: int
+
+
+class ToldTask(BaseModel):
+    """Why the task failed, if it did; how many of its parts did, once it has ended."""
+
+    error: str | None
+    parts: int
+    failed_parts: int
 
 
 class CarriedRun(BaseModel):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,7 +67,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskChange:
-    """What a flow says of its task; None leaves a field as it is. `result` is JSON text."""
+    """What a flow says of its task; None leaves a field as it is. `result` is JSON text.
+
+    `why` makes the error of one that has ended of how many of its parts failed, counted as that is written.
+    """
 
     status: TaskStatus
     definition: Mapping[str, Any] | None = None
@@ -75,6 +78,15 @@ class TaskChange:
     result: str | None = None
     blob: str | None = None
     error: str | None = None
+    why: Callable[[Parts], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldTask:
+    """What a change came to: why the task failed, and its parts when it has ended."""
+
+    error: str | None
+    parts: Parts
 
 
 class TaskStore:
@@ -112,16 +124,16 @@ class TaskStore:
             "updated_at": now,
         }
 
-    async def change(self, run_id: str, token: str, name: str, change: TaskChange, *, now: datetime) -> None:
+    async def change(self, run_id: str, token: str, name: str, change: TaskChange, *, now: datetime) -> ToldTask:
         """Apply a change under the run lease `token`. Of a task that FAILED nothing is lent any more.
 
         Raises RunLeaseLostError when the lease is another's.
         """
 
-        async def once(turn: Turn) -> None:
-            await self.apply(turn, await self._held(turn, run_id, token), name, change, now=now)
+        async def once(turn: Turn) -> ToldTask:
+            return await self.apply(turn, await self._held(turn, run_id, token), name, change, now=now)
 
-        await self._ledger.write(once)
+        return await self._ledger.write(once)
 
     async def begin_wait(
         self, run_id: str, token: str, name: str, seconds: float | None, *, now: datetime
@@ -154,12 +166,15 @@ class TaskStore:
             raise RunLeaseLostError(run_id)
         return run
 
-    async def apply(self, turn: Turn, run: Document, name: str, change: TaskChange, *, now: datetime) -> None:
+    async def apply(self, turn: Turn, run: Document, name: str, change: TaskChange, *, now: datetime) -> ToldTask:
         """Within a transaction that has made sure of the run lease, apply a change to a task of `run`.
 
         `run` has its workflow_id, status and clean_up, of which the status is kept up to date.
         """
         run_id = run["_id"]
+        parts = await self._parts.of_task(turn, run_id, name) if change.status in ENDED else Parts()
+        if change.why is not None:
+            change = replace(change, error=change.why(parts), why=None)
         await self._tasks.update_one(
             {"_id": f"{run_id}/{name}"},
             {
@@ -178,8 +193,7 @@ class TaskStore:
             session=turn.session,
         )
         told: Document = {"task": name, "error": change.error, "blob": change.blob}
-        if change.status in ENDED:
-            told |= (await self._parts.of_task(turn, run_id, name)).told()
+        told |= parts.told() if change.status in ENDED else {}
         turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, **told)
         if change.status is TaskStatus.FAILED:
             await self._stopping.cancel(turn, run_id, name, now=now)
@@ -190,6 +204,7 @@ class TaskStore:
         busy = _BUSY.get(change.status)
         if busy is not None and busy != run["status"] and await self._runs.move(turn, run_id, busy, now=now):
             run["status"] = busy
+        return ToldTask(change.error, parts)
 
     async def get(self, task_id: str) -> Task:
         with unavailable_is_ours():

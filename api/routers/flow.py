@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
+from njangi_flows.endings import subtasks_failed
 from pydantic import BaseModel, Field
 
 from api.dependencies import App, Flow
@@ -24,10 +27,13 @@ from api.flow_answers import (
     SubtaskFailure,
     TaskOfRun,
     TaskResult,
+    ToldTask,
 )
+from api.parts import parts_of_task
 from api.queueing import Batches, queue
 from api.services import Services, utc_now
 from storage.errors import RunLeaseLostError, UnknownUsersError
+from storage.parts import Parts
 from storage.run_models import RUN_LEASE, NewRun, Orders, Run
 from storage.subtask_models import Batch, Subtask
 from storage.tasks import TaskChange, TaskStatus
@@ -66,12 +72,15 @@ class Release(BaseModel):
 
 
 class TaskBody(BaseModel):
+    """A task that FAILED without an error did so because too many of its subtasks did, of which `first` is one."""
+
     status: TaskStatus
     definition: dict[str, Any] | None = None
     plan: Any = None
     result: str | None = None
     blob: str | None = None
     error: str | None = None
+    first: SubtaskFailure | None = None
 
 
 class Waiting(BaseModel):
@@ -131,7 +140,10 @@ async def hold(run_id: str, body: Hold, app: App, _: Flow) -> Held:
 
 async def _run_for_flow(app: Services, run: Run) -> CarriedRun:
     sizes = await app.stores.blobs.sizes(set(run.files.values()))
-    tasks = await app.stores.tasks.of_run(run.id)
+    tasks, timings, children = await asyncio.gather(
+        app.stores.tasks.of_run(run.id), app.stores.timings.of_run(run.id), app.stores.children.of(run.id)
+    )
+    parts = {task.name: parts_of_task(task.status, timings.get(task.name), children.get(task.name)) for task in tasks}
     return CarriedRun(
         id=run.id,
         name=run.name,
@@ -140,7 +152,10 @@ async def _run_for_flow(app: Services, run: Run) -> CarriedRun:
         parameters=dict(run.parameters),
         cancel=run.cancel_requested,
         clean_up=run.clean_up.task if run.clean_up and run.must_clean_up else None,
-        tasks=[TaskOfRun(name=task.name, status=task.status, plan=task.plan, error=task.error) for task in tasks],
+        tasks=[
+            TaskOfRun(name=task.name, status=task.status, plan=task.plan, error=task.error, **parts[task.name].told())
+            for task in tasks
+        ],
     )
 
 
@@ -162,13 +177,22 @@ async def release(run_id: str, body: Release, token: RunToken, app: App, _: Flow
     await app.stores.run_leases.release(run_id, token, body.error, now=utc_now())
 
 
-@router.put("/runs/{run_id}/tasks/{task}", status_code=204)
-async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, app: App, _: Flow) -> None:
+@router.put("/runs/{run_id}/tasks/{task}")
+async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, app: App, _: Flow) -> ToldTask:
     """Record one task's change of state."""
-    change = TaskChange(body.status, body.definition, body.plan, body.result, body.blob, body.error)
-    await app.stores.tasks.change(run_id, token, task, change, now=utc_now())
+    change = TaskChange(body.status, body.definition, body.plan, body.result, body.blob, body.error, _why(task, body))
+    told = await app.stores.tasks.change(run_id, token, task, change, now=utc_now())
     if body.status is TaskStatus.FAILED:
         app.dispatcher.run_cancelled(run_id)
+    return ToldTask(error=told.error, **told.parts.told())
+
+
+def _why(task: str, body: TaskBody) -> Callable[[Parts], str] | None:
+    """Return what says, of its parts, why a task failed if the flow does not say it."""
+    if body.status is not TaskStatus.FAILED or body.error is not None:
+        return None
+    first = body.first.model_dump() if body.first is not None else None
+    return lambda parts: subtasks_failed(task, parts.failed, parts.total, first)
 
 
 @router.post("/runs/{run_id}/tasks/{task}/batches", status_code=204)

@@ -1,19 +1,30 @@
 """Make one result of the results of a task's subtasks: a list, a text, a sum, counters, a table.
 
 Results arrive in the order of their subtasks and are looked at once, so what is held in memory is the
-aggregate alone. They come from volunteers: each is checked for what its aggregate needs.
+aggregate alone. They come from volunteers: each is checked for what its aggregate needs. A subtask that failed and is
+tolerated keeps its place among them.
 """
 
 from __future__ import annotations
 
+import enum
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from pydantic import JsonValue
 
 from njangi_flows.model import AggregateKind, AggregateSpec
 
 MAX_DEPTH = 50
+
+
+class NoResult(enum.Enum):
+    """Stands in the place of a subtask that failed. It is no JSON value, so no result is taken for it."""
+
+    FAILED = "failed"
+
+
+Results = Iterable[JsonValue | NoResult]
 
 
 class AggregateError(ValueError):
@@ -29,10 +40,10 @@ class AggregateError(ValueError):
         return f"the result of subtask {self.index} must be {self.expected}, not {self.found}"
 
 
-def aggregate(spec: AggregateSpec, results: Iterable[JsonValue]) -> JsonValue:
-    """Return the aggregate of `results`, which come in the order of their subtasks.
+def aggregate(spec: AggregateSpec, results: Results) -> JsonValue:
+    """Return the aggregate of `results`, which come in the order of their subtasks, one for each.
 
-    - list: a list of them
+    - list: a list of them, with null in the place of what failed; the others are of those that did not fail
     - concat: they are texts, joined
     - lines ({concat: lines}): they are lists, joined into one; a text counts as the list of its lines
     - sum: they are numbers, or lists or objects of what can be summed, summed element by element; a key
@@ -48,22 +59,29 @@ def aggregate(spec: AggregateSpec, results: Iterable[JsonValue]) -> JsonValue:
     return _WAYS[spec.kind](results)
 
 
-def _list(results: Iterable[JsonValue]) -> JsonValue:
-    return list(results)
+def _list(results: Results) -> JsonValue:
+    return [None if isinstance(result, NoResult) else result for result in results]
 
 
-def _concat(results: Iterable[JsonValue]) -> JsonValue:
-    texts: list[str] = []
+def _there(results: Results) -> Iterator[tuple[int, JsonValue]]:
+    """Yield the results that are there, each with the index of its subtask."""
     for index, result in enumerate(results):
+        if not isinstance(result, NoResult):
+            yield index, result
+
+
+def _concat(results: Results) -> JsonValue:
+    texts: list[str] = []
+    for index, result in _there(results):
         if not isinstance(result, str):
             raise AggregateError(index, "text", _kind(result))
         texts.append(result)
     return "".join(texts)
 
 
-def _lines(results: Iterable[JsonValue]) -> JsonValue:
+def _lines(results: Results) -> JsonValue:
     lines: list[JsonValue] = []
-    for index, result in enumerate(results):
+    for index, result in _there(results):
         if isinstance(result, str):
             lines += result.splitlines()
         elif isinstance(result, list):
@@ -73,17 +91,17 @@ def _lines(results: Iterable[JsonValue]) -> JsonValue:
     return lines
 
 
-def _sum(results: Iterable[JsonValue]) -> JsonValue:
+def _sum(results: Results) -> JsonValue:
     total: JsonValue = None
-    for index, result in enumerate(results):
+    for index, result in _there(results):
         _check_summable(index, result)
         total = result if total is None else _added(index, total, result)
     return 0 if total is None else total
 
 
-def _count(results: Iterable[JsonValue]) -> JsonValue:
+def _count(results: Results) -> JsonValue:
     total: dict[str, JsonValue] = {}
-    for index, result in enumerate(results):
+    for index, result in _there(results):
         if not isinstance(result, dict) or not all(map(_is_number, result.values())):
             raise AggregateError(index, "an object of numbers", _kind(result))
         for key, number in result.items():
@@ -91,11 +109,11 @@ def _count(results: Iterable[JsonValue]) -> JsonValue:
     return total
 
 
-def _table(columns: list[str] | None, results: Iterable[JsonValue]) -> JsonValue:
+def _table(columns: list[str] | None, results: Results) -> JsonValue:
     """Return the rows under `columns`, or under the columns found, in the order they first appear."""
     at = {column: position for position, column in enumerate(columns or ())}
     rows: list[list[JsonValue]] = []
-    for index, result in enumerate(results):
+    for index, result in _there(results):
         if not isinstance(result, (list, dict)):
             raise AggregateError(index, "a list of rows", _kind(result))
         for row in [result] if isinstance(result, dict) else result:
@@ -107,7 +125,7 @@ def _table(columns: list[str] | None, results: Iterable[JsonValue]) -> JsonValue
     return {"columns": list(at), "rows": [*rows]}
 
 
-_WAYS: dict[AggregateKind, Callable[[Iterable[JsonValue]], JsonValue]] = {
+_WAYS: dict[AggregateKind, Callable[[Results], JsonValue]] = {
     "list": _list,
     "concat": _concat,
     "lines": _lines,

@@ -24,7 +24,7 @@ from prefect.states import Cancelled, Completed
 from pydantic import JsonValue
 
 from njangi_flows import compile as compiler
-from njangi_flows.aggregate import aggregate
+from njangi_flows.aggregate import NoResult, aggregate
 from njangi_flows.client import MAX_BODY_BYTES, MAX_SUBTASKS_PER_CALL, RunEndedError, RunLeaseLostError
 from njangi_flows.compile import Plan
 from njangi_flows.drawing import drawn
@@ -32,13 +32,13 @@ from njangi_flows.endings import ending
 from njangi_flows.failures import lost_for_good, not_mended
 from njangi_flows.hold import HeldRun, Stop, StoppedError
 from njangi_flows.inputs import ResultRef, TaskInputs, gather_inputs, stored_result, subtask_input
-from njangi_flows.messages import BatchInput, SettledBatch, SubtaskInput, TaskChange
+from njangi_flows.messages import BatchInput, SettledBatch, SubtaskInput, TaskChange, ToldTask
 from njangi_flows.nodes import node, node_id, run_node
 from njangi_flows.progress import shown_progress
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 from njangi_flows.waiting import Waiting
 
-_STDERR_CHARACTERS = 1000
+_GIVEN_UP = "the task failed meanwhile"
 _SMALL_PARAMETERS = 4096
 
 
@@ -52,35 +52,35 @@ class Ending(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a task ended; `node` is the Prefect task run that stands for it, `error` says why it failed."""
+    """How a task ended; `node` is the Prefect task run that stands for it, `error` says why it failed.
+
+    `parts` are all its parts and those that failed, which it tolerates.
+    """
 
     ending: Ending
     node: UUID | None = None
     result: ResultRef | None = None
     error: str | None = None
+    parts: tuple[int, int] = (0, 0)
 
 
 class TaskFailedError(Exception):
     """Says by itself which task failed and why."""
 
 
-class SubtasksFailedError(TaskFailedError):
-    """Subtasks of a batch failed. `final` says that another try is not allowed or would not help."""
+class BatchFailedError(Exception):
+    """Subtasks of a batch failed and are tried again: a matter between Prefect and us, no end of the task."""
 
-    def __init__(self, task: str, batch: SettledBatch, final: bool) -> None:
-        super().__init__(task, batch, final)
-        self.task = task
+    def __init__(self, batch: SettledBatch) -> None:
+        super().__init__(batch)
         self.batch = batch
-        self.final = final
 
     def __str__(self) -> str:
-        counts: dict[str, str | int] = {"task": self.task, "failed": self.batch.failed, "total": self.batch.total}
+        told = f"{self.batch.failed} of the batch's {self.batch.total} subtasks failed"
         if not self.batch.errors:
-            return ending("subtasks-failed", **counts)
+            return told
         first = self.batch.errors[0]
-        stderr = f"\n{first.stderr[-_STDERR_CHARACTERS:].rstrip()}" if first.stderr else ""
-        error = f"{first.type}: {first.message}{stderr}"
-        return ending("subtasks-failed-first", **counts, subtask=first.subtask_id, error=error)
+        return f"{told}; the first is {first.subtask_id}: {first.type}: {first.message}"
 
 
 class Batch:
@@ -95,7 +95,7 @@ class Batch:
 
 def worth_another_try(task: object, run: TaskRun, state: State[object]) -> bool:
     """Tell Prefect whether a failed batch should be tried again."""
-    return isinstance(state.data, SubtasksFailedError) and not state.data.final
+    return isinstance(state.data, BatchFailedError)
 
 
 class Carrier(abc.ABC):
@@ -107,7 +107,9 @@ class Carrier(abc.ABC):
         self._flow_run_id = flow_run_id
         self._key = f"{held.id}/{name}"
         self._known = next((known for known in held.run.tasks if known.name == name), None)
-        self._told_failed = False
+        self._error: str | None = None  # why it failed, once that is told
+        known = self._known
+        self._parts = (known.parts, known.failed_parts) if known is not None else (0, 0)
 
     @abc.abstractmethod
     async def _work(self, upstream: Mapping[str, Outcome]) -> ResultRef:
@@ -120,7 +122,8 @@ class Carrier(abc.ABC):
             return Outcome(Ending.SKIPPED)
         if self._known is not None and self._known.status == Ending.COMPLETED.value:
             kept = await self._held.service.task_result(self._held.lease, self._name)
-            return Outcome(Ending.COMPLETED, self._last_node(), ResultRef(kept.result, kept.blob))
+            ref = ResultRef(kept.result, kept.blob)
+            return Outcome(Ending.COMPLETED, self._last_node(), ref, parts=self._parts)
         if self._known is not None and self._known.status == Ending.FAILED.value:
             return Outcome(Ending.FAILED, self._last_node(), error=self._known.error)
         try:
@@ -139,20 +142,26 @@ class Carrier(abc.ABC):
             await self._tell_failed(message)
             return Outcome(Ending.FAILED, self._last_node(), error=message)
         await self._tell(TaskChange("COMPLETED", result=result.text, blob=result.blob))
-        return Outcome(Ending.COMPLETED, self._last_node(), result)
+        return Outcome(Ending.COMPLETED, self._last_node(), result, parts=self._parts)
 
     def _stop_if_lost(self, error: Exception) -> None:
         if isinstance(error, (RunLeaseLostError, RunEndedError)):
             self._held.stop.set(Stop.LEASE_LOST)
 
-    async def _tell(self, change: TaskChange) -> None:
-        await self._held.service.put_task(self._held.lease, self._name, change)
+    async def _tell(self, change: TaskChange) -> ToldTask:
+        told = await self._held.service.put_task(self._held.lease, self._name, change)
+        self._parts = told.parts, told.failed_parts
+        return told
 
-    async def _tell_failed(self, error: str) -> None:
-        """Tell that the task failed, once; the service cancels whatever of it has not ended."""
-        if not self._told_failed:
-            await self._tell(TaskChange("FAILED", error=error))
-            self._told_failed = True
+    async def _tell_failed(self, error: str | None, first: Mapping[str, str] | None = None) -> str:
+        """Tell that the task failed, once, and return why; the service cancels whatever of it has not ended.
+
+        Without an `error` the service says how many subtasks failed, of which `first` is one.
+        """
+        if self._error is None:
+            told = await self._tell(TaskChange("FAILED", error=error, first=first))
+            self._error = told.error or error or ""
+        return self._error
 
     def _last_node(self) -> UUID:
         return node_id(self._flow_run_id, self._key)
@@ -177,8 +186,8 @@ class TaskCarrier(Carrier):
         self._given = given
         self._lost: dict[int, int] = {}  # subtasks that failed for good, by batch
         self._aside: dict[int, int] = {}  # those of them that were not to be tried again: they count at the end
-        self._failure: SubtasksFailedError | None = None  # more of them than the task tolerates
-        self._failed = asyncio.Event()  # set with it
+        self._failed = asyncio.Event()  # more of them than the task tolerates
+        self._failure: TaskFailedError | None = None  # what the service said to that
         self._telling = asyncio.Lock()  # so that nothing is queued, or said to go on, once it failed
 
     def _last_node(self) -> UUID:
@@ -225,11 +234,11 @@ class TaskCarrier(Carrier):
                         batch = Batch(index, f"{self._key}/b{index}")
                         batches.append(batch)
                         group.create_task(run(batch), name=batch.id)
-                    if self._failure is not None:
+                    if self._failed.is_set():
                         break
         if self._held.stop.reason is not None:
             raise StoppedError(self._held.stop.reason)
-        if self._failure is None and sum(self._lost.values()) > self._allowed(plan):
+        if not self._failed.is_set() and sum(self._lost.values()) > self._allowed(plan):
             first = next(batch.last for batch in batches if batch.last is not None and batch.last.aside)
             raise await self._give_up(first)
         if self._failure is not None:
@@ -287,7 +296,7 @@ class TaskCarrier(Carrier):
 
     async def _put(self, call: list[BatchInput], splitting: TaskChange | None, *, last: bool = False) -> list[int]:
         async with self._telling:
-            if self._failure is None:
+            if not self._failed.is_set():
                 await self._held.service.put_batches(
                     self._held.lease, self._task.name, call, splitting=splitting, last=last
                 )
@@ -327,12 +336,12 @@ class TaskCarrier(Carrier):
 
     async def _settle(self, batch: Batch, allowed: int) -> State[None]:
         retry = self._task.retry
-        if self._failure is not None:
-            return Cancelled(message=str(self._failure))
+        if self._failed.is_set():
+            return Cancelled(message=_GIVEN_UP)
         if batch.last is not None:
             await self._rest(retry.interval(batch.last.tries))
-            if self._failure is not None:
-                return Cancelled(message=str(self._failure))
+            if self._failed.is_set():
+                return Cancelled(message=_GIVEN_UP)
             await self._held.service.requeue(self._held.lease, batch.id, batch.last.tries + 1, not_mended(retry))
         batch.error = None
         settled = batch.last = await self._waiting.settled(batch.id)
@@ -340,15 +349,15 @@ class TaskCarrier(Carrier):
             return Completed(message=f"{settled.total} subtasks")
         self._lost[batch.index] = lost_for_good(settled, retry)
         self._aside[batch.index] = settled.aside
-        if self._failure is not None:
-            return Cancelled(message=str(self._failure))
+        if self._failed.is_set():
+            return Cancelled(message=_GIVEN_UP)
         if sum(self._lost.values()) - sum(self._aside.values()) > allowed:
             raise await self._give_up(settled)
         if self._lost[batch.index] < settled.failed:
-            raise SubtasksFailedError(self._task.name, settled, final=False)
-        if settled.aside:
-            return Completed(message=f"{settled.failed} of {settled.total} subtasks failed, and stay so for now")
-        return Completed(message=f"{settled.failed} of {settled.total} subtasks failed, which the task tolerates")
+            raise BatchFailedError(settled)
+        failed = f"{settled.failed} of the batch's {settled.total} subtasks failed"
+        stays = "and stay so for now" if settled.aside else "which the task tolerates"
+        return Completed(message=f"{failed}, {stays}")
 
     async def _rest(self, seconds: float) -> None:
         """Rest between two tries of a batch, until the task fails at most. Raises StoppedError when the run stops."""
@@ -362,12 +371,15 @@ class TaskCarrier(Carrier):
             failed.cancel()
             stopping.cancel()
 
-    async def _give_up(self, settled: SettledBatch) -> SubtasksFailedError:
-        """Have the rest of the task cancelled, since nothing of it can change the outcome; return why it failed."""
-        self._failure = SubtasksFailedError(self._task.name, settled, final=True)
+    async def _give_up(self, settled: SettledBatch) -> TaskFailedError:
+        """Have the rest of the task cancelled, since nothing of it can change the outcome; return why it failed.
+
+        The service says that: it counts what of the whole task has failed as it cancels the rest.
+        """
         self._failed.set()
         async with self._telling:
-            await self._tell_failed(str(self._failure))
+            first = settled.errors[0].model_dump() if settled.errors else None
+            self._failure = TaskFailedError(await self._tell_failed(None, first))
         return self._failure
 
     # Results
@@ -407,17 +419,18 @@ class TaskCarrier(Carrier):
         service, spec = self._held.service, self._task.aggregate
         if spec is None:
             raise RuntimeError(f"task '{self._task.name}' has a split but no aggregate")
-        async with aclosing(self._completed()) as pages, drawn(pages) as texts:
-            values = (json.loads(text) for page in texts for text in page)
+        async with aclosing(self._results()) as pages, drawn(pages) as texts:
+            values = (NoResult.FAILED if text is None else json.loads(text) for page in texts for text in page)
             return await stored_result(service, await asyncio.to_thread(aggregate, spec, values))
 
-    async def _completed(self) -> AsyncGenerator[list[str | bytes], None]:
-        """Yield the results of the subtasks that completed as JSON text, in their order; each blob by itself."""
+    async def _results(self) -> AsyncGenerator[list[str | bytes | None], None]:
+        """Yield the subtasks' results as JSON text, in their order, None for one that failed; each blob by itself."""
         service = self._held.service
         async for page in service.results(self._held.lease, self._task.name):
-            texts: list[str | bytes] = []
+            texts: list[str | bytes | None] = []
             for row in page:
                 if row.status != Ending.COMPLETED.value:
+                    texts.append(None)
                     continue
                 if row.blob is None:
                     texts.append(row.result or "null")

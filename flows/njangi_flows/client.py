@@ -39,6 +39,7 @@ from njangi_flows.messages import (
     SubtaskInput,
     TaskChange,
     TaskResult,
+    ToldTask,
     Wait,
 )
 from njangi_flows.settings import FlowSettings
@@ -144,10 +145,11 @@ class FlowService:
         """Give the run lease back; `error` says why the run fails, if it does."""
         await self._call("POST", f"{_run(lease)}:release", {"error": error}, lease)
 
-    async def put_task(self, lease: RunLease, task: str, change: TaskChange) -> None:
+    async def put_task(self, lease: RunLease, task: str, change: TaskChange) -> ToldTask:
         """Tell of a task's change of state."""
         body = {name: value for name, value in asdict(change).items() if value is not None}
-        await self._call("PUT", f"{_run(lease)}/tasks/{task}", body, lease)
+        answer = await self._call("PUT", f"{_run(lease)}/tasks/{task}", body, lease)
+        return ToldTask.model_validate_json(answer)
 
     async def put_batches(
         self,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from njangi_flows.history import Run, Subtask, Task
+from njangi_flows.parts import together
 
 Stored = Mapping[str, Any]
 
@@ -23,14 +24,8 @@ def run_fields(run: Run) -> dict[str, Any]:
         "replaced_by": run.replaced_by,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
-        **_parts(*_together(run)),
+        **_parts(*together(task.parts() for task in run.tasks.values())),
     }
-
-
-def _together(run: Run) -> tuple[int, int]:
-    """Return the parts of the run: those of its tasks, but for tasks of one subtask that did not fail."""
-    counted = [parts for parts in (task.parts() for task in run.tasks.values()) if parts[0] > 1 or parts[1]]
-    return sum(total for total, _ in counted), sum(failed for _, failed in counted)
 
 
 def _parts(total: int, failed: int) -> dict[str, int]:

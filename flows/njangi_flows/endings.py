@@ -33,6 +33,19 @@ _SHAPES = {
 }
 
 
+_STDERR_CHARACTERS = 1000
+
+
+def subtasks_failed(task: str, failed: int, total: int, first: Mapping[str, str] | None) -> str:
+    """Return the sentence that `failed` of a task's `total` subtasks failed; `first` is one of them with its error."""
+    counts: dict[str, str | int] = {"task": task, "failed": failed, "total": total}
+    if first is None:
+        return ending("subtasks-failed", **counts)
+    stderr = f"\n{first['stderr'][-_STDERR_CHARACTERS:].rstrip()}" if first["stderr"] else ""
+    error = f"{first['type']}: {first['message']}{stderr}"
+    return ending("subtasks-failed-first", **counts, subtask=first["subtask_id"], error=error)
+
+
 def ending(code: str, **values: str | int) -> str:
     """Return the sentence of `code`."""
     return SENTENCES[code].format_map(values)

@@ -26,6 +26,16 @@ class TaskState(BaseModel):
     status: str
     plan: JsonValue = None
     error: str | None = None
+    parts: int = 0
+    failed_parts: int = 0
+
+
+class ToldTask(BaseModel):
+    """What the service makes of a task's change: why it failed, and how many of its parts did when it has ended."""
+
+    error: str | None = None
+    parts: int = 0
+    failed_parts: int = 0
 
 
 class CarriedRun(BaseModel):
@@ -190,7 +200,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class TaskChange:
-    """What a flow says of a task; None leaves a field as it is. `result` is JSON text."""
+    """What a flow says of a task; None leaves a field as it is. `result` is JSON text.
+
+    One that FAILED without an error did so because too many subtasks did: `first` is one of them, a SubtaskFailure.
+    """
 
     status: str
     definition: Mapping[str, Any] | None = None
@@ -198,3 +211,4 @@ class TaskChange:
     result: str | None = None
     blob: str | None = None
     error: str | None = None
+    first: Mapping[str, str] | None = None

@@ -19,6 +19,7 @@ from njangi_flows.beats import open_heart
 from njangi_flows.carry import Carrier, Ending, Outcome, TaskCarrier
 from njangi_flows.client import RunEndedError, RunHeldError, RunLeaseLostError
 from njangi_flows.hold import HeldRun, Stop, StoppedError, hold_run
+from njangi_flows.parts import together
 from njangi_flows.spec import TaskSpec, WorkflowSpec, parse, run_parameters
 from njangi_flows.waiting import Waiting, Waits
 
@@ -67,7 +68,9 @@ async def run_workflow(run_id: str) -> State[Any]:
         return _ended(error.run_status)
     if failure is not None:
         return Failed(message=failure)
-    return Completed(message=f"{len(outcomes)} tasks")
+    parts, failed = together(outcome.parts for outcome in outcomes.values())
+    missing = f", {failed} of {parts} parts failed" if failed else ""
+    return Completed(message=f"{len(outcomes)} tasks{missing}")
 
 
 def _ended(run_status: str | None) -> State[Any]:

@@ -59,7 +59,7 @@ class Session:
         self._waiting: Waiting | None = None
         self._waits: Waits | None = None
         self._client_context: AsyncClientContext | None = None
-        self._defined: dict[str, asyncio.Task[None]] = {}
+        self._defined: dict[str, asyncio.Task[Any]] = {}
         self._puts: defaultdict[str, list[_Put]] = defaultdict(list)
         self._fetches: defaultdict[str, dict[int, asyncio.Future[ResultRow]]] = defaultdict(dict)
         self._flushes: set[asyncio.Task[None]] = set()

@@ -65,7 +65,10 @@ async def test_the_rest_of_a_task_is_cancelled_and_its_run_ends_at_once(stack: S
     await agent.fail(fatal, "Fatal")
     run = await stack.ended(run_id)
     assert run["status"] == "FAILED"
-    assert f"{fatal['subtask_id']}: Fatal: as the test says" in run["error"]
+    first = f"{fatal['subtask_id']}: Fatal: as the test says"
+    assert run["error"] == f"task 'a': 2 of 20 subtasks failed; the first is {first}", (
+        "counted are the task's, not a batch's"
+    )
     [task] = run["tasks"]
     assert {name: task[name] for name in ("status", "total", "queued", "leased", "completed", "failed")} == {
         "status": "FAILED",

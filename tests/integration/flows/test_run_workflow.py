@@ -143,7 +143,7 @@ async def test_an_error_that_the_task_names_is_not_tried_again(stack: Stack, vol
     assert volunteer.attempts[f"{run_id}/bad/0"] == 1
 
 
-async def test_tolerated_failures_are_left_out_of_the_aggregate(stack: Stack) -> None:
+async def test_tolerated_failures_leave_null_in_their_places_and_are_told_of(stack: Stack) -> None:
     def odd(parameters: dict[str, Any], attempt: int) -> Any:
         if parameters["part"] % 5 == 0:
             raise SubtaskError("Odd", "no")
@@ -159,8 +159,10 @@ async def test_tolerated_failures_are_left_out_of_the_aggregate(stack: Stack) ->
             "tolerated_failure": "20%",
         }
     )
-    assert (await stack.ended(run_id))["status"] == "COMPLETED"
-    assert await stack.results(run_id) == {"odd": [1, 2, 3, 4, 6, 7, 8, 9]}
+    run = await stack.ended(run_id)
+    assert (run["status"], run["failed_parts"], run["parts"], run["error"]) == ("COMPLETED", 2, 10, None)
+    assert await stack.results(run_id) == {"odd": [None, 1, 2, 3, 4, None, 6, 7, 8, 9]}
+    assert (await stack.flow_run(run_id))["state"]["message"] == "1 tasks, 2 of 10 parts failed"
 
 
 async def test_large_parameters_and_results_travel_as_blobs(stack: Stack) -> None:

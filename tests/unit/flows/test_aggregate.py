@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from njangi_flows.aggregate import AggregateError, aggregate
+from njangi_flows.aggregate import AggregateError, NoResult, aggregate
 from njangi_flows.spec import AggregateSpec
 
 
@@ -115,3 +115,26 @@ def test_whatever_strangers_send_is_aggregated_or_refused_by_name(kind: str, res
         aggregate(by(kind), results)
     except AggregateError as error:
         assert 0 <= error.index < len(results)
+
+
+@pytest.mark.parametrize(
+    ("spec", "first", "last", "expected"),
+    [
+        pytest.param(by("list"), None, 3, [None, None, 3], id="list"),
+        pytest.param(by("concat"), "a", "b", "ab", id="concat"),
+        pytest.param(by("lines"), "a", ["b"], ["a", "b"], id="lines"),
+        pytest.param(by("sum"), 1, 3, 4, id="sum"),
+        pytest.param(by("count"), {"a": 1}, {"a": 3}, {"a": 4}, id="count"),
+        pytest.param(by("table"), {"p": 1}, {"p": 3}, {"columns": ["p"], "rows": [[1], [3]]}, id="table"),
+    ],
+)
+def test_what_failed_keeps_its_place_in_a_list_and_is_left_out_elsewhere(
+    spec: AggregateSpec, first: Any, last: Any, expected: Any
+) -> None:
+    assert aggregate(spec, [first, NoResult.FAILED, last]) == expected
+
+
+def test_a_wrong_result_is_named_by_the_index_of_its_subtask_though_others_before_it_failed() -> None:
+    with pytest.raises(AggregateError) as wrong:
+        aggregate(by("sum"), [1, NoResult.FAILED, NoResult.FAILED, "no number"])
+    assert wrong.value.index == 3
