@@ -22,6 +22,7 @@ from api.tracing import HEADER, request_id
 from storage.errors import (
     BadPageTokenError,
     BlobMismatchError,
+    FailuresToleratedError,
     IdTakenError,
     InvitationGoneError,
     JoinTokenSpentError,
@@ -82,6 +83,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     RunCancelledError: (409, "run-cancelled"),
     RunUnderWayError: (409, "run-under-way"),
     NothingToRetryError: (409, "nothing-to-retry"),
+    FailuresToleratedError: (409, "failures-tolerated"),
     NoSpecError: (409, "no-spec"),
     StaleVersionError: (412, "stale-version"),
     WorkflowArchivedError: (409, "workflow-archived"),

@@ -34,6 +34,7 @@ from coordinator.office import Office
 from coordinator.reconciler import Reconciler
 from storage.deadlines import Overdue
 from storage.errors import (
+    FailuresToleratedError,
     NjangiError,
     NoSpecError,
     NotFoundError,
@@ -72,6 +73,7 @@ MACHINES_SECONDS = 5.0
 """How old what the service tells of itself may be."""
 
 _NOT_FOR_THIS_RUN = (
+    FailuresToleratedError,
     NoSpecError,
     NotFoundError,
     NothingToRetryError,

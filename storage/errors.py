@@ -171,6 +171,21 @@ class NothingToRetryError(NjangiError):
         )
 
 
+class FailuresToleratedError(NjangiError):
+    """What failed of what was named is tolerated: its tasks completed, and others have used their results."""
+
+    says = (
+        "{failed} parts failed in run {run}, which its tasks tolerate: they completed, and others have used their"
+        " results; :reset begins a task and all downstream of it anew"
+    )
+    names = ("run", "failed")
+
+    def __init__(self, run_id: str, failed: int) -> None:
+        super().__init__(run_id, failed)
+        self.run_id = run_id
+        self.failed = failed
+
+
 class NoSpecError(NjangiError):
     """The run is an engineer's own flow: what its tasks are, only the flow knows."""
 
