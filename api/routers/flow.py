@@ -30,7 +30,7 @@ from api.flow_answers import (
     ToldTask,
 )
 from api.parts import parts_of_task
-from api.queueing import Batches, queue
+from api.queueing import Batches, check_stored, queue
 from api.services import Services, utc_now
 from storage.errors import RunLeaseLostError, UnknownUsersError
 from storage.parts import Parts
@@ -180,6 +180,7 @@ async def release(run_id: str, body: Release, token: RunToken, app: App, _: Flow
 @router.put("/runs/{run_id}/tasks/{task}")
 async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, app: App, _: Flow) -> ToldTask:
     """Record one task's change of state."""
+    await check_stored(app, {body.blob} if body.blob is not None else set())
     change = TaskChange(body.status, body.definition, body.plan, body.result, body.blob, body.error, _why(task, body))
     told = await app.stores.tasks.change(run_id, token, task, change, now=utc_now())
     if body.status is TaskStatus.FAILED:
