@@ -46,9 +46,10 @@ def noops(count: int) -> dict[str, Any]:
 class Submitter:
     """Starts runs and follows them."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, patience: float = 30) -> None:
         headers = {"Authorization": f"Bearer {service.token('admin')}"}
-        self._http = httpx.AsyncClient(base_url=service.url, headers=headers, timeout=30)
+        unlimited = httpx.Limits(max_connections=None)
+        self._http = httpx.AsyncClient(base_url=service.url, headers=headers, timeout=patience, limits=unlimited)
 
     async def workflow(self, spec: dict[str, Any]) -> str:
         answer = await self._http.post("/v1/workflows", json={"spec": spec})

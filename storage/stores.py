@@ -18,6 +18,7 @@ from storage.deadlines import DeadlineStore
 from storage.deliveries import DeliveryStore
 from storage.failures import FailureStore
 from storage.figures import FigureStore
+from storage.flow_workers import FlowWorkerStore
 from storage.grids import GridStore
 from storage.idempotency import IdempotencyStore
 from storage.invitations import InvitationStore
@@ -115,6 +116,7 @@ class Stores:
         self.blob_collection = BlobCollection(database, self.blobs)
         self.leaders = LeaderStore(database)
         self.crashes = CrashStore(database)
+        self.flow_workers = FlowWorkerStore(database)
         self.audiences = AudienceStore(database)
         self.grids = GridStore(database)
         self.presence = PresenceStore(database, self.ledger)
@@ -162,6 +164,7 @@ class Stores:
                 self.uploads,
                 self.blob_collection,
                 self.crashes,
+                self.flow_workers,
                 self.presence,
                 self.webhooks,
                 self.deliveries,

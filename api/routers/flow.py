@@ -64,7 +64,11 @@ class LeaseBody(BaseModel):
 
 
 class Beats(BaseModel):
+    """`flow_runs`: what the process `holder` has taken up from Prefect, whether it holds their runs already or not."""
+
     leases: Annotated[list[LeaseBody], Field(max_length=5000)]
+    holder: Annotated[str, Field(max_length=200)] | None = None
+    flow_runs: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20_000)] = []
 
 
 class Release(BaseModel):
@@ -161,9 +165,14 @@ async def _run_for_flow(app: Services, run: Run) -> CarriedRun:
 
 @router.post("/runs:beat")
 async def beat(body: Beats, app: App, _: Flow) -> Beaten:
-    """Extend the run leases of a process; say for each, in their order, what its flow must know."""
+    """Extend the run leases of a process, and note what it has taken up beside.
+
+    Says of each lease, in their order, what its flow must know.
+    """
     leases = [(lease.run_id, lease.token) for lease in body.leases]
-    found = await app.stores.run_leases.beat(leases, now=utc_now())
+    if body.holder is not None:
+        await app.stores.flow_workers.beat(body.holder, body.flow_runs, now=utc_now())
+    found = await app.stores.run_leases.beat(leases, now=utc_now()) if leases else []
     return Beaten(orders=[LostLease(lost=True) if orders is None else told(orders) for orders in found])
 
 

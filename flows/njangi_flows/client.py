@@ -135,9 +135,14 @@ class FlowService:
         answer = await self._call("POST", f"/v1/flow/runs/{run_id}:hold", {"holder": self.holder})
         return Hold.model_validate_json(answer)
 
-    async def beat(self, leases: Sequence[RunLease]) -> list[BeatOrders]:
-        """Extend run leases; return what their flows must know, in their order."""
-        body = {"leases": [asdict(lease) for lease in leases]}
+    async def beat(self, leases: Sequence[RunLease], flow_runs: Sequence[str] | None = None) -> list[BeatOrders]:
+        """Extend run leases; return what their flows must know, in their order.
+
+        `flow_runs`: the ids of all flow runs that this process has taken up; None says nothing of them.
+        """
+        body: dict[str, Any] = {"leases": [asdict(lease) for lease in leases]}
+        if flow_runs is not None:
+            body |= {"holder": self.holder, "flow_runs": list(flow_runs)}
         answer = await self._call("POST", "/v1/flow/runs:beat", body, seconds=_BEAT_PATIENCE)
         return Beaten.model_validate_json(answer).orders
 

@@ -35,7 +35,7 @@ from prefect.settings import (
 from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from njangi_flows.beats import Heart, shared_heart
+from njangi_flows.beats import MOST_FLOW_RUNS, Heart, shared_heart
 from njangi_flows.client import FlowService
 from njangi_flows.hold import SECONDS_TO_LEAVE, Stop, StopSignal, stop_signal
 from njangi_flows.run_workflow import RunLeftError, run_workflow
@@ -53,6 +53,9 @@ LONGEST_PAUSE_SECONDS = 5.0
 """Between tries while the Prefect server is away."""
 LONGEST_LEAVING_SECONDS = 10.0
 """After that a worker that was asked to leave just ends: runs survive that too."""
+STARTS_AT_ONCE = 8
+"""How many flow runs are on their way from Scheduled to held: the first ones are at work before the last are taken up,
+and what is not taken up yet is left to other workers."""
 ENTRYPOINT = f"{run_workflow.fn.__module__}.{run_workflow.fn.__qualname__}"
 
 
@@ -101,9 +104,11 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
     _description = "Carries Njangi's compiled workflows in the worker's own process."
     _display_name = "Njangi"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, work_pool_name: str, name: str) -> None:
+        super().__init__(work_pool_name, name=name, limit=MOST_FLOW_RUNS)
         self._carried: dict[UUID, StopSignal] = {}
+        self._starting: set[UUID] = set()
+        self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
         self._heart: Heart | None = None
         self._leaves = False
 
@@ -113,18 +118,21 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         """Carry one flow run to its end, or until this worker leaves."""
         if configuration.entrypoint != ENTRYPOINT:
             raise ForeignFlowError(configuration.entrypoint)
+        waiting = [task_status] if task_status is not None else []
+
+        def settled_in() -> None:
+            if waiting:
+                waiting.pop().started(str(flow_run.id))
+
         if self._leaves:  # this one was taken up before the worker was asked to leave, and comes to its turn only now
-            if task_status is not None:
-                task_status.started(str(flow_run.id))
+            settled_in()
             await self._hand_on(flow_run)
             return NjangiWorkerResult(status_code=0, identifier=str(flow_run.id))
         if earlier := self._carried.get(flow_run.id):
             earlier.set(Stop.LEASE_LOST)  # it is scheduled again, so its run lease counts as lost
-        stop = self._carried[flow_run.id] = StopSignal()
+        stop = self._carried[flow_run.id] = StopSignal(settled_in)
         stop_signal.set(stop)
         shared_heart.set(self._heart)
-        if task_status is not None:
-            task_status.started(str(flow_run.id))
         # Without its deployment the engine has no thread that watches whether the flow run is suspended in Prefect and
         # then breaks the flow off: a paused run only waits, which is the service's to say.
         unwatched = flow_run.model_copy(update={"deployment_id": None})
@@ -140,7 +148,22 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         finally:
             if self._carried.get(flow_run.id) is stop:  # else it was taken up again meanwhile
                 del self._carried[flow_run.id]
+            settled_in()
         return NjangiWorkerResult(status_code=0, identifier=str(flow_run.id))
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Take a flow run up when its turn comes; until it has settled in, the next ones wait."""
+        async with self._starts:
+            if self._leaves:  # it is still Scheduled, for another worker
+                return
+            self._starting.add(flow_run.id)
+            try:
+                await super()._submit_run(flow_run)
+            finally:
+                self._starting.discard(flow_run.id)
+
+    def _taken_up(self) -> set[UUID]:
+        return self._starting | self._carried.keys()
 
     async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
         """Leave out Prefect's state between Pending and Running, a write and an event a run: nothing is submitted."""
@@ -159,7 +182,12 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
 
         The Prefect server may be away for any time at any moment.
         """
-        async with FlowService(FlowSettings.from_environment()) as service, Heart(service) as self._heart, self:
+        async with (
+            FlowService(FlowSettings.from_environment()) as service,
+            Heart(service, self._taken_up) as heart,
+            self,
+        ):
+            self._heart = heart
             told = asyncio.Event()
             loops = [
                 asyncio.create_task(_patiently(loop, seconds, early))
