@@ -19,6 +19,7 @@ from api.json_bodies import check_json
 from api.limits import LimitBodies
 from api.metrics import Requests
 from api.openapi import document_of
+from api.plain_text import check_address
 from api.proofs import Prove
 from api.protection import CORS, Protect
 from api.rate_limits import RateLimits
@@ -81,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
-        dependencies=[Depends(check_json)],
+        dependencies=[Depends(check_address), Depends(check_json)],
     )
     app.state.templates = Templates()
     app.add_middleware(AnswerOnce)

@@ -133,7 +133,10 @@ class Reconciler:
         for flow_run_id, run in orphans.items():
             state = states.get(flow_run_id)
             with self._refusals(run.id):
-                if state is None:
+                if state is None and not run.spec:
+                    log.warning("Prefect does not know an engineer's flow run; its run ends", extra={"run_id": run.id})
+                    await self._stores.controls.end_unknown(run.id, flow_run_id, now=now)
+                elif state is None:
                     log.warning("Prefect knows a run's flow run no more; it gets a new one", extra={"run_id": run.id})
                     await self._stores.run_recovery.forget_flow_run(run.id, flow_run_id, now=now)
                 else:

@@ -21,6 +21,10 @@ from storage.tasks import TaskStore
 
 _GOES_ON: Document = {"status": {"$nin": list(ENDED)}}
 DEADLINE_MISSED = "the run did not end before its deadline, {deadline}"
+UNKNOWN_TO_PREFECT = (
+    "the Prefect server of this service does not know flow run {flow_run}, so nobody can carry the run on; start the"
+    " flow anew, with PREFECT_API_URL set to that server"
+)
 _LATE: Document = {**_GOES_ON, "ending": None, "cancel_requested": False, "reopening": {"$in": [None, []]}}
 """What a deadline ends, with its time. One that is cancelled ends by that; what is set back is finished first."""
 
@@ -195,6 +199,20 @@ class ControlStore:
                 return
             error = DEADLINE_MISSED.format(deadline=run["deadline"].isoformat(timespec="seconds"))
             change = {"status": RunStatus.FAILED, "error": error, "ended_at": now, "to_tell": Tell.FAIL}
+            await self._end(turn, run, change, now)
+
+        await self._ledger.write(end)
+
+    async def end_unknown(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
+        """End the run of an engineer's flow run that Prefect does not know: there is nothing to start it from."""
+
+        async def end(turn: Turn) -> None:
+            unknown = {"_id": run_id, "prefect_flow_run_id": flow_run_id, **_GOES_ON, "ending": None}
+            run = await self._runs.find_one(unknown, session=turn.session)
+            if run is None:
+                return
+            error = UNKNOWN_TO_PREFECT.format(flow_run=flow_run_id)
+            change = {"status": RunStatus.FAILED, "error": error, "ended_at": now, "to_tell": None}
             await self._end(turn, run, change, now)
 
         await self._ledger.write(end)

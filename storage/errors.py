@@ -198,6 +198,19 @@ class NoSpecError(NjangiError):
         self.instead = instead
 
 
+class UnknownFlowRunError(NjangiError):
+    """A flow asks for its run that another Prefect server than this service's has started."""
+
+    says = (
+        "the Prefect server of this service, {url}, does not know flow run {flow_run}: set PREFECT_API_URL to that"
+        " server where the flow is started, or NJANGI_URL to the service of the Prefect server that started it"
+    )
+    names = ("url", "flow_run")
+
+    def __init__(self, url: str, flow_run_id: str) -> None:
+        super().__init__(url, flow_run_id)
+
+
 class TooDeepError(NjangiError):
     """A run would stand below too many others."""
 

@@ -12,6 +12,9 @@ from storage.ledger import Ledger, Turn
 from storage.run_models import ENDED, RUN_LEASE, Run, RunStatus, as_run, told_of
 from storage.tasks import TaskStatus
 
+_OWN_FLOW = "{}"
+"""The spec of a run whose flow is an engineer's own: nobody but Prefect could start it."""
+
 
 class RunRecoveryStore:
     """Looks at runs that have not ended, in `runs`."""
@@ -23,7 +26,7 @@ class RunRecoveryStore:
         self._ledger = ledger
 
     async def unsubmitted(self, *, before: datetime, limit: int) -> list[Run]:
-        """Return runs untouched since that time of which we do not know a flow run.
+        """Return runs of workflows untouched since that time of which we do not know a flow run.
 
         A run may go on without: whoever made its flow run was killed before it could write that down.
         """
@@ -32,6 +35,7 @@ class RunRecoveryStore:
             "ending": None,
             "updated_at": {"$lt": before},
             "prefect_flow_run_id": None,
+            "spec": {"$ne": _OWN_FLOW},
         }
         with unavailable_is_ours():
             return [as_run(item) async for item in self._runs.find(query).limit(limit)]

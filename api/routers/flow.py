@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query
 from njangi_flows.endings import subtasks_failed
 from pydantic import BaseModel, Field
 
+from api import own_flows
 from api.dependencies import App, Flow
 from api.flow_answers import (
     AdoptedRun,
@@ -111,7 +112,7 @@ async def wait_for_flow_runs(body: Listening, app: App, _: Flow) -> Heard:
 
 @router.post("/runs:adopt")
 async def adopt(body: Adoption, app: App, caller: Flow) -> AdoptedRun:
-    """Return the run of an engineer's flow run, made on first use."""
+    """Return the run of an engineer's flow run, made on first use. 409 where another Prefect server has started it."""
     if body.owner is not None and not await app.stores.users.find([body.owner]):
         raise UnknownUsersError([body.owner])
     new = NewRun(
@@ -125,7 +126,7 @@ async def adopt(body: Adoption, app: App, caller: Flow) -> AdoptedRun:
         parameters={},
         prefect_flow_run_id=body.prefect_flow_run_id,
     )
-    run = await app.stores.runs.adopt(new, now=utc_now())
+    run = await own_flows.adopt(app.prefect, app.stores, new, now=utc_now())
     return AdoptedRun(id=run.id, name=run.name, status=run.status)
 
 

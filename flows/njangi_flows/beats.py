@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -27,8 +27,8 @@ Heed = Callable[[BeatOrders], None]
 class Heart:
     """Beats while it is open, for as many run leases as there are. One per event loop, like the service it calls."""
 
-    def __init__(self, service: FlowService, taken_up: Callable[[], Collection[UUID]] | None = None) -> None:
-        """`taken_up` returns the flow runs that this process has taken up, MOST_FLOW_RUNS at most.
+    def __init__(self, service: FlowService, taken_up: Callable[[], Sequence[UUID]] | None = None) -> None:
+        """`taken_up` returns the flow runs that this process has taken up; the first MOST_FLOW_RUNS are told.
 
         None if it carries one only.
         """
@@ -72,7 +72,7 @@ class Heart:
 
     async def _once(self) -> None:
         leases = list(self._heeds)
-        flow_runs = [str(id_) for id_ in self._taken_up()] if self._taken_up is not None else None
+        flow_runs = [str(id_) for id_ in self._taken_up()[:MOST_FLOW_RUNS]] if self._taken_up is not None else None
         if flow_runs and not leases:
             await self.service.beat([], flow_runs)
         for start in range(0, len(leases), MOST_LEASES):

@@ -35,7 +35,7 @@ from prefect.settings import (
 from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from njangi_flows.beats import MOST_FLOW_RUNS, Heart, shared_heart
+from njangi_flows.beats import Heart, shared_heart
 from njangi_flows.client import FlowService
 from njangi_flows.hold import SECONDS_TO_LEAVE, Stop, StopSignal, stop_signal
 from njangi_flows.run_workflow import RunLeftError, run_workflow
@@ -104,8 +104,8 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
     _description = "Carries Njangi's compiled workflows in the worker's own process."
     _display_name = "Njangi"
 
-    def __init__(self, work_pool_name: str, name: str) -> None:
-        super().__init__(work_pool_name, name=name, limit=MOST_FLOW_RUNS)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._carried: dict[UUID, StopSignal] = {}
         self._starting: set[UUID] = set()
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
@@ -162,8 +162,9 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
             finally:
                 self._starting.discard(flow_run.id)
 
-    def _taken_up(self) -> set[UUID]:
-        return self._starting | self._carried.keys()
+    def _taken_up(self) -> list[UUID]:
+        """Return all that this worker has taken up; first what has no run lease yet, since nothing else tells of it."""
+        return list(dict.fromkeys((*self._starting, *reversed(self._carried))))
 
     async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
         """Leave out Prefect's state between Pending and Running, a write and an event a run: nothing is submitted."""

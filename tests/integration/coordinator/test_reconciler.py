@@ -276,6 +276,17 @@ async def test_a_run_whose_flow_run_prefect_lost_gets_a_new_one(world: World) ->
     assert world.prefect.made == 2
 
 
+async def test_a_run_of_a_flow_that_another_prefect_started_ends_and_is_not_started_as_a_workflow(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    new = NewRun("flow:f", "f", 1, "somebody", 50, {}, {}, {}, prefect_flow_run_id="unknown")
+    run = await world.stores.runs.adopt(new, now=world.now)
+    await world.stores.run_leases.hold(run.id, "an engineer's", now=world.now)
+    await world.later(RUN_LEASE.total_seconds() + 5)
+    ended = await world.stores.runs.get(run.id)
+    assert (ended.status, world.prefect.made) == (RunStatus.FAILED, 0)
+    assert "does not know flow run unknown" in (ended.error or "")
+
+
 async def test_one_replica_leads_and_another_takes_over_when_it_dies(world: World) -> None:
     other = world.replica("two")
     await world.reconciler.tick()
