@@ -38,6 +38,7 @@ _MESSAGES = {
     Tell.PAUSE: "paused",
     Tell.RESUME: "resumed",
     Tell.REOPEN: "begun again",
+    Tell.CANCEL: "cancelled",
 }
 
 
@@ -67,7 +68,12 @@ class Controls:
         """Stop lending the run's subtasks. Repeating is harmless."""
         now = self._clock()
         controls = self._stores.controls
-        await self._write(lambda turn: controls.pause(turn, run_id, call_back=call_back, by=by, now=now))
+
+        async def pause(turn: Turn) -> None:
+            await controls.check_open(turn, run_id)
+            await controls.pause(turn, run_id, call_back=call_back, by=by, now=now)
+
+        await self._write(pause)
         if call_back:
             self._dispatcher.run_cancelled(run_id)
         return await self._told(run_id)

@@ -233,11 +233,13 @@ class Services:
     async def cancel_run(self, run_id: str, by: str) -> Run:
         """Ask for a run's end: nothing more is lent, attempts under way become stale, its flow hears of it.
 
-        A run with a clean-up ends when that has ended; asked a second time, it leaves it out.
+        A run with a clean-up ends when that has ended; asked a second time, it leaves it out. Raises RunEndedError when
+        it has ended, or has nothing left to do.
         """
         now = utc_now()
 
         async def request(turn: Turn) -> None:
+            await self.stores.controls.check_open(turn, run_id)
             await self.stores.runs.request_cancel(turn, run_id, by=by, now=now)
             await self.stores.stopping.cancel(turn, run_id, now=now)
 

@@ -165,6 +165,9 @@ class Reconciler:
         last = Standing(run.recovered.progress, run.recovered.at, run.recovered.holds) if run.recovered else None
         recoveries = in_a_row(run.recoveries, last, standing)
         if cost_a_worker(state.type, last, standing):
+            if is_given_up(recoveries) and run.cancel_requested:
+                await self._give_up_cleaning(run, state.flow_run_id, now)
+                return
             if is_given_up(recoveries):
                 await self._prefect.set_state(state.flow_run_id, "FAILED", GIVEN_UP.format(count=recoveries + 1))
                 return
@@ -181,3 +184,10 @@ class Reconciler:
         )
         await self._prefect.set_state(state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry")
         self._scheduled()
+
+    async def _give_up_cleaning(self, run: Run, flow_run_id: str, now: datetime) -> None:
+        """End a cancelled run that loses every flow worker before it has cleaned up."""
+        await self._stores.ledger.write(
+            lambda turn: self._stores.runs.request_cancel(turn, run.id, by="njangi", now=now)
+        )
+        await self._prefect.set_state(flow_run_id, "CANCELLED", "Cancelled through Njangi; it could not clean up")

@@ -13,10 +13,11 @@ from storage.errors import NotFoundError, RunCancelledError, RunEndedError
 from storage.ledger import Ledger, Turn
 from storage.lending import LendingStore
 from storage.parts import Parts, PartStore
-from storage.run_models import ENDED, FlowRunState, Run, RunStatus, Tell, as_run, told_of
+from storage.run_models import ENDED, OWN_FLOW, FlowRunState, Run, RunStatus, Tell, as_run, told_of
 from storage.runs import RunStore
 from storage.stopping import StoppingStore
 from storage.task_ends import last_status
+from storage.tasks import ENDED as TASK_ENDED
 from storage.tasks import TaskStore
 
 _GOES_ON: Document = {"status": {"$nin": list(ENDED)}}
@@ -55,6 +56,24 @@ class ControlStore:
         await self._runs.create_index("deadline", partialFilterExpression={"deadline": {"$type": "date"}})
         await self._runs.create_index("paused", partialFilterExpression={"paused": True})
         await self._runs.create_index([("owner", 1), ("status", 1)])
+
+    async def check_open(self, turn: Turn, run_id: str) -> None:
+        """Raise RunEndedError when all tasks of a workflow's run have ended: nothing can be held back or cancelled.
+
+        A run that was cancelled may still clean up. What an engineer's flow has left to do, only the flow knows.
+        """
+        run = await self._runs.find_one({"_id": run_id}, {"files": 0}, session=turn.session)
+        if run is None:
+            raise NotFoundError("run", run_id)
+        if run["cancel_requested"] or run["spec"] == OWN_FLOW:
+            return
+        clean_up = (run.get("clean_up") or {}).get("task")
+        ended = {"$in": list(TASK_ENDED)}
+        tasks = {"run_id": run_id, "is_subtask": False, "name": {"$ne": clean_up}}
+        some = await self._tasks.find_one({**tasks, "status": ended}, {"_id": 1}, session=turn.session)
+        left = await self._tasks.find_one({**tasks, "status": {"$not": ended}}, {"_id": 1}, session=turn.session)
+        if some is not None and left is None and not run.get("reopening"):
+            raise RunEndedError(run_id)
 
     # Pause and resume
 
@@ -146,13 +165,14 @@ class ControlStore:
         with unavailable_is_ours():
             return [as_run(run) async for run in self._runs.find(query).limit(limit)]
 
-    async def tell_again(self, turn: Turn, run_id: str, tell: Tell, *, now: datetime) -> None:
-        """Have Prefect told: its state is not what the run's is."""
-        await self._runs.update_one(
-            {"_id": run_id},
-            {"$set": {"to_tell": tell, "told_held": None, "updated_at": now}, "$inc": {"change": 1}},
-            session=turn.session,
-        )
+    async def tell_again(
+        self, turn: Turn, run_id: str, tell: Tell, *, clean_up: bool = False, now: datetime
+    ) -> None:
+        """Have Prefect told: its state is not what the run's is. With `clean_up` the flow begins again for that alone."""
+        change: Document = {"to_tell": tell, "told_held": None, "updated_at": now}
+        if clean_up:
+            change["clean_up.begun_again"] = True
+        await self._runs.update_one({"_id": run_id}, {"$set": change, "$inc": {"change": 1}}, session=turn.session)
 
     async def told(self, run: Run, state: FlowRunState, *, held: bool, now: datetime) -> None:
         """Note that Prefect is in `state` as told, unless the run has changed since it was read.

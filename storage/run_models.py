@@ -37,9 +37,12 @@ class Tell(enum.StrEnum):
     RESUME = "RESUME"
     REOPEN = "REOPEN"
     FAIL = "FAIL"
+    CANCEL = "CANCEL"
 
 
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+OWN_FLOW = "{}"
+"""The spec of a run whose flow is an engineer's own: nobody but Prefect could start it."""
 GOING_ON = (RunStatus.SPLITTING, RunStatus.RUNNING, RunStatus.AGGREGATING)
 
 

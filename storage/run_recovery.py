@@ -9,12 +9,8 @@ from pymongo import ReturnDocument
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Ledger, Turn
-from storage.run_models import ENDED, RUN_LEASE, Run, RunStatus, as_run, told_of
+from storage.run_models import ENDED, OWN_FLOW, RUN_LEASE, Run, RunStatus, as_run, told_of
 from storage.tasks import TaskStatus
-
-_OWN_FLOW = "{}"
-"""The spec of a run whose flow is an engineer's own: nobody but Prefect could start it."""
-
 
 class RunRecoveryStore:
     """Looks at runs that have not ended, in `runs`."""
@@ -35,7 +31,7 @@ class RunRecoveryStore:
             "ending": None,
             "updated_at": {"$lt": before},
             "prefect_flow_run_id": None,
-            "spec": {"$ne": _OWN_FLOW},
+            "spec": {"$ne": OWN_FLOW},
         }
         with unavailable_is_ours():
             return [as_run(item) async for item in self._runs.find(query).limit(limit)]

@@ -524,6 +524,41 @@ async def cancel(held: Held) -> None:
     await held.stores.ledger.write(both)
 
 
+@pytest.mark.parametrize("state", [RunStatus.COMPLETED, RunStatus.FAILED])
+async def test_a_run_whose_flow_ends_before_it_hears_of_the_cancellation_is_cancelled(
+    stores: Stores, state: RunStatus
+) -> None:
+    held = await a_run(stores)
+    await cancel(held)
+    await held.prefect(state, NOON + SECOND, state)
+    run = await held.now()
+    assert (run.status, run.error, run.to_tell) == (RunStatus.CANCELLED, None, Tell.CANCEL)
+
+
+@pytest.mark.parametrize("state", [RunStatus.COMPLETED, RunStatus.FAILED])
+async def test_a_cancelled_run_whose_flow_ended_at_once_still_owes_its_clean_up(
+    stores: Stores, state: RunStatus
+) -> None:
+    held = await a_run(stores, a_task("a"), a_task("tidy"), clean_up="tidy")
+    await cancel(held)
+    await held.prefect(state, NOON + SECOND, state)
+    assert (await held.now()).status is RunStatus.SUBMITTED
+    await stores.ledger.write(
+        lambda turn: stores.controls.tell_again(turn, held.run.id, Tell.RESUME, clean_up=True, now=NOON)
+    )
+    await held.prefect("FAILED", NOON + 2 * SECOND, RunStatus.FAILED)
+    assert (await held.now()).status is RunStatus.CANCELLED, "it cannot clean up, and is not begun for ever"
+
+
+async def test_a_run_whose_tasks_have_all_ended_is_not_cancelled_any_more(stores: Stores) -> None:
+    held = await a_run(stores, a_task("a"), a_task("b"), a_task("tidy"), clean_up="tidy")
+    for task, status in (("a", TaskStatus.COMPLETED), ("b", TaskStatus.FAILED)):
+        await stores.ledger.write(lambda turn: stores.controls.check_open(turn, held.run.id))
+        await held.change(task, status, **({"result": "1"} if status is TaskStatus.COMPLETED else {"error": "no"}))
+    with pytest.raises(RunEndedError):
+        await stores.ledger.write(lambda turn: stores.controls.check_open(turn, held.run.id))
+
+
 async def test_a_second_cancel_leaves_the_clean_up_out(stores: Stores) -> None:
     held = await a_run(stores, a_task("a"), a_task("tidy"), clean_up="tidy")
     await cancel(held)
