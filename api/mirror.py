@@ -109,7 +109,9 @@ class Mirror:
     async def _answer(self, turn: Turn, run: Run, state: FlowRunState, now: datetime) -> None:
         """Do what somebody asked for in Prefect itself."""
         controls = self._stores.controls
-        record = Record(run.paused, run.to_tell is not None, bool(run.told_held), run.must_clean_up, run.cancel_requested)
+        record = Record(
+            run.paused, run.to_tell is not None, bool(run.told_held), run.must_clean_up, run.cancel_requested
+        )
         match asked(state.type, state.name, (state.message or "").startswith(OURS), record):
             case Ask.PAUSE if not run.cancel_requested:
                 await controls.pause(turn, run.id, by="prefect", now=now)

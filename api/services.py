@@ -87,6 +87,8 @@ _NOT_FOR_THIS_RUN = (
 _RUN_ENDED = tuple(f"run.{status.lower()}" for status in ENDED)
 _RUN_ENDS = ("run.cancel_requested", *_RUN_ENDED)
 """The events after which a run has ended or is about to."""
+_ENDS_WAITS = ("signal.sent", "run.resumed", "task.resumed")
+"""The events that end what a flow waits for, or say when it ends."""
 
 
 def utc_now() -> datetime:
@@ -304,7 +306,7 @@ class Services:
 
     async def _hear(self, run_id: str, event: str) -> None:
         """Wake the flows that wait for what the event tells of a run, and let its children end with it."""
-        if event == "signal.sent" or event in _RUN_ENDS:
+        if event in _ENDS_WAITS or event in _RUN_ENDS:
             self.run_news.happened(run_id)
         if event in _RUN_ENDED:
             for told in self.when_a_run_ends:

@@ -19,6 +19,7 @@ from storage.stopping import StoppingStore
 from storage.task_ends import last_status
 from storage.tasks import ENDED as TASK_ENDED
 from storage.tasks import TaskStore
+from storage.waits import WaitStore
 
 _GOES_ON: Document = {"status": {"$nin": list(ENDED)}}
 DEADLINE_MISSED = "the run did not end before its deadline, {deadline}"
@@ -41,6 +42,7 @@ class ControlStore:
         tasks: TaskStore,
         stopping: StoppingStore,
         parts: PartStore,
+        waits: WaitStore,
     ) -> None:
         self._runs = database["runs"]
         self._tasks = database["tasks"]
@@ -49,6 +51,7 @@ class ControlStore:
         self._task_store = tasks
         self._stopping = stopping
         self._parts = parts
+        self._waits = waits
         self._lending = LendingStore(database)
 
     async def prepare(self) -> None:
@@ -86,7 +89,8 @@ class ControlStore:
         if not run.get("paused"):
             change = {"paused": True, "status": RunStatus.PAUSED, "to_tell": _after(run, Tell.PAUSE), "told_held": None}
             await self._change(turn, run, change, now)
-            await self._lending.stop(turn, run_id)
+            await self._lending.stop(turn, run_id, now=now)
+            await self._waits.hold(turn, run_id, now=now)
             turn.tell("run.paused", now, run_id=run_id, by=by, **told_of(run))
         if call_back:
             await self._stopping.call_back(turn, run_id, now=now)
@@ -100,6 +104,7 @@ class ControlStore:
         change = {"paused": False, "status": status, "to_tell": _after(run, Tell.RESUME), "told_held": None}
         await self._change(turn, run, change, now)
         await self._lending.start(turn, run_id, but=run.get("paused_tasks", ()), now=now)
+        await self._waits.go_on(turn, run_id, but=run.get("paused_tasks", ()), now=now)
         turn.tell("run.resumed", now, run_id=run_id, by=by, status=status)
 
     async def pause_task(
@@ -109,7 +114,8 @@ class ControlStore:
         run = await self._going_on(turn, run_id, task)
         if task not in run.get("paused_tasks", ()):
             await self._change(turn, run, {"paused_tasks": [*run.get("paused_tasks", ()), task]}, now)
-            await self._lending.stop(turn, run_id, task)
+            await self._lending.stop(turn, run_id, task, now=now)
+            await self._waits.hold(turn, run_id, task, now=now)
             turn.tell("task.paused", now, run_id=run_id, task=task, by=by)
         if call_back:
             await self._stopping.call_back(turn, run_id, task, now=now)
@@ -122,6 +128,7 @@ class ControlStore:
         await self._change(turn, run, {"paused_tasks": [name for name in run["paused_tasks"] if name != task]}, now)
         if not run.get("paused"):
             await self._lending.start(turn, run_id, task, now=now)
+            await self._waits.go_on(turn, run_id, task, now=now)
         turn.tell("task.resumed", now, run_id=run_id, task=task, by=by)
 
     async def _going_on(self, turn: Turn, run_id: str, task: str | None = None) -> Document:
@@ -165,10 +172,8 @@ class ControlStore:
         with unavailable_is_ours():
             return [as_run(run) async for run in self._runs.find(query).limit(limit)]
 
-    async def tell_again(
-        self, turn: Turn, run_id: str, tell: Tell, *, clean_up: bool = False, now: datetime
-    ) -> None:
-        """Have Prefect told: its state is not what the run's is. With `clean_up` the flow begins again for that alone."""
+    async def tell_again(self, turn: Turn, run_id: str, tell: Tell, *, clean_up: bool = False, now: datetime) -> None:
+        """Have Prefect told: its state is not what the run's is. With `clean_up` the flow begins again to clean up."""
         change: Document = {"to_tell": tell, "told_held": None, "updated_at": now}
         if clean_up:
             change["clean_up.begun_again"] = True

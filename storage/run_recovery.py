@@ -12,6 +12,7 @@ from storage.ledger import Ledger, Turn
 from storage.run_models import ENDED, OWN_FLOW, RUN_LEASE, Run, RunStatus, as_run, told_of
 from storage.tasks import TaskStatus
 
+
 class RunRecoveryStore:
     """Looks at runs that have not ended, in `runs`."""
 

@@ -393,10 +393,10 @@ def _status(before: Document, status: RunStatus) -> RunStatus | None:
         return status
     if status in ENDED:
         clean_up = before.get("clean_up")
-        owed = clean_up is not None and not clean_up["done"]
-        if status is RunStatus.FAILED and owed and clean_up.get("begun_again"):
-            owed = False  # it failed to clean up
-        return None if owed else RunStatus.CANCELLED
+        if clean_up is None or clean_up["done"]:
+            return RunStatus.CANCELLED
+        failed_to = status is RunStatus.FAILED and clean_up.get("begun_again")
+        return RunStatus.CANCELLED if failed_to else None
     if before.get("paused"):
         return RunStatus.PAUSED
     if status is RunStatus.PAUSED or (status is RunStatus.RUNNING and before["status"] in GOING_ON):

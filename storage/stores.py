@@ -50,6 +50,7 @@ from storage.users import UserStore
 from storage.versions import VersionStore
 from storage.volunteers import VolunteerStore
 from storage.waiting import WaitingStore
+from storage.waits import WaitStore
 from storage.webhooks import WebhookStore
 from storage.workflows import WorkflowStore
 
@@ -99,9 +100,12 @@ class Stores:
         self.idempotency = IdempotencyStore(database)
         self.logs = LogStore(database)
         self.timings = TimingStore(database)
+        self.waits = WaitStore(database)
         self.deadlines = DeadlineStore(database, self.ledger)
-        self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.stopping, self.parts)
-        self.reopening = ReopeningStore(database, self.ledger, self.runs, self.stopping, self.children)
+        self.controls = ControlStore(
+            database, self.ledger, self.runs, self.tasks, self.stopping, self.parts, self.waits
+        )
+        self.reopening = ReopeningStore(database, self.ledger, self.runs, self.stopping, self.children, self.signals)
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database, self.ledger)
         self.tokens = TokenStore(database, self.ledger)

@@ -44,7 +44,9 @@ TELLING = Record(paused=True, telling=True, told_held=False, must_clean_up=False
             Ask.CLEAN_UP,
             id="its last attempt finished it while it was cancelled",
         ),
-        pytest.param("COMPLETED", "Completed", False, Record(False, False, False, True), None, id="no need to clean up"),
+        pytest.param(
+            "COMPLETED", "Completed", False, Record(False, False, False, True), None, id="no need to clean up"
+        ),
     ],
 )
 def test_what_a_state_asks_of_a_run(type_: str, name: str, ours: bool, record: Record, ask: Ask | None) -> None:
