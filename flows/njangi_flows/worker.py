@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -36,7 +37,7 @@ from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from njangi_flows.beats import Heart, shared_heart
-from njangi_flows.client import FlowService
+from njangi_flows.client import FlowService, NoServiceError
 from njangi_flows.hold import SECONDS_TO_LEAVE, Stop, StopSignal, stop_signal
 from njangi_flows.run_workflow import RunLeftError, run_workflow
 from njangi_flows.settings import FlowSettings
@@ -181,7 +182,8 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
     async def serve(self, leave: asyncio.Event) -> None:
         """Take up flow runs until `leave` is set, then stop those under way so that another worker can go on.
 
-        The Prefect server may be away for any time at any moment.
+        The Prefect server may be away for any time at any moment, and so may the service once it has answered. Raises
+        NoServiceError if it never did.
         """
         async with (
             FlowService(FlowSettings.from_environment()) as service,
@@ -198,14 +200,19 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
                     (self._stop_cancelling, CANCELLING_SECONDS, None),
                 )
             ]
-            loops.append(asyncio.create_task(_listen(service, told)))
-            await leave.wait()
-            for loop in loops:
+            listening = asyncio.create_task(_listen(service, told))
+            leaving = asyncio.create_task(leave.wait())
+            await asyncio.wait({leaving, listening}, return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            for loop in (*loops, listening):
                 loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+            ends = await asyncio.gather(*loops, listening, return_exceptions=True)
             self._leaves = True
             for stop in self._carried.values():
                 stop.set(Stop.LEAVING)
+            for end in ends:
+                if isinstance(end, Exception):
+                    raise end
 
     async def _stop_cancelling(self) -> None:
         """Stop the flow runs that were cancelled in Prefect itself."""
@@ -268,7 +275,10 @@ def main() -> None:
     os.environ.setdefault("NJANGI_HOLDER", options.name)
     # Prefect logs two lines for every task run and sends them to its server; failures are enough.
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
-    _until_signalled(lambda leave: serve(options.name, options.pool, leave))
+    try:
+        _until_signalled(lambda leave: serve(options.name, options.pool, leave))
+    except NoServiceError as error:
+        sys.exit(str(error))
 
 
 def _until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
