@@ -21,7 +21,7 @@ from prefect.server.database.dependencies import set_database_config
 from prefect.settings import get_current_settings
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
-from stack.settings import PROOF, PROOF_HEADER
+from stack.settings import INSTANCE, INSTANCE_HEADER
 
 
 class ImmediateSqlite(AioSqliteConfiguration):
@@ -64,7 +64,7 @@ def main() -> int:
             log_level=settings.server.logging_level.lower(),
             access_log=False,
             timeout_graceful_shutdown=3,
-            headers=[(PROOF_HEADER, os.environ[PROOF])] if PROOF in os.environ else [],
+            headers=[(INSTANCE_HEADER, os.environ[INSTANCE])] if INSTANCE in os.environ else [],
         )
     )
     server.run()

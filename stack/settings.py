@@ -11,9 +11,9 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
-PROOF = "NJANGI_PROOF"
+INSTANCE = "NJANGI_INSTANCE"
 """The variable that gives a child the word by which its answers are told from those of another program."""
-PROOF_HEADER = "Njangi-Proof"
+INSTANCE_HEADER = "Njangi-Instance"
 
 PREFECT = {
     # Events are written in batches: one by one, a thousand task runs cost the server 45 s of CPU instead of 10.

@@ -46,7 +46,7 @@ class Machine:
             ready=self._answers,
         )
 
-    async def _answers(self, proof: str) -> bool:
+    async def _answers(self, instance: str) -> bool:
         """Whether the API is ready, which is not the supervisor itself and so does not know its word."""
         with suppress(httpx.TransportError):
             async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:

@@ -26,12 +26,12 @@ def a_process(directory: Path, code: str, ready: Ready | None = None) -> Process
     )
 
 
-async def never(proof: str) -> bool:
+async def never(instance: str) -> bool:
     return False
 
 
 async def test_start_returns_when_the_program_says_that_it_is_ready(tmp_path: Path) -> None:
-    async def ready(proof: str) -> bool:
+    async def ready(instance: str) -> bool:
         return (tmp_path / "ready").exists()
 
     process = a_process(tmp_path, "import time; open('ready', 'w').close(); time.sleep(60)", ready)
@@ -58,7 +58,7 @@ async def test_run_raises_unless_the_program_ends_well(tmp_path: Path) -> None:
 
 
 async def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
-    async def ready(proof: str) -> bool:
+    async def ready(instance: str) -> bool:
         return (tmp_path / "ready").exists()
 
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); open('ready', 'w').close(); time.sleep(60)"
@@ -117,7 +117,7 @@ import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
-        self.send_header("Njangi-Proof", os.environ["NJANGI_PROOF"])
+        self.send_header("Njangi-Instance", os.environ["NJANGI_INSTANCE"])
         self.end_headers()
 http.server.HTTPServer(("127.0.0.1", {port}), Handler).serve_forever()
 """
