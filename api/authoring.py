@@ -3,49 +3,72 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi.exceptions import HTTPException
 from njangi_agent.protocol import is_sha256
 from njangi_flows import spec as specs
-from njangi_flows.spec import WorkflowSpec
+from njangi_flows.spec import InvalidSpecError, Problem, WorkflowSpec
 
 from api.errors import MissingFilesError
 from api.services import Services, utc_now
 from storage.workflows import NewWorkflow
 
 
-async def read_spec(given: Any) -> tuple[Any, str | None]:
-    """Return a spec as JSON values, and the text that it came in as, if it did: YAML or JSON. Raises InvalidSpecError.
+@dataclass(frozen=True, slots=True)
+class Authored:
+    """A spec that somebody wrote: as JSON values, and the text that it came in as, YAML or JSON, if it did.
+
+    `warnings` are what in it is likely meant otherwise than it is read.
+    """
+
+    spec: WorkflowSpec
+    document: Any
+    source: str | None
+    warnings: list[Problem]
+
+
+async def read_spec(given: Any, files: Collection[str]) -> Authored:
+    """Return a spec that is written today. Raises InvalidSpecError with every problem.
 
     Read in a thread: YAML takes seconds where a workflow is as large as it may be.
     """
-    if not isinstance(given, str):
-        return given, None
-    return await asyncio.to_thread(specs.load, given), given
+    if isinstance(given, str):
+        read = await asyncio.to_thread(specs.read, given)
+        document, source, doubts = specs.authored(read.fields), given, read.doubts
+    else:
+        document, source, doubts = specs.authored(given), None, []
+    spec = specs.parse(document, files=files)
+    if problems := specs.unfilled(spec, spec.parameters):
+        raise InvalidSpecError(problems)
+    return Authored(spec, document, source, specs.in_order([*doubts, *specs.warnings(spec)]))
 
 
-async def new_workflow(app: Services, given: Any, files: Mapping[str, str], *, owner: str) -> NewWorkflow:
-    """Return the workflow to write. Raises InvalidSpecError with every problem, MissingFilesError."""
-    document, source = await read_spec(given)
-    spec = specs.parse(document, files=files.keys())
+async def new_workflow(
+    app: Services, given: Any, files: Mapping[str, str], *, owner: str
+) -> tuple[NewWorkflow, list[Problem]]:
+    """Return the workflow to write, and warnings. Raises InvalidSpecError with every problem, MissingFilesError."""
+    authored = await read_spec(given, files.keys())
+    spec = authored.spec
     hashes = {sha256 for sha256 in files.values() if is_sha256(sha256)}
     unknown = await app.stores.blobs.touch(hashes, by=owner, now=utc_now())
     missing = sorted(set(files.values()) - hashes) + sorted(unknown)
     if missing:
         raise MissingFilesError(missing)
-    return NewWorkflow(
+    new = NewWorkflow(
         name=spec.name,
         description=spec.description,
         priority=spec.priority,
         tags=list(spec.tags),
         metadata=spec.metadata,
-        spec=document,
+        spec=authored.document,
         files=files,
         estimated_resources=_largest(spec),
-        source=source,
+        source=authored.source,
     )
+    return new, authored.warnings
 
 
 def _largest(spec: WorkflowSpec) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonpatch
+from njangi_flows.core_schema import CarefulResolver
 from ruamel.yaml import YAML
 
 
@@ -20,6 +21,7 @@ def patch(before: Any, after: Any) -> list[dict[str, Any]]:
 def as_yaml(document: Any) -> str:
     """Return a document as YAML, its fields in their order."""
     writer = YAML(pure=True)
+    writer.Resolver = CarefulResolver
     writer.width = 120
     writer.allow_unicode = True
     text = io.StringIO()

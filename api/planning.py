@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from njangi_flows import compile, placeholders, split
+from njangi_flows import compile, preview
+from njangi_flows.filling import NotFilledError
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 from pydantic import BaseModel
 
@@ -16,9 +19,21 @@ MOST_BYTES = 64 * 1024 * 1024
 SENTENCES: Mapping[str, str] = {
     "input-not-sent": "its input has not been sent",
     "input-not-stored": "its input is not stored yet",
+    "items-of-result": "what it is split over is a result, which only the run knows",
     "input-too-large": "its input is larger than the {limit} bytes that are read to count lines",
 }
 """Why only the run can tell how many subtasks a task has."""
+
+
+class FirstCall(BaseModel):
+    """How the first subtask would be called with the defaults of the workflow's parameters.
+
+    `arguments` of a command, `parameters` of a function; long ones are cut. A result that only the run knows stays as
+    its placeholder.
+    """
+
+    arguments: list[str] | None
+    parameters: dict[str, Any] | None
 
 
 class TaskPlan(BaseModel):
@@ -33,6 +48,7 @@ class TaskPlan(BaseModel):
     reason: str | None
     code: str | None
     values: dict[str, int]
+    first: FirstCall | None
 
 
 class Estimate(BaseModel):
@@ -55,10 +71,18 @@ class Plan(BaseModel):
     estimate: Estimate
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """How many lines a file has that are not blank, and the first of them."""
+
+    count: int = 0
+    first: Sequence[str] = ()
+
+
 async def plan_of(app: Services, spec: WorkflowSpec, files: Mapping[str, str], *, owner: str) -> Plan:
     """Return the plan of a run of `owner` with the volunteers of the moment; `files` are names and their SHA-256."""
     slots = await app.estimates.slots()
-    lines: dict[str, int | str] = {}
+    lines: dict[str, Lines | str] = {}
     tasks = []
     for task in compile.order(spec):
         if task.split is not None and task.split.lines is not None:
@@ -82,25 +106,40 @@ async def plan_of(app: Services, spec: WorkflowSpec, files: Mapping[str, str], *
     )
 
 
-def _plan(spec: WorkflowSpec, task: TaskSpec, lines: Mapping[str, int | str], slots: int) -> TaskPlan:
+def _plan(spec: WorkflowSpec, task: TaskSpec, lines: Mapping[str, Lines | str], slots: int) -> TaskPlan:
     if not task.on_volunteers:
         return _planned(task, None, 0, 0, None)
+    read = lines[spec.file(task.split.lines)] if task.split is not None and task.split.lines is not None else Lines()
+    if isinstance(read, str):
+        return _planned(task, None, None, None, read, _first(spec, task, None, 1))
+    items = preview.items_of(spec, task, spec.parameters, read.first)
+    if items is None:
+        return _planned(task, None, None, None, "items-of-result", _first(spec, task, None, 1))
     if task.split is None:
-        return _planned(task, None, 1, 1, None)
-    if task.split.lines is not None:
-        items = lines[spec.file(task.split.lines)]
-        if isinstance(items, str):
-            return _planned(task, None, None, None, items)
-    else:
-        items = len(split.items(task.split, lambda _: "", placeholders.split_files(spec, task)))
-    if items == 0:
+        return _planned(task, None, 1, 1, None, _first(spec, task, items, 1))
+    count = read.count if task.split.lines is not None else len(items)
+    if count == 0:
         return _planned(task, 0, 0, 0, None)
-    plan = compile.plan(task, items, slots)
-    return _planned(task, items, plan.subtasks, plan.batches, None)
+    plan = compile.plan(task, count, slots)
+    first = _first(spec, task, items, min(plan.items_per_subtask, count))
+    return _planned(task, count, plan.subtasks, plan.batches, None, first)
+
+
+def _first(spec: WorkflowSpec, task: TaskSpec, items: Sequence[Any] | None, size: int) -> FirstCall | None:
+    try:
+        call = preview.first_call(spec, task, spec.parameters, items, size)
+    except NotFilledError:
+        return None  # the run's own parameters may make it right
+    return FirstCall(arguments=call.arguments, parameters=call.parameters)
 
 
 def _planned(
-    task: TaskSpec, items: int | None, subtasks: int | None, batches: int | None, code: str | None
+    task: TaskSpec,
+    items: int | None,
+    subtasks: int | None,
+    batches: int | None,
+    code: str | None,
+    first: FirstCall | None = None,
 ) -> TaskPlan:
     values = {"limit": MOST_BYTES} if code == "input-too-large" else {}
     return TaskPlan(
@@ -113,22 +152,33 @@ def _planned(
         reason=SENTENCES[code].format_map(values) if code is not None else None,
         code=code,
         values=values,
+        first=first,
     )
 
 
-async def _lines(app: Services, sha256: str | None) -> int | str:
-    """Return how many lines of a blob are not blank, or the code of why that is not known."""
+async def _lines(app: Services, sha256: str | None) -> Lines | str:
+    """Return the lines of a blob that are not blank, or the code of why they are not known."""
     if sha256 is None:
         return "input-not-sent"
     count = size = 0
     rest = b""
+    first: list[str] = []
     try:
         async for piece in app.stores.blobs.read(sha256):
             size += len(piece)
             if size > MOST_BYTES:
                 return "input-too-large"
             *whole, rest = (rest + piece).split(b"\n")
-            count += sum(1 for line in whole if line.strip())
+            lines = [line for line in whole if line.strip()]
+            count += len(lines)
+            first += map(_text, lines[: preview.MOST_SHOWN - len(first)])
     except NotFoundError:
         return "input-not-stored"
-    return count + bool(rest.strip())
+    if rest.strip():
+        count += 1
+        first += [_text(rest)] if len(first) < preview.MOST_SHOWN else []
+    return Lines(count, first)
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r")

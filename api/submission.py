@@ -41,6 +41,9 @@ async def write_run(
     has a parent: that one counts.
     """
     spec = specs.parse(workflow.spec, files=workflow.files.keys())
+    parameters = specs.run_parameters(spec, given)
+    if problems := specs.unfilled(spec, parameters):
+        raise specs.InvalidSpecError(problems)
     new = NewRun(
         workflow_id=workflow.id,
         name=workflow.name,
@@ -49,7 +52,7 @@ async def write_run(
         priority=workflow.priority if priority is None else priority,
         spec=workflow.spec,
         files=workflow.files,
-        parameters=specs.run_parameters(spec, given),
+        parameters=parameters,
         id=id_,
         schedule=schedule,
         request=request,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from njangi_flows.spec import WorkflowSpec, load, needed_files, parse
+from njangi_flows.spec import WorkflowSpec, authored, load, needed_files, parse
 
 from storage.errors import NotFoundError
 
@@ -56,7 +56,7 @@ class Templates:
 
 def _read(folder: Path) -> Template:
     source = (folder / _SPEC).read_text(encoding="utf-8")
-    document = load(source)
+    document = authored(load(source))
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     spec = parse(document, files=names)
     files = {name: (folder / name).read_bytes() for name in sorted(needed_files(spec))}

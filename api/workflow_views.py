@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from fastapi import Response
+from njangi_flows import spec as specs
+from njangi_flows.spec import Problem
 from pydantic import BaseModel
 
 from storage.run_models import RunStatus
@@ -45,6 +48,21 @@ class WorkflowView(ListedWorkflow):
     files: dict[str, str]
 
 
+class ProblemView(BaseModel):
+    """What is wrong or doubtful at a place in a spec, a JSON Pointer; `code` and `values` tell it in any language."""
+
+    pointer: str
+    detail: str
+    code: str
+    values: dict[str, str | int | float | list[str]]
+
+
+class SavedWorkflow(WorkflowView):
+    """`warnings`: what in the spec is likely meant otherwise than it is read."""
+
+    warnings: list[ProblemView]
+
+
 class WorkflowPage(BaseModel):
     workflows: list[ListedWorkflow]
     next_page_token: str | None
@@ -56,5 +74,21 @@ def listed(workflow: Workflow) -> ListedWorkflow:
 
 def shown(workflow: Workflow, response: Response) -> WorkflowView:
     """Return a workflow as callers see it, and put its ETag into the response."""
+    return WorkflowView.model_validate(_fields(workflow, response))
+
+
+def saved(workflow: Workflow, warnings: Iterable[Problem], response: Response) -> SavedWorkflow:
+    """Return a workflow that was made or edited as callers see it, and put its ETag into the response."""
+    return SavedWorkflow.model_validate({**_fields(workflow, response), "warnings": problem_views(warnings)})
+
+
+def problem_views(problems: Iterable[Problem]) -> list[ProblemView]:
+    return [
+        ProblemView(pointer=item.pointer, detail=item.detail, code=item.code, values=dict(item.values))
+        for item in problems
+    ]
+
+
+def _fields(workflow: Workflow, response: Response) -> dict[str, Any]:
     response.headers["ETag"] = f'"{workflow.version}"'
-    return WorkflowView.model_validate(asdict(workflow))
+    return {**asdict(workflow), "spec": specs.stored(workflow.spec)}

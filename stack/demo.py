@@ -86,7 +86,7 @@ def _both(settings: Settings, token: str, console: Console, expected: Future[dic
 def _submit(service: Service, file: Path) -> str:
     submission = folder.read(file)
     files = {name: service.upload(path) for name, path in submission.files.items()}
-    workflow = service.create_workflow(submission.document, files)
+    workflow = service.create_workflow(submission.text, files)
     return str(service.start_run(workflow["id"], {})["id"])
 
 

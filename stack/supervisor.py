@@ -11,10 +11,9 @@ import fcntl
 import logging
 import os
 import platform
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +25,9 @@ from stack import deploy
 from stack.backoff import Backoff
 from stack.errors import AlreadyRunningError, PortTakenError, ServiceFailedError, StackError
 from stack.order import levels
-from stack.process import LOG_BYTES, Process, Ready, answers, rotate
+from stack.process import LOG_BYTES, Process, answers, rotate
 from stack.remnants import end_remnants, mark
-from stack.settings import CHECKOUT, Settings, environment, port_is_free, reserve
+from stack.settings import CHECKOUT, Settings, environment, port_is_free
 from storage.errors import NjangiError
 from storage.mongod import Mongod
 
@@ -93,7 +92,6 @@ class Stack:
             service.name: service for service in self._all_services() if service.name not in self.settings.without
         }
         self._lock: int | None = None
-        self._ports: list[socket.socket] = []
 
     @property
     def names(self) -> list[str]:
@@ -120,7 +118,7 @@ class Stack:
             if await end_remnants(self.settings.home):
                 self._say("ended what an earlier stack had left running")
             for port, option in ((self.settings.port, "--port"), (self.settings.prefect_port, "--prefect-port")):
-                self._ports.append(await _reserved(port, option))
+                await _until_free(port, option)
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._prepare())
@@ -142,8 +140,6 @@ class Stack:
             await end_remnants(self.settings.home)
             os.close(self._lock)
             self._lock = None
-        while self._ports:
-            self._ports.pop().close()
 
     async def restart(self, name: str) -> None:
         """Stop one service in its orderly way and return when it is ready again."""
@@ -277,7 +273,7 @@ class Stack:
         name: str,
         arguments: Sequence[str],
         *,
-        ready: Ready | None = None,
+        ready: Callable[[], Awaitable[bool]] | None = None,
         token: str | None = None,
     ) -> Process:
         def child_environment() -> Mapping[str, str]:
@@ -334,17 +330,9 @@ def _hold(home: Path) -> int:
     return descriptor
 
 
-async def _reserved(port: int, option: str) -> socket.socket:
-    """Return what says, until it is closed, that no other stack may use the port, whether ours listens already or not.
-
-    Raises PortTakenError.
-    """
+async def _until_free(port: int, option: str) -> None:
     deadline = time.monotonic() + PORT_SECONDS
-    while True:
-        if (reservation := reserve(port)) is not None:
-            if port_is_free(port):
-                return reservation
-            reservation.close()
+    while not port_is_free(port):
         if time.monotonic() > deadline:
             raise PortTakenError(port, option)
         await asyncio.sleep(POLL_SECONDS)

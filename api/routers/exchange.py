@@ -18,7 +18,8 @@ from api.authoring import new_workflow
 from api.chosen_ids import ChosenIdBody, create_workflow
 from api.dependencies import App, Named, Reader, Submitter
 from api.services import Services
-from api.workflow_views import WorkflowView, shown
+from api.sources import source_of
+from api.workflow_views import SavedWorkflow, saved
 from storage.versions import Version
 
 router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
@@ -41,16 +42,16 @@ class ImportBody(ChosenIdBody):
 @router.post(":import", status_code=201)
 async def import_(
     body: Annotated[ImportBody, Body()], app: App, caller: Submitter, named: Named, response: Response
-) -> WorkflowView:
+) -> SavedWorkflow:
     """Create a workflow of a document in any format that is read. 422 tells every problem at once."""
     given: Any = body.document
     recorded = await asyncio.to_thread(_recorded, given)
     if recorded is not None:
         given = await asyncio.to_thread(wfformat.read, recorded, scale=body.scale, commands=body.commands)
-    new = await new_workflow(app, given, body.files, owner=caller.name)
+    new, warnings = await new_workflow(app, given, body.files, owner=caller.name)
     workflow, fresh = await create_workflow(app, new, body, caller=caller, request=named)
     response.status_code = 201 if fresh else 200
-    return shown(workflow, response)
+    return saved(workflow, warnings, response)
 
 
 @router.get("/{workflow_id}/export", response_class=Response)
@@ -63,16 +64,17 @@ async def export(
 ) -> Response:
     """Return a version of a workflow, the newest unless it is named, as a file.
 
-    YAML that came in as YAML is as it was written, comments and all.
+    YAML that came in as YAML is as it was written, comments and all, with the number of its language.
     """
     number = version or (await app.stores.workflows.get(workflow_id)).version
     found = await app.stores.versions.get(workflow_id, number)
-    if format_ == "yaml" and found.source is not None and not found.source.lstrip().startswith("{"):
-        text = found.source
+    source = await source_of(found) if format_ == "yaml" else None
+    if source is not None and not source.lstrip().startswith("{"):
+        text = source
     elif format_ == "yaml":
-        text = await asyncio.to_thread(differences.as_yaml, dict(found.spec))
+        text = await asyncio.to_thread(differences.as_yaml, specs.stored(found.spec))
     elif format_ == "json":
-        text = _json(found.spec)
+        text = _json(specs.stored(found.spec))
     else:
         text = _json(await _wfformat(app, found))
     media_type, ending = _TYPES.get(format_, _TYPES["json"])

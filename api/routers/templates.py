@@ -72,7 +72,7 @@ async def use(
     for file, sha256 in template.hashes.items():
         content = template.files[file]
         await app.stores.uploads.put(sha256, _whole(content), by=caller.name, limit=len(content), now=utc_now())
-    new = await new_workflow(app, template.source, template.hashes, owner=caller.name)
+    new, _ = await new_workflow(app, template.source, template.hashes, owner=caller.name)
     workflow, fresh = await create_workflow(app, new, body or ChosenIdBody(), caller=caller, request=named)
     response.status_code = 201 if fresh else 200
     return shown(workflow, response)

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from njangi_flows import spec as specs
 from pydantic import BaseModel
 
 from api import differences
 from api.dependencies import App, Reader
 from api.listing import Paged
+from api.sources import source_of
 from storage.versions import Version
 
 router = APIRouter(prefix="/v1/workflows/{workflow_id}/versions", tags=["workflows"])
@@ -63,7 +65,8 @@ async def page(workflow_id: str, query: Annotated[Paged, Query()], app: App, _: 
 async def get(workflow_id: str, version: int, app: App, _: Reader) -> OneVersionView:
     """Return one version with its spec and files."""
     found = await app.stores.versions.get(workflow_id, version)
-    return OneVersionView(**_fields(found), spec=dict(found.spec), files=dict(found.files), source=found.source)
+    spec, source = specs.stored(found.spec), await source_of(found)
+    return OneVersionView(**_fields(found), spec=spec, files=dict(found.files), source=source)
 
 
 @router.get("/{before}/diff/{after}")
@@ -71,17 +74,18 @@ async def difference(workflow_id: str, before: int, after: int, app: App, _: Rea
     """Return what differs between two versions, whichever is the older."""
     old, new = [await app.stores.versions.get(workflow_id, number) for number in (before, after)]
     names = sorted(old.files.keys() | new.files.keys())
+    spec_before, spec_after = specs.stored(old.spec), specs.stored(new.spec)
     return Difference(
         before=before,
         after=after,
-        summary=differences.summary(old.spec, new.spec),
-        patch=differences.patch(old.spec, new.spec),
+        summary=differences.summary(spec_before, spec_after),
+        patch=differences.patch(spec_before, spec_after),
         files={
             name: (old.files.get(name), new.files.get(name))
             for name in names
             if old.files.get(name) != new.files.get(name)
         },
-        text=differences.text(_text(old, new), _text(new, old), (f"version {before}", f"version {after}")),
+        text=differences.text(*await _texts(old, new), (f"version {before}", f"version {after}")),
     )
 
 
@@ -97,8 +101,9 @@ def _fields(version: Version) -> dict[str, Any]:
     }
 
 
-def _text(version: Version, other: Version) -> str:
-    """Return the version as text: as it was written if both have their text, else both in our own writing."""
-    if version.source is not None and other.source is not None:
-        return version.source
-    return differences.as_yaml(dict(version.spec))
+async def _texts(old: Version, new: Version) -> tuple[str, str]:
+    """Return both versions as text: as they were written if both have their text, else both in our own writing."""
+    before, after = await source_of(old), await source_of(new)
+    if before is not None and after is not None:
+        return before, after
+    return differences.as_yaml(specs.stored(old.spec)), differences.as_yaml(specs.stored(new.spec))

@@ -19,7 +19,17 @@ from api.refusals import RefusalError
 from api.rights import Action, Verdict, decide
 from api.routers.runs import RunView, view
 from api.services import utc_now
-from api.workflow_views import WorkflowPage, WorkflowView, listed, shown
+from api.sources import source_of
+from api.workflow_views import (
+    ProblemView,
+    SavedWorkflow,
+    WorkflowPage,
+    WorkflowView,
+    listed,
+    problem_views,
+    saved,
+    shown,
+)
 
 router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
 
@@ -59,27 +69,27 @@ class Start(ChosenIdBody):
 class Validated(Plan):
     """No problems: 422 tells those. The plan is what a run of it would begin with now."""
 
-    problems: list[dict[str, str]]
+    problems: list[ProblemView]
+    warnings: list[ProblemView]
 
 
 @router.post("", status_code=201)
 async def create(
     body: Annotated[NewWorkflowBody, Body()], app: App, caller: Submitter, named: Named, response: Response
-) -> WorkflowView:
+) -> SavedWorkflow:
     """Create a workflow. 422 tells every problem of its spec at once."""
-    new = await new_workflow(app, body.spec, body.files, owner=caller.name)
+    new, warnings = await new_workflow(app, body.spec, body.files, owner=caller.name)
     workflow, fresh = await create_workflow(app, new, body, caller=caller, request=named)
     response.status_code = 201 if fresh else 200
-    return shown(workflow, response)
+    return saved(workflow, warnings, response)
 
 
 @router.post(":validate")
 async def validate(body: Annotated[WorkflowBody, Body()], app: App, caller: Submitter) -> Validated:
     """Check a spec, store nothing, and tell what a run of it would do."""
-    document, _ = await read_spec(body.spec)
-    spec = specs.parse(document, files=body.files.keys())
-    plan = await plan_of(app, spec, body.files, owner=caller.name)
-    return Validated(problems=[], **plan.model_dump())
+    authored = await read_spec(body.spec, body.files.keys())
+    plan = await plan_of(app, authored.spec, body.files, owner=caller.name)
+    return Validated(problems=[], warnings=problem_views(authored.warnings), **plan.model_dump())
 
 
 @router.get("")
@@ -105,14 +115,14 @@ async def edit(
     named: Named,
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
-) -> WorkflowView:
+) -> SavedWorkflow:
     """Replace the content of the version that If-Match names; runs under way keep the version they began with."""
     version = expected_version(if_match)
-    new = await new_workflow(app, body.spec, body.files, owner=caller.name)
+    new, warnings = await new_workflow(app, body.spec, body.files, owner=caller.name)
     edited = await app.stores.workflows.edit(
         workflow_id, new, by=caller.name, now=utc_now(), version=version, request=named
     )
-    return shown(edited, response)
+    return saved(edited, warnings, response)
 
 
 @router.delete("/{workflow_id}", status_code=204)
@@ -137,8 +147,9 @@ async def clone(
     original = await app.stores.workflows.get(workflow_id)
     version = await app.stores.versions.get(workflow_id, original.version)
     renamed = chosen.name is not None and chosen.name != original.name
-    spec = {**original.spec, "name": chosen.name} if renamed else version.source or original.spec
-    new = await new_workflow(app, spec, original.files, owner=caller.name)
+    stored = specs.stored(original.spec)
+    spec = {**stored, "name": chosen.name} if renamed else await source_of(version) or stored
+    new, _ = await new_workflow(app, spec, original.files, owner=caller.name)
     made, fresh = await create_workflow(app, new, chosen, caller=caller, request=named)
     response.status_code = 201 if fresh else 200
     return shown(made, response)

@@ -143,7 +143,6 @@ class SignalCarrier(TimedCarrier):
             self._in_line.set()
         ended = await self._waits.ended(Wait(self._name, signal=self._signal, until=self._until))
         if ended.ending != "signal":
-            self._until = ended.until or self._until  # a pause moves it
             raise self.timed_out()
         return ResultRef(text=ended.payload)
 
@@ -167,7 +166,7 @@ class ChildCarrier(AwaitedCarrier):
     async def _begin(self, upstream: Mapping[str, Outcome]) -> None:
         results = {name: outcome.result or ResultRef() for name, outcome in upstream.items()}
         inputs = await gather_inputs(self._held, self._spec, self._task, self._given, results)
-        self._parameters = inputs.parameters
+        self._parameters = inputs.calls.parameters({})
         await self._tell(TaskChange("RUNNING"))
 
     async def _awaited(self) -> ResultRef:

@@ -30,6 +30,7 @@ from njangi_flows.compile import Plan
 from njangi_flows.drawing import drawn
 from njangi_flows.endings import ending
 from njangi_flows.failures import lost_for_good, not_mended
+from njangi_flows.filling import NotFilledError
 from njangi_flows.hold import HeldRun, Stop, StoppedError
 from njangi_flows.inputs import ResultRef, TaskInputs, gather_inputs, stored_result, subtask_input
 from njangi_flows.messages import BatchInput, SettledBatch, SubtaskInput, TaskChange, ToldTask
@@ -66,6 +67,17 @@ class Outcome:
 
 class TaskFailedError(Exception):
     """Says by itself which task failed and why."""
+
+
+def _why(task: str, error: Exception) -> str:
+    """Return the sentence that says why a task failed."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, TaskFailedError):
+        return str(error)
+    if isinstance(error, NotFilledError):
+        return ending(error.code, task=task, place=".".join(map(str, error.place)), name=error.name, given=error.given)
+    return ending("task-error", task=task, type=type(error).__name__, error=str(error))
 
 
 class BatchFailedError(Exception):
@@ -128,18 +140,13 @@ class Carrier(abc.ABC):
             return Outcome(Ending.FAILED, self._last_node(), error=self._known.error)
         try:
             result = await self._work(upstream)
-        except Exception as raised:
-            error = _cause(raised)
-            if isinstance(error, StoppedError):
-                raise error from raised
+        except StoppedError:
+            raise
+        except Exception as error:
             self._stop_if_lost(error)
             if self._held.stop.reason is not None:
                 raise StoppedError(self._held.stop.reason) from error
-            message = (
-                str(error)
-                if isinstance(error, TaskFailedError)
-                else ending("task-error", task=self._name, type=type(error).__name__, error=str(error))
-            )
+            message = _why(self._name, error)
             await self._tell_failed(message)
             return Outcome(Ending.FAILED, self._last_node(), error=message)
         await self._tell(TaskChange("COMPLETED", result=result.text, blob=result.blob))
@@ -166,13 +173,6 @@ class Carrier(abc.ABC):
 
     def _last_node(self) -> UUID:
         return node_id(self._flow_run_id, self._key)
-
-
-def _cause(error: Exception) -> Exception:
-    """Return the first error of a group: what ends one of several that go on together is told as itself."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 class TaskCarrier(Carrier):
@@ -267,16 +267,16 @@ class TaskCarrier(Carrier):
             await self._tell(TaskChange("RUNNING"))
             yield list(range(plan.batches))  # an earlier start put them all
             return
-        definition = compiler.definition(self._spec, self._task, self._held.run.files, inputs.results, inputs.source)
+        definition = compiler.definition(
+            self._spec, self._task, inputs.calls, self._held.run.files, inputs.results, inputs.source
+        )
         splitting: TaskChange | None = TaskChange("SPLITTING", definition=definition, plan=plan.to_json())
         if plan.batches == 0:
             await self._tell(TaskChange("RUNNING", definition=definition, plan=plan.to_json()))
             return
         call: list[BatchInput] = []
         subtasks = size = 0
-        for index, parameters in enumerate(
-            compiler.batch_parameters(self._task, plan, inputs.items, inputs.parameters)
-        ):
+        for index, parameters in enumerate(compiler.batch_parameters(self._task, plan, inputs.items, inputs.calls)):
             batch, length = await self._batch_input(plan, index, parameters)
             if call and (subtasks + len(parameters) > MAX_SUBTASKS_PER_CALL or size + length > MAX_BODY_BYTES):
                 yield await self._put(call, splitting)

@@ -10,44 +10,21 @@ import fnmatch
 import graphlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
-from njangi_flows import placeholders
+from njangi_flows import file_checks, placeholder_checks
 from njangi_flows.kinds import has_field, misplaced
 from njangi_flows.model import TaskSpec
+from njangi_flows.outline import Outline, TaskOutline
 from njangi_flows.problems import Problem, nearest, pointer
 
 _MOST_CYCLES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class TaskOutline:
-    """What could be read of one task. `task` lacks its `broken` fields; None when too little is left."""
-
-    index: int
-    name: str | None
-    dependencies: list[tuple[int, str]]
-    task: TaskSpec | None
-    broken: set[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """What could be read of a workflow; `broken` are its own fields that could not."""
-
-    inputs: dict[str, str] = field(default_factory=dict)
-    files: list[str] = field(default_factory=list)
-    parameters: dict[str, Any] = field(default_factory=dict)
-    tasks: list[TaskOutline] = field(default_factory=list)
-    cleanup: str | None = None
-    broken: set[str] = field(default_factory=set)
 
 
 def problems(outline: Outline, files: Collection[str]) -> Iterator[Problem]:
     """Yield what is wrong across the workflow; `files` are the names of the files that accompany it."""
     yield from _ambiguous_names(outline)
     yield from _missing_files(outline, files)
+    yield from file_checks.problems(outline)
     yield from _names_given_twice(outline)
     yield from _unknown_dependencies(outline)
     yield from _cycles(outline)
@@ -56,7 +33,16 @@ def problems(outline: Outline, files: Collection[str]) -> Iterator[Problem]:
         if part.task is not None:
             yield from _misplaced_fields(part, part.task)
             yield from _split(outline, part.index, part.task, files)
-            yield from _nameless_placeholders(outline, part, part.task)
+            yield from placeholder_checks.problems(outline, part, part.task)
+
+
+def warnings(outline: Outline) -> Iterator[Problem]:
+    """Yield what in a workflow that is none of its problems is likely meant otherwise than it is read."""
+    yield from placeholder_checks.of_labels(outline)
+    yield from file_checks.alike(outline)
+    for part in outline.tasks:
+        if part.task is not None:
+            yield from placeholder_checks.warnings(outline, part, part.task)
 
 
 def _ambiguous_names(outline: Outline) -> Iterator[Problem]:
@@ -186,30 +172,3 @@ def _split(outline: Outline, index: int, task: TaskSpec, files: Collection[str])
         if not fnmatch.filter(data, pattern):
             place = pointer("tasks", index, "split", "files")
             yield Problem.of(place, "matches-nothing", pattern=pattern, known=data)
-
-
-def _nameless_placeholders(outline: Outline, part: TaskOutline, task: TaskSpec) -> Iterator[Problem]:
-    if outline.broken & {"inputs", "parameters"}:
-        return
-    shared = {*outline.inputs, *outline.parameters}
-    own = {*task.parameters, *(task.split.parameters if task.split else ())}
-    tasks = {other.name for other in outline.tasks if other.name is not None}
-    if not part.broken & {"parameters", "split"}:
-        for place, name in placeholders.in_command(task):
-            yield from _nameless(pointer("tasks", part.index, *place), name, shared | own, part, tasks)
-    for place, name in placeholders.in_parameters(task):
-        yield from _nameless(pointer("tasks", part.index, *place), name, shared, part, tasks)
-
-
-def _nameless(
-    place: str, name: str, values: Collection[str], part: TaskOutline, tasks: Collection[str]
-) -> Iterator[Problem]:
-    dependencies = [dependency for _, dependency in part.dependencies]
-    upstream = placeholders.upstream(name)
-    if name in values or upstream in dependencies or (upstream and "dependencies" in part.broken):
-        return
-    if upstream is not None and upstream in tasks:
-        yield Problem.of(place, "not-a-dependency", name=name, task=upstream)
-        return
-    known = [*sorted(values), *(f"{dependency}.result" for dependency in dependencies)]
-    yield Problem.of(place, "names-nothing", name=name, known=known, near=nearest(name, known))

@@ -16,6 +16,7 @@ from typing import Any, Self
 from pydantic import JsonValue, TypeAdapter
 
 from njangi_flows import placeholders, split
+from njangi_flows.filling import Calls
 from njangi_flows.messages import FileRef
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 
@@ -60,18 +61,19 @@ def plan(task: TaskSpec, items: int, slots: int) -> Plan:
 
 
 def batch_parameters(
-    task: TaskSpec, plan: Plan, items: Sequence[JsonValue], shared: Mapping[str, JsonValue]
+    task: TaskSpec, plan: Plan, items: Sequence[JsonValue], calls: Calls
 ) -> Iterator[list[dict[str, JsonValue]]]:
     """Yield each batch's parameters, one object per subtask, making them only as they are asked for."""
     for batch in range(plan.batches):
         indexes = plan.indexes(batch)
         part = items[indexes.start * plan.items_per_subtask : indexes.stop * plan.items_per_subtask]
-        yield list(split.subtask_parameters(task, split.chunk(part, plan.items_per_subtask), shared))
+        yield list(split.subtask_parameters(task, split.chunk(part, plan.items_per_subtask), calls))
 
 
 def definition(
     spec: WorkflowSpec,
     task: TaskSpec,
+    calls: Calls,
     files: Mapping[str, FileRef],
     results: Mapping[str, FileRef],
     source: str | None,
@@ -87,12 +89,12 @@ def definition(
     }
     return {
         "name": task.name,
-        "command": task.command,
+        "command": calls.command,
         "source": source,
         "function": task.python.function if task.python else None,
         "isolate": task.python is not None and task.python.isolate,
         "files": [{"name": name, "sha256": ref.sha256, "size": ref.size} for name, ref in refs.items()],
-        "paths": placeholders.paths(spec, task),
+        "paths": dict(calls.paths),
         "parse": task.parse,
         "cpu": task.resources.cpu,
         "memory": task.resources.memory,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -24,6 +25,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from njangi_flows.core_schema import CoreConstructor, CoreResolver, doubts, plain, written_float
 from njangi_flows.problems import InvalidSpecError, Problem, pointer
 from njangi_flows.sentences import Value
 
@@ -34,15 +36,24 @@ MAX_DEPTH = 50
 MAX_WHOLE_NUMBER = 2**63 - 1
 
 
-class _Constructor(SafeConstructor):
-    """Reads dates as the text they are written as: JSON has none, and `2026-01-01` is more often a name."""
+_MOST_DOUBTS = 100
 
 
-_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a text describes. `doubts` are warnings: scalars that may be meant otherwise than they are read."""
+
+    fields: dict[str, Any]
+    doubts: list[Problem]
 
 
 def load(text: str) -> dict[str, Any]:
     """Return the object that a YAML or JSON text describes. Raises InvalidSpecError, naming the line."""
+    return read(text).fields
+
+
+def read(text: str) -> Document:
+    """Return the object that a YAML or JSON text describes, with what is doubtful. Raises InvalidSpecError."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         _refuse("document-too-large", limit=MAX_BYTES)
     document = _from_json(text) if text.lstrip()[:1] == "{" else None
@@ -55,12 +66,12 @@ def load(text: str) -> dict[str, Any]:
         problems.append(Problem.of("", "no-workflow"))
     if problems or not isinstance(document, dict):
         raise InvalidSpecError(problems)
-    return document
+    return Document(plain(document), list(islice(doubts(document), _MOST_DOUBTS)))
 
 
 def load_value(text: str) -> Any:
     """Return a single value as a command line gives it: JSON where the text is JSON, else the text itself."""
-    value = _from_json(text)
+    value = plain(_from_json(text))
     return text if value is None and text != "null" else value
 
 
@@ -93,7 +104,7 @@ def unfit(value: object, *place: str | int) -> Iterator[Problem]:
 def _from_json(text: str) -> Any:
     """Return the value of a JSON text, or None where it is none (YAML may still read it)."""
     try:
-        return json.loads(text, object_pairs_hook=_each_key_once)
+        return json.loads(text, object_pairs_hook=_each_key_once, parse_float=written_float)
     except InvalidSpecError:
         raise
     except (ValueError, RecursionError):
@@ -112,7 +123,7 @@ def _from_yaml(text: str) -> Any:
     try:
         _look_over(text)
         reader = YAML(typ="safe", pure=True)
-        reader.Constructor = _Constructor
+        reader.Constructor, reader.Resolver = CoreConstructor, CoreResolver
         return reader.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -17,6 +17,12 @@ SENTENCES: Mapping[str, str] = {
     "child-not-started": "task '{task}': workflow '{workflow}' cannot be run: {error}",
     "child-ended-error": "task '{task}': run {run} of workflow '{workflow}' is {status}: {error}",
     "child-ended": "task '{task}': run {run} of workflow '{workflow}' is {status}",
+    "no-scalar": (
+        "task '{task}': '{name}' stands inside longer text at {place} and is {given}; "
+        "there only text, numbers, true, false and null can be filled in"
+    ),
+    "same-key": "task '{task}': two keys at {place} become '{name}' when their placeholders are filled",
+    "too-many-items": "task '{task}': its {place} comes to {given} items, and at most {name} are allowed",
     "task-error": "task '{task}': {type}: {error}",
 }
 """The more special ones first: a text is of the first that fits."""

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from njangi_flows import placeholders, split
 from njangi_flows.client import INLINE_BYTES, FlowService
 from njangi_flows.compile import compact
+from njangi_flows.filling import Calls, calls_of, filled_split, values_of
 from njangi_flows.hold import HeldRun
 from njangi_flows.messages import FileRef, SubtaskInput
 from njangi_flows.spec import TaskSpec, WorkflowSpec
@@ -31,9 +32,9 @@ class ResultRef:
 
 @dataclass(frozen=True, slots=True)
 class TaskInputs:
-    """What a task needs before it can be split. `parameters` are those that all subtasks share."""
+    """What a task needs before it can be split."""
 
-    parameters: Mapping[str, JsonValue]
+    calls: Calls
     items: Any  # a sequence of JSON values; empty without a split
     source: str | None
     results: Mapping[str, FileRef]
@@ -42,13 +43,16 @@ class TaskInputs:
 async def gather_inputs(
     held: HeldRun, spec: WorkflowSpec, task: TaskSpec, given: Mapping[str, JsonValue], results: Mapping[str, ResultRef]
 ) -> TaskInputs:
-    """Return a task's inputs; `given` are the run's parameters, `results` those of the tasks it depends on."""
+    """Return a task's inputs; `given` are the run's parameters, `results` those of the tasks it depends on.
+
+    Raises NotFilledError.
+    """
     service = held.service
-    values = {name: await result_value(service, results[name]) for name in placeholders.result_values(task)}
-    files = {name: await _result_file(service, results[name]) for name in placeholders.result_paths(task)}
+    values = {name: await result_value(service, results[name]) for name in placeholders.result_values(spec, task)}
+    files = {name: await _result_file(service, results[name]) for name in placeholders.result_paths(spec, task)}
     return TaskInputs(
-        parameters=placeholders.parameters(spec, task, given, values),
-        items=await _items(held, spec, task),
+        calls=calls_of(spec, task, given, values),
+        items=await _items(held, spec, task, values_of(spec, given, values)),
         source=await _source(held, task),
         results=files,
     )
@@ -85,13 +89,14 @@ async def _result_file(service: FlowService, ref: ResultRef) -> FileRef:
     return FileRef(sha256=ref.blob, size=len(await service.get_blob(ref.blob)))
 
 
-async def _items(held: HeldRun, spec: WorkflowSpec, task: TaskSpec) -> Any:
+async def _items(held: HeldRun, spec: WorkflowSpec, task: TaskSpec, values: Mapping[str, JsonValue]) -> Any:
     if task.split is None:
         return []
     texts: dict[str, str] = {}
     if task.split.lines is not None:
         texts[task.split.lines] = await _text(held, spec.file(task.split.lines))
-    return split.items(task.split, texts.__getitem__, placeholders.split_files(spec, task))
+    filled = filled_split(task.split, values, spec.language)
+    return split.items(filled, texts.__getitem__, placeholders.split_files(spec, task))
 
 
 async def _source(held: HeldRun, task: TaskSpec) -> str | None:

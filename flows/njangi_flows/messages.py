@@ -117,7 +117,6 @@ class EndedWait(BaseModel):
     task: str
     ending: Literal["signal", "child", "passed"]
     payload: str | None = None
-    until: datetime | None = None
 
 
 class BegunWait(BaseModel):

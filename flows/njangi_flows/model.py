@@ -30,6 +30,8 @@ from njangi_flows.kinds import KINDS, OnParentCancel, Span, WaitSpec, has_field
 from njangi_flows.problems import nearest, wrong, wrong_around
 from njangi_flows.quantities import Duration, Size, Tolerance, ToleratedFailure
 
+LANGUAGE = 2
+"""The number of the language that workflows are written in today; `placeholders` says what 1 meant."""
 MAX_TASKS = 1000
 MAX_ITEMS = 1_000_000
 DAY = 86400.0
@@ -386,9 +388,13 @@ class TaskSpec(_Model):
 
 
 class WorkflowSpec(_Model):
-    """A named graph of tasks with the files and parameters they use."""
+    """A named graph of tasks with the files and parameters they use.
+
+    `language` is the number of the language that it is written in; a stored one that names none is of language 1.
+    """
 
     name: Title
+    language: int = 1
     description: str = Field(default="", max_length=10_000)
     priority: Priority = 50
     tags: Tags = Field(default_factory=list)
@@ -400,6 +406,13 @@ class WorkflowSpec(_Model):
     cleanup: str | None = None
     tolerated_failure: ToleratedFailure = Tolerance()
     tasks: list[TaskSpec] = Field(min_length=1, max_length=MAX_TASKS)
+
+    @field_validator("language")
+    @classmethod
+    def _is_known(cls, language: int) -> int:
+        if not 1 <= language <= LANGUAGE:
+            raise wrong("language", limit=LANGUAGE, given=str(language))
+        return language
 
     @field_validator("tasks")
     @classmethod

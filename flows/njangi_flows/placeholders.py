@@ -1,96 +1,161 @@
-"""Placeholders: `{name}` where a whole argument, or a whole parameter value, stands for something else.
+"""Placeholders: `{name}` in a command, in parameters and in what a task is split over stands for something else.
 
 What a name may stand for, the first that fits:
 
-- a parameter of the task's split (`{part}`), of the task or of the workflow: its value; in a command a
-  list fills one argument per item
+- a parameter of the task's split (`{part}`), of the task or of the workflow: its value
 - an input of the workflow: the path of its file in the task's folder
 - `{task.result}`, for a task among the dependencies: in a command the path of a file that holds the
-  result as JSON, in `parameters` the result itself
+  result as JSON, elsewhere the result itself
 
-Since a placeholder is a whole argument, no value can become syntax; braces inside a longer argument
-are left alone. In a command the agent fills the arguments; this module says what they need.
+A placeholder that is a whole text becomes the value as it is; as an argument of a command a list becomes one argument
+per item, and so it does among the items of a split. Inside longer text a name that is known becomes text (`braces`),
+others stay. The text of a program (`programs`) keeps its braces. In language 1, which stored workflows may be written
+in, only whole texts are placeholders, in commands and in the values of parameters.
 """
 
 from __future__ import annotations
 
+import enum
 import fnmatch
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from njangi_flows.braces import Named, in_program, pieces, whole
 from njangi_flows.model import TaskSpec, WorkflowSpec
+from njangi_flows.programs import program_texts
 
-_PLACEHOLDER = re.compile(r"\{([^{}\s,:\"']+)\}")
-_RESULT = ".result"
+RESULT = ".result"
 
 Place = tuple[str | int, ...]
 
 
-def named(text: str) -> str | None:
-    """Return the name in a placeholder, or None if `text` is no placeholder."""
-    found = _PLACEHOLDER.fullmatch(text)
-    return found[1] if found else None
+class How(enum.Enum):
+    """How a name in braces stands in a text."""
+
+    WHOLE = "whole"  # the text is the placeholder
+    WITHIN = "within"  # inside longer text, or in a key
+    PROGRAM = "program"  # inside the text of a program, where it cannot be filled
+    SHELL = "shell"  # after a dollar sign, where it is no placeholder
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A name in braces at a place in a task; `program` names the interpreter whose text it stands in."""
+
+    place: Place
+    name: str
+    how: How
+    program: str = ""
 
 
 def upstream(name: str) -> str | None:
     """Return the task whose result a placeholder's name asks for, or None if it asks for something else."""
-    return name.removesuffix(_RESULT) if name.endswith(_RESULT) else None
+    return name.removesuffix(RESULT) if name.endswith(RESULT) else None
 
 
 def result_file(task: str) -> str:
     """Return the name of the file that holds a task's result in the folder of a task that names it."""
-    return f"{task}.result.json"
+    return f"{task}{RESULT}.json"
 
 
-def in_command(task: TaskSpec) -> Iterator[tuple[Place, str]]:
-    """Yield the placeholders of a task's command: their place in the task and the name in them."""
+def names_in_command(spec: WorkflowSpec, task: TaskSpec) -> set[str]:
+    """Return the names that stand for something in a task's command."""
+    own = {*task.parameters, *(task.split.parameters if task.split else ())}
+    return {*spec.inputs, *spec.parameters, *own, *(f"{name}{RESULT}" for name in task.dependencies)}
+
+
+def in_command(task: TaskSpec, language: int, known: Collection[str]) -> Iterator[Use]:
+    """Yield the names in braces in a task's command. `known` are the names that stand for something there."""
+    programs = program_texts(task.command or ()) if language > 1 else {}
     for index, argument in enumerate(task.command or ()):
-        if (name := named(argument)) is not None:
-            yield ("command", index), name
+        place, program = ("command", index), programs.get(index)
+        if (name := whole(argument)) is not None:
+            if program is None or name in known:
+                yield Use(place, name, How.WHOLE)
+        elif program is not None:
+            found = [piece for piece in in_program(argument, known) if isinstance(piece, Named)]
+            yield from (Use(place, piece.name, How.PROGRAM, program) for piece in found)
+        elif language > 1:
+            yield from _within(argument, place)
 
 
-def in_parameters(task: TaskSpec) -> Iterator[tuple[Place, str]]:
-    """Yield the placeholders among a task's parameter values: their place in the task and the name in them."""
-    yield from _within(dict(task.parameters), "parameters")
+def in_parameters(task: TaskSpec, language: int) -> Iterator[Use]:
+    """Yield the names in braces among a task's parameters."""
+    yield from _in_value(dict(task.parameters), language, "parameters")
 
 
-def _within(value: JsonValue, *place: str | int) -> Iterator[tuple[Place, str]]:
+def in_split(task: TaskSpec, language: int) -> Iterator[Use]:
+    """Yield the names in braces in the items that a task is split over."""
+    if language > 1 and task.split is not None and task.split.items is not None:
+        yield from _in_value(task.split.items, language, "split", "items")
+    if language > 1 and task.split is not None and task.split.grid is not None:
+        for axis, items in task.split.grid.items():
+            yield from _in_value(items, language, "split", "grid", axis)
+
+
+def names_in(value: JsonValue) -> set[str]:
+    """Return the names in braces in a value."""
+    return {use.name for use in _in_value(value, 2) if use.how is not How.SHELL}
+
+
+def _in_value(value: JsonValue, language: int, *place: str | int) -> Iterator[Use]:
     if isinstance(value, str):
-        if (name := named(value)) is not None:
-            yield place, name
+        if (name := whole(value)) is not None:
+            yield Use(place, name, How.WHOLE)
+        elif language > 1:
+            yield from _within(value, place)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _within(item, *place, index)
+            yield from _in_value(item, language, *place, index)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _within(item, *place, key)
+            if language > 1:
+                yield from _within(key, (*place, key))
+            yield from _in_value(item, language, *place, key)
 
 
-def result_values(task: TaskSpec) -> list[str]:
-    """Return the upstream tasks whose results must be at hand as values, to call `parameters`."""
-    return _once(upstream(name) for _, name in in_parameters(task))
+def _within(text: str, place: Place) -> Iterator[Use]:
+    for piece in pieces(text):
+        if isinstance(piece, Named):
+            yield Use(place, piece.name, How.SHELL if piece.shell else How.WITHIN)
 
 
-def result_paths(task: TaskSpec) -> list[str]:
+def result_values(spec: WorkflowSpec, task: TaskSpec) -> list[str]:
+    """Return the upstream tasks whose results must be at hand as values."""
+    return _upstream(task, (*in_parameters(task, spec.language), *in_split(task, spec.language)))
+
+
+def result_paths(spec: WorkflowSpec, task: TaskSpec) -> list[str]:
     """Return the upstream tasks whose results a command reads from files called `result_file(name)`."""
-    return _once(upstream(name) for _, name in in_command(task))
+    return _upstream(task, in_command(task, spec.language, names_in_command(spec, task)))
+
+
+def _upstream(task: TaskSpec, uses: Iterable[Use]) -> list[str]:
+    names = (upstream(use.name) for use in uses if use.how in (How.WHOLE, How.WITHIN))
+    return _once(name for name in names if name in task.dependencies)
 
 
 def paths(spec: WorkflowSpec, task: TaskSpec) -> dict[str, str]:
     """Return name -> path for a command's placeholders that stand for files in the task's folder."""
     taken = {*spec.parameters, *task.parameters, *(task.split.parameters if task.split else ())}
-    names = [name for _, name in in_command(task) if name not in taken]
+    uses = in_command(task, spec.language, names_in_command(spec, task))
+    names = [use.name for use in uses if use.how is How.WHOLE and use.name not in taken]
     return {
         **{name: spec.inputs[name] for name in names if name in spec.inputs},
-        **{f"{name}{_RESULT}": result_file(name) for name in result_paths(task)},
+        **{name: result_file(above) for name in names if (above := upstream(name)) is not None},
     }
 
 
 def files(spec: WorkflowSpec, task: TaskSpec) -> list[str]:
     """Return the files of the workflow that a task's folder must hold, without those of upstream results."""
-    inputs = [spec.inputs[name] for _, name in (*in_command(task), *in_parameters(task)) if name in spec.inputs]
+    uses = [
+        *in_command(task, spec.language, names_in_command(spec, task)),
+        *in_parameters(task, spec.language),
+        *in_split(task, spec.language),
+    ]
+    inputs = [spec.inputs[use.name] for use in uses if use.name in spec.inputs and use.how is not How.SHELL]
     return _once([*task.files, *inputs, *split_files(spec, task)])
 
 
@@ -101,37 +166,6 @@ def split_files(spec: WorkflowSpec, task: TaskSpec) -> list[str]:
     if isinstance(task.split.files, str):
         return fnmatch.filter(spec.data_files(), task.split.files)
     return task.split.files
-
-
-def parameters(
-    spec: WorkflowSpec, task: TaskSpec, given: Mapping[str, JsonValue], results: Mapping[str, JsonValue]
-) -> dict[str, JsonValue]:
-    """Return the parameters that all subtasks of a task share, their placeholders filled in.
-
-    `given` holds the run's value for every parameter of the workflow, `results` the result of every task in
-    `result_values(task)`. A command also gets the workflow's parameters that it names; a function
-    gets the task's own alone, since they become its keyword arguments.
-    """
-    values: dict[str, JsonValue] = {
-        **spec.inputs,
-        **given,
-        **{f"{name}{_RESULT}": result for name, result in results.items()},
-    }
-    own = {name: _filled(value, values) for name, value in task.parameters.items()}
-    command = {name: given[name] for _, name in in_command(task) if name in given}
-    return {**command, **own}
-
-
-def _filled(value: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
-    """Return `value` with its placeholders filled, once: what a placeholder brings in is not looked at again."""
-    if isinstance(value, str):
-        name = named(value)
-        return value if name is None else values[name]
-    if isinstance(value, list):
-        return [_filled(item, values) for item in value]
-    if isinstance(value, dict):
-        return {key: _filled(item, values) for key, item in value.items()}
-    return value
 
 
 def _once(names: Iterable[str | None]) -> list[str]:

@@ -110,7 +110,7 @@ def coded(error: ErrorDetails, fields: Sequence[str] = ()) -> tuple[str, dict[st
     if kind == "literal_error":
         words = str(facts["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         near = {NEAR: nearest(value, words)} if isinstance(value, str) else {}
-        return "literal-error", _told({"known": words, "given": _shown(value), **near})
+        return "literal-error", _told({"known": words, "given": shown(value), **near})
     code = _CODES.get(kind, kind.replace("_", "-"))
     if kind == "string_too_short" and facts["min_length"] == 1:
         code = "string-empty"
@@ -145,7 +145,7 @@ def _problem(error: ErrorDetails, model: type[BaseModel]) -> Problem:
 def _values(error: ErrorDetails) -> dict[str, Value]:
     """Return what the sentences of pydantic's errors name: a limit, how many there are, the value itself."""
     facts = error.get("ctx", {})
-    values: dict[str, Value] = {"given": _shown(error["input"])}
+    values: dict[str, Value] = {"given": shown(error["input"])}
     for name in _LIMITS:
         if isinstance(facts.get(name), int | float):
             values["limit"] = facts[name]
@@ -170,7 +170,7 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a value as a message shows it: short, and never a whole list or object."""
     if isinstance(value, list):
         return "a list"

@@ -98,6 +98,39 @@ SENTENCES: Mapping[str, str] = {
     "names-nothing": "{{{name}}} names nothing; here it could name: {known}",
     "no-parameter": "the workflow has no parameter '{name}'",
     "no-parameter.known": "; its parameters: {known}",
+    "parameter-text": "must be text, as its default is, not {given}",
+    "parameter-number": "must be a number, as its default is, not {given}",
+    "parameter-truth": "must be true or false, as its default is, not {given}",
+    "parameter-list": "must be a list, as its default is, not {given}",
+    "parameter-object": "must be an object, as its default is, not {given}",
+    "no-scalar": (
+        "'{name}' is {given}: only text, numbers, true, false and null can be filled into longer text; "
+        "let it be an argument or a value of its own"
+    ),
+    "same-key": "two keys here become '{name}' when their placeholders are filled",
+    "too-many-items": "comes to {given} items, and at most {name} are allowed",
+    "name-in-program": (
+        "'{name}' stands in braces in the program text of {program}, where braces are the program's own; pass it as an "
+        "argument after the program, or write {{{{{name}}}}} if you mean the text {{{name}}}"
+    ),
+    "not-filled": "placeholders are not filled here, so {{{name}}} would stay as it is",
+    "files-clash": "'{name}' cannot be a file, since '{other}' is a file in a folder of that name",
+    "file-of-result": "'{name}' is the name under which this task gets the result of '{task}'; rename the file",
+    "file-part-too-long": "'{name}' has a part of more than {limit} bytes, which no folder can hold",
+    "too-many-files": "this task's folder would hold {count} files; at most {limit} are allowed",
+    "arguments-too-long": (
+        "a subtask would be called with {size:,} bytes of arguments, and Linux allows {limit:,}; give it fewer items, "
+        "or the items as a file"
+    ),
+    "argument-too-long": "an argument would have {size:,} bytes, and Linux allows {limit:,}; pass it as a file",
+    "language": "must be a number from 1 to {limit}, not {given}: this service knows no other language",
+    # what is likely meant otherwise
+    "stays-as-it-is": "{{{name}}} names nothing and stays as it is",
+    "stays-as-it-is.known": "; here it could name: {known}",
+    "shell-form": "{written} stays as it is, since no shell reads it; the placeholder is {{{name}}}",
+    "doubled-braces": "doubled braces stand for braces: {written} becomes {{{name}}}; a placeholder has single ones",
+    "spaces-in-braces": "{name} is not filled in between spaces; the placeholder is {{{name}}}",
+    "files-alike": "'{name}' and '{other}' are one file where names differ by neither case nor accents",
     # what cannot be read at all
     "document-too-large": "the document must be at most {limit} bytes; large inputs belong in files",
     "yaml-too-large": "YAML must be at most {limit} bytes; write it as JSON, or put large inputs in files",
@@ -118,6 +151,15 @@ SENTENCES: Mapping[str, str] = {
     "yaml-tag": "line {line}: tags ({tag}) are not allowed; use plain values",
     "yaml-version": "line {line}: only YAML 1.2 is read; leave the %YAML line out",
     "yaml-second": "line {line}: a file holds one workflow; '---' starts a second document",
+    # what may be meant otherwise than it is read
+    "zeros-lost": "{written} is read as the number {value}; if it is a name, a version or a code, put it in quotes",
+    "digits-lost": "{written} is read as the number {value}: it has more digits than numbers keep; quote it as text",
+    "exponent-read": "{written} is read as the number {value}; if it is a name or a code, put it in quotes",
+    "beyond-doubles": (
+        "{written} is kept exactly, but a program that reads it as a floating-point number loses digits; "
+        "if it is a name or a code, put it in quotes"
+    ),
+    "word-no-truth": "{written} is text; a truth value is written true or false",
     # WfFormat
     "wfformat-version": "must be {known:or}, not {given}; WfCommons' tools migrate older documents",
     "too-many-tasks": "must be at most {limit} tasks, not {count}",

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
-from njangi_flows import checks
-from njangi_flows.checks import Outline, TaskOutline
-from njangi_flows.document import load, unfit
+from njangi_flows import checks, preview
+from njangi_flows.document import load, read, unfit
+from njangi_flows.given import fitting, no_parameter
 from njangi_flows.kinds import SignalName, SignalPayload, WaitSpec
 from njangi_flows.model import (
+    LANGUAGE,
     LONGEST_DEADLINE,
     AggregateSpec,
     PythonSpec,
@@ -29,7 +30,8 @@ from njangi_flows.model import (
     Timeouts,
     WorkflowSpec,
 )
-from njangi_flows.problems import InvalidSpecError, Problem, nearest, pointer, reworded
+from njangi_flows.outline import Outline, TaskOutline
+from njangi_flows.problems import InvalidSpecError, Problem, pointer, reworded
 from njangi_flows.quantities import Duration, Tolerance
 
 __all__ = [
@@ -50,10 +52,16 @@ __all__ = [
     "Tolerance",
     "WaitSpec",
     "WorkflowSpec",
+    "authored",
+    "in_order",
     "load",
     "needed_files",
     "parse",
+    "read",
     "run_parameters",
+    "stored",
+    "unfilled",
+    "warnings",
 ]
 
 _MOST_PROBLEMS = 100
@@ -63,6 +71,8 @@ Value = TypeVar("Value")
 
 def parse(document: object, *, files: Collection[str]) -> WorkflowSpec:
     """Return the workflow that a document describes; `files` are the names of those that accompany it.
+
+    A document that does not say in which language it is written is of the first; see `authored`.
 
     Raises InvalidSpecError with every problem of the document, in its order; a document with hundreds of
     them is told the first hundred of each kind, since each costs time to put into words.
@@ -78,8 +88,28 @@ def parse(document: object, *, files: Collection[str]) -> WorkflowSpec:
         outline = _outline(spec)
     problems += islice(checks.problems(outline, files), _MOST_PROBLEMS)
     if problems:
-        raise InvalidSpecError(_in_order(problems))
+        raise InvalidSpecError(in_order(problems))
     return spec
+
+
+def authored(document: Any) -> Any:
+    """Return a document as somebody writes it today: in today's language, unless it says in which."""
+    return {"language": LANGUAGE, **document} if isinstance(document, dict) else document
+
+
+def stored(document: Mapping[str, JsonValue]) -> dict[str, Any]:
+    """Return a stored document with the number of the language that it was written in."""
+    return {"language": 1, **document}
+
+
+def warnings(spec: WorkflowSpec) -> list[Problem]:
+    """Return what in a workflow is likely meant otherwise than it is read, in its order; the first hundred."""
+    return in_order(list(islice(checks.warnings(_outline(spec)), _MOST_PROBLEMS)))
+
+
+def unfilled(spec: WorkflowSpec, parameters: Mapping[str, JsonValue]) -> list[Problem]:
+    """Return which placeholders cannot be filled with these values, and what is too much for a command line."""
+    return in_order(list(islice(preview.problems(spec, parameters), _MOST_PROBLEMS)))
 
 
 def needed_files(spec: WorkflowSpec) -> set[str]:
@@ -99,24 +129,18 @@ def needed_files(spec: WorkflowSpec) -> set[str]:
 def run_parameters(spec: WorkflowSpec, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return a value for each of the workflow's parameters: the given one, else its default.
 
-    Raises InvalidSpecError if a given name is no parameter of the workflow; pointers lead from the
-    body of the request that starts a run.
+    Raises InvalidSpecError if a given name is no parameter of the workflow or a value of another kind than
+    its default; pointers lead from the body of the request that starts a run.
     """
-    problems = [
-        Problem.of(
-            pointer("parameters", name),
-            "no-parameter",
-            name=name[:100],
-            known=list(spec.parameters),
-            near=nearest(name, spec.parameters),
-        )
-        for name in given
-        if name not in spec.parameters
-    ]
+    problems = [no_parameter(name, spec.parameters) for name in given if name not in spec.parameters]
     problems += unfit(dict(given), "parameters")
+    values = dict(spec.parameters)
+    for name, value in given.items() if not problems else ():
+        values[name], problem = fitting(name, value, spec.parameters[name], strict=spec.language > 1)
+        problems += [problem] if problem is not None else []
     if problems:
         raise InvalidSpecError(problems)
-    return {**spec.parameters, **given}
+    return values
 
 
 def _outline(spec: WorkflowSpec) -> Outline:
@@ -124,7 +148,12 @@ def _outline(spec: WorkflowSpec) -> Outline:
         TaskOutline(index, task.name, list(enumerate(task.dependencies)), task, set())
         for index, task in enumerate(spec.tasks)
     ]
-    return Outline(spec.inputs, spec.files, spec.parameters, tasks, spec.cleanup)
+    labels = {
+        pointer("name"): spec.name,
+        pointer("description"): spec.description,
+        **{pointer("tags", index): tag for index, tag in enumerate(spec.tags)},
+    }
+    return Outline(spec.inputs, spec.files, spec.parameters, tasks, spec.cleanup, language=spec.language, labels=labels)
 
 
 def _outline_of_broken(document: object, error: ValidationError) -> Outline:
@@ -150,6 +179,7 @@ def _outline_of_broken(document: object, error: ValidationError) -> Outline:
         ],
         cleanup=_unless("cleanup", broken, document, "") or None,
         broken=broken,
+        language=_unless("language", broken, document, 1),
     )
 
 
@@ -178,7 +208,7 @@ def _unless(name: str, broken: set[str], document: Mapping[str, object], otherwi
     return value if name not in broken and isinstance(value, type(otherwise)) else otherwise
 
 
-def _in_order(problems: list[Problem]) -> list[Problem]:
+def in_order(problems: list[Problem]) -> list[Problem]:
     """Return each problem once, those of task 2 before those of task 10."""
 
     def place(problem: Problem) -> list[tuple[bool, int, str]]:

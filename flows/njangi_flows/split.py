@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from pydantic import JsonValue
 
+from njangi_flows.filling import Calls
 from njangi_flows.model import SplitSpec, TaskSpec
 
 SUBTASKS_PER_SLOT = 8
@@ -68,21 +69,19 @@ def size_of_chunks(split: SplitSpec, count: int, slots: int) -> int:
 
 
 def subtask_parameters(
-    task: TaskSpec, chunks: Sequence[Sequence[JsonValue]], shared: Mapping[str, JsonValue] | None = None
+    task: TaskSpec, chunks: Sequence[Sequence[JsonValue]], calls: Calls
 ) -> Iterator[dict[str, JsonValue]]:
-    """Yield the parameters of each subtask, one per chunk: the shared ones and the split's.
+    """Yield the parameters of each subtask, one per chunk: the shared ones, the split's, and what names those.
 
-    `shared` are the task's parameters with their placeholders filled; without it they are taken as written.
     The split's parameter is the item itself where the split has no `items_per_subtask`, else always
     a list of items; without it each axis of a grid is a parameter of its own. A task without a split
-    yields one set of parameters, whatever the chunks.
+    yields one set of parameters, whatever the chunks. Raises NotFilledError.
     """
-    common = dict(task.parameters if shared is None else shared)
     if task.split is None:
-        yield common
+        yield calls.parameters({})
         return
-    for part in chunks:
-        yield {**common, **_part(task.split, part)}
+    for items in chunks:
+        yield calls.parameters(part(task.split, items))
 
 
 def batch_sizes(n_subtasks: int) -> int:
@@ -96,10 +95,11 @@ def batch_sizes(n_subtasks: int) -> int:
     return min(MAX_SUBTASKS_PER_BATCH, math.ceil(n_subtasks / FEW_SUBTASKS))
 
 
-def _part(split: SplitSpec, part: Sequence[JsonValue]) -> dict[str, JsonValue]:
+def part(split: SplitSpec, items: Sequence[JsonValue]) -> dict[str, JsonValue]:
+    """Return the parameters that one part of a split gets."""
     if split.items_per_subtask is not None:
-        return {split.as_: list(part)}
-    [item] = part
+        return {split.as_: list(items)}
+    [item] = items
     if split.grid is not None and isinstance(item, dict):
         return dict(item)
     return {split.as_: item}

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from njangi_flows.model import MAX_TASKS, TaskSpec, WorkflowSpec, is_slug
+from njangi_flows.braces import escaped
+from njangi_flows.model import LANGUAGE, MAX_TASKS, TaskSpec, WorkflowSpec, is_slug
 from njangi_flows.problems import InvalidSpecError, Problem, nearest, pointer, reworded
 
 VERSIONS = ("1.5", "1.6")
@@ -119,6 +120,7 @@ def read(document: Mapping[str, Any], *, scale: float = 1.0, commands: bool = Fa
     sizes = {file.id: file.size for file in given.workflow.specification.files}
     return {
         "name": _title(given.name),
+        "language": LANGUAGE,
         "description": given.description[:10_000],
         "tags": [KEPT],
         "tasks": [
@@ -196,7 +198,7 @@ def _dependencies(names: list[str]) -> Fields:
 
 def _command(executed: _Executed, scale: float, commands: bool) -> list[str]:
     if commands and executed.command is not None and executed.command.program:
-        return [executed.command.program, *executed.command.arguments]
+        return [escaped(text) for text in (executed.command.program, *executed.command.arguments)]
     return ["sleep", f"{executed.runtime * scale:.6f}".rstrip("0").rstrip(".")]
 
 

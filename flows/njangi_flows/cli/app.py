@@ -24,6 +24,7 @@ from njangi_flows.cli import (
     following,
     history,
     outputs,
+    parameters,
     people,
     schedules,
     showing,
@@ -113,11 +114,12 @@ def submit(
     Example: njangi submit workflow.yaml -p bound=1000 --watch
     """
     submission = folder.read(file)
-    parameters = folder.parameters(submission.spec, parameter or ())
+    folder.tell(submission.warnings)
+    given = parameters.values(parameter or (), submission.spec.parameters)
     with connect(url, token) as service:
         files = {name: _upload(service, path) for name, path in submission.files.items()}
         workflow = service.create_workflow(submission.text, files)
-        run = service.start_run(str(workflow["id"]), parameters, deadline)
+        run = service.start_run(str(workflow["id"]), given, deadline)
         if not watch:
             show_as(output, run, lambda: typer.echo(f"run {showing.printable(run['id'])}"))
             return

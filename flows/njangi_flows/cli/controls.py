@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from njangi_flows.cli import completing, folder
+from njangi_flows.cli import completing, parameters
 from njangi_flows.cli.failures import UsageError
 from njangi_flows.cli.options import As, Output, Parameters, Token, Url, show_as
 from njangi_flows.cli.service import Service, connect
@@ -153,7 +153,7 @@ def rerun(
     Example: njangi rerun 0192f0c1 -p bound=2000
     """
     with connect(url, token) as service:
-        body = {"parameters": folder.values(parameter or ())}
+        body = {"parameters": parameters.for_runs(service, run, parameter or ())}
         _control(service, "rerun", run, None, _Many(owner, tag, dry_run), body, output, "started again")
 
 

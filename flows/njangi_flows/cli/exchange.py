@@ -49,6 +49,7 @@ def import_(
     """
     recorded = _recorded(file)
     submission = folder.read(file) if recorded is None else None
+    folder.tell(submission.warnings if submission is not None else ())
     with connect(url, token) as service:
         files = uploaded(service, submission.files) if submission is not None else {}
         document = submission.text if submission is not None else recorded

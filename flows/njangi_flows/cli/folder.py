@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import typer
 
 from njangi_flows.cli.failures import UsageError
-from njangi_flows.document import MAX_BYTES, load_value
-from njangi_flows.spec import InvalidSpecError, WorkflowSpec, load, needed_files, parse, run_parameters
+from njangi_flows.cli.showing import printable
+from njangi_flows.document import MAX_BYTES
+from njangi_flows.problems import Problem
+from njangi_flows.spec import (
+    InvalidSpecError,
+    WorkflowSpec,
+    authored,
+    in_order,
+    needed_files,
+    parse,
+    unfilled,
+    warnings,
+)
+from njangi_flows.spec import read as read_document
 
 
 class Folder(Collection[str]):
@@ -30,12 +43,12 @@ class Folder(Collection[str]):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A checked workflow: its text and what that says, and where each file that it names lies."""
+    """A checked workflow: its text and what that says, what in it is doubtful, where each file that it names lies."""
 
     text: str
-    document: dict[str, Any]
     spec: WorkflowSpec
     files: dict[str, Path]
+    warnings: list[Problem]
 
 
 def read(path: Path) -> Submission:
@@ -44,31 +57,19 @@ def read(path: Path) -> Submission:
         if path.stat().st_size > MAX_BYTES:
             raise UsageError(f"{path} is larger than a workflow may be ({MAX_BYTES} bytes)")
         text = path.read_text(encoding="utf-8")
-        document = load(text)
-        spec = parse(document, files=Folder(path.parent))
+        document = read_document(text)
+        spec = parse(authored(document.fields), files=Folder(path.parent))
+        if problems := unfilled(spec, spec.parameters):
+            raise InvalidSpecError(problems)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except InvalidSpecError as error:
         raise UsageError(f"{path} is not a workflow yet:", error.problems) from error
-    return Submission(text, document, spec, {name: path.parent / name for name in sorted(needed_files(spec))})
+    files = {name: path.parent / name for name in sorted(needed_files(spec))}
+    return Submission(text, spec, files, in_order([*document.doubts, *warnings(spec)]))
 
 
-def parameters(spec: WorkflowSpec, given: Sequence[str]) -> dict[str, Any]:
-    """Return what `-p name=value` options give for a workflow. Raises UsageError if it has no such parameter."""
-    found = values(given)
-    try:
-        run_parameters(spec, found)
-    except InvalidSpecError as error:
-        raise UsageError("a parameter is wrong:", error.problems) from error
-    return found
-
-
-def values(given: Sequence[str]) -> dict[str, Any]:
-    """Return what `name=value` options give. A value is JSON where it reads as such, else text."""
-    found: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"-p needs name=value, such as -p bound=1000, not '{text}'")
-        found[name] = load_value(value)
-    return found
+def tell(warned: Iterable[Problem]) -> None:
+    """Tell on standard error what in a workflow is likely meant otherwise than it is read."""
+    for warning in warned:
+        typer.echo(printable(f"warning: {warning}"), err=True)

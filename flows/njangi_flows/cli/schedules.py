@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
 
-from njangi_flows.cli import showing
+from njangi_flows.cli import parameters, showing
 from njangi_flows.cli.failures import UsageError
 from njangi_flows.cli.options import As, Limit, Output, Token, Url
 from njangi_flows.cli.service import connect
-from njangi_flows.document import load_value
 
 app = typer.Typer(
     help="Start runs of a workflow at given times.",
@@ -97,10 +96,11 @@ def create(
 
     Example: njangi schedules create w0192f0c1 --id nightly --cron '0 2 * * *' --timezone Africa/Douala
     """
-    rule = _rule(workflow, cron, interval, timezone, start, end, overlap, catch_up, parameter or ())
+    rule = _rule(workflow, cron, interval, timezone, start, end, overlap, catch_up)
     document = rule | {"paused": paused, "note": note} | ({"id": id_} if id_ is not None else {})
     with connect(url, token) as service:
-        found = service.create_schedule(document)
+        given = parameters.for_workflow(service, workflow, parameter or ())
+        found = service.create_schedule({**document, "parameters": given})
     _show(output, found, lambda: _say(found, "is made"))
 
 
@@ -124,9 +124,10 @@ def edit(
 
     Example: njangi schedules edit nightly w0192f0c1 --cron '0 3 * * *' --timezone Africa/Douala
     """
-    rule = _rule(workflow, cron, interval, timezone, start, end, overlap, catch_up, parameter or ())
+    rule = _rule(workflow, cron, interval, timezone, start, end, overlap, catch_up)
     with connect(url, token) as service:
-        found = service.edit_schedule(schedule, rule)
+        given = parameters.for_workflow(service, workflow, parameter or ())
+        found = service.edit_schedule(schedule, {**rule, "parameters": given})
     _show(output, found, lambda: _say(found, "is changed"))
 
 
@@ -204,17 +205,10 @@ def _rule(
     end: str | None,
     overlap: Overlap,
     catch_up: str | None,
-    parameters: Sequence[str],
 ) -> dict[str, Any]:
     """Return the request's body, without what was not given: the service knows the defaults."""
     if (cron is None) == (interval is None):
         raise UsageError("a schedule takes either --cron or --interval, such as --cron '0 6 * * MON-FRI'")
-    values: dict[str, Any] = {}
-    for text in parameters:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"-p needs name=value, such as -p bound=1000, not '{text}'")
-        values[name] = load_value(value)
     optional = {
         "cron": cron,
         "interval": interval,
@@ -224,7 +218,7 @@ def _rule(
         "catch_up": catch_up,
     }
     given = {name: value for name, value in optional.items() if value is not None}
-    return {"workflow_id": workflow, "parameters": values, "overlap": overlap} | given
+    return {"workflow_id": workflow, "overlap": overlap} | given
 
 
 def _control(

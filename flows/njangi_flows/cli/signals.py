@@ -9,7 +9,7 @@ import typer
 from njangi_flows.cli.failures import UsageError
 from njangi_flows.cli.options import As, Output, RunId, Token, Url, show_as
 from njangi_flows.cli.service import connect
-from njangi_flows.document import load_value
+from njangi_flows.given import untyped
 from njangi_flows.kinds import signal_name
 
 
@@ -32,6 +32,6 @@ def signal(
     except ValueError as error:
         raise UsageError(f"the name of a signal {error}, not '{name}'") from error
     with connect(url, token) as service:
-        sent = service.signal(run, name, load_value(payload))
+        sent = service.signal(run, name, untyped(payload))
     text = f"signal '{name}' was sent to run {run}; it is number {sent.get('number')} of that run"
     show_as(output, sent, lambda: typer.echo(text))

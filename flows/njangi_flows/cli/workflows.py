@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from njangi_flows.cli import folder, showing
+from njangi_flows.cli import folder, parameters, showing
 from njangi_flows.cli.exchange import uploaded
 from njangi_flows.cli.options import As, Limit, Output, Token, Url, WorkflowId, as_yaml, show_as
 from njangi_flows.cli.service import Service, connect
@@ -80,7 +82,8 @@ def validate(file: File, output: As = Output.TABLE, url: Url = None, token: Toke
     """
     submission = folder.read(file)
     with connect(url, token) as service:
-        found = service.validate(submission.document, uploaded(service, submission.files))
+        found = service.validate(submission.text, uploaded(service, submission.files))
+    folder.tell(submission.warnings)
     show_as(output, found, lambda: _show_plan(found))
 
 
@@ -100,6 +103,7 @@ def edit(
     Example: njangi workflows edit w0192f0c1 workflow.yaml --version 3
     """
     submission = folder.read(file)
+    folder.tell(submission.warnings)
     with connect(url, token) as service:
         files = uploaded(service, submission.files)
         at = version if version is not None else int(service.workflow(workflow)["version"])
@@ -258,7 +262,8 @@ def start(
     Example: njangi workflows start w0192f0c1 -p bound=2000
     """
     with connect(url, token) as service:
-        found = service.start_run(workflow, folder.values(parameter or ()), deadline)
+        given = parameters.for_workflow(service, workflow, parameter or ())
+        found = service.start_run(workflow, given, deadline)
     show_as(output, found, lambda: typer.echo(f"run {showing.printable(found['id'])}"))
 
 
@@ -293,6 +298,13 @@ def _show(workflow: dict[str, Any]) -> None:
     showing.show_rows(showing.output(), ["task", "after"], tasks, "no tasks")
 
 
+def _call(first: dict[str, Any]) -> str:
+    """Return how a subtask is called, as a shell or as Python would write it."""
+    if first["arguments"] is not None:
+        return shlex.join(first["arguments"])
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in first["parameters"].items())
+
+
 def _show_plan(plan: dict[str, Any]) -> None:
     columns = ["task", "kind", "after", "items", "subtasks", "batches", "why not known"]
     rows = [
@@ -304,6 +316,9 @@ def _show_plan(plan: dict[str, Any]) -> None:
         for task in plan["tasks"]
     ]
     showing.show_rows(showing.output(), columns, rows, "no tasks")
+    for task in plan["tasks"]:
+        if task["first"] is not None:
+            typer.echo(showing.printable(f"{task['task']} begins with: {_call(task['first'])}"))
     estimate = plan["estimate"]
     if estimate["soonest"] is None:
         typer.echo(showing.printable(f"how long it takes cannot be told: {estimate['reason']}"))

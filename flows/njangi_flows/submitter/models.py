@@ -70,6 +70,11 @@ class EtaView(BaseModel):
     values: dict[str, str | int]
 
 
+class FirstCall(BaseModel):
+    arguments: list[str] | None
+    parameters: dict[str, Any] | None
+
+
 class HeldLeaseView(BaseModel):
     run_id: str
     task: str
@@ -179,6 +184,13 @@ class Page(BaseModel):
     next_page_token: str | None
 
 
+class ProblemView(BaseModel):
+    pointer: str
+    detail: str
+    code: str
+    values: dict[str, str | int | float | list[str]]
+
+
 class Readers(BaseModel):
     readers: list[str]
 
@@ -234,6 +246,29 @@ class RunStatus(StrEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+
+
+class SavedWorkflow(BaseModel):
+    id: str
+    name: str
+    description: str
+    owner: str
+    status: RunStatus
+    parts: int
+    failed_parts: int
+    version: int
+    priority: int
+    tags: list[str]
+    metadata: dict[str, Any]
+    estimated_resources: dict[str, float]
+    current_run_id: str | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    readers: list[str]
+    archived_at: AwareDatetime | None
+    spec: dict[str, Any]
+    files: dict[str, str]
+    warnings: list[ProblemView]
 
 
 class ScheduleOfRun(BaseModel):
@@ -326,6 +361,7 @@ class TaskPlan(BaseModel):
     reason: str | None
     code: str | None
     values: dict[str, int]
+    first: FirstCall | None
 
 
 class TaskStatus(StrEnum):
@@ -411,7 +447,8 @@ class Validated(BaseModel):
     subtasks: int
     batches: int
     estimate: Estimate
-    problems: list[dict[str, str]]
+    problems: list[ProblemView]
+    warnings: list[ProblemView]
 
 
 class VersionView(BaseModel):

@@ -11,6 +11,7 @@ from tests.wfformat_shapes import recorded
 
 TEXT = """\
 # what it is for
+language: 2
 name: noted
 tasks:
   - name: say  # aloud

@@ -17,6 +17,7 @@ from tests.integration.api.conftest import Client, put_task, reports
 
 TEXT = """\
 # counts words
+language: 2
 name: words
 tags: [text]
 inputs: {book: book.txt}

@@ -14,6 +14,7 @@ from tests.integration.api.conftest import Client
 from tests.integration.api.people import PASSWORD
 
 SPEC = """
+language: 2
 name: counted   # kept as it is written
 parameters: {bound: 10}
 tasks: [{name: count, command: "python3 count.py {bound}", files: [count.py]}]

@@ -248,6 +248,7 @@ def test_every_problem_of_a_file_is_told_before_anything_is_sent(service: FakeSe
         pytest.param(["submit", "."], "cannot be read", id="a-folder"),
         pytest.param(["submit", "flow.yaml", "-p", "bound"], "name=value", id="parameter-without-value"),
         pytest.param(["submit", "flow.yaml", "-p", "bond=1"], "did you mean 'bound'?", id="unknown-parameter"),
+        pytest.param(["submit", "flow.yaml", "-p", "bound=many"], "must be a number", id="no-number"),
         pytest.param(["show", "../workflows"], "is not the id of a run", id="no-id"),
         pytest.param(["show", "r9"], "the service refused: no such", id="unknown-run"),
         pytest.param(["nonsense"], "No such command", id="unknown-command"),
@@ -374,7 +375,7 @@ def test_up_starts_the_stack_of_this_folder(folder: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_controls(service: FakeService, command: list[str], route: str, body: dict[str, Any], told: str) -> None:
-    service.answers[f"POST {route}"] = (202, a_run("PAUSED"))
+    service.answers |= {f"POST {route}": (202, a_run("PAUSED")), "GET /v1/runs/r1": (200, a_run("COMPLETED"))}
     result = njangi(service, *command)
     assert result.exit_code == 0 and told in result.stdout, result.output
     assert service.bodies(f"POST {route}") == [body]

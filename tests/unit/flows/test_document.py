@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from njangi_flows.document import MAX_BYTES, MAX_YAML_BYTES
+from njangi_flows.document import MAX_BYTES, MAX_YAML_BYTES, Document, read
 from njangi_flows.spec import InvalidSpecError, load
+
+from api.differences import as_yaml
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,97 @@ def test_what_no_workflow_needs_is_refused_and_named(text: str, detail: str) -> 
     with pytest.raises(InvalidSpecError) as caught:
         load(text)
     assert detail in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "doubt"),
+    [
+        ("00501", 501, "zeros-lost"),
+        ("0777", 777, "zeros-lost"),
+        ("010", 10, "zeros-lost"),
+        ("-007", -7, "zeros-lost"),
+        ("00.5", 0.5, "zeros-lost"),
+        ("1.10", 1.1, "zeros-lost"),
+        ("0.50", 0.5, "zeros-lost"),
+        ("10.0", 10.0, None),
+        ("0.5", 0.5, None),
+        (".5", 0.5, None),
+        ("no", "no", "word-no-truth"),
+        ("NO", "NO", "word-no-truth"),
+        ("on", "on", "word-no-truth"),
+        ("Off", "Off", "word-no-truth"),
+        ("yes", "yes", "word-no-truth"),
+        ("'no'", "no", None),
+        ("true", True, None),
+        ("FALSE", False, None),
+        ("2026-01-31", "2026-01-31", None),
+        ("2026-01-31T10:00:00Z", "2026-01-31T10:00:00Z", None),
+        ("2026_01", "2026_01", None),
+        ("1_1", "1_1", None),
+        ("0x_1", "0x_1", None),
+        ("0b11", "0b11", None),
+        ("0o17", 15, None),
+        ("0x1F", 31, None),
+        ("+33", 33, None),
+        ("1e3", 1000.0, "exponent-read"),
+        ("12E3", 12000.0, "exponent-read"),
+        ("1.5e-9", 1.5e-9, None),
+        ("12:30:45", "12:30:45", None),
+        ("1:2", "1:2", None),
+        ("~", None, None),
+        ("Null", None, None),
+        ("'00501'", "00501", None),
+        (".inf_", ".inf_", None),
+        ("<<", "<<", None),
+        ("=", "=", None),
+        ("9007199254740992", 2**53, None),
+        ("9007199254740993", 2**53 + 1, "beyond-doubles"),
+        ("9223372036854775807", 2**63 - 1, "beyond-doubles"),
+        ("3.14159265358979323846", 3.141592653589793, "digits-lost"),
+        ("0.1", 0.1, None),
+        ("1e-400", 0.0, "digits-lost"),
+    ],
+)
+def test_scalars_are_those_of_the_core_schema(written: str, value: Any, doubt: str | None) -> None:
+    found = read(f"parameters: {{a: [{written}]}}\nb: {written}\n")
+    assert found.fields == {"parameters": {"a": [value]}, "b": value}
+    assert type(found.fields["b"]) is type(value), "without what the reader remembers of it"
+    places = ["/parameters/a/0", "/b"] if doubt else []
+    assert [(item.pointer, item.code) for item in found.doubts] == [(place, doubt) for place in places]
+
+
+def test_nothing_is_null() -> None:
+    assert load("a:\nb: [~]\nc: ''") == {"a": None, "b": [None], "c": ""}
+
+
+@pytest.mark.parametrize("written", [".inf", "-.INF", ".NaN", "1e999"])
+def test_what_is_no_number_of_json_is_refused(written: str) -> None:
+    with pytest.raises(InvalidSpecError, match="must be a finite number"):
+        load(f"a: {written}")
+
+
+def test_numbers_of_json_are_doubted_likewise() -> None:
+    found = read('{"a": 1.10, "b": [1.5, 1e3], "c": "1.10", "d": 9007199254740993}')
+    assert [(item.pointer, item.code) for item in found.doubts] == [
+        ("/a", "zeros-lost"),
+        ("/b/1", "exponent-read"),
+        ("/d", "beyond-doubles"),
+    ]
+
+
+_VALUES = st.text(max_size=8) | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.recursive(_VALUES | st.booleans() | st.none(), st.lists, max_leaves=8))
+def test_yaml_that_is_written_for_export_is_read_as_what_it_was(value: Any) -> None:
+    assert load(as_yaml({"a": value})) == {"a": value}
+
+
+@pytest.mark.parametrize(
+    "text", ["1_1", ".5e3", "+.5", "1.", "no", "On", "0777", "1e3", "12:30:45", "0b1", "~", "", "null"]
+)
+def test_text_that_looks_like_something_else_is_quoted_for_export(text: str) -> None:
+    assert read(as_yaml({"a": text})) == Document({"a": text}, [])
 
 
 @given(st.text(max_size=60) | st.text("{}[]:,-&*!|>\"'#% \n\tab1~?", max_size=40))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from njangi_flows import aggregate, placeholders, split
 from njangi_flows.cli import folder
+from njangi_flows.filling import calls_of
 
 HERE = Path(__file__).parents[3] / "flows" / "library" / "mersenne_factors"
 CHECK = runpy.run_path(str(HERE / "check.py"))
@@ -24,10 +25,10 @@ def test_the_workflow_finds_the_published_factors_from_split_to_report(tmp_path:
     bound = 2000
     exponents = split.items(factor.split, lambda name: (HERE / spec.file(name)).read_text())
     chunks = split.chunk(exponents, split.size_of_chunks(factor.split, len(exponents), slots=1))
-    shared = placeholders.parameters(spec, factor, {"bound": bound}, {})
+    calls = calls_of(spec, factor, {"bound": bound}, {})
     results = [
         run("factor.py", str(parameters["bound"]), *parameters["part"])  # type: ignore[misc]
-        for parameters in split.subtask_parameters(factor, chunks, shared)
+        for parameters in split.subtask_parameters(factor, chunks, calls)
     ]
     table = aggregate.aggregate(factor.aggregate, results)
     assert CHECK["problems"](table, bound=bound) == []

@@ -39,6 +39,7 @@ def a_schedule(**fields: Any) -> dict[str, Any]:
 
 def test_create_sends_what_was_given_and_leaves_the_rest_to_the_service(service: FakeService) -> None:
     service.answers[f"POST {URL}"] = (201, a_schedule())
+    service.answers["GET /v1/workflows/w1"] = (200, {"spec": {"parameters": {"bound": 1}}})
     options = ["--id", "nightly", "--cron", "0 2 * * *", "--timezone", "Africa/Douala", "-p", "bound=10"]
     result = njangi(service, "schedules", "create", "w1", *options, "--catch-up", "1h", "--overlap", "queue")
     assert (result.exit_code, result.stdout) == (0, "schedule nightly is made\n")

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from njangi_flows.filling import Calls
 from njangi_flows.spec import SplitSpec, TaskSpec
 from njangi_flows.split import batch_sizes, chunk, items, items_per_subtask, size_of_chunks, subtask_parameters
 
@@ -82,12 +83,11 @@ def test_what_a_subtask_gets(split: dict[str, Any], size: int, expected: list[di
     task = a_task(split)
     assert task.split is not None
     chunks = chunk(items(task.split, str), size)
-    assert list(subtask_parameters(task, chunks)) == expected
+    assert list(subtask_parameters(task, chunks, Calls(None, {"k": 0}))) == expected
 
 
 def test_a_task_without_a_split_is_one_subtask() -> None:
-    assert list(subtask_parameters(a_task(None), [])) == [{"k": 0}]
-    assert list(subtask_parameters(a_task(None), [], {"k": 1})) == [{"k": 1}]
+    assert list(subtask_parameters(a_task(None), [], Calls(None, {"k": 1}))) == [{"k": 1}]
 
 
 @pytest.mark.parametrize(

@@ -107,10 +107,36 @@ def test_a_plan_says_how_many_subtasks_and_how_long(service: FakeService, folder
     accept_files(service, folder)
     task = {"task": "count", "kind": "command", "dependencies": [], "items": 7, "subtasks": 4, "batches": 4}
     estimate = {"soonest": 10.0, "latest": 30.0, "slots": 2, "reason": "by the last run"}
-    plan = {"problems": [], "tasks": [{**task, "reason": None}], "subtasks": 4, "batches": 4, "estimate": estimate}
+    first = {"arguments": ["python3", "count.py", "two words"], "parameters": None}
+    tasks = [{**task, "reason": None, "first": first}]
+    plan = {"problems": [], "warnings": [], "tasks": tasks, "subtasks": 4, "batches": 4, "estimate": estimate}
     service.answers["POST /v1/workflows:validate"] = (200, plan)
     shown = njangi(service, "workflows", "validate", "flow.yaml").output
     assert "count" in shown and " 7 " in shown and "10 to 30 s: by the last run" in shown
+    assert "count begins with: python3 count.py 'two words'" in shown
+
+
+def test_what_may_be_meant_otherwise_is_told_where_a_workflow_is_sent(service: FakeService, folder: Path) -> None:
+    accept_files(service, folder)
+    (folder / "flow.yaml").write_text(WORKFLOW.replace("bound: 10", "bound: 010").replace("{bound} ", "{bound} x{b} "))
+    service.answers["POST /v1/workflows"] = (201, {"id": "w1"})
+    service.answers["POST /v1/workflows/w1/runs"] = (201, a_run("SUBMITTED"))
+    first, second = njangi(service, "submit", "flow.yaml").stderr.splitlines()
+    assert first.startswith("warning: /parameters/bound: 010 is read as the number 10;")
+    assert second.startswith("warning: /tasks/0/command/3: {b} names nothing and stays as it is")
+
+
+def test_a_value_has_the_kind_of_the_default_wherever_it_is_given(service: FakeService) -> None:
+    defaults = {"version": "1.9", "n": 3, "deep": False, "levels": [1], "any": None}
+    service.answers["GET /v1/workflows/w1"] = (200, a_workflow(spec={"parameters": defaults, "tasks": []}))
+    service.answers["POST /v1/workflows/w1/runs"] = (201, a_run("SUBMITTED"))
+    given = ["version=1.10", "n=1e3", "deep=true", "levels=[2]", "any=1.10"]
+    options = [word for text in given for word in ("-p", text)]
+    assert njangi(service, "workflows", "start", "w1", *options).exit_code == 0
+    values = {"version": "1.10", "n": 1000.0, "deep": True, "levels": [2], "any": "1.10"}
+    assert service.bodies("POST /v1/workflows/w1/runs") == [{"parameters": values}]
+    for wrong in ("n=x", "deep=1", "levels={}", "levels=x"):
+        assert njangi(service, "workflows", "start", "w1", "-p", wrong).exit_code == 2
 
 
 def test_the_difference_of_two_versions_is_shown_in_lines(service: FakeService) -> None:

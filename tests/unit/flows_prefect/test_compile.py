@@ -8,6 +8,7 @@ import pytest
 from njangi_flows import compile as compiler
 from njangi_flows import volunteer_task
 from njangi_flows.compile import Plan
+from njangi_flows.filling import Calls, calls_of
 from njangi_flows.messages import FileRef
 from njangi_flows.spec import TaskSpec, WorkflowSpec, parse
 
@@ -41,7 +42,7 @@ def test_a_plan_follows_from_the_split(split: Any, items: int, slots: int, expec
 def test_batches_hold_every_item_once_and_in_order() -> None:
     spec = task(split={"range": 1000, "items_per_subtask": 3})
     plan = compiler.plan(spec, 1000, 1)
-    batches = list(compiler.batch_parameters(spec, plan, range(1000), {"shared": 1}))
+    batches = list(compiler.batch_parameters(spec, plan, range(1000), Calls(None, {"shared": 1})))
     assert [len(batch) for batch in batches] == [len(plan.indexes(index)) for index in range(plan.batches)]
     parts = [parameters["part"] for batch in batches for parameters in batch]
     assert [item for part in parts for item in part] == list(range(1000))  # type: ignore[union-attr]
@@ -78,7 +79,9 @@ def test_a_definition_brings_files_and_the_results_that_the_command_reads() -> N
         inputs={"data": "data.txt"},
     )
     files = {name: FileRef(sha256=name, size=1) for name in ("run.py", "data.txt")}
-    made = compiler.definition(spec, spec.task("b"), files, {"a": FileRef(sha256="r", size=2)}, None)
+    made = compiler.definition(
+        spec, spec.task("b"), calls_of(spec, spec.task("b"), {}, {}), files, {"a": FileRef(sha256="r", size=2)}, None
+    )
     assert made == {
         "name": "b",
         "command": ["python3", "run.py", "{data}", "{a.result}"],
@@ -106,7 +109,7 @@ def test_a_definition_brings_files_and_the_results_that_the_command_reads() -> N
 def test_a_definition_says_whether_calls_are_isolated(isolate: bool) -> None:
     source = "def f(): return 1"
     spec = workflow({"name": "a", "python": {"source": source, "function": "f", "isolate": isolate}})
-    assert compiler.definition(spec, spec.task("a"), {}, {}, source)["isolate"] is isolate
+    assert compiler.definition(spec, spec.task("a"), Calls(None, {}), {}, {}, source)["isolate"] is isolate
 
     @volunteer_task(isolate=isolate)
     def f() -> int:

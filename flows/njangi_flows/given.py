@@ -1,0 +1,119 @@
+"""Decide what a value that is given for a parameter means: its default says of what kind it must be.
+
+A text for a parameter whose default is text stays as it is. For another default the text is read as that, or refused;
+so command line, console and API mean the same by the same characters.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import JsonValue
+
+from njangi_flows.core_schema import loses
+from njangi_flows.document import load_value
+from njangi_flows.problems import Problem, nearest, pointer, shown
+
+_WHOLE = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+class NotOfKindError(ValueError):
+    """A value is of another kind than the default of its parameter."""
+
+
+def kind_of(value: object) -> str:
+    """Return the kind of a value; the empty text for null, beside which anything may be given."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "truth"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, int | float):
+        return "number"
+    return "list" if isinstance(value, list) else "object"
+
+
+def read_text(text: str, default: JsonValue) -> Any:
+    """Return the value that a text means beside `default`. Raises NotOfKindError.
+
+    Beside null it is JSON where it is JSON and no digit gets lost, else text.
+    """
+    kind = kind_of(default)
+    if kind == "text":
+        return text
+    if kind == "number":
+        return _number(text.strip())
+    if kind == "truth":
+        if text.strip() not in _TRUTHS:
+            raise NotOfKindError
+        return _TRUTHS[text.strip()]
+    if kind == "":
+        return untyped(text)
+    try:
+        value = load_value(text)
+    except ValueError as error:
+        raise NotOfKindError from error
+    if kind_of(value) != kind:
+        raise NotOfKindError
+    return value
+
+
+def untyped(text: str) -> Any:
+    """Return what a text means where nothing says of what kind it is: JSON, unless that loses digits, else text."""
+    return text if _FLOAT.fullmatch(text) and not _WHOLE.fullmatch(text) and loses(text) else load_value(text)
+
+
+def fitting(name: str, value: Any, default: JsonValue, *, strict: bool = True) -> tuple[Any, Problem | None]:
+    """Return a value as its parameter takes it, and what is wrong with it.
+
+    Unless `strict`, a value of another kind is taken as it is.
+    """
+    kind = kind_of(default)
+    if kind == "" or kind_of(value) == kind:
+        return value, None
+    try:
+        if isinstance(value, str):
+            return read_text(value, default), None
+    except NotOfKindError:
+        pass
+    if not strict:
+        return value, None
+    return value, Problem.of(pointer("parameters", name), f"parameter-{kind}", given=shown(value))
+
+
+def typed(texts: Mapping[str, str], defaults: Mapping[str, JsonValue]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the values of texts as `-p name=text` gives them, and what is wrong with them."""
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, text in texts.items():
+        if name not in defaults:
+            problems.append(no_parameter(name, defaults))
+        elif defaults[name] is None:
+            values[name] = untyped(text)
+        else:
+            values[name], problem = fitting(name, text, defaults[name])
+            problems += [problem] if problem is not None else []
+    return values, problems
+
+
+def no_parameter(name: str, defaults: Mapping[str, JsonValue]) -> Problem:
+    """Return the problem that a workflow has no parameter of that name."""
+    place, near = pointer("parameters", name), nearest(name, defaults)
+    return Problem.of(place, "no-parameter", name=name[:100], known=list(defaults), near=near)
+
+
+def _number(text: str) -> int | float:
+    if _WHOLE.fullmatch(text):
+        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+    if not _FLOAT.fullmatch(text):
+        raise NotOfKindError
+    number = float(text)
+    if not math.isfinite(number):
+        raise NotOfKindError
+    return number
