@@ -161,7 +161,7 @@ SENTENCES: Mapping[str, str] = {
     ),
     "word-no-truth": "{written} is text; a truth value is written true or false",
     # WfFormat
-    "wfformat-version": "must be {known:or}, not {given}; WfCommons' tools migrate older documents",
+    "wfformat-version": "must be {known:or}, not {given}",
     "too-many-tasks": "must be at most {limit} tasks, not {count}",
     "id-taken": "'{name}' is already the id of another task",
     "no-such-id": "there is no task '{name}'",

@@ -1,8 +1,8 @@
-"""Workflows in WfFormat 1.5 and 1.6 (WfCommons), in and out: tasks, who waits for whom, what was recorded of them.
+"""Workflows in WfFormat 1.0 to 1.6 (WfCommons), in and out: tasks, who waits for whom, what was recorded of them.
 
 A recorded workflow runs as it is: without its programs each task becomes a stand-in that lasts as long as the task
-did, times a factor. What has no place in a workflow of ours (files between tasks, the machine that ran a task) is kept
-in the tasks' metadata and comes out again. Plain functions of plain values.
+did, times a factor, and needs nothing else. What has no place in a workflow of ours (files between tasks, the memory
+that was used) is kept in the tasks' metadata and comes out again. Plain functions of plain values.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from njangi_flows import wfformat_before
 from njangi_flows.braces import escaped
 from njangi_flows.model import LANGUAGE, MAX_TASKS, TaskSpec, WorkflowSpec, is_slug
 from njangi_flows.problems import InvalidSpecError, Problem, nearest, pointer, reworded
 
-VERSIONS = ("1.5", "1.6")
+VERSIONS = (*wfformat_before.VERSIONS, "1.5", "1.6")
 LARGEST_SCALE = 1000.0
 KEPT = "wfformat"
 """The name in a task's metadata under which what was recorded of it is kept."""
@@ -27,8 +28,13 @@ _LONGEST = 30 * 86400.0
 _SLACK = 10
 """A stand-in may take so many times its time before it counts as hung."""
 _LEAST_LIMIT = 600.0
+_LEAST_MEMORY = 256 * 1024**2
+_LEAST_STORAGE = 64 * 1024**2
+_ROOM = 2
+"""A recorded program may use so many times the memory and storage that it used on its own machine."""
 
 Fields = dict[str, Any]
+Place = tuple[str, ...]
 
 
 class _Part(BaseModel):
@@ -72,7 +78,7 @@ class _Executed(_Part):
     id: str
     runtime: float = Field(alias="runtimeInSeconds", ge=0, allow_inf_nan=False)
     command: _Command | None = None
-    cores: float | None = Field(default=None, alias="coreCount", gt=0)
+    cores: float | None = Field(default=None, alias="coreCount", ge=0)
     memory: Bytes | None = Field(default=None, alias="memoryInBytes")
 
 
@@ -107,13 +113,17 @@ def read(document: Mapping[str, Any], *, scale: float = 1.0, commands: bool = Fa
     if version not in VERSIONS:
         problem = Problem.of("/schemaVersion", "wfformat-version", known=[*VERSIONS], given=repr(version))
         raise InvalidSpecError([problem])
+    place: Place = ("workflow", "specification", "tasks")
+    if version in wfformat_before.VERSIONS:
+        place = wfformat_before.place_of_tasks(document)
+        document = wfformat_before.modern(document)
     try:
         given = _Document.model_validate(document)
     except ValidationError as error:
         raise InvalidSpecError(reworded(error, _Document, most=100)) from None
     tasks = given.workflow.specification.tasks
     executed = {item.id: item for item in (given.workflow.execution.tasks if given.workflow.execution else ())}
-    if problems := [*_problems(tasks), *_not_recorded(tasks, executed, commands)]:
+    if problems := [*_problems(tasks, place), *_not_recorded(tasks, executed, commands, place)]:
         raise InvalidSpecError(problems)
     names = _names(tasks)
     parents = _parents(tasks)
@@ -128,7 +138,7 @@ def read(document: Mapping[str, Any], *, scale: float = 1.0, commands: bool = Fa
                 "name": names[task.id],
                 "command": _command(executed[task.id], scale, commands),
                 **_dependencies([names[parent] for parent in parents[task.id]]),
-                "resources": _resources(executed[task.id], [*task.inputs, *task.outputs], sizes),
+                "resources": _resources(executed[task.id], [*task.inputs, *task.outputs], sizes, commands),
                 "timeouts": {"start_to_close": _limit(executed[task.id].runtime, scale, commands)},
                 "metadata": {KEPT: _kept(task, executed[task.id], sizes)},
             }
@@ -137,34 +147,31 @@ def read(document: Mapping[str, Any], *, scale: float = 1.0, commands: bool = Fa
     }
 
 
-def _problems(tasks: Sequence[_Task]) -> Iterator[Problem]:
+def _problems(tasks: Sequence[_Task], place: Place) -> Iterator[Problem]:
     if len(tasks) > MAX_TASKS:
-        place = "/workflow/specification/tasks"
-        yield Problem.of(place, "too-many-tasks", limit=MAX_TASKS, count=len(tasks))
+        yield Problem.of(pointer(*place), "too-many-tasks", limit=MAX_TASKS, count=len(tasks))
     known: set[str] = set()
     for index, task in enumerate(tasks):
         if task.id in known:
-            yield Problem.of(_place(index, "id"), "id-taken", name=task.id[:100])
+            yield Problem.of(pointer(*place, index, "id"), "id-taken", name=task.id[:100])
         known.add(task.id)
     for index, task in enumerate(tasks):
         for field_, ids in (("parents", task.parents), ("children", task.children)):
             for at, id_ in enumerate(ids):
                 if id_ not in known:
-                    place, near = _place(index, field_, at), nearest(id_, known)
-                    yield Problem.of(place, "no-such-id", name=id_[:100], known=sorted(known), near=near)
+                    where, near = pointer(*place, index, field_, at), nearest(id_, known)
+                    yield Problem.of(where, "no-such-id", name=id_[:100], known=sorted(known), near=near)
 
 
-def _not_recorded(tasks: Sequence[_Task], executed: Mapping[str, _Executed], commands: bool) -> Iterator[Problem]:
+def _not_recorded(
+    tasks: Sequence[_Task], executed: Mapping[str, _Executed], commands: bool, place: Place
+) -> Iterator[Problem]:
     for index, task in enumerate(tasks):
         found = executed.get(task.id)
         if found is None:
-            yield Problem.of(_place(index, "id"), "not-executed", name=task.id[:100])
+            yield Problem.of(pointer(*place, index, "id"), "not-executed", name=task.id[:100])
         elif commands and (found.command is None or not found.command.program):
-            yield Problem.of(_place(index, "id"), "no-program")
-
-
-def _place(index: int, *parts: str | int) -> str:
-    return pointer("workflow", "specification", "tasks", index, *parts)
+            yield Problem.of(pointer(*place, index, "id"), "no-program")
 
 
 def _names(tasks: Sequence[_Task]) -> dict[str, str]:
@@ -207,19 +214,22 @@ def _limit(runtime: float, scale: float, commands: bool) -> float:
     return min(_LONGEST, max(_LEAST_LIMIT, math.ceil(seconds * _SLACK)))
 
 
-def _resources(executed: _Executed, files: Sequence[str], sizes: Mapping[str, int]) -> Fields:
+def _resources(executed: _Executed, files: Sequence[str], sizes: Mapping[str, int], commands: bool) -> Fields:
+    """Return what the task needs here: a program room for what it used there, a stand-in its cores alone."""
     resources: Fields = {}
-    if executed.cores is not None:
+    if executed.cores:
         resources["cpu"] = executed.cores
-    if executed.memory:
-        resources["memory"] = executed.memory
-    if stored := sum(sizes.get(name, 0) for name in set(files)):
-        resources["storage"] = stored
+    if commands and executed.memory:
+        resources["memory"] = max(_LEAST_MEMORY, _ROOM * executed.memory)
+    if commands and (stored := sum(sizes.get(name, 0) for name in set(files))):
+        resources["storage"] = max(_LEAST_STORAGE, _ROOM * stored)
     return resources
 
 
 def _kept(task: _Task, executed: _Executed, sizes: Mapping[str, int]) -> Fields:
     kept: Fields = {"id": task.id, "name": task.name, "runtime": executed.runtime}
+    if executed.memory is not None:
+        kept["memory"] = executed.memory
     for name, files in (("inputs", task.inputs), ("outputs", task.outputs)):
         if files:
             kept[name] = {file: sizes.get(file, 0) for file in files}
@@ -310,7 +320,8 @@ def _write(
         executed["command"] = {"program": command[0], "arguments": arguments}
     if task.on_volunteers:
         executed["coreCount"] = max(1.0, task.resources.cpu)
-        executed["memoryInBytes"] = task.resources.memory
+        if memory := recorded.get("memory") if recorded else task.resources.memory:
+            executed["memoryInBytes"] = memory
     written.executed.append(executed)
 
 

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A workflow: YAML, JSON, or WfFormat 1.5 or 1.6.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A workflow: YAML, JSON, or WfFormat 1.0 to 1.6.")],
     scale: Annotated[
         float, typer.Option("--scale", help="WfFormat: let stand-ins last the recorded seconds times this.")
     ] = 1.0,

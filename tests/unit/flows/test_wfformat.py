@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from njangi_flows import compile, wfformat
 from njangi_flows.problems import InvalidSpecError
-from njangi_flows.spec import parse
+from njangi_flows.spec import Resources, parse
 
 from tests.wfformat_shapes import SHAPES, recorded
 
@@ -58,10 +58,97 @@ def test_edges_files_and_needs_come_in_whichever_end_names_an_edge() -> None:
     first, second, third = spec.tasks
     assert [task.name for task in spec.tasks] == ["first-1-2", "first-1", "third"]
     assert (second.dependencies, third.dependencies) == (["first-1-2"], ["first-1-2", "first-1"])
-    assert (first.resources.cpu, first.resources.memory) == (4, 2_000_000_000)
-    assert second.resources.storage == 1024
+    assert first.resources.cpu == 4
     assert [task.command for task in spec.tasks] == [["sleep", "0.25"], ["sleep", "120"], ["sleep", "0"]]
     assert second.timeouts.start_to_close >= 1200
+
+
+def test_recorded_sizes_limit_no_stand_in_and_leave_a_recorded_program_room() -> None:
+    document = copy.deepcopy(SMALL)
+    executed = document["workflow"]["execution"]["tasks"]
+    for at, memory in enumerate((2e9, 336, 0)):
+        executed[at] |= {"memoryInBytes": memory, "command": {"program": "p"}}
+    defaults = Resources()
+    for task in parse(wfformat.read(document), files=[]).tasks:
+        assert (task.resources.memory, task.resources.storage) == (defaults.memory, defaults.storage)
+    first, second, _ = parse(wfformat.read(document, commands=True), files=[]).tasks
+    assert (first.resources.memory, second.resources.memory) == (4_000_000_000, defaults.memory)
+    assert second.resources.storage == defaults.storage
+
+
+OLD: dict[str, Any] = {
+    "name": "old",
+    "schemaVersion": "1.2",
+    "workflow": {
+        "makespan": 3,
+        "executedAt": "20200301T120000Z",
+        "jobs": [
+            {
+                "name": "First_ID1",
+                "id": "ID1",
+                "type": "compute",
+                "runtime": 2.5,
+                "cores": 2,
+                "memory": 1000,
+                "command": {"program": "make", "arguments": ["a"]},
+                "parents": [],
+                "files": [
+                    {"name": "in.dat", "size": 2, "link": "input"},
+                    {"name": "a.dat", "size": 0.5, "link": "output"},
+                ],
+            },
+            {
+                "name": "second_ID2",
+                "id": "ID2",
+                "type": "compute",
+                "runtime": 0.5,
+                "parents": ["First_ID1"],
+                "files": [{"name": "a.dat", "size": 0.5, "link": "input"}],
+            },
+        ],
+    },
+}
+
+
+def of_version(version: str) -> dict[str, Any]:
+    """Return OLD as that schema has it."""
+    document = copy.deepcopy(OLD) | {"schemaVersion": version}
+    workflow = document["workflow"]
+    for job in workflow["jobs"]:
+        if version in ("1.0", "1.1"):
+            job["arguments"] = job.pop("command", {}).get("arguments", [])
+            del job["id"]
+        if version == "1.4":
+            job["runtimeInSeconds"] = job.pop("runtime")
+            job["memoryInBytes"] = 1000 * job.get("memory", 0)
+            for file in job["files"]:
+                file["sizeInBytes"] = round(1000 * file.pop("size"))
+    if version in ("1.3", "1.4"):
+        workflow["tasks"] = workflow.pop("jobs")
+    return document
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4"])
+def test_older_schemas_tell_the_same(version: str) -> None:
+    first, second = parse(wfformat.read(of_version(version), scale=2), files=[]).tasks
+    assert (first.command, second.command) == (["sleep", "5"], ["sleep", "1"])
+    assert (first.dependencies, second.dependencies) == ([], [first.name])
+    kept = first.metadata["wfformat"]
+    assert isinstance(kept, dict)
+    assert (kept["name"], kept["memory"], kept["runtime"]) == ("First_ID1", 1_000_000, 2.5)
+    assert (kept["inputs"], kept["outputs"]) == ({"in.dat": 2000}, {"a.dat": 500})
+    assert first.resources.cpu == 2
+    if version >= "1.2":
+        assert kept["command"] == ["make", "a"]
+
+
+def test_parents_of_older_schemas_may_be_names_or_ids() -> None:
+    document = of_version("1.4")
+    document["workflow"]["tasks"][1]["parents"] = ["ID1"]
+    assert parse(wfformat.read(document), files=[]).tasks[1].dependencies
+    for task in document["workflow"]["tasks"]:
+        task["name"] = "same"
+    assert [len(task.dependencies) for task in parse(wfformat.read(document), files=[]).tasks] == [0, 1]
 
 
 def test_recorded_programs_run_if_wanted_and_are_missed_where_there_are_none() -> None:
@@ -103,7 +190,14 @@ def test_a_workflow_of_ours_goes_out_with_what_its_run_took() -> None:
 @pytest.mark.parametrize(
     ("document", "place", "says"),
     [
-        pytest.param({**SMALL, "schemaVersion": "1.4"}, "/schemaVersion", "1.5 or 1.6", id="an older version"),
+        pytest.param({**SMALL, "schemaVersion": "0.9"}, "/schemaVersion", "1.5 or 1.6", id="no version"),
+        pytest.param({**SMALL, "schemaVersion": "1.4"}, "/workflow/tasks", "", id="another shape than its version"),
+        pytest.param(
+            {**OLD, "workflow": {"jobs": [{**OLD["workflow"]["jobs"][1]}]}},
+            "/workflow/jobs/0/parents/0",
+            "'First_ID1'",
+            id="no parent in an older version",
+        ),
         pytest.param(
             changed(tasks__2__parents=["thrid"]), "/tasks/2/parents/0", "did you mean 'third'", id="no parent"
         ),
@@ -127,7 +221,7 @@ def test_a_cycle_is_found_by_the_check_of_workflows() -> None:
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_thousand_recorded_tasks_come_in_and_compile(name: str) -> None:
-    document = recorded(name, 1000, wfformat.VERSIONS[len(name) % 2])
+    document = recorded(name, 1000, ("1.5", "1.6")[len(name) % 2])
     given = document["workflow"]["specification"]["tasks"]
     assert 900 <= len(given) <= 1000
     spec = parse(wfformat.read(document, scale=0.01), files=[])
