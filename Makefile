@@ -6,7 +6,7 @@ NEEDS := requirements.in requirements-mongod.txt constraints.txt agents/pyprojec
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 TYPED := $(wildcard agents flows/njangi_flows storage coordinator api stack benchmarks simulation)
-BENCHMARKS := dispatch end_to_end fan_out recorded recovery long_runs api agent console stack
+BENCHMARKS := dispatch end_to_end fan_out small_runs recorded recovery long_runs api agent console stack
 CONSOLE := ui-config/console
 GENERATOR := $(VENV)/generator/bin/datamodel-codegen
 ARGS ?=

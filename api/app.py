@@ -19,6 +19,8 @@ from api.json_bodies import check_json
 from api.limits import LimitBodies
 from api.metrics import Requests
 from api.openapi import document_of
+from api.plain_text import check_address
+from api.proofs import Prove
 from api.protection import CORS, Protect
 from api.rate_limits import RateLimits
 from api.routers import (
@@ -80,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
-        dependencies=[Depends(check_json)],
+        dependencies=[Depends(check_address), Depends(check_json)],
     )
     app.state.templates = Templates()
     app.add_middleware(AnswerOnce)
@@ -90,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     app.add_middleware(Protect, settings=settings)
+    app.add_middleware(Prove)
     app.state.requests = Requests()
     app.add_middleware(TraceRequests, requests=app.state.requests)
     handle_errors(app)

@@ -18,7 +18,15 @@ from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import Step, group_steps, reset_steps, retry_steps, unfinished_steps
 from coordinator.dispatcher import Dispatcher
 from coordinator.office import Office
-from storage.errors import NoSpecError, NotFoundError, NothingToRetryError, RunUnderWayError, StorageUnavailableError
+from storage.errors import (
+    FailuresToleratedError,
+    NjangiError,
+    NoSpecError,
+    NotFoundError,
+    NothingToRetryError,
+    RunUnderWayError,
+    StorageUnavailableError,
+)
 from storage.ledger import Turn
 from storage.run_models import ENDED, Run, RunStatus, Tell
 from storage.stores import Stores
@@ -30,6 +38,7 @@ _MESSAGES = {
     Tell.PAUSE: "paused",
     Tell.RESUME: "resumed",
     Tell.REOPEN: "begun again",
+    Tell.CANCEL: "cancelled",
 }
 
 
@@ -59,7 +68,12 @@ class Controls:
         """Stop lending the run's subtasks. Repeating is harmless."""
         now = self._clock()
         controls = self._stores.controls
-        await self._write(lambda turn: controls.pause(turn, run_id, call_back=call_back, by=by, now=now))
+
+        async def pause(turn: Turn) -> None:
+            await controls.check_open(turn, run_id)
+            await controls.pause(turn, run_id, call_back=call_back, by=by, now=now)
+
+        await self._write(pause)
         if call_back:
             self._dispatcher.run_cancelled(run_id)
         return await self._told(run_id)
@@ -103,8 +117,13 @@ class Controls:
         else:
             steps = group_steps(statuses, await self._tasks_of(run_id, error_group), tasks)
         if not steps:
-            raise NothingToRetryError(run_id, tasks)
+            raise await self._nothing_to_retry(run_id, tasks)
         return await self._reopen(run_id, steps, by, error_group)
+
+    async def _nothing_to_retry(self, run_id: str, tasks: Sequence[str]) -> NjangiError:
+        timings = await self._stores.timings.of_run(run_id)
+        failed = sum(timing.failed for name, timing in timings.items() if not tasks or name in tasks)
+        return FailuresToleratedError(run_id, failed) if failed else NothingToRetryError(run_id, tasks)
 
     async def _tasks_of(self, run_id: str, error_group: str) -> set[str]:
         causes = await self._stores.failures.causes(run_id)
@@ -121,7 +140,7 @@ class Controls:
             named = "tasks" if tasks else "error_group"
             raise NoSpecError(run.id, f"all that failed is tried again, or nothing; leave out '{named}'")
         if run.status is RunStatus.COMPLETED:
-            raise NothingToRetryError(run.id, tasks)
+            raise await self._nothing_to_retry(run.id, tasks)
         await startable(self._prefect, run)
         known = await self._stores.tasks.of_run(run.id)
         return await self._reopen(run.id, unfinished_steps({task.name: task.status for task in known}), by)

@@ -8,9 +8,14 @@ from njangi_flows import endings
 from pydantic import BaseModel
 
 from coordinator.decisions.recovery import GIVEN_UP
-from storage.controls import DEADLINE_MISSED
+from storage.controls import DEADLINE_MISSED, UNKNOWN_TO_PREFECT
 
-SENTENCES: Mapping[str, str] = {**endings.SENTENCES, "given-up": GIVEN_UP, "deadline-missed": DEADLINE_MISSED}
+SENTENCES: Mapping[str, str] = {
+    **endings.SENTENCES,
+    "given-up": GIVEN_UP,
+    "deadline-missed": DEADLINE_MISSED,
+    "unknown-to-prefect": UNKNOWN_TO_PREFECT,
+}
 _READER = endings.Reader(SENTENCES)
 
 

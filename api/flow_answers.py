@@ -133,11 +133,12 @@ class ResultPage(BaseModel):
 
 
 class EndedWaitView(BaseModel):
-    """`payload` is JSON text, of a signal."""
+    """`payload` is JSON text, of a signal; `until` the moment that has passed, which pauses may have moved."""
 
     task: str
     ending: Ending
     payload: str | None
+    until: datetime | None = None
 
 
 class EndedWaits(OrdersView):

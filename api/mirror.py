@@ -109,7 +109,9 @@ class Mirror:
     async def _answer(self, turn: Turn, run: Run, state: FlowRunState, now: datetime) -> None:
         """Do what somebody asked for in Prefect itself."""
         controls = self._stores.controls
-        record = Record(run.paused, run.to_tell is not None, bool(run.told_held), run.must_clean_up)
+        record = Record(
+            run.paused, run.to_tell is not None, bool(run.told_held), run.must_clean_up, run.cancel_requested
+        )
         match asked(state.type, state.name, (state.message or "").startswith(OURS), record):
             case Ask.PAUSE if not run.cancel_requested:
                 await controls.pause(turn, run.id, by="prefect", now=now)
@@ -120,7 +122,7 @@ class Mirror:
             case Ask.CLEAN_UP:
                 if not run.cancel_requested:
                     await self._cancel(turn, run, now)
-                await controls.tell_again(turn, run.id, Tell.RESUME, now=now)
+                await controls.tell_again(turn, run.id, Tell.RESUME, clean_up=True, now=now)
             case Ask.TELL_PAUSE:
                 await controls.tell_again(turn, run.id, Tell.PAUSE, now=now)
             case Ask.TELL_RESUME | Ask.PAUSE:

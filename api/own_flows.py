@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from api.prefect import FlowRun, Prefect
+from api.prefect import FlowRun, Prefect, PrefectUnavailableError
 from storage.database import new_id
-from storage.errors import NoSpecError
+from storage.errors import NoSpecError, NotFoundError, UnknownFlowRunError
 from storage.run_models import NewRun, Run
 from storage.stores import Stores
+
+log = logging.getLogger(__name__)
 
 
 async def startable(prefect: Prefect, run: Run) -> FlowRun:
@@ -23,6 +26,25 @@ async def startable(prefect: Prefect, run: Run) -> FlowRun:
             run.id, "its flow run is of no deployment, so no worker can take it up; start the flow where you did before"
         )
     return flow_run
+
+
+async def adopt(prefect: Prefect, stores: Stores, new: NewRun, *, now: datetime) -> Run:
+    """Return the run of an engineer's flow run, made on first use. Raises UnknownFlowRunError.
+
+    While Prefect is away the flow is believed; should it be another server's, the reconciler ends its run later.
+    """
+    flow_run_id = new.prefect_flow_run_id or ""
+    try:
+        return await stores.runs.by_flow_run(flow_run_id)
+    except NotFoundError:
+        try:
+            known = await prefect.knows(flow_run_id)
+        except PrefectUnavailableError as error:
+            log.warning("a flow run was not asked for", extra={"flow_run_id": flow_run_id, "reason": str(error)})
+        else:
+            if not known:
+                raise UnknownFlowRunError(prefect.api_url, flow_run_id) from None
+        return await stores.runs.adopt(new, now=now)
 
 
 async def rerun_own_flow(

@@ -63,6 +63,10 @@ class Prefect:
     ) -> None:
         await self._http.aclose()
 
+    @property
+    def api_url(self) -> str:
+        return self._url
+
     def ui_url(self, flow_run_id: str) -> str:
         """Return where Prefect's own UI shows a flow run."""
         return f"{self._url.removesuffix('/api')}/runs/flow-run/{flow_run_id}"
@@ -148,6 +152,16 @@ class Prefect:
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise PrefectUnavailableError(f"Prefect's POST /events: {error}") from error
+
+    async def knows(self, flow_run_id: str) -> bool:
+        """Whether the flow run is one of this server's."""
+        try:
+            return bool(await self.flow_run_states([flow_run_id]))
+        except PrefectUnavailableError as error:
+            cause = error.__cause__
+            if isinstance(cause, httpx.HTTPStatusError) and cause.response.is_client_error:
+                return False  # it is not even an id of Prefect's
+            raise
 
     async def flow_run_states(self, flow_run_ids: Sequence[str]) -> list[FlowRunState]:
         """Return the present states of flow runs; unknown ids are left out."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from api.errors import MissingFilesError
 from api.services import Services, utc_now
 from storage.subtask_models import NewBatch, NewSubtask, TaskKey
 from storage.tasks import TaskChange, TaskStatus
@@ -35,8 +37,10 @@ class Batches(BaseModel):
 async def queue(app: Services, run_id: str, task: str, body: Batches, token: str) -> None:
     """Queue subtasks of a task under the run lease `token`.
 
-    Raises NotFoundError, QuotaExceededError, RunLeaseLostError.
+    Raises NotFoundError, QuotaExceededError, RunLeaseLostError, MissingFilesError.
     """
+    blobs = {subtask.parameters_blob for batch in body.batches for subtask in batch.subtasks if subtask.parameters_blob}
+    await check_stored(app, blobs)
     run = await app.stores.runs.outline(run_id)
     if not run.cancel_requested:
         await app.quotas.may_queue(run.owner)
@@ -57,6 +61,13 @@ async def queue(app: Services, run_id: str, task: str, body: Batches, token: str
     batches = [NewBatch(batch.index, [_subtask(subtask) for subtask in batch.subtasks]) for batch in body.batches]
     begin = TaskChange(TaskStatus.SPLITTING, body.definition, body.plan) if body.definition is not None else None
     await app.stores.splitting.put(key, batches, begin=begin, last=body.last, token=token, now=utc_now())
+
+
+async def check_stored(app: Services, blobs: Set[str]) -> None:
+    """Keep blobs that are about to be referred to for a while more. Raises MissingFilesError unless all are stored."""
+    missing = await app.stores.blobs.touch(blobs, by=None, now=utc_now()) if blobs else None
+    if missing:
+        raise MissingFilesError(sorted(missing))
 
 
 def _subtask(body: SubtaskBody) -> NewSubtask:

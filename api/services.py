@@ -34,6 +34,7 @@ from coordinator.office import Office
 from coordinator.reconciler import Reconciler
 from storage.deadlines import Overdue
 from storage.errors import (
+    FailuresToleratedError,
     NjangiError,
     NoSpecError,
     NotFoundError,
@@ -72,6 +73,7 @@ MACHINES_SECONDS = 5.0
 """How old what the service tells of itself may be."""
 
 _NOT_FOR_THIS_RUN = (
+    FailuresToleratedError,
     NoSpecError,
     NotFoundError,
     NothingToRetryError,
@@ -85,6 +87,8 @@ _NOT_FOR_THIS_RUN = (
 _RUN_ENDED = tuple(f"run.{status.lower()}" for status in ENDED)
 _RUN_ENDS = ("run.cancel_requested", *_RUN_ENDED)
 """The events after which a run has ended or is about to."""
+_ENDS_WAITS = ("signal.sent", "run.resumed", "task.resumed")
+"""The events that end what a flow waits for, or say when it ends."""
 
 
 def utc_now() -> datetime:
@@ -231,11 +235,13 @@ class Services:
     async def cancel_run(self, run_id: str, by: str) -> Run:
         """Ask for a run's end: nothing more is lent, attempts under way become stale, its flow hears of it.
 
-        A run with a clean-up ends when that has ended; asked a second time, it leaves it out.
+        A run with a clean-up ends when that has ended; asked a second time, it leaves it out. Raises RunEndedError when
+        it has ended, or has nothing left to do.
         """
         now = utc_now()
 
         async def request(turn: Turn) -> None:
+            await self.stores.controls.check_open(turn, run_id)
             await self.stores.runs.request_cancel(turn, run_id, by=by, now=now)
             await self.stores.stopping.cancel(turn, run_id, now=now)
 
@@ -300,7 +306,7 @@ class Services:
 
     async def _hear(self, run_id: str, event: str) -> None:
         """Wake the flows that wait for what the event tells of a run, and let its children end with it."""
-        if event == "signal.sent" or event in _RUN_ENDS:
+        if event in _ENDS_WAITS or event in _RUN_ENDS:
             self.run_news.happened(run_id)
         if event in _RUN_ENDED:
             for told in self.when_a_run_ends:

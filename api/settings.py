@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     home: Path = Path(".njangi")
     log: Literal["text", "json"] = "text"
     name: str = Field(default="Njangi", min_length=1, max_length=100)
+    instance: str | None = None
+    """What /readyz answers in the header Njangi-Instance: whoever started this process knows its own by it."""
     purpose: str = Field(default="", max_length=500)
     """What who is asked for a machine reads: whose service this is, and what its work is good for."""
     metrics_token: str | None = None

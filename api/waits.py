@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.services import Services, utc_now
@@ -35,6 +35,7 @@ class EndedWait:
     task: str
     ending: Ending
     payload: str | None = None  # JSON text of a signal
+    until: datetime | None = None  # the moment that has passed
 
 
 async def ended_waits(
@@ -53,6 +54,7 @@ async def ended_waits(
             news.clear()
             orders = await app.stores.run_leases.check_hold(run_id, token)
             now = utc_now()
+            waits = await _as_kept(app, run_id, waits)
             ended = [] if orders.cancel else await _ended(app, run_id, token, waits, now)
             patience = last - loop.time()
             if orders.cancel or ended or patience <= 0 or app.leaving:
@@ -70,4 +72,13 @@ async def _ended(app: Services, run_id: str, token: str, waits: Sequence[Wait], 
     found += [EndedWait(child.task, Ending.CHILD) for child in children.values() if child.ended]
     ended = {wait.task for wait in found}
     passed = [wait for wait in waits if wait.until is not None and wait.until <= now and wait.task not in ended]
-    return found + [EndedWait(wait.task, Ending.PASSED) for wait in passed]
+    return found + [EndedWait(wait.task, Ending.PASSED, until=wait.until) for wait in passed]
+
+
+async def _as_kept(app: Services, run_id: str, waits: Sequence[Wait]) -> list[Wait]:
+    """Return the waits with their ends as they are now: pauses move them, and while one lasts there is none."""
+    ends = await app.stores.waits.ends(run_id, [wait.task for wait in waits if not wait.child])
+    return [
+        replace(wait, until=None if end.held else end.until) if (end := ends.get(wait.task)) is not None else wait
+        for wait in waits
+    ]

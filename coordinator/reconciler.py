@@ -11,7 +11,15 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from coordinator.decisions.recovery import GIVEN_UP, Standing, crash_is_retried, in_a_row, is_given_up, is_lost
+from coordinator.decisions.recovery import (
+    GIVEN_UP,
+    Standing,
+    cost_a_worker,
+    crash_is_retried,
+    in_a_row,
+    is_given_up,
+    is_lost,
+)
 from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
 from storage.run_models import RUN_LEASE, FlowRunState, Run
@@ -116,7 +124,8 @@ class Reconciler:
             self._refused = 0
 
     async def _recover(self, now: datetime) -> None:
-        runs = await self._stores.run_recovery.claim_orphans(now=now, limit=MOST_A_TICK)
+        taken_up = await self._stores.flow_workers.taken_up(now=now)
+        runs = await self._stores.run_recovery.claim_orphans(now=now, limit=MOST_A_TICK, but=taken_up)
         orphans = {run.prefect_flow_run_id: run for run in runs if run.prefect_flow_run_id is not None}
         if not orphans:
             return
@@ -124,7 +133,10 @@ class Reconciler:
         for flow_run_id, run in orphans.items():
             state = states.get(flow_run_id)
             with self._refusals(run.id):
-                if state is None:
+                if state is None and not run.spec:
+                    log.warning("Prefect does not know an engineer's flow run; its run ends", extra={"run_id": run.id})
+                    await self._stores.controls.end_unknown(run.id, flow_run_id, now=now)
+                elif state is None:
                     log.warning("Prefect knows a run's flow run no more; it gets a new one", extra={"run_id": run.id})
                     await self._stores.run_recovery.forget_flow_run(run.id, flow_run_id, now=now)
                 else:
@@ -147,17 +159,35 @@ class Reconciler:
         if run.cancel_requested and not run.must_clean_up:
             await self._prefect.set_state(state.flow_run_id, "CANCELLED", "Cancelled through Njangi")
             return
-        if not is_lost(state.type, (now - state.at).total_seconds(), prepares=run.prepares):
+        if not is_lost(state.type, (now - state.at).total_seconds(), own=not run.spec, prepares=run.prepares):
             return
-        progress = await self._stores.run_recovery.progress(run.id)
-        last = Standing(*run.recovered) if run.recovered else None
-        recoveries = in_a_row(run.recoveries, last, Standing(progress, now))
-        if is_given_up(recoveries):
-            await self._prefect.set_state(state.flow_run_id, "FAILED", GIVEN_UP.format(count=recoveries + 1))
-            return
+        standing = Standing(await self._stores.run_recovery.progress(run.id), now, run.attempt)
+        last = Standing(run.recovered.progress, run.recovered.at, run.recovered.holds) if run.recovered else None
+        recoveries = in_a_row(run.recoveries, last, standing)
+        if cost_a_worker(state.type, last, standing):
+            if is_given_up(recoveries) and run.cancel_requested:
+                await self._give_up_cleaning(run, state.flow_run_id, now)
+                return
+            if is_given_up(recoveries):
+                await self._prefect.set_state(state.flow_run_id, "FAILED", GIVEN_UP.format(count=recoveries + 1))
+                return
+            recoveries += 1
         log.warning("a run has lost its flow worker and is scheduled again", extra={"run_id": run.id})
         await self._stores.run_recovery.count_recovery(
-            run.id, state.type, recoveries + 1, progress, prepares=not run.spec, now=now
+            run.id,
+            state.type,
+            recoveries,
+            progress=standing.progress,
+            holds=standing.holds,
+            prepares=not run.spec,
+            now=now,
         )
         await self._prefect.set_state(state.flow_run_id, "SCHEDULED", "its flow worker was lost", name="AwaitingRetry")
         self._scheduled()
+
+    async def _give_up_cleaning(self, run: Run, flow_run_id: str, now: datetime) -> None:
+        """End a cancelled run that loses every flow worker before it has cleaned up."""
+        await self._stores.ledger.write(
+            lambda turn: self._stores.runs.request_cancel(turn, run.id, by="njangi", now=now)
+        )
+        await self._prefect.set_state(flow_run_id, "CANCELLED", "Cancelled through Njangi; it could not clean up")

@@ -8,6 +8,7 @@ On PostgreSQL the server is started as it is.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.dependencies import set_database_config
 from prefect.settings import get_current_settings
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from stack.settings import INSTANCE, INSTANCE_HEADER
 
 
 class ImmediateSqlite(AioSqliteConfiguration):
@@ -61,6 +64,7 @@ def main() -> int:
             log_level=settings.server.logging_level.lower(),
             access_log=False,
             timeout_graceful_shutdown=3,
+            headers=[(INSTANCE_HEADER, os.environ[INSTANCE])] if INSTANCE in os.environ else [],
         )
     )
     server.run()

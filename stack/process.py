@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from stack.errors import ServiceFailedError
+from stack.settings import INSTANCE, INSTANCE_HEADER
 from storage.mongod import die_with_parent
 
 LOG_BYTES = 8 * 1024 * 1024
@@ -19,7 +21,8 @@ READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
 
-Ready = Callable[[], Awaitable[bool]]
+Ready = Callable[[str], Awaitable[bool]]
+"""Whether the child that was given this word as its INSTANCE is ready."""
 
 
 class Process:
@@ -43,6 +46,7 @@ class Process:
         self._directory = directory
         self._ready = ready
         self._process: asyncio.subprocess.Process | None = None
+        self._instance = ""
 
     @property
     def pid(self) -> int | None:
@@ -55,11 +59,12 @@ class Process:
         """Return when the program is ready. Raises ServiceFailedError, and then it is not left running."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         rotate(self.log, LOG_BYTES)
+        self._instance = secrets.token_urlsafe(12)
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._argv,
                 cwd=self._directory,
-                env=self._environment(),
+                env={**self._environment(), INSTANCE: self._instance},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -109,7 +114,7 @@ class Process:
     async def _until_ready(self) -> None:
         if self._ready is None:
             return
-        while not await self._ready():
+        while not await self._ready(self._instance):
             if self._process is not None and self._process.returncode is not None:
                 raise self._failed(f"it ended with code {self._process.returncode}")
             await asyncio.sleep(POLL_SECONDS)
@@ -119,12 +124,13 @@ class Process:
 
 
 def answers(url: str) -> Ready:
-    """Return a test of readiness: `url` answers 200."""
+    """Return a test of readiness: `url` answers 200, with the child's own word. Another program may listen there."""
 
-    async def ready() -> bool:
+    async def ready(instance: str) -> bool:
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
-                return (await client.get(url)).status_code == 200
+                answer = await client.get(url)
+                return answer.status_code == 200 and answer.headers.get(INSTANCE_HEADER) == instance
         except httpx.TransportError:
             return False
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
+INSTANCE = "NJANGI_INSTANCE"
+"""The variable that gives a child the word by which its answers are told from those of another program."""
+INSTANCE_HEADER = "Njangi-Instance"
 
 PREFECT = {
     # Events are written in batches: one by one, a thousand task runs cost the server 45 s of CPU instead of 10.
@@ -109,3 +113,19 @@ def port_is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def reserve(port: int) -> socket.socket | None:
+    """Take the name that stands for the port among the stacks of this machine; None while another stack has it.
+
+    The kernel gives the name back when the socket is closed or its process ends. Elsewhere than on Linux there are no
+    such names, so every stack gets one.
+    """
+    name = socket.socket(socket.AF_UNIX)
+    if sys.platform == "linux":
+        try:
+            name.bind(f"\0njangi/port/{port}")
+        except OSError:
+            name.close()
+            return None
+    return name

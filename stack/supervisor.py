@@ -11,9 +11,10 @@ import fcntl
 import logging
 import os
 import platform
+import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +26,9 @@ from stack import deploy
 from stack.backoff import Backoff
 from stack.errors import AlreadyRunningError, PortTakenError, ServiceFailedError, StackError
 from stack.order import levels
-from stack.process import LOG_BYTES, Process, answers, rotate
+from stack.process import LOG_BYTES, Process, Ready, answers, rotate
 from stack.remnants import end_remnants, mark
-from stack.settings import CHECKOUT, Settings, environment, port_is_free
+from stack.settings import CHECKOUT, Settings, environment, port_is_free, reserve
 from storage.errors import NjangiError
 from storage.mongod import Mongod
 
@@ -92,6 +93,7 @@ class Stack:
             service.name: service for service in self._all_services() if service.name not in self.settings.without
         }
         self._lock: int | None = None
+        self._ports: list[socket.socket] = []
 
     @property
     def names(self) -> list[str]:
@@ -118,7 +120,7 @@ class Stack:
             if await end_remnants(self.settings.home):
                 self._say("ended what an earlier stack had left running")
             for port, option in ((self.settings.port, "--port"), (self.settings.prefect_port, "--prefect-port")):
-                await _until_free(port, option)
+                self._ports.append(await _reserved(port, option))
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._prepare())
@@ -140,6 +142,8 @@ class Stack:
             await end_remnants(self.settings.home)
             os.close(self._lock)
             self._lock = None
+        while self._ports:
+            self._ports.pop().close()
 
     async def restart(self, name: str) -> None:
         """Stop one service in its orderly way and return when it is ready again."""
@@ -273,7 +277,7 @@ class Stack:
         name: str,
         arguments: Sequence[str],
         *,
-        ready: Callable[[], Awaitable[bool]] | None = None,
+        ready: Ready | None = None,
         token: str | None = None,
     ) -> Process:
         def child_environment() -> Mapping[str, str]:
@@ -330,9 +334,17 @@ def _hold(home: Path) -> int:
     return descriptor
 
 
-async def _until_free(port: int, option: str) -> None:
+async def _reserved(port: int, option: str) -> socket.socket:
+    """Return what says, until it is closed, that no other stack may use the port, whether ours listens already or not.
+
+    Raises PortTakenError.
+    """
     deadline = time.monotonic() + PORT_SECONDS
-    while not port_is_free(port):
+    while True:
+        if (reservation := reserve(port)) is not None:
+            if port_is_free(port):
+                return reservation
+            reservation.close()
         if time.monotonic() > deadline:
             raise PortTakenError(port, option)
         await asyncio.sleep(POLL_SECONDS)

@@ -51,15 +51,19 @@ class BlobStore:
 
     async def touch(self, hashes: Set[str], *, by: str | None, now: datetime) -> set[str]:
         """Keep those of `hashes` that are stored for a while more, as blobs of `by` too; return the others."""
+        return set(hashes) - (await self.touched_sizes(hashes, by=by, now=now)).keys()
+
+    async def touched_sizes(self, hashes: Set[str], *, by: str | None, now: datetime) -> dict[str, int]:
+        """Keep those of `hashes` that are stored for a while more; return their sizes in bytes."""
         change: Document = {"$max": {"metadata.touched_at": now}}
         if by is not None:
             change["$addToSet"] = {"metadata.by": by}
         query = {"filename": {"$in": sorted(hashes)}}
         with unavailable_is_ours():
             await self._files.update_many(query, change)
-            return set(hashes) - {found["filename"] async for found in self._files.find(query, {"filename": 1})}
+        return await self.sizes(hashes)
 
-    async def sizes(self, hashes: set[str]) -> dict[str, int]:
+    async def sizes(self, hashes: Set[str]) -> dict[str, int]:
         """Return the sizes in bytes of those of `hashes` that are stored."""
         with unavailable_is_ours():
             found = self._files.find({"filename": {"$in": sorted(hashes)}}, {"filename": 1, "length": 1})

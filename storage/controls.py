@@ -13,14 +13,20 @@ from storage.errors import NotFoundError, RunCancelledError, RunEndedError
 from storage.ledger import Ledger, Turn
 from storage.lending import LendingStore
 from storage.parts import Parts, PartStore
-from storage.run_models import ENDED, FlowRunState, Run, RunStatus, Tell, as_run, told_of
+from storage.run_models import ENDED, OWN_FLOW, FlowRunState, Run, RunStatus, Tell, as_run, told_of
 from storage.runs import RunStore
 from storage.stopping import StoppingStore
 from storage.task_ends import last_status
+from storage.tasks import ENDED as TASK_ENDED
 from storage.tasks import TaskStore
+from storage.waits import WaitStore
 
 _GOES_ON: Document = {"status": {"$nin": list(ENDED)}}
 DEADLINE_MISSED = "the run did not end before its deadline, {deadline}"
+UNKNOWN_TO_PREFECT = (
+    "the Prefect server of this service does not know flow run {flow_run}, so nobody can carry the run on; start the"
+    " flow anew, with PREFECT_API_URL set to that server"
+)
 _LATE: Document = {**_GOES_ON, "ending": None, "cancel_requested": False, "reopening": {"$in": [None, []]}}
 """What a deadline ends, with its time. One that is cancelled ends by that; what is set back is finished first."""
 
@@ -36,6 +42,7 @@ class ControlStore:
         tasks: TaskStore,
         stopping: StoppingStore,
         parts: PartStore,
+        waits: WaitStore,
     ) -> None:
         self._runs = database["runs"]
         self._tasks = database["tasks"]
@@ -44,6 +51,7 @@ class ControlStore:
         self._task_store = tasks
         self._stopping = stopping
         self._parts = parts
+        self._waits = waits
         self._lending = LendingStore(database)
 
     async def prepare(self) -> None:
@@ -51,6 +59,24 @@ class ControlStore:
         await self._runs.create_index("deadline", partialFilterExpression={"deadline": {"$type": "date"}})
         await self._runs.create_index("paused", partialFilterExpression={"paused": True})
         await self._runs.create_index([("owner", 1), ("status", 1)])
+
+    async def check_open(self, turn: Turn, run_id: str) -> None:
+        """Raise RunEndedError when all tasks of a workflow's run have ended: nothing can be held back or cancelled.
+
+        A run that was cancelled may still clean up. What an engineer's flow has left to do, only the flow knows.
+        """
+        run = await self._runs.find_one({"_id": run_id}, {"files": 0}, session=turn.session)
+        if run is None:
+            raise NotFoundError("run", run_id)
+        if run["cancel_requested"] or run["spec"] == OWN_FLOW:
+            return
+        clean_up = (run.get("clean_up") or {}).get("task")
+        ended = {"$in": list(TASK_ENDED)}
+        tasks = {"run_id": run_id, "is_subtask": False, "name": {"$ne": clean_up}}
+        some = await self._tasks.find_one({**tasks, "status": ended}, {"_id": 1}, session=turn.session)
+        left = await self._tasks.find_one({**tasks, "status": {"$not": ended}}, {"_id": 1}, session=turn.session)
+        if some is not None and left is None and not run.get("reopening"):
+            raise RunEndedError(run_id)
 
     # Pause and resume
 
@@ -63,7 +89,8 @@ class ControlStore:
         if not run.get("paused"):
             change = {"paused": True, "status": RunStatus.PAUSED, "to_tell": _after(run, Tell.PAUSE), "told_held": None}
             await self._change(turn, run, change, now)
-            await self._lending.stop(turn, run_id)
+            await self._lending.stop(turn, run_id, now=now)
+            await self._waits.hold(turn, run_id, now=now)
             turn.tell("run.paused", now, run_id=run_id, by=by, **told_of(run))
         if call_back:
             await self._stopping.call_back(turn, run_id, now=now)
@@ -77,6 +104,7 @@ class ControlStore:
         change = {"paused": False, "status": status, "to_tell": _after(run, Tell.RESUME), "told_held": None}
         await self._change(turn, run, change, now)
         await self._lending.start(turn, run_id, but=run.get("paused_tasks", ()), now=now)
+        await self._waits.go_on(turn, run_id, but=run.get("paused_tasks", ()), now=now)
         turn.tell("run.resumed", now, run_id=run_id, by=by, status=status)
 
     async def pause_task(
@@ -86,7 +114,8 @@ class ControlStore:
         run = await self._going_on(turn, run_id, task)
         if task not in run.get("paused_tasks", ()):
             await self._change(turn, run, {"paused_tasks": [*run.get("paused_tasks", ()), task]}, now)
-            await self._lending.stop(turn, run_id, task)
+            await self._lending.stop(turn, run_id, task, now=now)
+            await self._waits.hold(turn, run_id, task, now=now)
             turn.tell("task.paused", now, run_id=run_id, task=task, by=by)
         if call_back:
             await self._stopping.call_back(turn, run_id, task, now=now)
@@ -99,6 +128,7 @@ class ControlStore:
         await self._change(turn, run, {"paused_tasks": [name for name in run["paused_tasks"] if name != task]}, now)
         if not run.get("paused"):
             await self._lending.start(turn, run_id, task, now=now)
+            await self._waits.go_on(turn, run_id, task, now=now)
         turn.tell("task.resumed", now, run_id=run_id, task=task, by=by)
 
     async def _going_on(self, turn: Turn, run_id: str, task: str | None = None) -> Document:
@@ -142,13 +172,12 @@ class ControlStore:
         with unavailable_is_ours():
             return [as_run(run) async for run in self._runs.find(query).limit(limit)]
 
-    async def tell_again(self, turn: Turn, run_id: str, tell: Tell, *, now: datetime) -> None:
-        """Have Prefect told: its state is not what the run's is."""
-        await self._runs.update_one(
-            {"_id": run_id},
-            {"$set": {"to_tell": tell, "told_held": None, "updated_at": now}, "$inc": {"change": 1}},
-            session=turn.session,
-        )
+    async def tell_again(self, turn: Turn, run_id: str, tell: Tell, *, clean_up: bool = False, now: datetime) -> None:
+        """Have Prefect told: its state is not what the run's is. With `clean_up` the flow begins again to clean up."""
+        change: Document = {"to_tell": tell, "told_held": None, "updated_at": now}
+        if clean_up:
+            change["clean_up.begun_again"] = True
+        await self._runs.update_one({"_id": run_id}, {"$set": change, "$inc": {"change": 1}}, session=turn.session)
 
     async def told(self, run: Run, state: FlowRunState, *, held: bool, now: datetime) -> None:
         """Note that Prefect is in `state` as told, unless the run has changed since it was read.
@@ -195,6 +224,20 @@ class ControlStore:
                 return
             error = DEADLINE_MISSED.format(deadline=run["deadline"].isoformat(timespec="seconds"))
             change = {"status": RunStatus.FAILED, "error": error, "ended_at": now, "to_tell": Tell.FAIL}
+            await self._end(turn, run, change, now)
+
+        await self._ledger.write(end)
+
+    async def end_unknown(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
+        """End the run of an engineer's flow run that Prefect does not know: there is nothing to start it from."""
+
+        async def end(turn: Turn) -> None:
+            unknown = {"_id": run_id, "prefect_flow_run_id": flow_run_id, **_GOES_ON, "ending": None}
+            run = await self._runs.find_one(unknown, session=turn.session)
+            if run is None:
+                return
+            error = UNKNOWN_TO_PREFECT.format(flow_run=flow_run_id)
+            change = {"status": RunStatus.FAILED, "error": error, "ended_at": now, "to_tell": None}
             await self._end(turn, run, change, now)
 
         await self._ledger.write(end)

@@ -1,8 +1,8 @@
 """The limits on how long subtasks may wait for an attempt, and last from first queueing to their end.
 
-A limit is one time on the batch, when the first of its subtasks may be overdue: `close_by` never moves, `start_by`
-is the earliest that any waiting subtask can have, and is set right when it has passed. Looking for what is
-overdue costs two reads of an index that holds only batches with a limit.
+A limit is one time on the batch, when the first of its subtasks may be overdue: `close_by` moves only by as long as the
+batch was paused; `start_by` is the earliest that any waiting subtask can have, and is set right when it has passed.
+Looking for what is overdue costs two reads of an index that holds only batches with a limit.
 """
 
 from __future__ import annotations
@@ -138,4 +138,4 @@ def _past_start(now: datetime) -> Document:
 
 
 def _past_close(now: datetime) -> Document:
-    return {"settled": False, "close_by": {"$lt": now}}
+    return {"settled": False, "held_since": {"$exists": False}, "close_by": {"$lt": now}}

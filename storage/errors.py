@@ -171,6 +171,21 @@ class NothingToRetryError(NjangiError):
         )
 
 
+class FailuresToleratedError(NjangiError):
+    """What failed of what was named is tolerated: its tasks completed, and others have used their results."""
+
+    says = (
+        "{failed} parts failed in run {run}, which its tasks tolerate: they completed, and others have used their"
+        " results; :reset begins a task and all downstream of it anew"
+    )
+    names = ("run", "failed")
+
+    def __init__(self, run_id: str, failed: int) -> None:
+        super().__init__(run_id, failed)
+        self.run_id = run_id
+        self.failed = failed
+
+
 class NoSpecError(NjangiError):
     """The run is an engineer's own flow: what its tasks are, only the flow knows."""
 
@@ -181,6 +196,19 @@ class NoSpecError(NjangiError):
         super().__init__(run_id, instead)
         self.run_id = run_id
         self.instead = instead
+
+
+class UnknownFlowRunError(NjangiError):
+    """A flow asks for its run that another Prefect server than this service's has started."""
+
+    says = (
+        "the Prefect server of this service, {url}, does not know flow run {flow_run}: set PREFECT_API_URL to that"
+        " server where the flow is started, or NJANGI_URL to the service of the Prefect server that started it"
+    )
+    names = ("url", "flow_run")
+
+    def __init__(self, url: str, flow_run_id: str) -> None:
+        super().__init__(url, flow_run_id)
 
 
 class TooDeepError(NjangiError):

@@ -43,10 +43,14 @@ class LendingStore:
         self._logs = database["logs"]
         self._runs = database["runs"]
 
-    async def stop(self, turn: Turn, run_id: str, task: str | None = None) -> None:
-        """Lend none of the run's subtasks, or of one task's; attempts under way may finish."""
+    async def stop(self, turn: Turn, run_id: str, task: str | None = None, *, now: datetime) -> None:
+        """Lend none of the run's subtasks, or of one task's; attempts under way may finish.
+
+        Time stands still for its limits until it is lent again.
+        """
         of_run = {"run_id": run_id, "lending": True} | ({"task": task} if task is not None else {})
-        await self._batches.update_many(of_run, {"$set": {"lending": False}, "$inc": {"v": 1}}, session=turn.session)
+        held = {"$set": {"lending": False, "held_since": now}, "$inc": {"v": 1}}
+        await self._batches.update_many(of_run, held, session=turn.session)
 
     async def start(
         self, turn: Turn, run_id: str, task: str | None = None, *, but: Collection[str] = (), now: datetime
@@ -155,11 +159,15 @@ class LendingStore:
             session=turn.session,
         )
         begun = documents.begun_again(batch, now) | {"failed": aside[_FAILED], "dead": aside[_DEAD]}
-        await self._batches.update_one(
-            {"_id": batch["_id"]},
-            {"$set": {"lending": lending, "aside": aside.total()} | begun, "$inc": {"queued": count, "v": 1}},
-            session=turn.session,
-        )
+        change: Document = {
+            "$set": {"lending": lending, "aside": aside.total()} | begun,
+            "$inc": {"queued": count, "v": 1},
+        }
+        if lending:
+            change["$unset"] = {"held_since": ""}
+        else:
+            change["$set"]["held_since"] = now
+        await self._batches.update_one({"_id": batch["_id"]}, change, session=turn.session)
         told = {"task": batch["task"], "batch": batch["index"], "tries": 1, "ranges": ranges}
         turn.tell("subtasks.requeued", now, run_id=batch["run_id"], **told)
 

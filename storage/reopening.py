@@ -16,6 +16,7 @@ from storage.ledger import Ledger, Turn
 from storage.lending import LendingStore
 from storage.run_models import ENDED, RunStatus, Tell
 from storage.runs import RunStore
+from storage.signals import SignalStore
 from storage.stopping import StoppingStore
 from storage.subtasks import lends
 from storage.tasks import TaskStatus
@@ -31,7 +32,13 @@ class ReopeningStore:
     """The `reopening` of the documents in `runs`: tasks that are to be set back before a flow may hold the run."""
 
     def __init__(
-        self, database: Database, ledger: Ledger, runs: RunStore, stopping: StoppingStore, children: ChildStore
+        self,
+        database: Database,
+        ledger: Ledger,
+        runs: RunStore,
+        stopping: StoppingStore,
+        children: ChildStore,
+        signals: SignalStore,
     ) -> None:
         self._runs = database["runs"]
         self._tasks = database["tasks"]
@@ -39,6 +46,7 @@ class ReopeningStore:
         self._run_store = runs
         self._stopping = stopping
         self._children = children
+        self._signals = signals
         self._lending = LendingStore(database)
 
     async def reopen(
@@ -115,6 +123,7 @@ class ReopeningStore:
     async def _reset_piece(self, turn: Turn, run: Document, task: str, now: datetime) -> bool:
         if not await self._lending.forget(turn, run["_id"], task, now=now):
             await self._let_child_go(turn, run["_id"], task, now)
+            await self._signals.spend(turn, run["_id"], task)
             await self._end_step(turn, run["_id"], task, "task.reset", ("definition", "plan"), now)
         return True
 

@@ -37,9 +37,12 @@ class Tell(enum.StrEnum):
     RESUME = "RESUME"
     REOPEN = "REOPEN"
     FAIL = "FAIL"
+    CANCEL = "CANCEL"
 
 
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+OWN_FLOW = "{}"
+"""The spec of a run whose flow is an engineer's own: nobody but Prefect could start it."""
 GOING_ON = (RunStatus.SPLITTING, RunStatus.RUNNING, RunStatus.AGGREGATING)
 
 
@@ -113,6 +116,15 @@ class Orders:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovered:
+    """How far a run was at its last recovery, when that was, and how often flows had held it by then."""
+
+    progress: int
+    at: datetime
+    holds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     id: str
     workflow_id: str
@@ -150,7 +162,7 @@ class Run:
     readers: Sequence[str] = ()  # who may see it, its owner first; `*` is everybody
     parts: int = 0  # of a run that has ended
     failed_parts: int = 0
-    recovered: tuple[int, datetime] | None = None  # its progress at the last recovery, and when that was
+    recovered: Recovered | None = None
     tags: Sequence[str] = ()
 
     def held(self, now: datetime) -> bool:
@@ -201,7 +213,9 @@ def as_run(document: Document) -> Run:
         cancel_requested=document["cancel_requested"],
         attempt=document["attempt"],
         recoveries=document.get("recoveries", 0),
-        recovered=(last["progress"], last["at"]) if (last := document.get("recovered")) else None,
+        recovered=Recovered(last["progress"], last["at"], last.get("holds", 0))
+        if (last := document.get("recovered"))
+        else None,
         error=document["error"],
         created_at=document["created_at"],
         started_at=document["started_at"],

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pymongo import ReturnDocument
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Ledger, Turn
-from storage.run_models import ENDED, RUN_LEASE, Run, RunStatus, as_run, told_of
+from storage.run_models import ENDED, OWN_FLOW, RUN_LEASE, Run, RunStatus, as_run, told_of
 from storage.tasks import TaskStatus
 
 
@@ -23,7 +23,7 @@ class RunRecoveryStore:
         self._ledger = ledger
 
     async def unsubmitted(self, *, before: datetime, limit: int) -> list[Run]:
-        """Return runs untouched since that time of which we do not know a flow run.
+        """Return runs of workflows untouched since that time of which we do not know a flow run.
 
         A run may go on without: whoever made its flow run was killed before it could write that down.
         """
@@ -32,13 +32,17 @@ class RunRecoveryStore:
             "ending": None,
             "updated_at": {"$lt": before},
             "prefect_flow_run_id": None,
+            "spec": {"$ne": OWN_FLOW},
         }
         with unavailable_is_ours():
             return [as_run(item) async for item in self._runs.find(query).limit(limit)]
 
-    async def claim_orphans(self, *, now: datetime, limit: int) -> list[Run]:
-        """Return runs that nobody has held or touched for RUN_LEASE; they count as touched then, so one caller wins."""
-        idle = {
+    async def claim_orphans(self, *, now: datetime, limit: int, but: Collection[str] = ()) -> list[Run]:
+        """Return runs that nobody has held or touched for RUN_LEASE; they count as touched then, so one caller wins.
+
+        Without those whose flow run is one of `but`: a living flow worker has taken it up.
+        """
+        idle: Document = {
             "status": {"$nin": list(ENDED)},
             "ending": None,
             "paused": {"$ne": True},
@@ -46,6 +50,8 @@ class RunRecoveryStore:
             "updated_at": {"$lt": now - RUN_LEASE},
             "$or": [{"hold": None}, {"hold.until": {"$lt": now}}],
         }
+        if but:
+            idle["prefect_flow_run_id"] = {"$nin": list(but)}
         claimed: list[Run] = []
         with unavailable_is_ours():
             async for document in self._runs.find(idle).sort("updated_at", 1).limit(limit):
@@ -72,14 +78,22 @@ class RunRecoveryStore:
             return completed + sum(int(row["completed"]) for row in rows)
 
     async def count_recovery(
-        self, run_id: str, state: str, recoveries: int, progress: int, *, prepares: bool = False, now: datetime
+        self,
+        run_id: str,
+        state: str,
+        recoveries: int,
+        *,
+        progress: int,
+        holds: int,
+        prepares: bool = False,
+        now: datetime,
     ) -> None:
         """Log that a run is scheduled again after its flow, in Prefect's `state`, lost its worker.
 
-        It is the run's recovery number `recoveries` since it last had `progress`. `prepares` says that it is an
-        engineer's flow, which may do other things before it asks for its run. Repeating is harmless.
+        It has lost `recoveries` workers since it last had `progress`, and flows have held it `holds` times. `prepares`
+        says that it is an engineer's flow, which may do other things before it asks for its run. Repeating is harmless.
         """
-        standing = {"progress": progress, "at": now}
+        standing = {"progress": progress, "at": now, "holds": holds}
         change = {"recoveries": recoveries, "recovered": standing, "prepares": prepares, "updated_at": now}
 
         async def count(turn: Turn) -> None:

@@ -262,8 +262,9 @@ class RunStore:
     async def follow(self, turn: Turn, state: FlowRunState, status: RunStatus, *, now: datetime) -> Run | None:
         """Copy a state of Prefect's into the run, unless a later one is there; return the run if the state was news.
 
-        `status` is what the run comes to by it; a last one `end`s it. A paused run stays PAUSED until it ends, and
-        one that has yet to clean up does not end CANCELLED. States before a reopening are none of the run's.
+        `status` is what the run comes to by it; a last one `end`s it. A paused run stays PAUSED until it ends. One that
+        was cancelled ends CANCELLED, however its flow did, and not before it has cleaned up. States before a reopening
+        are none of the run's.
         """
         fresh = {
             "prefect_flow_run_id": state.flow_run_id,
@@ -284,7 +285,8 @@ class RunStore:
         if new is RunStatus.FAILED and before["error"] is None:
             change["error"] = state.message
         if new in ENDED:
-            change |= {"ended_at": state.at, "to_tell": None}
+            otherwise = new is RunStatus.CANCELLED is not status
+            change |= {"ended_at": state.at, "to_tell": Tell.CANCEL if otherwise else None}
             return as_run(await self.end(turn, before, change, now=now))
         await self._runs.update_one({"_id": before["_id"]}, {"$set": change}, session=turn.session)
         document = {**before, **change}
@@ -387,11 +389,14 @@ def _shown(run: Document, now: datetime) -> Document:
 
 def _status(before: Document, status: RunStatus) -> RunStatus | None:
     """Return the status that a run comes to when Prefect's says `status`; None leaves it as it is."""
-    if status in (RunStatus.COMPLETED, RunStatus.FAILED):
+    if status in (RunStatus.COMPLETED, RunStatus.FAILED) and not before["cancel_requested"]:
         return status
-    if status is RunStatus.CANCELLED:
-        clean_up = clean_up_of(before)
-        return None if clean_up is not None and not clean_up.done else status
+    if status in ENDED:
+        clean_up = before.get("clean_up")
+        if clean_up is None or clean_up["done"]:
+            return RunStatus.CANCELLED
+        failed_to = status is RunStatus.FAILED and clean_up.get("begun_again")
+        return RunStatus.CANCELLED if failed_to else None
     if before.get("paused"):
         return RunStatus.PAUSED
     if status is RunStatus.PAUSED or (status is RunStatus.RUNNING and before["status"] in GOING_ON):

@@ -103,6 +103,11 @@ class SignalStore:
 
         return await self._ledger.write(take_all)
 
+    async def spend(self, turn: Turn, run_id: str, task: str) -> None:
+        """Let a task that is set back get no more of the signals that it took before."""
+        theirs = {"run_id": run_id, "taken_by": task}
+        await self._signals.update_many(theirs, {"$set": {"spent": True}}, session=turn.session)
+
     async def _any(self, run_id: str, wanted: Sequence[Wanted]) -> bool:
         """Whether there may be something to take: a look that costs no transaction."""
         theirs = [None, *(want.task for want in wanted)]
@@ -111,7 +116,12 @@ class SignalStore:
             return await self._signals.find_one(query, {"_id": 1}) is not None
 
     async def _take(self, turn: Turn, run_id: str, want: Wanted, now: datetime) -> Signal | None:
-        mine_or_free: Document = {"run_id": run_id, "name": want.name, "taken_by": {"$in": [want.task, None]}}
+        mine_or_free: Document = {
+            "run_id": run_id,
+            "name": want.name,
+            "taken_by": {"$in": [want.task, None]},
+            "spent": {"$ne": True},
+        }
         if want.until is not None:
             mine_or_free["at"] = {"$lte": want.until}
         before = await self._signals.find_one_and_update(

@@ -18,6 +18,7 @@ from storage.deadlines import DeadlineStore
 from storage.deliveries import DeliveryStore
 from storage.failures import FailureStore
 from storage.figures import FigureStore
+from storage.flow_workers import FlowWorkerStore
 from storage.grids import GridStore
 from storage.idempotency import IdempotencyStore
 from storage.invitations import InvitationStore
@@ -49,6 +50,7 @@ from storage.users import UserStore
 from storage.versions import VersionStore
 from storage.volunteers import VolunteerStore
 from storage.waiting import WaitingStore
+from storage.waits import WaitStore
 from storage.webhooks import WebhookStore
 from storage.workflows import WorkflowStore
 
@@ -98,9 +100,12 @@ class Stores:
         self.idempotency = IdempotencyStore(database)
         self.logs = LogStore(database)
         self.timings = TimingStore(database)
+        self.waits = WaitStore(database)
         self.deadlines = DeadlineStore(database, self.ledger)
-        self.controls = ControlStore(database, self.ledger, self.runs, self.tasks, self.stopping, self.parts)
-        self.reopening = ReopeningStore(database, self.ledger, self.runs, self.stopping, self.children)
+        self.controls = ControlStore(
+            database, self.ledger, self.runs, self.tasks, self.stopping, self.parts, self.waits
+        )
+        self.reopening = ReopeningStore(database, self.ledger, self.runs, self.stopping, self.children, self.signals)
         self.volunteers = VolunteerStore(database, self.ledger)
         self.users = UserStore(database, self.ledger)
         self.tokens = TokenStore(database, self.ledger)
@@ -115,6 +120,7 @@ class Stores:
         self.blob_collection = BlobCollection(database, self.blobs)
         self.leaders = LeaderStore(database)
         self.crashes = CrashStore(database)
+        self.flow_workers = FlowWorkerStore(database)
         self.audiences = AudienceStore(database)
         self.grids = GridStore(database)
         self.presence = PresenceStore(database, self.ledger)
@@ -162,6 +168,7 @@ class Stores:
                 self.uploads,
                 self.blob_collection,
                 self.crashes,
+                self.flow_workers,
                 self.presence,
                 self.webhooks,
                 self.deliveries,

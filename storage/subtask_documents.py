@@ -121,6 +121,7 @@ def opened(task: TaskKey, new: NewBatch, now: datetime, *, owner: str, lending: 
         "tries": 1,
         "settled": False,
         "lending": lending,
+        **({} if lending else {"held_since": now}),
         "generation": generation,
         "v": 1,
         "priority": task.priority,
@@ -370,9 +371,20 @@ def _waiting_from(now: datetime, all_wait_anew: Any) -> Document:
 
 
 def lending_again(now: datetime) -> list[Document]:
-    """Return the one update that lets many batches lend again; their subtasks wait anew, attempts under way go on."""
-    changed = {"lending": True, "lent_from": now, "v": {"$add": ["$v", 1]}, **_waiting_from(now, True)}
-    return [{"$set": changed}, {"$unset": "stopping"}]
+    """Return the one update that lets many batches lend again; their subtasks wait anew, attempts under way go on.
+
+    What limits the whole moves by as long as they were held.
+    """
+    held = {"$subtract": [now, {"$ifNull": ["$held_since", now]}]}
+    limited = {"$gt": ["$close_by", None]}
+    moved = {"close_by": {"$cond": [limited, {"$add": ["$close_by", held]}, "$$REMOVE"]}}
+    changed = {"lending": True, "lent_from": now, "v": {"$add": ["$v", 1]}, **_waiting_from(now, True), **moved}
+    return [{"$set": changed}, {"$unset": ["stopping", "held_since"]}]
+
+
+def is_overdue(batch: Document, now: datetime) -> bool:
+    """Whether the time of the whole batch is over; it stands still while the batch is held."""
+    return "close_by" in batch and bool(batch["close_by"] < batch.get("held_since", now))
 
 
 def begun_again(batch: Document, now: datetime) -> Document:

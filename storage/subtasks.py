@@ -410,7 +410,7 @@ class SubtaskStore:
                 [item["status"].lower() async for item in self._tasks.find(kept, {"status": 1}, session=turn.session)]
             )
             told = {"task": batch["task"], "batch": batch["index"], "tries": try_, "ranges": documents.ranges(indexes)}
-            if "close_by" in batch and batch["close_by"] < now:
+            if documents.is_overdue(batch, now):
                 error = not_ended(batch)
                 await self._tasks.update_many(failed, documents.timed_out(error, now), session=turn.session)
                 await self._batches.update_one(

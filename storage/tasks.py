@@ -141,7 +141,8 @@ class TaskStore:
         """Let a task wait, `seconds` from now on; return when that ends, None if only what it waits for ends it.
 
         A task that waits already keeps its end, so repeating is harmless; one that was set back to PENDING gets
-        another. Raises RunLeaseLostError when the run lease `token` is another's.
+        another. Time stands still for it while it is paused (see `storage.waits`). Raises RunLeaseLostError when the
+        run lease `token` is another's.
         """
 
         async def begin(turn: Turn) -> str | None:
@@ -149,9 +150,18 @@ class TaskStore:
             known = await self._tasks.find_one({"_id": f"{run_id}/{name}", "is_subtask": False}, session=turn.session)
             until = now + timedelta(seconds=seconds) if seconds is not None else None
             plan = {"until": until.isoformat() if until is not None else None}
-            if known is not None and known["status"] != TaskStatus.PENDING and known.get("plan"):
+            waits = known is not None and known["status"] != TaskStatus.PENDING and known.get("plan")
+            if known is not None and waits:
                 plan = json.loads(known["plan"])
             await self.apply(turn, run, name, TaskChange(TaskStatus.RUNNING, plan=plan), now=now)
+            if not waits:
+                # Writing to the run lets a pause that commits meanwhile be seen, or see this wait.
+                await self._runs_collection.update_one({"_id": run_id}, {"$inc": {"writes": 1}}, session=turn.session)
+                held = not run["cancel_requested"] and (run.get("paused") or name in run.get("paused_tasks", ()))
+                change: Document = {"$set": {"waits": True} | ({"held_since": now} if held else {})}
+                if not held:
+                    change["$unset"] = {"held_since": ""}
+                await self._tasks.update_one({"_id": f"{run_id}/{name}"}, change, session=turn.session)
             return plan["until"]
 
         until = await self._ledger.write(begin)
@@ -159,7 +169,9 @@ class TaskStore:
 
     async def _held(self, turn: Turn, run_id: str, token: str) -> Document:
         """Return what a change must know of its run. Raises RunLeaseLostError unless `token` holds it."""
-        shown = {"workflow_id": 1, "status": 1, "clean_up.task": 1}
+        shown = dict.fromkeys(
+            ("workflow_id", "status", "clean_up.task", "cancel_requested", "paused", "paused_tasks"), 1
+        )
         held = {"_id": run_id, "hold.token": token}
         run = await self._runs_collection.find_one(held, shown, session=turn.session)
         if run is None:

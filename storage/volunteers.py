@@ -119,13 +119,20 @@ class VolunteerStore:
 
     async def by_secret(self, secret: str, *, now: datetime) -> Volunteer | None:
         """Return the volunteer whose secret this is, unless retired."""
-        id_ = secret.partition(".")[0]
+        document = await self._of_secret(secret)
+        volunteer = _volunteer(document, now) if document is not None else None
+        return None if volunteer is None or volunteer.status is VolunteerStatus.RETIRED else volunteer
+
+    async def knows(self, secret: str) -> bool:
+        """Whether this is the secret of a volunteer, be it retired."""
+        return await self._of_secret(secret) is not None
+
+    async def _of_secret(self, secret: str) -> Document | None:
         with unavailable_is_ours():
-            document = await self._volunteers.find_one({"_id": id_})
+            document = await self._volunteers.find_one({"_id": secret.partition(".")[0]})
         if document is None or not hmac.compare_digest(document["secret_hash"], token_hash(secret)):
             return None
-        volunteer = _volunteer(document, now)
-        return None if volunteer.status is VolunteerStatus.RETIRED else volunteer
+        return document
 
     async def get(self, volunteer_id: str, *, now: datetime) -> Volunteer:
         with unavailable_is_ours():

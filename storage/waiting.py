@@ -99,11 +99,12 @@ class WaitingStore:
             ]
 
     async def ends(self, run_id: str, tasks: Collection[str]) -> dict[str, datetime]:
-        """Return until when these tasks wait, of those that do not wait for ever."""
+        """Return until when these tasks wait, of those that do not wait for ever and are not paused."""
         ids = [f"{run_id}/{name}" for name in tasks]
         found: dict[str, datetime] = {}
         with unavailable_is_ours():
-            async for task in self._tasks.find({"_id": {"$in": ids}, "is_subtask": False}, {"name": 1, "plan": 1}):
+            waiting = {"_id": {"$in": ids}, "is_subtask": False, "held_since": {"$exists": False}}
+            async for task in self._tasks.find(waiting, {"name": 1, "plan": 1}):
                 plan = json.loads(task.get("plan") or "{}")
                 if plan.get("until") is not None:
                     found[task["name"]] = datetime.fromisoformat(plan["until"])

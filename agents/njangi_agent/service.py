@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import hmac
 import http.client
 import json
 import socket
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from njangi_agent import __version__
 from njangi_agent.errors import Refused, Rejected, ServiceUnavailable
+from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, new_nonce, proof
 from njangi_agent.protocol import Machine, SyncAnswer, SyncRequest, sync_answer, to_json
 
 _MOST_ANSWER_BYTES = 64 * 1024 * 1024
@@ -23,7 +25,7 @@ _PIECE = 64 * 1024
 _TIMEOUT = 30.0
 _RESUMABLE_BYTES = 1024 * 1024
 """Larger blobs go up in a way that can be taken up again after a broken line."""
-_LATER = (423, 429)
+_LATER = (408, 423, 429)
 _TUS = {"Tus-Resumable": "1.0.0"}
 
 _Body = Union[bytes, Path, "_Rest", None]
@@ -33,6 +35,7 @@ class Service:
     """One connection per request under way; idle ones are kept for the next. Safe to use from several threads.
 
     Every method raises ServiceUnavailable (no connection, 5xx, 429), Refused (401, 403) or Rejected (other 4xx).
+    An answer without the service's proof is by something in between, whatever it says: ServiceUnavailable.
     """
 
     def __init__(self, url: str, secret: str) -> None:
@@ -41,6 +44,7 @@ class Service:
             raise ValueError(f"{url!r} is no http:// or https:// URL")
         self._https = parts.scheme == "https"
         self._host, self._port, self._base = parts.hostname, parts.port, parts.path.rstrip("/")
+        self._key = key_of(secret)
         self._headers = {"Authorization": f"Bearer {secret}", "User-Agent": f"njangi-agent/{__version__}"}
         self._lock = threading.Lock()
         self._idle: List[http.client.HTTPConnection] = []
@@ -48,8 +52,12 @@ class Service:
         self._closed = False
 
     def enrol(self, name: str, machine: Machine) -> Tuple[str, str]:
-        """Return (volunteer_id, secret). Needs the join token as this service's secret."""
-        answer = self._json("POST", "/v1/agent/enrol", {"name": name, "machine": to_json(machine)})
+        """Return (volunteer_id, secret). Needs the join token as this service's secret.
+
+        A service that does not know the token cannot prove that it is one: that it refuses is believed all the same.
+        """
+        wish = {"name": name, "machine": to_json(machine)}
+        answer = self._json("POST", "/v1/agent/enrol", wish, believing=True)
         try:
             return str(answer["volunteer_id"]), str(answer["secret"])
         except (KeyError, TypeError) as error:
@@ -65,7 +73,7 @@ class Service:
     def fetch_blob(self, sha256: str, path: Path) -> None:
         """Write a blob to `path`, after what an earlier call that broke off left there.
 
-        Raises Rejected when its content is not what its name says.
+        Raises Rejected when its content is not what its name says; with what an earlier call left, only that is wrong.
         """
         there = path.stat().st_size if path.exists() else 0
         headers = {"Range": f"bytes={there}-"} if there else {}
@@ -81,6 +89,8 @@ class Service:
                 raise
         if _sha256(path) != sha256:
             path.unlink()
+            if there:
+                raise ServiceUnavailable("what had arrived of a blob before was something else")
             raise Rejected(200, f"the content of blob {sha256} is not what its name says")
 
     def put_blob(self, sha256: str, content: Union[bytes, Path]) -> None:
@@ -91,6 +101,7 @@ class Service:
         headers = {"Content-Type": "application/octet-stream"}
         with self._exchange("PUT", f"/v1/agent/blobs/{sha256}", content, headers, _TIMEOUT) as response:
             response.read(_CHUNK)
+            _check_stored(response, sha256)
 
     def _upload(self, sha256: str, path: Path) -> None:
         named = base64.b64encode(sha256.encode()).decode()
@@ -98,13 +109,15 @@ class Service:
         with self._exchange("POST", "/v1/agent/uploads", b"", wish, _TIMEOUT) as response:
             response.read(_CHUNK)
             there, where = int(response.getheader("Upload-Offset") or 0), response.getheader("Location") or ""
-            if response.getheader("Njangi-Sha256"):
+            if response.getheader(STORED_HEADER):
+                _check_stored(response, sha256)
                 return
         headers = {**_TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(there)}
         place = urlsplit(where).path
         try:
             with self._exchange("PATCH", place, _Rest(path, there), headers, _TIMEOUT) as response:
                 response.read(_CHUNK)
+                _check_stored(response, sha256)
         except Rejected as error:
             if error.status in (404, 409):  # it has come further meanwhile, or has expired: ask again
                 raise ServiceUnavailable(error.detail) from error
@@ -122,9 +135,12 @@ class Service:
         for connection in idle:
             connection.close()
 
-    def _json(self, method: str, path: str, body: Any, timeout: float = _TIMEOUT) -> Dict[str, Any]:
+    def _json(
+        self, method: str, path: str, body: Any, timeout: float = _TIMEOUT, *, believing: bool = False
+    ) -> Dict[str, Any]:
         content = json.dumps(body, separators=(",", ":")).encode("ascii")
-        with self._exchange(method, path, content, {"Content-Type": "application/json"}, timeout) as response:
+        headers = {"Content-Type": "application/json"}
+        with self._exchange(method, path, content, headers, timeout, believing=believing) as response:
             data = _read(response)
         try:
             answer = json.loads(data)
@@ -136,15 +152,28 @@ class Service:
 
     @contextlib.contextmanager
     def _exchange(
-        self, method: str, path: str, body: _Body, headers: Mapping[str, str], timeout: float
+        self,
+        method: str,
+        path: str,
+        body: _Body,
+        headers: Mapping[str, str],
+        timeout: float,
+        *,
+        believing: bool = False,
     ) -> Iterator[http.client.HTTPResponse]:
-        """Yield the response of a successful request; the connection is kept if it was read to its end."""
+        """Yield the response of a successful request; the connection is kept if it was read to its end.
+
+        With `believing`, a refusal counts that has the form of a Njangi service's, although it is not proven.
+        """
         connection = self._connection(timeout)
         reusable = False
+        nonce = new_nonce()
+        headers = {**self._headers, **headers, NONCE_HEADER: nonce}
         try:
-            response = self._send(connection, method, self._base + path, body, {**self._headers, **headers})
-            if response.status >= 300:
-                raise _error(response)
+            response = self._send(connection, method, self._base + path, body, headers)
+            proven = self._is_proven(response, nonce)
+            if not proven or response.status >= 300:
+                raise _error(response, proven=proven, believing=believing)
             yield response
             reusable = response.isclosed() and connection.sock is not None
         except (OSError, http.client.HTTPException) as error:
@@ -157,6 +186,11 @@ class Service:
                     self._idle.append(connection)
             if not reusable:
                 connection.close()
+
+    def _is_proven(self, response: http.client.HTTPResponse, nonce: str) -> bool:
+        """Whether the service that knows our secret gave this answer to this very request."""
+        expected = proof(self._key, nonce, response.status, response.getheader(STORED_HEADER) or "")
+        return hmac.compare_digest((response.getheader(PROOF_HEADER) or "").encode(), expected.encode())
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
         with self._lock:
@@ -229,22 +263,32 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     return data
 
 
-def _error(response: http.client.HTTPResponse) -> Exception:
-    detail = _detail(response)
-    if response.status in (401, 403):
-        return Refused(detail)
+def _check_stored(response: http.client.HTTPResponse, sha256: str) -> None:
+    if response.getheader(STORED_HEADER) != sha256:
+        raise ServiceUnavailable("the service has not said that the blob is stored")
+
+
+def _error(response: http.client.HTTPResponse, *, proven: bool, believing: bool) -> Exception:
+    problem = _problem(response)
+    detail = str(problem.get("detail") or problem.get("title") or response.reason)[:500]
     if response.status >= 500 or response.status in _LATER:
         return ServiceUnavailable(f"{response.status} {detail}", _seconds(response.getheader("Retry-After")))
-    return Rejected(response.status, detail)
+    ours = str(problem.get("type")).startswith("urn:njangi:")
+    if not proven and not (believing and ours):
+        return ServiceUnavailable(
+            f"the answer {response.status} {detail} does not prove that it is the service's; is there a sign-in page or"
+            " a proxy in between, or another service at its address?"
+        )
+    return Refused(detail) if response.status in (401, 403) else Rejected(response.status, detail)
 
 
-def _detail(response: http.client.HTTPResponse) -> str:
-    """Return what a problem+json says, or the bare reason."""
+def _problem(response: http.client.HTTPResponse) -> Dict[str, Any]:
+    """Return what a problem+json says; nothing where there is none."""
     try:
         problem = json.loads(response.read(64 * 1024))
-        return str(problem.get("detail") or problem["title"])[:500]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return response.reason
+    except (ValueError, RecursionError):
+        return {}
+    return problem if isinstance(problem, dict) else {}
 
 
 def _seconds(retry_after: Optional[str]) -> float:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api.dependencies import DECLARED, App, Joiner, member, services_of
+from api.reported_blobs import vouched
 from api.rights import Action
 from api.services import Services, utc_now
 from coordinator.dispatcher import Answer
@@ -62,6 +63,7 @@ async def sync(request: Request) -> Response:
         raise HTTPException(400, "the request broke off within its body") from None
     turn = protocol.sync_request(_read(body))
     services = services_of(request)
+    turn = await vouched(turn, services.stores.blobs, now=utc_now())
     began = time.perf_counter()
     answer = await _while_connected(request, services, who, turn)
     if turn.reports:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from njangi_agent.proof import STORED_HEADER
 
 from api.dependencies import App
 from api.downloads import send_blob
@@ -48,12 +49,15 @@ def blob_routes(prefix: str, *, read: Guard, write: Guard) -> APIRouter:
 
     @router.put("/blobs/{sha256}", status_code=201)
     async def put_blob(sha256: Sha256, request: Request, app: App, by: Depositor = caller) -> Response:
-        """Store the body under its hash: 201 when new, 200 when it was there. Large ones had better be uploads."""
+        """Store the body under its hash: 201 when new, 200 when it was there. Large ones had better be uploads.
+
+        `Njangi-Sha256` in the answer names what is stored.
+        """
         declared = request.headers.get("content-length", "")
         left = await app.quotas.may_store(by.name, int(declared) if declared.isdecimal() else None)
         limit = by.largest if left is None else min(by.largest, left)
         fresh = await app.stores.uploads.put(sha256, request.stream(), by=by.name, limit=limit, now=utc_now())
-        return Response(status_code=201 if fresh else 200)
+        return Response(status_code=201 if fresh else 200, headers={STORED_HEADER: sha256})
 
     @router.head("/blobs/{sha256}")
     async def head_blob(sha256: Sha256, request: Request, app: App, by: Depositor = caller) -> Response:

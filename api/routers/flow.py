@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query
 from njangi_flows.endings import subtasks_failed
 from pydantic import BaseModel, Field
 
+from api import own_flows
 from api.dependencies import App, Flow
 from api.flow_answers import (
     AdoptedRun,
@@ -30,7 +31,7 @@ from api.flow_answers import (
     ToldTask,
 )
 from api.parts import parts_of_task
-from api.queueing import Batches, queue
+from api.queueing import Batches, check_stored, queue
 from api.services import Services, utc_now
 from storage.errors import RunLeaseLostError, UnknownUsersError
 from storage.parts import Parts
@@ -64,7 +65,11 @@ class LeaseBody(BaseModel):
 
 
 class Beats(BaseModel):
+    """`flow_runs`: what the process `holder` has taken up from Prefect, whether it holds their runs already or not."""
+
     leases: Annotated[list[LeaseBody], Field(max_length=5000)]
+    holder: Annotated[str, Field(max_length=200)] | None = None
+    flow_runs: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20_000)] = []
 
 
 class Release(BaseModel):
@@ -107,7 +112,7 @@ async def wait_for_flow_runs(body: Listening, app: App, _: Flow) -> Heard:
 
 @router.post("/runs:adopt")
 async def adopt(body: Adoption, app: App, caller: Flow) -> AdoptedRun:
-    """Return the run of an engineer's flow run, made on first use."""
+    """Return the run of an engineer's flow run, made on first use. 409 where another Prefect server has started it."""
     if body.owner is not None and not await app.stores.users.find([body.owner]):
         raise UnknownUsersError([body.owner])
     new = NewRun(
@@ -121,7 +126,7 @@ async def adopt(body: Adoption, app: App, caller: Flow) -> AdoptedRun:
         parameters={},
         prefect_flow_run_id=body.prefect_flow_run_id,
     )
-    run = await app.stores.runs.adopt(new, now=utc_now())
+    run = await own_flows.adopt(app.prefect, app.stores, new, now=utc_now())
     return AdoptedRun(id=run.id, name=run.name, status=run.status)
 
 
@@ -161,9 +166,14 @@ async def _run_for_flow(app: Services, run: Run) -> CarriedRun:
 
 @router.post("/runs:beat")
 async def beat(body: Beats, app: App, _: Flow) -> Beaten:
-    """Extend the run leases of a process; say for each, in their order, what its flow must know."""
+    """Extend the run leases of a process, and note what it has taken up beside.
+
+    Says of each lease, in their order, what its flow must know.
+    """
     leases = [(lease.run_id, lease.token) for lease in body.leases]
-    found = await app.stores.run_leases.beat(leases, now=utc_now())
+    if body.holder is not None:
+        await app.stores.flow_workers.beat(body.holder, body.flow_runs, now=utc_now())
+    found = await app.stores.run_leases.beat(leases, now=utc_now()) if leases else []
     return Beaten(orders=[LostLease(lost=True) if orders is None else told(orders) for orders in found])
 
 
@@ -180,6 +190,7 @@ async def release(run_id: str, body: Release, token: RunToken, app: App, _: Flow
 @router.put("/runs/{run_id}/tasks/{task}")
 async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, app: App, _: Flow) -> ToldTask:
     """Record one task's change of state."""
+    await check_stored(app, {body.blob} if body.blob is not None else set())
     change = TaskChange(body.status, body.definition, body.plan, body.result, body.blob, body.error, _why(task, body))
     told = await app.stores.tasks.change(run_id, token, task, change, now=utc_now())
     if body.status is TaskStatus.FAILED:

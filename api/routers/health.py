@@ -35,10 +35,12 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz")
-async def readyz(app: App) -> Readiness:
+async def readyz(app: App, response: Response) -> Readiness:
     """MongoDB answers too; 503 while it does not. Without Prefect the service goes on, but no run begins."""
     await app.stores.database.ping()
     prefect, leaders = await app.surroundings.get()
+    if app.settings.instance:
+        response.headers["Njangi-Instance"] = app.settings.instance
     return Readiness(
         status="ok", mongodb="ok", prefect="ok" if prefect else "away", leaders=leaders, version=__version__
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from contextlib import aclosing
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.websockets import WebSocketState
 
 from api.dependencies import DECLARED, SESSION_COOKIE, user_of
 from api.feed import Listener, Told, listen
@@ -23,6 +25,8 @@ from api.rights import Action, Verdict, decide
 from api.services import Services
 from storage.errors import StorageUnavailableError
 from storage.users import User
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["events"])
 
@@ -134,17 +138,22 @@ async def socket(socket: WebSocket) -> None:
         await socket.close()
         return
     await socket.accept()
-    with contextlib.suppress(WebSocketDisconnect):
+    try:
         user = user or await _introduced(socket)
         if user is None:
             await socket.close(NOT_ALLOWED, "say first: op auth, with a token that reads")
-            return
-        async with asyncio.TaskGroup() as tasks:
-            conversation = Conversation(socket, app, user, tasks)
-            try:
-                await _converse(socket, conversation)
-            finally:
-                conversation.end()
+        else:
+            async with asyncio.TaskGroup() as tasks:
+                conversation = Conversation(socket, app, user, tasks)
+                try:
+                    await _converse(socket, conversation)
+                finally:
+                    conversation.end()
+    except* WebSocketDisconnect:
+        log.debug("a listener has closed its connection")
+    except* RuntimeError:  # what Starlette says when one of us closed it while another was about to send or receive
+        if _is_open(socket):
+            raise
 
 
 DECLARED[socket] = Action.READ
@@ -185,6 +194,10 @@ async def _user(socket: WebSocket, token: str) -> User | None:
     except StorageUnavailableError:
         return None
     return user if user is not None and decide(user, Action.READ) is Verdict.ALLOWED else None
+
+
+def _is_open(socket: WebSocket) -> bool:
+    return socket.client_state is WebSocketState.CONNECTED is socket.application_state
 
 
 def _same_origin(socket: WebSocket) -> bool:

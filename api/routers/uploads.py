@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
+from njangi_agent.proof import STORED_HEADER
 from njangi_agent.protocol import is_sha256
 from starlette.exceptions import HTTPException
 
@@ -87,7 +88,7 @@ def _told(upload: Upload, status: int, more: dict[str, str] | None = None) -> Re
         **(more or {}),
     }
     if upload.done and upload.sha256:
-        headers["Njangi-Sha256"] = upload.sha256
+        headers[STORED_HEADER] = upload.sha256
     return Response(status_code=status, headers=headers)
 
 

@@ -50,7 +50,9 @@ async def ended(run_id: str, body: Waits, token: RunToken, app: App, _: Flow) ->
     """Wait until some of the waits have ended."""
     waits = [Wait(item.task, item.signal, item.child, item.until) for item in body.waiting]
     orders, found = await ended_waits(app, run_id, token, waits, min(body.seconds, LONGEST_WAIT))
-    ended = [EndedWaitView(task=item.task, ending=item.ending, payload=item.payload) for item in found]
+    ended = [
+        EndedWaitView(task=item.task, ending=item.ending, payload=item.payload, until=item.until) for item in found
+    ]
     return EndedWaits(**told(orders).model_dump(), ended=ended)
 
 

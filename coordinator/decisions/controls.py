@@ -33,6 +33,7 @@ class Record:
     telling: bool  # Prefect has still to be told of the last change
     told_held: bool
     must_clean_up: bool
+    cancelled: bool = False  # somebody has asked for its end
 
 
 def asked(type_: str, name: str, ours: bool, record: Record) -> Ask | None:
@@ -43,7 +44,7 @@ def asked(type_: str, name: str, ours: bool, record: Record) -> Ask | None:
     """
     if type_ == "CANCELLING":
         return Ask.CANCEL
-    if type_ == "CANCELLED":
+    if type_ == "CANCELLED" or (record.cancelled and type_ in _FINAL):
         return Ask.CLEAN_UP if record.must_clean_up else None
     if type_ == "PAUSED":
         if ours:
@@ -74,7 +75,8 @@ LATER = Move("", "")
 def telling(tell: str, type_: str, held: bool) -> Move | None:
     """Return the state to set in Prefect; None when it is as it should be, LATER when it is too early.
 
-    `tell` is PAUSE, RESUME, REOPEN or FAIL, `type_` the flow run's state now, `held` whether a flow carries the run.
+    `tell` is PAUSE, RESUME, REOPEN, FAIL or CANCEL, `type_` the flow run's state now, `held` whether a flow carries
+    the run.
     """
     match tell:
         case "PAUSE" if type_ in _FINAL:
@@ -85,10 +87,12 @@ def telling(tell: str, type_: str, held: bool) -> Move | None:
             return Move("PAUSED", "Paused", force=type_ != "RUNNING")
         case "RESUME" if type_ == "PAUSED" and held:
             return Move("RUNNING", "Running")
-        case "RESUME" if type_ in ("PAUSED", "CRASHED", "CANCELLED"):
+        case "RESUME" if type_ in ("PAUSED", "CRASHED", *_FINAL):  # an end that came before cleaning up
             return Move("SCHEDULED", RESUMING)
         case "REOPEN" if not held and type_ not in ("SCHEDULED", "PENDING"):
             return Move("SCHEDULED", "AwaitingRetry")
         case "FAIL" if type_ not in _FINAL:
             return Move("FAILED", "Failed")
+        case "CANCEL" if type_ != "CANCELLED":
+            return Move("CANCELLED", "Cancelled")
     return None

@@ -9,8 +9,10 @@ MOST_RECOVERIES = 10
 """How many times in a row a run's flow worker may be lost without progress before the run FAILS with the reason."""
 QUIET = timedelta(hours=6)
 """A run that went on for so long kills no workers: it may sleep, on a machine whose power fails every night."""
-PENDING_SECONDS = 30.0
-"""How long a flow run may be PENDING: a worker takes seconds, so after that it has lost it."""
+PENDING_SECONDS = 10.0
+"""How long a flow run may be PENDING that no living flow worker says it has taken up: a run lease."""
+OWN_PENDING_SECONDS = 300.0
+"""The same of an engineer's flow, whose worker is Prefect's own and says nothing: many may begin at once."""
 
 FIRST_CRASH_SECONDS = 5.0
 LONGEST_CRASH_SECONDS = 600.0
@@ -19,21 +21,34 @@ LONGEST_CRASH_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a run was at a moment. `progress` counts its accepted subtasks and its completed tasks."""
+    """How far a run was at a moment.
+
+    `progress` counts its accepted subtasks and its completed tasks, `holds` how often flows have held it.
+    """
 
     progress: int
     at: datetime
+    holds: int = 0
 
 
-def is_lost(state: str, seconds: float, *, prepares: bool = False) -> bool:
-    """Whether a run without a holder, whose flow run has been in `state` for `seconds`, needs another flow worker.
+def is_lost(state: str, seconds: float, *, own: bool = False, prepares: bool = False) -> bool:
+    """Whether a run needs another flow worker whose flow run has been in `state` for `seconds`.
 
-    `state` is Prefect's state type. Of all others Prefect will have them run, or has ended them. An engineer's flow
-    that `prepares` has not asked for its run since it was scheduled: it may be at its own code for as long as it likes,
-    and Prefect notices when its process is gone.
+    It has no holder, and no flow worker that lives says that it has taken it up. `state` is Prefect's state type: in
+    all others Prefect will have it run, or has ended it. An engineer's flow (its `own`) that `prepares` has not asked
+    for its run since it was scheduled: it may be at its own code for as long as it likes, and Prefect notices when its
+    process is gone.
     """
     left = state == "CRASHED" or (state == "RUNNING" and not prepares)
-    return left or (state == "PENDING" and seconds > PENDING_SECONDS)
+    return left or (state == "PENDING" and seconds > (OWN_PENDING_SECONDS if own else PENDING_SECONDS))
+
+
+def cost_a_worker(state: str, last: Standing | None, now: Standing) -> bool:
+    """Whether a run that is lost may have been the cause: it crashed, or a flow has held it since the `last` recovery.
+
+    What no flow had held yet waited its turn, and says nothing against the run.
+    """
+    return state == "CRASHED" or now.holds > (last.holds if last is not None else 0)
 
 
 def in_a_row(recoveries: int, last: Standing | None, now: Standing) -> int:

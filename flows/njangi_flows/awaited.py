@@ -143,6 +143,7 @@ class SignalCarrier(TimedCarrier):
             self._in_line.set()
         ended = await self._waits.ended(Wait(self._name, signal=self._signal, until=self._until))
         if ended.ending != "signal":
+            self._until = ended.until or self._until  # a pause moves it
             raise self.timed_out()
         return ResultRef(text=ended.payload)
 

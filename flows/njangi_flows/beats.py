@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 
 from njangi_flows.client import FlowService, ServiceError
 from njangi_flows.messages import BeatOrders, RunLease
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 3.0
 MOST_LEASES = 5000  # in one request
+MOST_FLOW_RUNS = 20_000
 
 Heed = Callable[[BeatOrders], None]
 
@@ -25,8 +27,13 @@ Heed = Callable[[BeatOrders], None]
 class Heart:
     """Beats while it is open, for as many run leases as there are. One per event loop, like the service it calls."""
 
-    def __init__(self, service: FlowService) -> None:
+    def __init__(self, service: FlowService, taken_up: Callable[[], Sequence[UUID]] | None = None) -> None:
+        """`taken_up` returns the flow runs that this process has taken up; the first MOST_FLOW_RUNS are told.
+
+        None if it carries one only.
+        """
         self.service = service
+        self._taken_up = taken_up
         self._heeds: dict[RunLease, Heed] = {}
         self._began = asyncio.Event()
         self._beating: asyncio.Task[None] | None = None
@@ -53,7 +60,8 @@ class Heart:
 
     async def _beat(self) -> None:
         while True:
-            await self._began.wait()
+            if self._taken_up is None:
+                await self._began.wait()
             await asyncio.sleep(BEAT_SECONDS)
             try:
                 await self._once()
@@ -64,9 +72,12 @@ class Heart:
 
     async def _once(self) -> None:
         leases = list(self._heeds)
+        flow_runs = [str(id_) for id_ in self._taken_up()[:MOST_FLOW_RUNS]] if self._taken_up is not None else None
+        if flow_runs and not leases:
+            await self.service.beat([], flow_runs)
         for start in range(0, len(leases), MOST_LEASES):
             part = leases[start : start + MOST_LEASES]
-            for lease, orders in zip(part, await self.service.beat(part), strict=True):
+            for lease, orders in zip(part, await self.service.beat(part, flow_runs), strict=True):
                 heed = self._heeds.get(lease)  # None: it was given back meanwhile
                 if orders.lost:
                     self.end(lease)

@@ -140,9 +140,10 @@ class Carrier(abc.ABC):
             return Outcome(Ending.FAILED, self._last_node(), error=self._known.error)
         try:
             result = await self._work(upstream)
-        except StoppedError:
-            raise
-        except Exception as error:
+        except Exception as raised:
+            error = _cause(raised)
+            if isinstance(error, StoppedError):
+                raise error from raised
             self._stop_if_lost(error)
             if self._held.stop.reason is not None:
                 raise StoppedError(self._held.stop.reason) from error
@@ -173,6 +174,13 @@ class Carrier(abc.ABC):
 
     def _last_node(self) -> UUID:
         return node_id(self._flow_run_id, self._key)
+
+
+def _cause(error: Exception) -> Exception:
+    """Return the first error of a group: what ends one of several that go on together is told as itself."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class TaskCarrier(Carrier):

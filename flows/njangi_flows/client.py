@@ -1,7 +1,8 @@
 """Speak to the service's /v1/flow: what flows do to runs, tasks, batches and blobs.
 
 Every call may be repeated without harm, so all of them are, patiently: while the service is away a call
-waits for it. What ends the waiting of a flow is the loss of its run lease, never the clock.
+waits for it. What ends the waiting of a flow is the loss of its run lease, never the clock. Only a service that has
+never answered is given up after a minute: its address is wrong, or nobody has started it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ MAX_BODY_BYTES = 12 * 1024 * 1024
 INLINE_BYTES = 64 * 1024
 RESULTS_PER_PAGE = 1000
 LONGEST_RETRY_SECONDS = 5.0
+FIRST_CONTACT_SECONDS = 50.0
+"""How long a service that has never answered is tried; the last try may take some seconds more."""
+_CONNECT_SECONDS = 10.0
 _BEAT_PATIENCE = 4.0
 """Seconds after which an unanswered beat is sent again, well within a run lease."""
 _BLOB_CHUNK = 1024 * 1024
@@ -69,6 +73,21 @@ class ServiceError(Exception):
 
     def __str__(self) -> str:
         return f"the service refused: {self.status} {self.kind}: {self.detail}"
+
+
+class NoServiceError(Exception):
+    """No service of ours has ever answered at the address."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"no Njangi service answers at {self.url} ({self.reason}); start it there, or set NJANGI_URL to the address"
+            " of the one that is meant"
+        )
 
 
 class RunLeaseLostError(ServiceError):
@@ -100,14 +119,17 @@ _ERRORS = {"run-lease-lost": RunLeaseLostError, "run-held": RunHeldError, "run-e
 class FlowService:
     """The client of /v1/flow. One per event loop; runs share it."""
 
-    def __init__(self, settings: FlowSettings) -> None:
+    def __init__(self, settings: FlowSettings, *, first_contact: float = FIRST_CONTACT_SECONDS) -> None:
+        """`first_contact`: for how many seconds a service is tried that has never answered (see NoServiceError)."""
+        self._first_contact = first_contact
+        self._known_to_answer = False
         self.holder = settings.holder
         self._owner = settings.owner
         self._http = httpx.AsyncClient(
             base_url=settings.url,
             headers={"Authorization": f"Bearer {settings.token}"},
             verify=_tls() if settings.url.startswith("https:") else False,
-            timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
+            timeout=httpx.Timeout(30.0, connect=_CONNECT_SECONDS, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=50, keepalive_expiry=20.0),
         )
 
@@ -135,9 +157,14 @@ class FlowService:
         answer = await self._call("POST", f"/v1/flow/runs/{run_id}:hold", {"holder": self.holder})
         return Hold.model_validate_json(answer)
 
-    async def beat(self, leases: Sequence[RunLease]) -> list[BeatOrders]:
-        """Extend run leases; return what their flows must know, in their order."""
-        body = {"leases": [asdict(lease) for lease in leases]}
+    async def beat(self, leases: Sequence[RunLease], flow_runs: Sequence[str] | None = None) -> list[BeatOrders]:
+        """Extend run leases; return what their flows must know, in their order.
+
+        `flow_runs`: the ids of all flow runs that this process has taken up; None says nothing of them.
+        """
+        body: dict[str, Any] = {"leases": [asdict(lease) for lease in leases]}
+        if flow_runs is not None:
+            body |= {"holder": self.holder, "flow_runs": list(flow_runs)}
         answer = await self._call("POST", "/v1/flow/runs:beat", body, seconds=_BEAT_PATIENCE)
         return Beaten.model_validate_json(answer).orders
 
@@ -282,21 +309,27 @@ class FlowService:
             content = _JSON.dump_json(body)
             headers["Content-Type"] = "application/json"
         tries = 0
+        clock = asyncio.get_running_loop().time
+        given_up = clock() + self._first_contact
         while True:
             stream = _chunks(content) if content is not None and len(content) > _BLOB_CHUNK else content
             if content is not None:
                 headers["Content-Length"] = str(len(content))
             try:
-                answer = await self._http.request(method, path, content=stream, headers=headers, timeout=seconds)
+                timeout = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
+                answer = await self._http.request(method, path, content=stream, headers=headers, timeout=timeout)
             except httpx.TransportError as error:
-                reason, wait = repr(error), 0.0
+                reason, wait = str(error) or type(error).__name__, 0.0
             else:
+                self._known_to_answer = self._known_to_answer or _is_ours(answer)
                 if answer.status_code < 400:
                     return answer.content
                 if answer.status_code not in _TRY_AGAIN:
                     raise _refusal(answer)
                 reason, wait = f"HTTP {answer.status_code}", _retry_after(answer)
             tries += 1
+            if not self._known_to_answer and clock() > given_up:
+                raise NoServiceError(str(self._http.base_url), reason)
             if tries in (3, 30):
                 log.warning(
                     "the service is away; waiting for it",
@@ -334,6 +367,12 @@ def _subtask(subtask: SubtaskInput) -> dict[str, Any]:
 async def _chunks(content: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(content), _BLOB_CHUNK):
         yield content[start : start + _BLOB_CHUNK]
+
+
+def _is_ours(answer: httpx.Response) -> bool:
+    """Whether a service of ours has answered, and nothing before it: what is busy says so in its own form."""
+    said = answer.headers.get("Content-Type", "")
+    return answer.status_code not in _TRY_AGAIN or said.startswith("application/problem+json")
 
 
 def _retry_after(answer: httpx.Response) -> float:

@@ -46,9 +46,13 @@ class StoppedError(Exception):
 
 
 class StopSignal:
-    """Says once that a flow should stop; the first reason stays."""
+    """Says once that a flow should stop; the first reason stays.
 
-    def __init__(self) -> None:
+    `settled_in` is called when the flow holds its run, or has to wait for another holder.
+    """
+
+    def __init__(self, settled_in: Callable[[], None] = lambda: None) -> None:
+        self.settled_in = settled_in
         self.reason: Stop | None = None
         self.cleaning_up = False
         self._event = asyncio.Event()
@@ -135,8 +139,11 @@ async def _take(service: FlowService, run_id: str, patience: float, stop: StopSi
     deadline = asyncio.get_running_loop().time() + patience
     while True:
         try:
-            return await service.hold(run_id)
+            held = await service.hold(run_id)
+            stop.settled_in()
+            return held
         except RunHeldError:
+            stop.settled_in()
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.5)

@@ -117,6 +117,7 @@ class EndedWait(BaseModel):
     task: str
     ending: Literal["signal", "child", "passed"]
     payload: str | None = None
+    until: datetime | None = None
 
 
 class BegunWait(BaseModel):

@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -36,7 +37,7 @@ from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from njangi_flows.beats import Heart, shared_heart
-from njangi_flows.client import FlowService
+from njangi_flows.client import FlowService, NoServiceError
 from njangi_flows.hold import SECONDS_TO_LEAVE, Stop, StopSignal, stop_signal
 from njangi_flows.run_workflow import RunLeftError, run_workflow
 from njangi_flows.settings import FlowSettings
@@ -53,6 +54,9 @@ LONGEST_PAUSE_SECONDS = 5.0
 """Between tries while the Prefect server is away."""
 LONGEST_LEAVING_SECONDS = 10.0
 """After that a worker that was asked to leave just ends: runs survive that too."""
+STARTS_AT_ONCE = 8
+"""How many flow runs are on their way from Scheduled to held: the first ones are at work before the last are taken up,
+and what is not taken up yet is left to other workers."""
 ENTRYPOINT = f"{run_workflow.fn.__module__}.{run_workflow.fn.__qualname__}"
 
 
@@ -104,6 +108,8 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._carried: dict[UUID, StopSignal] = {}
+        self._starting: set[UUID] = set()
+        self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
         self._heart: Heart | None = None
         self._leaves = False
 
@@ -113,18 +119,21 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         """Carry one flow run to its end, or until this worker leaves."""
         if configuration.entrypoint != ENTRYPOINT:
             raise ForeignFlowError(configuration.entrypoint)
+        waiting = [task_status] if task_status is not None else []
+
+        def settled_in() -> None:
+            if waiting:
+                waiting.pop().started(str(flow_run.id))
+
         if self._leaves:  # this one was taken up before the worker was asked to leave, and comes to its turn only now
-            if task_status is not None:
-                task_status.started(str(flow_run.id))
+            settled_in()
             await self._hand_on(flow_run)
             return NjangiWorkerResult(status_code=0, identifier=str(flow_run.id))
         if earlier := self._carried.get(flow_run.id):
             earlier.set(Stop.LEASE_LOST)  # it is scheduled again, so its run lease counts as lost
-        stop = self._carried[flow_run.id] = StopSignal()
+        stop = self._carried[flow_run.id] = StopSignal(settled_in)
         stop_signal.set(stop)
         shared_heart.set(self._heart)
-        if task_status is not None:
-            task_status.started(str(flow_run.id))
         # Without its deployment the engine has no thread that watches whether the flow run is suspended in Prefect and
         # then breaks the flow off: a paused run only waits, which is the service's to say.
         unwatched = flow_run.model_copy(update={"deployment_id": None})
@@ -140,7 +149,23 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
         finally:
             if self._carried.get(flow_run.id) is stop:  # else it was taken up again meanwhile
                 del self._carried[flow_run.id]
+            settled_in()
         return NjangiWorkerResult(status_code=0, identifier=str(flow_run.id))
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Take a flow run up when its turn comes; until it has settled in, the next ones wait."""
+        async with self._starts:
+            if self._leaves:  # it is still Scheduled, for another worker
+                return
+            self._starting.add(flow_run.id)
+            try:
+                await super()._submit_run(flow_run)
+            finally:
+                self._starting.discard(flow_run.id)
+
+    def _taken_up(self) -> list[UUID]:
+        """Return all that this worker has taken up; first what has no run lease yet, since nothing else tells of it."""
+        return list(dict.fromkeys((*self._starting, *reversed(self._carried))))
 
     async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
         """Leave out Prefect's state between Pending and Running, a write and an event a run: nothing is submitted."""
@@ -157,9 +182,15 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
     async def serve(self, leave: asyncio.Event) -> None:
         """Take up flow runs until `leave` is set, then stop those under way so that another worker can go on.
 
-        The Prefect server may be away for any time at any moment.
+        The Prefect server may be away for any time at any moment, and so may the service once it has answered. Raises
+        NoServiceError if it never did.
         """
-        async with FlowService(FlowSettings.from_environment()) as service, Heart(service) as self._heart, self:
+        async with (
+            FlowService(FlowSettings.from_environment()) as service,
+            Heart(service, self._taken_up) as heart,
+            self,
+        ):
+            self._heart = heart
             told = asyncio.Event()
             loops = [
                 asyncio.create_task(_patiently(loop, seconds, early))
@@ -169,14 +200,19 @@ class NjangiWorker(BaseWorker[NjangiJobConfiguration, BaseVariables, NjangiWorke
                     (self._stop_cancelling, CANCELLING_SECONDS, None),
                 )
             ]
-            loops.append(asyncio.create_task(_listen(service, told)))
-            await leave.wait()
-            for loop in loops:
+            listening = asyncio.create_task(_listen(service, told))
+            leaving = asyncio.create_task(leave.wait())
+            await asyncio.wait({leaving, listening}, return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            for loop in (*loops, listening):
                 loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+            ends = await asyncio.gather(*loops, listening, return_exceptions=True)
             self._leaves = True
             for stop in self._carried.values():
                 stop.set(Stop.LEAVING)
+            for end in ends:
+                if isinstance(end, Exception):
+                    raise end
 
     async def _stop_cancelling(self) -> None:
         """Stop the flow runs that were cancelled in Prefect itself."""
@@ -239,7 +275,10 @@ def main() -> None:
     os.environ.setdefault("NJANGI_HOLDER", options.name)
     # Prefect logs two lines for every task run and sends them to its server; failures are enough.
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
-    _until_signalled(lambda leave: serve(options.name, options.pool, leave))
+    try:
+        _until_signalled(lambda leave: serve(options.name, options.pool, leave))
+    except NoServiceError as error:
+        sys.exit(str(error))
 
 
 def _until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:

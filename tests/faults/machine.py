@@ -7,9 +7,10 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
+import httpx
 import psutil
 
-from stack.process import Process, answers
+from stack.process import Process
 from stack.settings import CHECKOUT, Settings
 from stack.supervisor import Stack
 
@@ -42,8 +43,15 @@ class Machine:
             self._surroundings,
             given.home / "logs" / "supervisor.log",
             directory=CHECKOUT,
-            ready=answers(f"{given.url}/readyz"),
+            ready=self._answers,
         )
+
+    async def _answers(self, instance: str) -> bool:
+        """Whether the API is ready, which is not the supervisor itself and so does not know its word."""
+        with suppress(httpx.TransportError):
+            async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+                return (await client.get(f"{self.settings.url}/readyz")).status_code == 200
+        return False
 
     @property
     def mongodb_uri(self) -> str:

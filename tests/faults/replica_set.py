@@ -105,7 +105,12 @@ def _member(directory: Path, port: int) -> Process:
         *FLAGS,
     ]
     return Process(
-        f"mongod-{port}", argv, environment, directory / "log", directory=CHECKOUT, ready=lambda: _answers(port)
+        f"mongod-{port}",
+        argv,
+        environment,
+        directory / "log",
+        directory=CHECKOUT,
+        ready=lambda instance: _answers(port),
     )
 
 

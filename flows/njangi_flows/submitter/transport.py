@@ -26,11 +26,15 @@ T = TypeVar("T")
 
 
 class Backoff:
-    """How long to wait before the next try, for `patience` seconds in all; then there is none."""
+    """How long to wait before the next try, for `patience` seconds in all, with tries that came to nothing."""
 
     def __init__(self, patience: float) -> None:
         self._left = patience
         self._seconds = 0.25
+
+    def spend(self, seconds: float) -> None:
+        """Count the time that a try took which came to nothing."""
+        self._left -= seconds
 
     def next(self, at_least: float = 0.0) -> float | None:
         """Return the seconds to wait, None when the patience is at its end."""
@@ -84,10 +88,13 @@ class Transport:
         if content is not None:
             request["content"] = content
         address, backoff, lost = filled(path, ids), self.backoff(), False
+        clock = asyncio.get_running_loop().time
         while True:
+            began = clock()
             try:
                 answer = await self.http.request(method, address, **request)
             except httpx.TransportError as error:
+                backoff.spend(clock() - began)
                 seconds = backoff.next() if repeatable else None
                 if seconds is None:
                     raise self.unreachable(error) from error

@@ -7,13 +7,19 @@ import base64
 import hashlib
 import random
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from njangi_agent.protocol import Outcome, Report, SyncRequest
 from njangi_agent.service import Service
 
-from tests.integration.api.conftest import Client
+from api.reported_blobs import vouched
+from api.services import utc_now
+from tests.integration.api.conftest import Client, put_task, reports
 
 WHOLE = random.Random(2).randbytes(3 * 1024 * 1024)
 SHA256 = hashlib.sha256(WHOLE).hexdigest()
@@ -141,3 +147,51 @@ async def test_an_agent_goes_on_with_what_broke_off_in_both_directions(client: C
         await asyncio.to_thread(agent.fetch_blob, SHA256, target)  # all is there
         assert target.read_bytes() == WHOLE
         agent.close()
+
+
+async def test_a_result_counts_only_if_its_blob_is_stored_whole(client: Client) -> None:
+    flow, run_id = await client.flow()
+    stored, missing = await client.upload(b'"large"'), "0" * 64
+    async with aclosing(flow), await client.enrol("a") as agent, await client.enrol("b") as another:
+        await put_task(flow, run_id, "t", 3)
+        found: list[dict[str, Any]] = []
+        while len(found) < 3:
+            answer = (await agent.post("/v1/agent/sync", json={"slots": 3, "wish": 3, "wait": 5})).json()
+            found += reports(answer, result=None)
+        for report, (blob, size) in zip(found, ((stored, 7), (stored, 8), (missing, 7)), strict=True):
+            report |= {"blob": blob, "size": size}
+        held = [{"subtask_id": found[2]["subtask_id"], "token": found[2]["token"], "details_blob": missing}]
+        answer = await agent.post("/v1/agent/sync", json={"slots": 3, "held": held, "reports": found})
+        assert answer.json()["verdicts"] == ["ACCEPTED"] * 3
+        subtasks = [await client.services.stores.subtasks.get(report["subtask_id"]) for report in found]
+        assert [subtask.status for subtask in subtasks] == ["COMPLETED", "QUEUED", "QUEUED"]
+        for subtask in subtasks[1:]:
+            assert subtask.attempts[-1].error is not None
+            assert subtask.attempts[-1].error["type"] == "ResultMissing"
+        answer = (await another.post("/v1/agent/sync", json={"slots": 2, "wish": 2, "wait": 5})).json()
+        assert answer["leases"] and not any(lease["details_blob"] for lease in answer["leases"])
+
+
+async def test_a_blob_that_a_report_names_is_not_collected_meanwhile(client: Client) -> None:
+    stores, old = client.services.stores, utc_now() - timedelta(days=30)
+    sha256 = await client.upload(b'"large"')
+    await stores.database["blobs.files"].update_one({}, {"$set": {"metadata.touched_at": old}})
+    report = Report("s", "t", Outcome.RETURNED, blob=sha256, size=7)
+    request = SyncRequest(1, reports=[report])
+    assert (await vouched(request, stores.blobs, now=utc_now())).reports == [report]
+    collected = await stores.blob_collection.collect(now=utc_now(), grace=timedelta(days=7), limit=10)
+    assert collected.blobs == 0
+
+
+async def test_flows_refer_only_to_blobs_that_are_stored(client: Client) -> None:
+    flow, run_id = await client.flow()
+    async with aclosing(flow):
+        await put_task(flow, run_id, "t", 1)
+        batch = {"index": 9, "subtasks": [{"index": 90, "parameters_blob": "0" * 64}]}
+        path = f"/v1/flow/runs/{run_id}/tasks/t"
+        for answer in (
+            await flow.post(f"{path}/batches", json={"batches": [batch]}),
+            await flow.put(path, json={"status": "COMPLETED", "blob": "0" * 64}),
+        ):
+            assert answer.status_code == 422
+            assert "not stored" in answer.json()["detail"]

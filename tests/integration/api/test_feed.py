@@ -239,6 +239,30 @@ async def test_a_socket_tells_each_subscription_until_it_is_ended(client: Client
     await until(lambda: client.services.feed.listeners == 0, PATIENCE)
 
 
+@pytest.mark.parametrize("way", ["properly", "at once", "in the middle of what it is told"])
+async def test_a_socket_that_its_client_closes_leaves_no_traceback(
+    client: Client, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    stores = client.services.stores
+    token = (client.home / "tokens" / "admin").read_text().strip()
+    url = client.url.replace("http", "ws") + "/v1/ws"
+    async with asyncio.timeout(PATIENCE):
+        ws = await websockets.connect(url, additional_headers={"Authorization": f"Bearer {token}"})
+        await ws.send(json.dumps({"op": "subscribe", "id": "all", "after": 0}))
+        assert json.loads(await ws.recv())["op"] == "subscribed"
+        await listening(client, 1)
+        if way == "in the middle of what it is told":
+            await tell(stores, None, times=500)
+        if way == "properly":
+            await ws.close()
+        else:
+            ws.transport.abort()
+        await tell(stores, None, times=500)
+        await until(lambda: client.services.feed.listeners == 0, PATIENCE)
+    await client.http("admin").aclose()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_a_socket_opens_to_no_other_page_and_to_no_stranger(client: Client) -> None:
     url = client.url.replace("http", "ws") + "/v1/ws"
     with pytest.raises(websockets.InvalidStatus) as refused:

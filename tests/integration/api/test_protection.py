@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -315,3 +316,21 @@ async def test_a_stranger_is_told_so_before_anything_else(client: Client) -> Non
     async with httpx.AsyncClient(base_url=client.url) as http:
         assert (await http.post("/v1/uploads")).status_code == 401
         assert (await http.patch("/v1/agent/uploads/u1", content=b"x")).status_code == 401
+
+
+async def test_a_nul_character_in_any_address_is_refused_before_anything_is_asked_of_mongodb(client: Client) -> None:
+    async with client.http("admin") as http:
+        document = (await http.get("/openapi.json")).json()
+        answers: dict[str, int] = {}
+        for path, calls in document["paths"].items():
+            for method, call in calls.items():
+                given = {item["name"]: item["in"] for item in call.get("parameters", ())}
+                plain = re.sub(r"\{\w+\}", "a", path)
+                asked = [f"{plain}?{name}=a%00b" for name, place in given.items() if place == "query"]
+                if "{" in path:
+                    asked.append(re.sub(r"\{\w+\}", "a%00b", path))
+                for address in asked:
+                    answer = await http.request(method, address, json={})
+                    answers[f"{method} {address}"] = answer.status_code
+    assert len(answers) > 100
+    assert {address: status for address, status in answers.items() if status != 422} == {}

@@ -62,16 +62,12 @@ async def test_details_go_from_one_volunteer_to_the_next_and_progress_to_whoever
         assert again["leases"][0]["details"] == '{"done":3}'
 
 
-async def test_details_that_are_no_json_are_refused(client: Client) -> None:
+async def test_details_that_cannot_be_kept_hold_up_nothing(client: Client) -> None:
     async with await client.enrol() as agent:
-        for told, why in (
-            ({"details": "{"}, "JSON"),
-            ({"details": 1}, "details"),
-            ({"details": "1", "details_blob": "0" * 64}, "either"),
-        ):
+        for told in ({"details": "{"}, {"details": 1}, {"details": "1", "details_blob": "0" * 64}):
             body = {"slots": 1, "held": [{"subtask_id": "s", "token": "t", **told}]}
             answer = await agent.post("/v1/agent/sync", json=body)
-            assert answer.status_code == 422 and why in answer.json()["detail"], answer.text
+            assert answer.status_code == 200, answer.text
 
 
 async def test_agents_are_not_told_limits_that_are_not_theirs(client: Client) -> None:

@@ -64,7 +64,9 @@ async def test_a_signal_that_comes_early_is_remembered_and_given_again(client: C
         assert (sent.status_code, sent.json()["number"]) == (202, 1)
         for _ in range(2):
             answer = await ended(flow, run_id, {"task": "a", "signal": "approved"})
-            assert answer["ended"] == [{"task": "a", "ending": "signal", "payload": '{"by":"Ana","n":1}'}]
+            assert answer["ended"] == [
+                {"task": "a", "ending": "signal", "payload": '{"by":"Ana","n":1}', "until": None}
+            ]
 
 
 async def test_a_late_signal_wakes_who_waits_and_of_two_waits_each_gets_its_own(client: Client) -> None:
@@ -75,7 +77,9 @@ async def test_a_late_signal_wakes_who_waits_and_of_two_waits_each_gets_its_own(
         await asyncio.sleep(0)
         assert (await send(client, run_id, "other")).status_code == 202
         await send(client, run_id, "go", 1)
-        assert (await asyncio.wait_for(waiting, 20))["ended"] == [{"task": "a", "ending": "signal", "payload": "1"}]
+        assert (await asyncio.wait_for(waiting, 20))["ended"] == [
+            {"task": "a", "ending": "signal", "payload": "1", "until": None}
+        ]
         await send(client, run_id, "go", 2)
         assert (await ended(flow, run_id, *waits[1:]))["ended"][0]["payload"] == "2"
 
@@ -84,7 +88,7 @@ async def test_time_passes_once_it_has_and_a_signal_before_that_counts(client: C
     flow, run_id = await client.flow()
     async with aclosing(flow):
         passed = await ended(flow, run_id, {"task": "a", "signal": "go", "until": LONG_AGO}, {"task": "b"})
-        assert passed["ended"] == [{"task": "a", "ending": "passed", "payload": None}]
+        assert passed["ended"] == [{"task": "a", "ending": "passed", "payload": None, "until": LONG_AGO}]
         soon = datetime.now(UTC) + timedelta(seconds=0.5)
         began = asyncio.get_running_loop().time()
         assert (await ended(flow, run_id, {"task": "c", "until": soon.isoformat()}))["ended"][0]["task"] == "c"
@@ -92,6 +96,21 @@ async def test_time_passes_once_it_has_and_a_signal_before_that_counts(client: C
         await send(client, run_id, "go", 1)
         later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
         assert (await ended(flow, run_id, {"task": "d", "signal": "go", "until": later}))["ended"][0]["payload"] == "1"
+
+
+async def test_what_a_paused_run_waits_for_does_not_pass_until_it_goes_on(client: Client) -> None:
+    flow, run_id = await client.flow()
+    async with aclosing(flow), client.http("admin") as http:
+        begun = await flow.post(f"/v1/flow/runs/{run_id}/tasks/nap:wait", json={"seconds": 0.3})
+        wait = {"task": "nap", "until": begun.json()["until"]}
+        assert (await http.post(f"/v1/runs/{run_id}:pause")).status_code == 202
+        assert (await ended(flow, run_id, wait, seconds=0.6))["ended"] == []
+        waiting = asyncio.create_task(ended(flow, run_id, wait, seconds=40))
+        assert (await http.post(f"/v1/runs/{run_id}:resume")).status_code == 202
+        [passed] = (await asyncio.wait_for(waiting, 20))["ended"]
+        assert passed["ending"] == "passed"
+        moved = datetime.fromisoformat(passed["until"]) - datetime.fromisoformat(begun.json()["until"])
+        assert moved.total_seconds() >= 0.5
 
 
 async def test_who_waits_hears_at_once_of_a_cancellation_and_of_a_lost_lease(client: Client) -> None:

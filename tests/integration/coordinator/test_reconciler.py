@@ -69,10 +69,10 @@ class World:
     def _count(self) -> None:
         self.scheduled += 1
 
-    async def later(self, seconds: float) -> None:
-        """Let time pass, ticking once a second."""
-        for _ in range(int(seconds)):
-            self.now += SECOND
+    async def later(self, seconds: float, every: int = 1) -> None:
+        """Let time pass, ticking once a second, or `every` so many."""
+        for _ in range(0, int(seconds), every):
+            self.now += every * SECOND
             self.prefect.now = self.now
             await self.reconciler.tick()
 
@@ -187,12 +187,49 @@ async def test_a_run_that_loses_every_worker_is_given_up(world: World) -> None:
         await world.later(RUN_LEASE.total_seconds() + 1)
         assert await world.state(run_id) == "SCHEDULED"
         await world.prefect.set_state(flow_run_id, "RUNNING", "")
+        await world.stores.run_leases.hold(run_id, "worker", now=world.now)
     await world.later(RUN_LEASE.total_seconds() + 1)
     assert world.prefect.states[flow_run_id].type == "FAILED"
     assert world.prefect.states[flow_run_id].message == (
         "the run was given up: its flow worker was lost 11 times in a row, and between them no subtask was accepted and"
         " no task completed"
     )
+
+
+async def test_a_run_that_a_living_flow_worker_has_taken_up_waits_its_turn_however_long(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run = await world.run()
+    await world.reconciler.submit(run)
+    flow_run_id = (await world.stores.runs.get(run.id)).prefect_flow_run_id or ""
+    for state in ("PENDING", "RUNNING"):
+        await world.prefect.set_state(flow_run_id, state, "")
+        for _ in range(6):
+            await world.stores.flow_workers.beat("worker", [flow_run_id], now=world.now)
+            await world.later(3)
+        assert await world.state(run.id) == state
+    await world.later(RUN_LEASE.total_seconds() + 1)
+    assert await world.state(run.id) == "SCHEDULED", "the worker beats no more"
+
+
+async def test_a_worker_that_beats_keeps_only_what_it_has_taken_up(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run_id = await world.carried()
+    for _ in range(4):
+        await world.stores.flow_workers.beat("worker", ["another flow run"], now=world.now)
+        await world.later(3)
+    assert await world.state(run_id) == "SCHEDULED"
+
+
+async def test_a_run_that_no_flow_has_held_is_never_given_up(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    run = await world.run()
+    await world.reconciler.submit(run)
+    flow_run_id = (await world.stores.runs.get(run.id)).prefect_flow_run_id or ""
+    for _ in range(MOST_RECOVERIES + 2):
+        await world.prefect.set_state(flow_run_id, "PENDING", "")
+        await world.later(2 * RUN_LEASE.total_seconds() + 5, every=5)
+        assert await world.state(run.id) == "SCHEDULED"
+    assert (await world.stores.runs.get(run.id)).recoveries == 0
 
 
 async def test_a_run_that_progresses_survives_any_number_of_lost_workers(world: World) -> None:
@@ -237,6 +274,17 @@ async def test_a_run_whose_flow_run_prefect_lost_gets_a_new_one(world: World) ->
     await world.later(RUN_LEASE.total_seconds() + 1 + 4)
     assert await world.state(run_id) == "SCHEDULED"
     assert world.prefect.made == 2
+
+
+async def test_a_run_of_a_flow_that_another_prefect_started_ends_and_is_not_started_as_a_workflow(world: World) -> None:
+    await world.later(RUN_LEASE.total_seconds())
+    new = NewRun("flow:f", "f", 1, "somebody", 50, {}, {}, {}, prefect_flow_run_id="unknown")
+    run = await world.stores.runs.adopt(new, now=world.now)
+    await world.stores.run_leases.hold(run.id, "an engineer's", now=world.now)
+    await world.later(RUN_LEASE.total_seconds() + 5)
+    ended = await world.stores.runs.get(run.id)
+    assert (ended.status, world.prefect.made) == (RunStatus.FAILED, 0)
+    assert "does not know flow run unknown" in (ended.error or "")
 
 
 async def test_one_replica_leads_and_another_takes_over_when_it_dies(world: World) -> None:

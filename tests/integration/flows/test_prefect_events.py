@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from api.outlets import as_prefect
 from api.prefect import Prefect
@@ -31,8 +32,12 @@ async def test_prefect_hears_of_volunteers_and_runs_once_each(stack: Stack) -> N
     async with stack.http("join") as join:
         machine = {"name": "told", "machine": MACHINE}
         volunteer = (await join.post("/v1/agent/enrol", json=machine)).raise_for_status().json()["volunteer_id"]
-    async with stack.http("flow") as flow:
-        adoption = {"prefect_flow_run_id": "00000000-0000-4000-8000-000000000042", "name": "told"}
+    async with stack.http("flow") as flow, httpx.AsyncClient(base_url=f"{stack.prefect_api}/") as prefect:
+        of_flow = (await prefect.post("flows/", json={"name": "told"})).json()["id"]
+        adoption = {
+            "prefect_flow_run_id": (await prefect.post("flow_runs/", json={"flow_id": of_flow})).json()["id"],
+            "name": "told",
+        }
         run_id = (await flow.post("/v1/flow/runs:adopt", json=adoption)).raise_for_status().json()["id"]
     async with httpx.AsyncClient(base_url=stack.prefect_api, timeout=30) as prefect:
         [enrolled] = await told(prefect, "njangi.volunteer.enrolled", f"njangi.volunteer.{volunteer}")
@@ -40,6 +45,15 @@ async def test_prefect_hears_of_volunteers_and_runs_once_each(stack: Stack) -> N
         [submitted] = await told(prefect, "njangi.run.submitted", f"njangi.run.{run_id}")
         assert submitted["payload"]["run_id"] == run_id
         assert submitted["related"][0]["prefect.resource.id"] == f"prefect.flow-run.{adoption['prefect_flow_run_id']}"
+
+
+@pytest.mark.parametrize("flow_run", ["00000000-0000-4000-8000-000000000042", "of-a-test-harness"])
+async def test_the_flow_run_of_another_prefect_server_gets_no_run_but_a_sentence(stack: Stack, flow_run: str) -> None:
+    async with stack.http("flow") as flow:
+        adoption = {"prefect_flow_run_id": flow_run, "name": "elsewhere"}
+        refused = await flow.post("/v1/flow/runs:adopt", json=adoption)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:njangi:unknown-flow-run")
+    assert stack.prefect_api in refused.json()["detail"]
 
 
 async def test_an_event_that_is_told_again_after_a_kill_is_there_once(stack: Stack) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from storage.errors import (
 )
 from storage.ledger import Turn
 from storage.run_models import FlowRunState, NewRun, Run, RunStatus, Tell
+from storage.signals import Wanted
 from storage.stores import Stores
 from storage.subtask_models import MAX_LOSSES, NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from storage.tasks import NewTask, TaskChange, TaskStatus
@@ -45,9 +46,12 @@ class Held:
     def key(self, task: str = "a") -> TaskKey:
         return TaskKey(self.run.id, self.run.workflow_id, task, priority=50, cpu=1.0, memory=1, storage=1)
 
-    async def put(self, *batches: int, task: str = "a", size: int = 2, stores: Stores | None = None) -> None:
+    async def put(
+        self, *batches: int, task: str = "a", size: int = 2, stores: Stores | None = None, **limits: float
+    ) -> None:
         made = [NewBatch(at, [NewSubtask(i) for i in range(at * size, (at + 1) * size)]) for at in batches]
-        await (stores or self.stores).subtasks.put(self.key(task), made, token=self.token, now=NOON)
+        key = replace(self.key(task), **limits)
+        await (stores or self.stores).subtasks.put(key, made, token=self.token, now=NOON)
 
     async def control(self, name: str, *arguments: Any, stores: Stores | None = None, **named: Any) -> None:
         chosen = stores or self.stores
@@ -473,6 +477,76 @@ async def test_a_wait_keeps_its_end_until_its_task_is_set_back(stores: Stores) -
         await held.prefect("FAILED", NOON + 9 * SECOND, RunStatus.FAILED)
 
 
+async def test_time_stands_still_for_waits_while_they_are_paused(stores: Stores) -> None:
+    held = await a_run(stores, a_task("a"), a_task("b"), a_task("c"))
+    waits = stores.waits
+
+    async def begin(task: str, now: datetime) -> None:
+        await stores.tasks.begin_wait(held.run.id, held.token, task, 60, now=now)
+
+    async def ends() -> dict[str, tuple[float | None, bool]]:
+        found = await waits.ends(held.run.id, ["a", "b", "c"])
+        return {
+            name: ((end.until - NOON).total_seconds() if end.until else None, end.held) for name, end in found.items()
+        }
+
+    await begin("a", NOON)
+    await begin("b", NOON)
+    await held.control("pause_task", "b", now=NOON + 10 * SECOND)
+    await held.control("pause", now=NOON + 20 * SECOND)
+    await begin("c", NOON + 30 * SECOND)
+    assert await ends() == {"a": (60, True), "b": (60, True), "c": (90, True)}
+    await held.control("resume", now=NOON + 100 * SECOND)
+    assert await ends() == {"a": (140, False), "b": (60, True), "c": (160, False)}
+    await held.control("resume_task", "b", now=NOON + 110 * SECOND)
+    assert (await ends())["b"] == (160, False)
+
+
+async def test_time_stands_still_for_subtasks_while_they_are_paused(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0, schedule_to_close=60)
+    await lease(stores, "v", 1, NOON, task=held.key())
+    await held.control("pause", now=NOON + 50 * SECOND)
+    await held.put(1, schedule_to_close=60)  # put at NOON by our clock, and held since
+    assert (await stores.deadlines.expire(now=NOON + 10 * MINUTE)).failed == 0
+    await held.control("resume", now=NOON + 10 * MINUTE)
+    assert (await stores.deadlines.expire(now=NOON + 10 * MINUTE + 10 * SECOND)).failed == 0
+    assert (await stores.deadlines.expire(now=NOON + 10 * MINUTE + 11 * SECOND)).failed == 2
+    assert (await stores.deadlines.expire(now=NOON + 11 * MINUTE)).failed == 0
+    assert (await stores.deadlines.expire(now=NOON + 11 * MINUTE + SECOND)).failed == 2
+
+
+async def test_the_next_try_of_a_paused_batch_is_not_too_late(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(0, size=1, schedule_to_close=60)
+    [mine] = await lease(stores, "v", 1, NOON, task=held.key())
+    await held.control("pause", now=NOON + 50 * SECOND)
+    await report(stores, [ended(mine, Outcome.FAILED)], NOON + 50 * SECOND)
+    await stores.subtasks.requeue(f"{held.run.id}/a/b0", try_=2, token=held.token, now=NOON + 5 * MINUTE)
+    assert await held.statuses() == ["QUEUED"]
+
+
+async def test_a_wait_that_is_reset_does_not_take_its_old_signal_again(stores: Stores) -> None:
+    held = await a_run(stores)
+    wanted = [Wanted("a", "approved")]
+
+    async def taken() -> list[str]:
+        return [item.payload for item in await stores.signals.take(held.run.id, held.token, wanted, now=NOON)]
+
+    await stores.signals.send(held.run.id, "approved", '"old"', by="ada", now=NOON)
+    for _ in range(2):
+        assert await taken() == ['"old"'], "a second start finds it again"
+    await stores.run_leases.release(held.run.id, held.token, None, now=NOON)
+    await held.prefect("COMPLETED", NOON + SECOND, RunStatus.COMPLETED)
+    await held.control("reopen", {"a": "reset"})
+    await stores.reopening.set_back(held.run.id, retry_steps, group_id, now=NOON)
+    _, held.token = await stores.run_leases.hold(held.run.id, "worker", now=NOON)
+    assert await taken() == []
+    await stores.signals.send(held.run.id, "approved", '"new"', by="ada", now=NOON)
+    for _ in range(2):
+        assert await taken() == ['"new"']
+
+
 async def test_a_run_that_misses_its_deadline_fails_and_calls_back_what_is_lent(stores: Stores) -> None:
     held = await a_run(stores, deadline=MINUTE)
     await held.put(0)
@@ -522,6 +596,41 @@ async def cancel(held: Held) -> None:
         await held.stores.stopping.cancel(turn, held.run.id, now=NOON)
 
     await held.stores.ledger.write(both)
+
+
+@pytest.mark.parametrize("state", [RunStatus.COMPLETED, RunStatus.FAILED])
+async def test_a_run_whose_flow_ends_before_it_hears_of_the_cancellation_is_cancelled(
+    stores: Stores, state: RunStatus
+) -> None:
+    held = await a_run(stores)
+    await cancel(held)
+    await held.prefect(state, NOON + SECOND, state)
+    run = await held.now()
+    assert (run.status, run.error, run.to_tell) == (RunStatus.CANCELLED, None, Tell.CANCEL)
+
+
+@pytest.mark.parametrize("state", [RunStatus.COMPLETED, RunStatus.FAILED])
+async def test_a_cancelled_run_whose_flow_ended_at_once_still_owes_its_clean_up(
+    stores: Stores, state: RunStatus
+) -> None:
+    held = await a_run(stores, a_task("a"), a_task("tidy"), clean_up="tidy")
+    await cancel(held)
+    await held.prefect(state, NOON + SECOND, state)
+    assert (await held.now()).status is RunStatus.SUBMITTED
+    await stores.ledger.write(
+        lambda turn: stores.controls.tell_again(turn, held.run.id, Tell.RESUME, clean_up=True, now=NOON)
+    )
+    await held.prefect("FAILED", NOON + 2 * SECOND, RunStatus.FAILED)
+    assert (await held.now()).status is RunStatus.CANCELLED, "it cannot clean up, and is not begun for ever"
+
+
+async def test_a_run_whose_tasks_have_all_ended_is_not_cancelled_any_more(stores: Stores) -> None:
+    held = await a_run(stores, a_task("a"), a_task("b"), a_task("tidy"), clean_up="tidy")
+    for task, status in (("a", TaskStatus.COMPLETED), ("b", TaskStatus.FAILED)):
+        await stores.ledger.write(lambda turn: stores.controls.check_open(turn, held.run.id))
+        await held.change(task, status, **({"result": "1"} if status is TaskStatus.COMPLETED else {"error": "no"}))
+    with pytest.raises(RunEndedError):
+        await stores.ledger.write(lambda turn: stores.controls.check_open(turn, held.run.id))
 
 
 async def test_a_second_cancel_leaves_the_clean_up_out(stores: Stores) -> None:

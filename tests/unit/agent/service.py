@@ -11,6 +11,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, proof
 from njangi_agent.protocol import Lease, Report, SyncAnswer, TaskDefinition, Verdict, sync_request, to_json
 
 PATIENCE = 20.0
@@ -32,6 +33,7 @@ class FakeService:
         self.cancelled: set[str] = set()
         self.faults: deque[int] = deque()
         self.secret = "s3cret"
+        self.retired = "s4cret"
         self.most_leases = 64
         self.parked = 0
         self.deaf = threading.Event()
@@ -131,8 +133,9 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
             body = self._body()
             if self._refused():
                 return
-            assert service.store(body) == self.path.rpartition("/")[2]
-            self._answer(201, {})
+            sha256 = service.store(body)
+            assert sha256 == self.path.rpartition("/")[2]
+            self._send(201, b"", sha256)
 
         def do_GET(self) -> None:
             content = service.blobs.get(self.path.rpartition("/")[2])
@@ -151,7 +154,7 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
             if status == -1:
                 self.close_connection = True
             elif status:
-                self._answer(status, {"title": "No", "detail": "on request"})
+                self._answer(status, {"type": "urn:njangi:no", "title": "No", "detail": "on request"})
             return status != 0
 
         def _body(self) -> bytes:
@@ -160,9 +163,15 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
         def _answer(self, status: int, body: Any) -> None:
             self._send(status, json.dumps(body).encode())
 
-        def _send(self, status: int, content: bytes) -> None:
+        def _send(self, status: int, content: bytes, stored: str = "") -> None:
+            secret = self.headers["Authorization"].partition(" ")[2]
             try:
                 self.send_response(status)
+                if stored:
+                    self.send_header(STORED_HEADER, stored)
+                if secret in ("join", service.secret, service.retired):
+                    signed = proof(key_of(secret), self.headers[NONCE_HEADER], status, stored)
+                    self.send_header(PROOF_HEADER, signed)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)

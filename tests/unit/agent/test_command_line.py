@@ -162,7 +162,9 @@ def test_a_mistake_is_answered_in_one_line(
 
 
 def test_an_identity_that_is_no_longer_good_ends_the_agent(service: FakeService, tmp_path: Path) -> None:
-    (tmp_path / "identity.json").write_text(f'{{"url": "{service.url}", "volunteer_id": "v", "secret": "old"}}')
+    (tmp_path / "identity.json").write_text(
+        f'{{"url": "{service.url}", "volunteer_id": "v", "secret": "{service.retired}"}}'
+    )
     done = run(tmp_path, "run")
     assert done.returncode == 1
     assert "refused" in done.stderr

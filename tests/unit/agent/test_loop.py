@@ -150,7 +150,7 @@ async def test_a_stopped_agent_kills_its_work_and_hands_everything_back(service:
 
 
 async def test_an_agent_whose_secret_is_no_longer_good_stops(service: FakeService, tmp_path: Path) -> None:
-    remote = Remote(Service(service.url, "wrong"))
+    remote = Remote(Service(service.url, service.retired))
     agent = Agent(remote, [Work()], Spool(tmp_path / "spool"))
     with pytest.raises(Refused):
         await agent.run()

@@ -3,13 +3,14 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from njangi_agent.errors import Refused, Rejected, ServiceUnavailable
-from njangi_agent.protocol import SyncRequest
+from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, proof
+from njangi_agent.protocol import Machine, SyncRequest
 from njangi_agent.service import Service
 
 from .service import FakeService
@@ -18,21 +19,41 @@ NOTHING = SyncRequest(slots=1)
 
 
 @contextmanager
-def answering(*answers: bytes) -> Iterator[str]:
-    """A server that reads a request and sends these bytes, once per connection, and hangs up."""
+def answering(*answers: bytes, secret: str | None = "s") -> Iterator[str]:
+    """A server that reads a request and sends these bytes, once per connection, and hangs up.
+
+    It proves that it knows the caller's `secret`, unless that is None.
+    """
 
     def serve() -> None:
         for answer in answers:
             connection, _ = listening.accept()
             with connection:
-                connection.recv(65536)
-                connection.sendall(answer)
+                request = _read(connection)
+                first, line, rest = answer.partition(b"\r\n")
+                if secret is not None and first.startswith(b"HTTP/"):
+                    nonce = request.partition(f"{NONCE_HEADER}: ")[2].partition("\r\n")[0]
+                    signed = proof(key_of(secret), nonce, int(first.split()[1]), _stored(answer))
+                    first += f"\r\n{PROOF_HEADER}: {signed}".encode()
+                connection.sendall(first + line + rest)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=serve)
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         thread.join()
+
+
+def _read(connection: socket.socket) -> str:
+    """Return the head of a request, when all of it has come."""
+    with connection.makefile("rb") as stream:
+        head = b"".join(iter(stream.readline, b"\r\n")).decode()
+        stream.read(int(head.partition("Content-Length: ")[2].partition("\r\n")[0] or 0))
+        return head
+
+
+def _stored(answer: bytes) -> str:
+    return answer.partition(f"{STORED_HEADER}: ".encode())[2].partition(b"\r\n")[0].decode()
 
 
 def test_blobs_go_up_and_come_down(service: FakeService, tmp_path: Path) -> None:
@@ -92,6 +113,70 @@ def test_every_kind_of_answer_becomes_one_of_three_errors(answer: bytes, error: 
     if says == "503 Busy":
         assert isinstance(caught.value, ServiceUnavailable)
         assert caught.value.retry_after == 7.0
+
+
+SIGN_IN = b"HTTP/1.1 %b\r\nContent-Length: 6\r\n\r\n<html>"
+STATUSES = [b"200 OK", b"201 Created", b"302 Found", b"401 No", b"403 Forbidden", b"404 Not Found", b"413 Too Large"]
+
+
+@pytest.mark.parametrize("status", STATUSES, ids=bytes.decode)
+@pytest.mark.parametrize("secret", [None, "another"], ids=["no proof", "proof of another secret"])
+def test_an_answer_that_is_not_the_services_is_waited_out(status: bytes, secret: str | None, tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"x")
+    (tmp_path / "large").write_bytes(b"x" * 2_000_000)
+    calls: list[Callable[[Service], object]] = [
+        lambda client: client.sync(NOTHING),
+        lambda client: client.put_blob("0" * 64, tmp_path / "small"),
+        lambda client: client.put_blob("0" * 64, tmp_path / "large"),
+        lambda client: client.fetch_blob("0" * 64, tmp_path / "down"),
+        lambda client: client.enrol("attic", Machine("Linux", "x86_64", "3.11", 1, 1, 1)),
+    ]
+    for call in calls:
+        page = answering(SIGN_IN % status, secret=secret)
+        with page as url, closing(Service(url, "s")) as client, pytest.raises(ServiceUnavailable, match="prove"):
+            call(client)
+    assert not (tmp_path / "down").exists()
+
+
+def test_an_answer_to_an_earlier_request_proves_nothing() -> None:
+    signed = proof(key_of("s"), "0" * 24, 200)
+    replayed = f"HTTP/1.1 200 OK\r\n{PROOF_HEADER}: {signed}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    page = answering(replayed, secret=None)
+    with page as url, closing(Service(url, "s")) as client, pytest.raises(ServiceUnavailable, match="prove"):
+        client.sync(NOTHING)
+
+
+@pytest.mark.parametrize("size", [1, 2_000_000], ids=["in one go", "resumable"])
+@pytest.mark.parametrize("stored", [b"", b"Njangi-Sha256: " + b"1" * 64 + b"\r\n"], ids=["nothing", "another blob"])
+def test_an_upload_counts_only_when_the_service_names_what_it_has_stored(
+    size: int, stored: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "up").write_bytes(b"x" * size)
+    done = b"HTTP/1.1 201 Created\r\n" + stored + b"Location: /v1/agent/uploads/u\r\nContent-Length: 0\r\n\r\n"
+    answers = [done] if stored or size == 1 else [done, done]
+    expected = pytest.raises(ServiceUnavailable, match="has not said that the blob is stored")
+    with answering(*answers) as url, closing(Service(url, "s")) as client, expected:
+        client.put_blob("0" * 64, tmp_path / "up")
+
+
+def test_a_service_may_refuse_a_join_token_that_it_does_not_know() -> None:
+    problem = b'{"type": "urn:njangi:unauthorized", "detail": "unknown token"}'
+    refusal = b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n%b" % (len(problem), problem)
+    service, refused = answering(refusal, secret=None), pytest.raises(Refused, match="unknown token")
+    with service as url, closing(Service(url, "s")) as client, refused:
+        client.enrol("attic", Machine("Linux", "x86_64", "3.11", 1, 1, 1))
+
+
+def test_what_a_sign_in_page_left_of_a_blob_is_fetched_anew(tmp_path: Path) -> None:
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    (tmp_path / "down").write_bytes(b"<h>")
+    rest = b"HTTP/1.1 206 Partial\r\nContent-Length: 4\r\n\r\ntent"
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent"
+    with answering(rest, whole) as url, closing(Service(url, "s")) as client:
+        with pytest.raises(ServiceUnavailable, match="something else"):
+            client.fetch_blob(sha256, tmp_path / "down")
+        client.fetch_blob(sha256, tmp_path / "down")
+    assert (tmp_path / "down").read_bytes() == b"content"
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8400", "file:///etc/passwd", "http://"])

@@ -36,6 +36,17 @@ TELLING = Record(paused=True, telling=True, told_held=False, must_clean_up=False
         pytest.param("CANCELLING", "Cancelling", False, GOING_ON, Ask.CANCEL, id="cancelled in Prefect"),
         pytest.param("CANCELLED", "Cancelled", False, GOING_ON, None, id="nothing to clean up"),
         pytest.param("CANCELLED", "Cancelled", False, Record(False, False, False, True), Ask.CLEAN_UP, id="clean up"),
+        pytest.param(
+            "COMPLETED",
+            "Completed",
+            False,
+            Record(False, False, False, True, cancelled=True),
+            Ask.CLEAN_UP,
+            id="its last attempt finished it while it was cancelled",
+        ),
+        pytest.param(
+            "COMPLETED", "Completed", False, Record(False, False, False, True), None, id="no need to clean up"
+        ),
     ],
 )
 def test_what_a_state_asks_of_a_run(type_: str, name: str, ours: bool, record: Record, ask: Ask | None) -> None:
@@ -60,6 +71,9 @@ def test_what_a_state_asks_of_a_run(type_: str, name: str, ours: bool, record: R
         pytest.param("REOPEN", "RUNNING", False, Move("SCHEDULED", "AwaitingRetry"), id="its old flow was fenced off"),
         pytest.param("FAIL", "RUNNING", False, Move("FAILED", "Failed"), id="missed its deadline"),
         pytest.param("FAIL", "COMPLETED", False, None, id="has ended there"),
+        pytest.param("RESUME", "COMPLETED", False, Move("SCHEDULED", "Resuming"), id="it ended before cleaning up"),
+        pytest.param("CANCEL", "COMPLETED", False, Move("CANCELLED", "Cancelled"), id="cancelled as it completed"),
+        pytest.param("CANCEL", "CANCELLED", False, None, id="heard of it in time"),
     ],
 )
 def test_what_prefect_is_told(tell: str, type_: str, held: bool, move: Move | None) -> None:

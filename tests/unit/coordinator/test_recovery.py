@@ -10,6 +10,7 @@ from coordinator.decisions.recovery import (
     MOST_RECOVERIES,
     QUIET,
     Standing,
+    cost_a_worker,
     crash_is_retried,
     in_a_row,
     is_given_up,
@@ -31,6 +32,26 @@ from tests.conftest import NOON
 )
 def test_which_runs_that_nobody_carries_need_another_worker(state: str, seconds: float, expected: bool) -> None:
     assert is_lost(state, seconds) is expected
+
+
+def test_engineers_flows_may_be_pending_for_long_since_prefects_worker_says_nothing_of_them() -> None:
+    assert not is_lost("PENDING", 60.0, own=True)
+    assert is_lost("PENDING", 301.0, own=True)
+
+
+@pytest.mark.parametrize(
+    ("state", "last", "holds", "expected"),
+    [
+        pytest.param("PENDING", None, 0, False, id="no flow came to it"),
+        pytest.param("RUNNING", Standing(0, NOON, 2), 2, False, id="none since its last recovery"),
+        pytest.param("RUNNING", Standing(0, NOON, 2), 3, True, id="it was held and then lost"),
+        pytest.param("CRASHED", None, 0, True, id="an engineer's flow that cannot be imported"),
+    ],
+)
+def test_only_what_was_held_or_crashed_counts_as_a_lost_worker(
+    state: str, last: Standing | None, holds: int, expected: bool
+) -> None:
+    assert cost_a_worker(state, last, Standing(0, NOON, holds)) is expected
 
 
 MINUTE = timedelta(minutes=1)

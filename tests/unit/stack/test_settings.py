@@ -6,7 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-from stack.settings import CHECKOUT, Settings, environment, port_is_free
+from stack.settings import CHECKOUT, Settings, environment, free_port, port_is_free, reserve
 
 
 def test_where_things_are_is_not_overridden_from_outside() -> None:
@@ -46,3 +46,14 @@ def test_port_0_becomes_a_free_one() -> None:
 def test_a_port_that_something_listens_on_is_not_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert not port_is_free(server.getsockname()[1])
+
+
+def test_a_port_is_one_stacks_alone_before_anything_listens_there() -> None:
+    port = free_port()
+    first = reserve(port)
+    assert first is not None
+    assert reserve(port) is None
+    first.close()
+    again = reserve(port)
+    assert again is not None
+    again.close()
