@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import time
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
+from njangi_agent.arguments import render, startable
 from njangi_agent.cache import Cache
 from njangi_agent.details import Details, Tell, lay_out
 from njangi_agent.errors import AttemptFailed
@@ -28,26 +28,6 @@ from njangi_agent.watch import memory_exceeded, watch
 _SETTLE_SECONDS = 1.0
 _LAST_WORDS = 4096  # characters of standard error in which a lack of memory is looked for
 _OUT_OF_MEMORY = ("MemoryError", "Cannot allocate memory", "out of memory", "std::bad_alloc", "OutOfMemoryError")
-
-
-def render(command: Sequence[str], parameters: Mapping[str, Any], paths: Mapping[str, str]) -> List[str]:
-    """Fill the placeholders `{name}` that are whole arguments; all other text stays as it is.
-
-    A list fills one argument per item. Text is taken as it is, any other value as its JSON.
-    """
-    argv: List[str] = []
-    for argument in command:
-        name = argument[1:-1] if argument.startswith("{") and argument.endswith("}") else None
-        if name is not None and name in parameters:
-            value = parameters[name]
-            argv.extend(map(_argument, value) if isinstance(value, list) else [_argument(value)])
-        else:
-            argv.append(paths.get(name, argument) if name is not None else argument)
-    return argv
-
-
-def _argument(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 class Commands:
@@ -99,6 +79,7 @@ class Commands:
         limits = limits_of(task)
         shell = launcher(limits, count_processes=self._sandbox.counts_processes)
         # Process 1 is the launching shell, not the task's program.
+        argv = startable(argv, folder.notes, self._sandbox.python)
         launch = self._sandbox.launch(folder, files, [*shell, *argv])
         folder.measure()
         with self._sandbox.group(limits) as group:

@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from njangi_agent.commands import render
+from njangi_agent.arguments import LONGEST_ARGUMENT, render
 from njangi_agent.errors import AttemptFailed
 from njangi_agent.output import answer_of
 from njangi_agent.protocol import INLINE_RESULT_BYTES, OUTPUT_TAIL_BYTES, File, Outcome
@@ -304,3 +304,42 @@ async def test_what_was_given_to_a_task_does_not_count_as_its_files(bench: Bench
     report = await bench.command("sh", "-c", "head -c 900000 /dev/zero > a; cp a b; sleep 9", files=files, storage=MIB)
     assert report.error is not None
     assert report.error.type == "StorageExceeded"
+
+
+COUNT = "import sys; print(len(sys.argv) - 1, sum(map(len, sys.argv[1:])))"
+
+
+@pytest.mark.parametrize("items", [8000, 130_000], ids=["beyond bubblewrap's", "near Linux' own"])
+async def test_a_command_takes_as_many_arguments_as_linux_does(bench: Bench, items: int) -> None:
+    parameters = {"part": list(range(items))}
+    report = await bench.command("python3", "-c", COUNT, "{part}", "é \n'", parameters=parameters)
+    assert report.error is None
+    length = sum(len(str(item)) for item in range(items))
+    assert json.loads(report.result or "") == f"{items + 1} {length + 4}\n"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        (["x" * 100] * 30_000, "python3: Argument list too long"),
+        ("é" * 65_536, f"an argument has 131072 bytes, and Linux allows {LONGEST_ARGUMENT}; pass it as a file"),
+        ("a\0b", "an argument cannot hold the character NUL"),
+    ],
+    ids=["all", "one", "nul"],
+)
+async def test_arguments_that_no_machine_takes_fail_at_once(bench: Bench, argument: object, message: str) -> None:
+    report = await bench.command("python3", "-c", COUNT, "{part}", parameters={"part": argument})
+    assert (report.outcome, report.error and report.error.type) == (Outcome.FAILED, "CannotStart")
+    assert report.error is not None and report.error.message == message
+
+
+async def test_a_long_command_is_the_same_command(bench: Bench) -> None:
+    sha256 = hashlib.sha256(b"echo $#; ls; exit 3").hexdigest()
+    bench.blobs.content[sha256] = b"echo $#; ls; exit 3"
+    part = {"part": ["x"] * 5000}
+    report = await bench.command("sh", "run.sh", "{part}", parameters=part, files=[File("run.sh", sha256, 19)])
+    assert report.error is not None and report.error.message == "exit code 3"
+    assert report.stdout == "5000\nrun.sh\n"
+    missing = await bench.command("no-such-program", "{part}", parameters=part)
+    assert (missing.outcome, missing.error and missing.error.type) == (Outcome.FAILED, "CannotStart")
+    assert missing.error is not None and "no-such-program" in missing.error.message

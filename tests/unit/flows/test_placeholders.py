@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from njangi_agent.commands import render
+from njangi_agent.arguments import render
 from njangi_flows import filling, placeholders, preview, split
 from njangi_flows.braces import escaped, in_program, pieces
 from njangi_flows.filling import NotFilledError
