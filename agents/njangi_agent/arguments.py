@@ -1,7 +1,8 @@
 """Make a command's arguments, and start it however many there are.
 
-bubblewrap takes 9,000 arguments: its own, three for each file of the task, and the command. A longer command goes by way of a file: a few
-lines of Python inside the sandbox read the file and become the program. What Linux itself refuses fails the attempt.
+bubblewrap takes 9,000 arguments: its own, three for each file of the task, and the command's. A longer command goes by
+way of a file: a few lines of Python inside the sandbox read it and become the program. What Linux itself refuses
+fails the attempt.
 """
 
 from __future__ import annotations
