@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 
 from njangi_flows import file_checks, placeholder_checks
 from njangi_flows.kinds import has_field, misplaced
-from njangi_flows.model import TaskSpec
+from njangi_flows.model import LEAST_MEMORY, LEAST_STORAGE, TaskSpec
 from njangi_flows.outline import Outline, TaskOutline
 from njangi_flows.problems import Problem, nearest, pointer
 
@@ -43,6 +43,17 @@ def warnings(outline: Outline) -> Iterator[Problem]:
     for part in outline.tasks:
         if part.task is not None:
             yield from placeholder_checks.warnings(outline, part, part.task)
+            yield from _raised_limits(part.index, part.task)
+
+
+def _raised_limits(index: int, task: TaskSpec) -> Iterator[Problem]:
+    for field, given, least in (
+        ("memory", task.resources.memory, LEAST_MEMORY),
+        ("storage", task.resources.storage, LEAST_STORAGE),
+    ):
+        if task.on_volunteers and given < least:
+            place = pointer("tasks", index, "resources", field)
+            yield Problem.of(place, "limit-raised", limit=f"{least // 1024**2} MiB")
 
 
 def _ambiguous_names(outline: Outline) -> Iterator[Problem]:

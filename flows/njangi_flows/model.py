@@ -150,6 +150,11 @@ class PythonSpec(_Model):
         return self
 
 
+LEAST_MEMORY = 32 * _MEBIBYTE
+LEAST_STORAGE = _MEBIBYTE
+"""Agents hold no subtask to less: a program needs as much to start."""
+
+
 class Resources(_Model):
     """What one subtask needs while it runs: cores, and bytes of memory and of storage."""
 

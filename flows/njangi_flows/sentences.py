@@ -125,6 +125,7 @@ SENTENCES: Mapping[str, str] = {
     "argument-too-long": "an argument would have {size:,} bytes, and Linux allows {limit:,}; pass it as a file",
     "language": "must be a number from 1 to {limit}, not {given}: this service knows no other language",
     # what is likely meant otherwise
+    "limit-raised": "is raised to {limit}: with less, programs do not even start",
     "stays-as-it-is": "{{{name}}} names nothing and stays as it is",
     "stays-as-it-is.known": "; here it could name: {known}",
     "shell-form": "{written} stays as it is, since no shell reads it; the placeholder is {{{name}}}",

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from njangi_agent import limits
 from njangi_flows import compile as compiler
+from njangi_flows import model
 from njangi_flows.spec import (
     InvalidSpecError,
     Problem,
@@ -16,6 +18,7 @@ from njangi_flows.spec import (
     needed_files,
     parse,
     run_parameters,
+    warnings,
 )
 
 FILES = ["factor.py", "exponents.txt", "tasks.py", "a.csv", "b.csv"]
@@ -455,3 +458,17 @@ def test_a_clean_up_is_left_out_of_the_order_and_a_deadline_is_a_duration() -> N
 def test_what_is_wrong_with_a_clean_up_or_a_deadline_is_told(document: Any, pointer: str, told: str) -> None:
     [problem] = problems(document)
     assert problem.pointer == pointer and told in problem.detail
+
+
+def test_limits_below_what_starting_takes_are_told_and_are_those_of_agents() -> None:
+    assert (model.LEAST_MEMORY, model.LEAST_STORAGE) == (limits.LEAST_MEMORY, limits.LEAST_STORAGE)
+    tasks = [
+        {"name": "a", "command": "x", "resources": {"memory": 65536, "storage": "1MiB"}},
+        {"name": "b", "command": "x", "resources": {"memory": "32MiB", "storage": 8192}},
+        {"name": "c", "sleep": 1},
+    ]
+    found = warnings(parse({"name": "w", "tasks": tasks}, files=[]))
+    assert [str(item)[:37] for item in found] == [
+        "/tasks/0/resources/memory: is raised ",
+        "/tasks/1/resources/storage: is raised",
+    ]
