@@ -11,6 +11,7 @@ CONSOLE := ui-config/console
 GENERATOR := $(VENV)/generator/bin/datamodel-codegen
 ARGS ?=
 EXAMPLES ?= 2000
+FLOWS ?= 200
 
 .DEFAULT_GOAL := help
 # Runs its command with Node 20.19 or later; without, says what is left out, which CI does not accept.
@@ -18,10 +19,10 @@ NODE := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a
 with_node = @if $(NODE); then $(1); elif [ -n "$$CI" ]; then echo "Node 20.19 or later is needed for $(2)" >&2; exit 1; \
 	else echo "no Node 20.19 or later: $(2) is left out"; fi
 
-.PHONY: help demo up test lint format bench faults chaos openapi models cli-docs console console-lint console-test screenshots fuzz install clean
+.PHONY: help demo up test lint format bench faults chaos openapi models cli-docs console console-lint console-test screenshots differential fuzz install clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## start everything, run a workflow on local agents, show where to look
 	$(BIN)/python -m stack demo $(ARGS)
@@ -63,6 +64,9 @@ models: $(INSTALLED) $(GENERATOR) ## write the typed client's models anew from d
 	$(BIN)/python flows/write_models.py $(GENERATOR)
 	$(BIN)/ruff check --fix --quiet flows/njangi_flows/submitter
 	$(BIN)/ruff format --quiet flows/njangi_flows/submitter
+
+differential: $(INSTALLED) ## run 200 drawn flows in Prefect's threads and on volunteers: the same values (FLOWS=1000)
+	NJANGI_DIFFERENTIAL_FLOWS=$(FLOWS) $(BIN)/python -m pytest tests/integration/flows/test_differential.py $(ARGS)
 
 fuzz: $(INSTALLED) ## try each call of docs/openapi.json with 2,000 requests: hours (EXAMPLES=200: a quarter of one)
 	NJANGI_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/integration/api/test_contract.py $(ARGS)

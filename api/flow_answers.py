@@ -29,10 +29,13 @@ class FileOfRun(BaseModel):
 
 
 class TaskOfRun(BaseModel):
+    """`digest` is what an engineer's flow called its definition."""
+
     name: str
     status: TaskStatus
     plan: JsonValue
     error: str | None
+    digest: str | None
     parts: int
     failed_parts: int
 
@@ -129,6 +132,19 @@ class ResultRow(BaseModel):
 
 class ResultPage(BaseModel):
     results: list[ResultRow]
+    next: int | None
+
+
+class KnownCall(BaseModel):
+    """A batch of one subtask: `contents` is the SHA-256 of its parameters, `tries` are those that have failed."""
+
+    index: int
+    contents: str | None
+    tries: int
+
+
+class KnownCalls(BaseModel):
+    calls: list[KnownCall]
     next: int | None
 
 

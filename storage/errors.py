@@ -115,6 +115,13 @@ class UnknownUsersError(NjangiError):
         return f"there is no user called {', '.join(self.args[0])}"
 
 
+class OtherContentsError(NjangiError):
+    """Something of a run is there already under that id, and is another than the flow brings."""
+
+    says = "{id!r} is there already with other contents; what is there stays, and is no answer to what is asked now"
+    names = ("id",)
+
+
 class RunLeaseLostError(NjangiError):
     """The caller no longer holds the run: its lease ended and another may have taken it."""
 

@@ -55,13 +55,28 @@ class LendingStore:
     async def start(
         self, turn: Turn, run_id: str, task: str | None = None, *, but: Collection[str] = (), now: datetime
     ) -> None:
-        """Lend again, but nothing of the tasks in `but`, nor of what is being cancelled."""
+        """Lend again, but nothing of the tasks in `but`, nor of what is being cancelled or no flow asks for."""
         tasks: Document = {"$nin": list(but)} if task is None else {"$eq": task, "$nin": list(but)}
         await self._batches.update_many(
-            {"run_id": run_id, "task": tasks, "lending": False, "stopping": {"$ne": "cancel"}},
+            {
+                "run_id": run_id,
+                "task": tasks,
+                "lending": False,
+                "stopping": {"$ne": "cancel"},
+                "unasked": {"$ne": True},
+            },
             documents.lending_again(now),
             session=turn.session,
         )
+
+    async def hold_back(self, run_id: str) -> None:
+        """Lend what has not ended of an engineer's run only once its flow, which began anew, asks for it again.
+
+        Which calls the flow makes this time, and of which functions, only it knows. Attempts under way may finish.
+        """
+        open_ = {"run_id": run_id, "settled": False, "unasked": {"$ne": True}}
+        with unavailable_is_ours():
+            await self._batches.update_many(open_, {"$set": {"lending": False, "unasked": True}, "$inc": {"v": 1}})
 
     async def held_by(self, volunteer_id: str) -> int:
         """Return how many subtasks a volunteer holds."""
@@ -119,12 +134,14 @@ class LendingStore:
         after: int = -1,
         only: Callable[[str, str], bool] | None = None,
         lending: bool,
+        unasked: bool = False,
         now: datetime,
     ) -> int | None:
         """Queue the subtasks of some batches that did not complete, as if for a first try.
 
         Begins with the batches above `after`; returns where to go on, None when all are through. What failed is set
-        aside, so that no further try queues it, if `only` says no to the type and message of its error.
+        aside, so that no further try queues it, if `only` says no to the type and message of its error. What is
+        `unasked` is lent once the flow asks for it.
         """
         not_done = {"$or": [{name: {"$gt": 0}} for name in _NOT_DONE_COUNTERS]}
         found = self._batches.find(
@@ -135,11 +152,11 @@ class LendingStore:
             lambda batch: sum(batch[name] for name in _NOT_DONE_COUNTERS),
         )
         for batch in batches:
-            await self._retry_batch(turn, batch, only, lending, now)
+            await self._retry_batch(turn, batch, only, {"lending": lending, "unasked": unasked}, now)
         return batches[-1]["index"] if batches else None
 
     async def _retry_batch(
-        self, turn: Turn, batch: Document, only: Callable[[str, str], bool] | None, lending: bool, now: datetime
+        self, turn: Turn, batch: Document, only: Callable[[str, str], bool] | None, lending: Document, now: datetime
     ) -> None:
         not_done = {**documents.of_batch(batch), "status": {"$in": _NOT_DONE}}
         aside = await self._set_aside(turn, batch, only) if only is not None else Counter()
@@ -160,10 +177,10 @@ class LendingStore:
         )
         begun = documents.begun_again(batch, now) | {"failed": aside[_FAILED], "dead": aside[_DEAD]}
         change: Document = {
-            "$set": {"lending": lending, "aside": aside.total()} | begun,
+            "$set": {**lending, "aside": aside.total()} | begun,
             "$inc": {"queued": count, "v": 1},
         }
-        if lending:
+        if lending["lending"]:
             change["$unset"] = {"held_since": ""}
         else:
             change["$set"]["held_since"] = now

@@ -132,13 +132,15 @@ class ReopeningStore:
     ) -> bool:
         """Return whether there may be more to do now."""
         run_id, task, wanted = run["_id"], step["task"], step.get("error_group")
+        engineers = run["spec"] == "{}"
         through = await self._lending.retry(
             turn,
             run_id,
             task,
             after=step.get("after", -1),
             only=None if wanted is None else lambda type_, message: group_of(type_, message) == wanted,
-            lending=lends(run, task),
+            lending=lends(run, task) and not engineers,
+            unasked=engineers,
             now=now,
         )
         if through is not None:

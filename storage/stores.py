@@ -25,6 +25,7 @@ from storage.invitations import InvitationStore
 from storage.join_tokens import JoinTokenStore
 from storage.leaders import LeaderStore
 from storage.ledger import Ledger
+from storage.lending import LendingStore
 from storage.logs import LogStore
 from storage.parts import PartStore
 from storage.presence import PresenceStore
@@ -102,6 +103,7 @@ class Stores:
         self.timings = TimingStore(database)
         self.waits = WaitStore(database)
         self.deadlines = DeadlineStore(database, self.ledger)
+        self.lending = LendingStore(database)
         self.controls = ControlStore(
             database, self.ledger, self.runs, self.tasks, self.stopping, self.parts, self.waits
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from storage.subtask_models import (
     Assignment,
     Attempt,
     Batch,
+    Call,
     Leased,
     NewBatch,
     NewSubtask,
@@ -65,7 +67,25 @@ def batch_id(task_id: str, index: int) -> str:
     return f"{task_id}/b{index}"
 
 
-def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime, generation: int) -> Document:
+def contents(batch: NewBatch) -> bytes:
+    """Return the SHA-256 of what a batch holds: of its parameters if that is one subtask, else of all of theirs."""
+    digests = [_digest(subtask) for subtask in batch.subtasks]
+    if len(digests) == 1:
+        return digests[0]
+    whole = hashlib.sha256()
+    for subtask, digest in zip(batch.subtasks, digests, strict=True):
+        whole.update(b"%d:%b" % (subtask.index, digest))
+    return whole.digest()
+
+
+def _digest(subtask: NewSubtask) -> bytes:
+    if subtask.parameters_blob is not None:
+        return bytes.fromhex(subtask.parameters_blob)
+    return hashlib.sha256((subtask.parameters or "{}").encode()).digest()
+
+
+def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime, hold: int) -> Document:
+    """Return a new subtask, written under the `hold`-th run lease of its run."""
     document: Document = {
         "_id": subtask_id(task.task_id, new.index),
         "run_id": task.run_id,
@@ -78,7 +98,7 @@ def queued(task: TaskKey, batch: NewBatch, new: NewSubtask, now: datetime, gener
         "bucket": random.randrange(BUCKETS),
         "priority": task.priority,
         "status": SubtaskStatus.QUEUED,
-        "generation": generation,
+        "hold": hold,
         "attempt": 0,
         "losses": 0,
         "progress": 0.0,
@@ -122,6 +142,7 @@ def opened(task: TaskKey, new: NewBatch, now: datetime, *, owner: str, lending: 
         "settled": False,
         "lending": lending,
         **({} if lending else {"held_since": now}),
+        "contents": contents(new),
         "generation": generation,
         "v": 1,
         "priority": task.priority,
@@ -370,6 +391,12 @@ def _waiting_from(now: datetime, all_wait_anew: Any) -> Document:
     return {"opened_at": now, "start_by": {"$cond": [limited, anew, "$$REMOVE"]}}
 
 
+def asked_for(now: datetime, lending: bool) -> list[Document]:
+    """Return the one update for batches that a flow asks for which began anew: they are lent if others of it are."""
+    held = [{"$set": {"held_since": {"$ifNull": ["$held_since", now]}}}]
+    return [*(lending_again(now) if lending else held), {"$unset": "unasked"}]
+
+
 def lending_again(now: datetime) -> list[Document]:
     """Return the one update that lets many batches lend again; their subtasks wait anew, attempts under way go on.
 
@@ -486,6 +513,11 @@ def batch(document: Document) -> Batch:
         settled=document["settled"],
         aside=document.get("aside", 0),
     )
+
+
+def call(document: Document) -> Call:
+    ended_badly = document["settled"] and document["failed"] + document["dead"] > 0
+    return Call(document["index"], document.get("contents"), document["tries"] - (not ended_badly))
 
 
 def subtask(document: Document, logs: Mapping[str, Document] = MappingProxyType({})) -> Subtask:

@@ -167,6 +167,15 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A batch of one subtask, as a flow that began anew must know it. `tries` are those that have failed."""
+
+    index: int
+    contents: bytes | None  # SHA-256 of its parameters; None of batches that were put before that was kept
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
 class VolunteerReport:
     volunteer_id: str
     report: Report

@@ -12,6 +12,7 @@ import random
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
@@ -22,12 +23,13 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from storage import subtask_documents as documents
 from storage.database import Database, Document, Session, unavailable_is_ours
 from storage.deadline_errors import TOO_LATE, not_ended
-from storage.errors import NotFoundError, RunLeaseLostError
+from storage.errors import NotFoundError, OtherContentsError, RunLeaseLostError
 from storage.ledger import Ledger, Turn
 from storage.subtask_models import (
     BUCKETS,
     Assignment,
     Batch,
+    Call,
     Leased,
     NewBatch,
     OpenBatch,
@@ -50,6 +52,7 @@ _HEEDED = {
     "cancel_requested": 1,
     "clean_up.task": 1,
     "generation": 1,
+    "attempt": 1,
 }
 _OFFERED = dict.fromkeys(("task_id", "run_id", "priority", "queued", "required_resources", "owner", "generation"), 1)
 _DUPLICATE = 11000
@@ -57,7 +60,18 @@ _ENDED_BADLY = {"$in": [SubtaskStatus.FAILED, SubtaskStatus.DEAD]}
 
 
 class _LeftBehind(Exception):
-    """Subtasks of an earlier generation are in the way."""
+    """Subtasks that an earlier holder of the run wrote and never published are in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is there of batches that a flow puts: `fresh` are not; `unasked`, by id, no flow has asked for so far."""
+
+    fresh: Sequence[NewBatch]
+    unasked: Sequence[str]
+
+
+_NOTHING = _Seen([], [])
 
 
 class SubtaskStore:
@@ -95,23 +109,27 @@ class SubtaskStore:
 
         Unless they are few, subtasks are written first and become leasable with their batch, which is the last write.
         They are not while the run or the task is paused. `first` and `last` are done before and after that, in the same
-        transaction. Raises RunLeaseLostError when the lease is another's.
+        transaction. Raises RunLeaseLostError when the lease is another's, OtherContentsError when a batch is there with
+        other parameters.
         """
 
-        async def publish(turn: Turn, written: Sequence[NewBatch] | None) -> None:
+        async def publish(turn: Turn, written: _Seen | None) -> None:
             run = await self._written_by(turn, task.run_id, token)
-            generation = run.get("generation", 0)
+            generation, hold = run.get("generation", 0), run.get("attempt", 0)
             if first is not None:
                 await first(turn, run)
-            fresh = await self._fresh(task, batches, turn.session) if written is None else written
+            seen = await self._seen(task, batches, turn.session) if written is None else written
+            fresh, lending = seen.fresh, lends(run, task.name)
             if fresh and written is None:
-                await self._tasks.insert_many(_rows(task, fresh, now, generation), session=turn.session)
-            elif fresh and generation:
-                theirs = {**_rows_of(task, fresh), "generation": {"$ne": generation}}
+                await self._tasks.insert_many(_rows(task, fresh, now, hold), session=turn.session)
+            elif fresh and hold > 1:
+                theirs = {**_rows_of(task, fresh), "hold": {"$ne": hold}}
                 if await self._tasks.find_one(theirs, {"_id": 1}, session=turn.session) is not None:
                     raise _LeftBehind
+            if seen.unasked:
+                asked_for = documents.asked_for(now, lending)
+                await self._batches.update_many({"_id": {"$in": seen.unasked}}, asked_for, session=turn.session)
             if fresh:
-                lending = lends(run, task.name)
                 opened = [
                     documents.opened(task, batch, now, owner=run["owner"], lending=lending, generation=generation)
                     for batch in fresh
@@ -128,7 +146,7 @@ class SubtaskStore:
         at_once = sum(len(batch.subtasks) for batch in batches) <= AT_ONCE
         while True:
             written = None if at_once else await self._write(task, batches, token, now)
-            if written == [] and first is None and last is None:
+            if written == _NOTHING and first is None and last is None:
                 return None
             try:
                 return await self._ledger.write(functools.partial(publish, written=written))
@@ -136,32 +154,38 @@ class SubtaskStore:
                 # Somebody published or left one of them in between: what is left to do is found by looking again.
                 at_once = False
 
-    async def _write(self, task: TaskKey, batches: Sequence[NewBatch], token: str, now: datetime) -> Sequence[NewBatch]:
-        """Write the subtasks of those batches that are not there yet, which nobody is lent; return these batches."""
+    async def _write(self, task: TaskKey, batches: Sequence[NewBatch], token: str, now: datetime) -> _Seen:
+        """Write the subtasks of those batches that are not there yet, which nobody is lent; return what was there."""
         with unavailable_is_ours():
-            run = await self._runs.find_one({"_id": task.run_id, "hold.token": token}, {"generation": 1})
+            run = await self._runs.find_one({"_id": task.run_id, "hold.token": token}, {"attempt": 1})
             if run is None:
                 raise RunLeaseLostError(task.run_id)
-            generation = run.get("generation", 0)
-            fresh = await self._fresh(task, batches)
-            if fresh and generation:  # a flow that has lost the run may have left subtasks behind, unpublished
-                await self._tasks.delete_many({**_rows_of(task, fresh), "generation": {"$ne": generation}})
+            hold = run.get("attempt", 0)
+            seen = await self._seen(task, batches)
+            if seen.fresh and hold > 1:  # a flow that has lost the run may have left subtasks behind, unpublished
+                await self._tasks.delete_many({**_rows_of(task, seen.fresh), "hold": {"$ne": hold}})
             try:
-                if fresh:
-                    await self._tasks.insert_many(_rows(task, fresh, now, generation), ordered=False)
+                if seen.fresh:
+                    await self._tasks.insert_many(_rows(task, seen.fresh, now, hold), ordered=False)
             except BulkWriteError as error:
                 others = any(problem["code"] != _DUPLICATE for problem in error.details["writeErrors"])
                 if others or error.details["writeConcernErrors"]:  # a failover may take back what is on one member only
                     raise
-        return fresh
+        return seen
 
-    async def _fresh(
-        self, task: TaskKey, batches: Sequence[NewBatch], session: Session | None = None
-    ) -> list[NewBatch]:
-        """Return those of the batches that are not there yet."""
+    async def _seen(self, task: TaskKey, batches: Sequence[NewBatch], session: Session | None = None) -> _Seen:
+        """Return what is there of the batches. Raises OtherContentsError if one of them has other subtasks."""
         ids = {"$in": [documents.batch_id(task.task_id, batch.index) for batch in batches]}
-        known = {batch["_id"] async for batch in self._batches.find({"_id": ids}, {"_id": 1}, session=session)}
-        return [batch for batch in batches if documents.batch_id(task.task_id, batch.index) not in known]
+        found = self._batches.find({"_id": ids}, {"contents": 1, "unasked": 1}, session=session)
+        known = {batch["_id"]: batch async for batch in found}
+        fresh: list[NewBatch] = []
+        for batch in batches:
+            there = known.get(documents.batch_id(task.task_id, batch.index))
+            if there is None:
+                fresh.append(batch)
+            elif there.get("contents", documents.contents(batch)) != documents.contents(batch):
+                raise OtherContentsError(there["_id"])
+        return _Seen(fresh, [id_ for id_, batch in known.items() if batch.get("unasked")])
 
     async def _written_by(self, turn: Turn, run_id: str, token: str) -> Document:
         """Return what a flow's write must heed of its run. Raises RunLeaseLostError unless `token` holds it.
@@ -467,6 +491,15 @@ class SubtaskStore:
                 async for item in self._tasks.find({"_id": {"$in": list(ids)}}, shown)
             }
 
+    async def calls(self, run_id: str, task: str, *, after: int, limit: int) -> list[Call]:
+        """Return the batches of a task with an index above `after`, in order, as far as it is known what is in them."""
+        wanted = {"run_id": run_id, "task": task, "index": {"$gt": after}}
+        shown = {"index": 1, "contents": 1, "tries": 1, "settled": 1, "failed": 1, "dead": 1}
+        with unavailable_is_ours():
+            return [
+                documents.call(item) async for item in self._batches.find(wanted, shown).sort("index", 1).limit(limit)
+            ]
+
     async def failures(self, batch_id: str, limit: int = 3) -> list[Subtask]:
         """Return the first failed or dead subtasks of a batch, those first that failed for want of time."""
         with unavailable_is_ours():
@@ -532,8 +565,8 @@ def _tell_ended(turn: Turn, groups: Mapping[documents.Group, Sequence[int]], now
         )
 
 
-def _rows(task: TaskKey, batches: Sequence[NewBatch], now: datetime, generation: int) -> list[Document]:
-    return [documents.queued(task, batch, subtask, now, generation) for batch in batches for subtask in batch.subtasks]
+def _rows(task: TaskKey, batches: Sequence[NewBatch], now: datetime, hold: int) -> list[Document]:
+    return [documents.queued(task, batch, subtask, now, hold) for batch in batches for subtask in batch.subtasks]
 
 
 def _rows_of(task: TaskKey, batches: Sequence[NewBatch]) -> Document:

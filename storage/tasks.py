@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
+
+from njangi_agent.protocol import TaskDefinition
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.errors import NotFoundError, RunLeaseLostError
+from storage.errors import NotFoundError, OtherContentsError, RunLeaseLostError
 from storage.ledger import Ledger, Turn
 from storage.parts import Parts, PartStore
 from storage.run_models import RunStatus
@@ -127,7 +130,7 @@ class TaskStore:
     async def change(self, run_id: str, token: str, name: str, change: TaskChange, *, now: datetime) -> ToldTask:
         """Apply a change under the run lease `token`. Of a task that FAILED nothing is lent any more.
 
-        Raises RunLeaseLostError when the lease is another's.
+        Raises RunLeaseLostError when the lease is another's, OtherContentsError for another definition.
         """
 
         async def once(turn: Turn) -> ToldTask:
@@ -149,7 +152,7 @@ class TaskStore:
             run = await self._held(turn, run_id, token)
             known = await self._tasks.find_one({"_id": f"{run_id}/{name}", "is_subtask": False}, session=turn.session)
             until = now + timedelta(seconds=seconds) if seconds is not None else None
-            plan = {"until": until.isoformat() if until is not None else None}
+            plan: dict[str, Any] = {"until": until.isoformat() if until is not None else None, "seconds": seconds}
             waits = known is not None and known["status"] != TaskStatus.PENDING and known.get("plan")
             if known is not None and waits:
                 plan = json.loads(known["plan"])
@@ -162,7 +165,7 @@ class TaskStore:
                 if not held:
                     change["$unset"] = {"held_since": ""}
                 await self._tasks.update_one({"_id": f"{run_id}/{name}"}, change, session=turn.session)
-            return plan["until"]
+            return cast("str | None", plan["until"])
 
         until = await self._ledger.write(begin)
         return datetime.fromisoformat(until) if until is not None else None
@@ -181,13 +184,14 @@ class TaskStore:
     async def apply(self, turn: Turn, run: Document, name: str, change: TaskChange, *, now: datetime) -> ToldTask:
         """Within a transaction that has made sure of the run lease, apply a change to a task of `run`.
 
-        `run` has its workflow_id, status and clean_up, of which the status is kept up to date.
+        `run` has its workflow_id, status and clean_up, of which the status is kept up to date. A definition stays what
+        it is until the task is reset: raises OtherContentsError for another one.
         """
         run_id = run["_id"]
         parts = await self._parts.of_task(turn, run_id, name) if change.status in ENDED else Parts()
         if change.why is not None:
             change = replace(change, error=change.why(parts), why=None)
-        await self._tasks.update_one(
+        before = await self._tasks.find_one_and_update(
             {"_id": f"{run_id}/{name}"},
             {
                 "$set": _fields(change, now),
@@ -202,8 +206,11 @@ class TaskStore:
                 },
             },
             upsert=True,
+            projection={"definition": 1},
             session=turn.session,
         )
+        if before and change.definition is not None and not _same(before.get("definition"), change.definition):
+            raise OtherContentsError(f"{run_id}/{name}")
         told: Document = {"task": name, "error": change.error, "blob": change.blob}
         told |= parts.told() if change.status in ENDED else {}
         turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, **told)
@@ -275,6 +282,14 @@ class TaskStore:
                     turn.tell(f"task.{status.lower()}", now, run_id=run_id, task=name, **parts[name].told())
             if others := [name for name in names if name not in parts]:
                 turn.tell(f"task.{status.lower()}", now, run_id=run_id, tasks=others)
+
+
+_UNSAID = json.loads(json.dumps(dataclasses.asdict(TaskDefinition(task_id="", name=""))))
+"""What a definition means that leaves a field out, as one of an earlier version does."""
+
+
+def _same(stored: str | None, definition: Mapping[str, Any]) -> bool:
+    return stored is None or {**_UNSAID, **json.loads(stored)} == {**_UNSAID, **json.loads(json.dumps(definition))}
 
 
 def _fields(change: TaskChange, now: datetime) -> Document:

@@ -160,6 +160,7 @@ class TaskDefinition:
     start_to_close: float = 600.0  # seconds an attempt may take
     heartbeat: float = 30.0  # seconds without a sync after which the lease is lost
     isolate: bool = False  # a python task's calls share nothing: each has a process of its own
+    values: str = "json"  # or "python": parameters and result of a python task are packed by `codec`
 
 
 @dataclass(frozen=True)

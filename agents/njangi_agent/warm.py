@@ -148,6 +148,7 @@ class Interpreter:
         first = {
             "source": self.task.source,
             "function": self.task.function,
+            "values": self.task.values,
             "boxed": sandbox.boxed,
             "isolate": self.task.isolate,
             "files": self._files,
@@ -254,7 +255,7 @@ async def _end(process: Process) -> None:
     await process.wait()
 
 
-_MODULES = ("dialect", "removal", "fresh", "installed")
+_MODULES = ("dialect", "codec", "removal", "fresh", "installed")
 """What `zygote` imports of the agent, in order of need."""
 
 _BOOT = """

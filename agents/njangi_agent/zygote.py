@@ -24,13 +24,14 @@ import os
 import resource
 import signal
 import sys
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from njangi_agent import dialect
+from njangi_agent import codec, dialect
 from njangi_agent.fresh import Start
 from njangi_agent.installed import Installed
 
 MESSAGE_CHARACTERS = 4096
+_HAS_MORE_POSITIONAL, _HAS_MORE_NAMED = 4, 8  # flags of code: *args, **kwargs
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -122,13 +123,41 @@ def _run_bundle(
             _send(answers, "spoiled", number, b"")
             return
         try:
-            kind, payload = "ok", _encoded(function(**calls[number]), task["result"])
+            kind, payload = "ok", _called(function, calls[number], task)
         except BaseException as error:
             kind, payload = "error", _described(error, task)
         start.end_output()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         _send(answers, kind, number, payload, usage, spent)
         spent = usage.ru_utime + usage.ru_stime
+
+
+def _called(function: Callable[..., Any], parameters: Dict[str, Any], task: Dict[str, Any]) -> bytes:
+    """Call the function and return its result ready to be sent."""
+    if task["values"] != "python":
+        return _encoded(function(**parameters), task["result"])
+    positional, named = arguments(function, {name: codec.unpack(value) for name, value in parameters.items()})
+    value = function(*positional, **named)
+    try:
+        value = codec.pack(value)
+    except dialect.NotCarriedError as error:
+        raise _BadOutput(f"its result does not travel: {error}") from None
+    return _encoded(value, task["result"])
+
+
+def arguments(function: Callable[..., Any], parameters: Dict[str, Any]) -> Tuple[List[Any], Dict[str, Any]]:
+    """Return the positional and the named arguments that give the function these parameters, each by its name."""
+    code = function.__code__
+    names, first = code.co_varnames, code.co_argcount
+    last = first + code.co_kwonlyargcount
+    positional = [parameters[name] for name in names[:first]]
+    named = {name: parameters[name] for name in names[first:last]}
+    if code.co_flags & _HAS_MORE_POSITIONAL:
+        positional += parameters.get(names[last], ())
+        last += 1
+    if code.co_flags & _HAS_MORE_NAMED:
+        named.update(parameters.get(names[last], {}))
+    return positional, named
 
 
 def _make_module() -> None:

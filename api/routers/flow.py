@@ -19,6 +19,8 @@ from api.flow_answers import (
     FileOfRun,
     Heard,
     Held,
+    KnownCall,
+    KnownCalls,
     LostLease,
     OrdersView,
     ResultPage,
@@ -134,6 +136,8 @@ async def adopt(body: Adoption, app: App, caller: Flow) -> AdoptedRun:
 async def hold(run_id: str, body: Hold, app: App, _: Flow) -> Held:
     """Take the run lease; every later write carries its token."""
     run, token = await app.stores.run_leases.hold(run_id, body.holder, now=utc_now())
+    if not run.spec and run.attempt > 1:
+        await app.stores.lending.hold_back(run_id)
     return Held(
         token=token,
         attempt=run.attempt,
@@ -158,7 +162,14 @@ async def _run_for_flow(app: Services, run: Run) -> CarriedRun:
         cancel=run.cancel_requested,
         clean_up=run.clean_up.task if run.clean_up and run.must_clean_up else None,
         tasks=[
-            TaskOfRun(name=task.name, status=task.status, plan=task.plan, error=task.error, **parts[task.name].told())
+            TaskOfRun(
+                name=task.name,
+                status=task.status,
+                plan=task.plan,
+                error=task.error,
+                digest=(task.definition or {}).get("digest"),
+                **parts[task.name].told(),
+            )
             for task in tasks
         ],
     )
@@ -280,6 +291,26 @@ async def results(
     page = await app.stores.subtasks.page(f"{run_id}/{task}", after=after, limit=limit)
     return ResultPage(
         results=[ResultRow(index=item.index, status=item.status, result=item.result, blob=item.blob) for item in page],
+        next=page[-1].index if len(page) == limit else None,
+    )
+
+
+@router.get("/runs/{run_id}/tasks/{task}/calls")
+async def calls(
+    run_id: str,
+    task: str,
+    app: App,
+    _: Flow,
+    after: int = -1,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 5000,
+) -> KnownCalls:
+    """Return which calls of an engineer's function are there, in order, a page at a time."""
+    page = await app.stores.subtasks.calls(run_id, task, after=after, limit=limit)
+    return KnownCalls(
+        calls=[
+            KnownCall(index=call.index, contents=call.contents.hex() if call.contents else None, tries=call.tries)
+            for call in page
+        ],
         next=page[-1].index if len(page) == limit else None,
     )
 

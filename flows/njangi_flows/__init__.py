@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from njangi_flows.awaited import SignalTimeoutError
+    from njangi_flows.calls import VolunteerTaskError
     from njangi_flows.signals import sleep, wait_for_signal
-    from njangi_flows.volunteer_tasks import VolunteerTaskError, volunteer_task
+    from njangi_flows.volunteer_tasks import volunteer_task
 
 __all__ = ["SignalTimeoutError", "VolunteerTaskError", "sleep", "volunteer_task", "wait_for_signal"]
 _HOME = {
     "SignalTimeoutError": "awaited",
-    "VolunteerTaskError": "volunteer_tasks",
+    "VolunteerTaskError": "calls",
     "sleep": "signals",
     "volunteer_task": "volunteer_tasks",
     "wait_for_signal": "signals",

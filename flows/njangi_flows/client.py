@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
@@ -33,6 +34,8 @@ from njangi_flows.messages import (
     FileRef,
     Heard,
     Hold,
+    KnownCall,
+    KnownCalls,
     ResultPage,
     ResultRow,
     RunLease,
@@ -175,7 +178,7 @@ class FlowService:
     async def put_task(self, lease: RunLease, task: str, change: TaskChange) -> ToldTask:
         """Tell of a task's change of state."""
         body = {name: value for name, value in asdict(change).items() if value is not None}
-        answer = await self._call("PUT", f"{_run(lease)}/tasks/{task}", body, lease)
+        answer = await self._call("PUT", _task(lease, task), body, lease)
         return ToldTask.model_validate_json(answer)
 
     async def put_batches(
@@ -188,6 +191,8 @@ class FlowService:
         last: bool = False,
     ) -> None:
         """Queue subtasks, at most MAX_SUBTASKS_PER_CALL; batches that are there already stay as they are.
+
+        Raises ServiceError (other-contents) if one of those has other parameters, or the task another definition.
 
         `splitting` brings the definition and the plan of the task, which is SPLITTING before; after the `last` it is
         RUNNING.
@@ -202,7 +207,7 @@ class FlowService:
             body |= {"definition": splitting.definition, "plan": splitting.plan}
         if last:
             body["last"] = True
-        await self._call("POST", f"{_run(lease)}/tasks/{task}/batches", body, lease)
+        await self._call("POST", f"{_task(lease, task)}/batches", body, lease)
 
     async def settled(self, lease: RunLease, waiting: Sequence[str], seconds: float) -> Settled:
         """Wait up to `seconds` for batches to settle; return those that have."""
@@ -221,7 +226,7 @@ class FlowService:
 
         A task that waits already keeps its end.
         """
-        answer = await self._call("POST", f"{_run(lease)}/tasks/{task}:wait", {"seconds": seconds}, lease)
+        answer = await self._call("POST", f"{_task(lease, task)}:wait", {"seconds": seconds}, lease)
         return BegunWait.model_validate_json(answer).until
 
     async def start_child(
@@ -234,12 +239,12 @@ class FlowService:
     ) -> None:
         """Start the owner's workflow of that name as a run of its own, unless the task has started it before."""
         body = {"workflow": workflow, "parameters": parameters, "on_parent_cancel": on_parent_cancel}
-        await self._call("POST", f"{_run(lease)}/tasks/{task}/child", body, lease)
+        await self._call("POST", f"{_task(lease, task)}/child", body, lease)
 
     async def child(self, lease: RunLease, task: str) -> ChildRun:
         """Return the run that the task started."""
         return ChildRun.model_validate_json(
-            await self._call("GET", f"{_run(lease)}/tasks/{task}/child", lease=lease, seconds=300)
+            await self._call("GET", f"{_task(lease, task)}/child", lease=lease, seconds=300)
         )
 
     async def requeue(self, lease: RunLease, batch_id: str, try_: int, but: Sequence[str] = ()) -> None:
@@ -251,21 +256,30 @@ class FlowService:
         """Yield the results of a task's subtasks in their order, a page at a time."""
         after: int | None = -1
         while after is not None:
-            path = f"{_run(lease)}/tasks/{task}/results?after={after}&limit={RESULTS_PER_PAGE}"
+            path = f"{_task(lease, task)}/results?after={after}&limit={RESULTS_PER_PAGE}"
             page = ResultPage.model_validate_json(await self._call("GET", path, lease=lease))
             yield page.results
             after = page.next
 
     async def result_rows(self, lease: RunLease, task: str, first: int, last: int) -> list[ResultRow]:
         """Return the results of the subtasks `first` to `last`, at most RESULTS_PER_PAGE of them."""
-        path = f"{_run(lease)}/tasks/{task}/results?after={first - 1}&limit={last - first + 1}"
+        path = f"{_task(lease, task)}/results?after={first - 1}&limit={last - first + 1}"
         return ResultPage.model_validate_json(await self._call("GET", path, lease=lease)).results
+
+    async def calls(self, lease: RunLease, task: str) -> list[KnownCall]:
+        """Return the calls of an engineer's function that are there, in their order."""
+        found: list[KnownCall] = []
+        after: int | None = -1
+        while after is not None:
+            page = await self._call("GET", f"{_task(lease, task)}/calls?after={after}", lease=lease)
+            known = KnownCalls.model_validate_json(page)
+            found += known.calls
+            after = known.next
+        return found
 
     async def task_result(self, lease: RunLease, task: str) -> TaskResult:
         """Return where the task's own result is."""
-        return TaskResult.model_validate_json(
-            await self._call("GET", f"{_run(lease)}/tasks/{task}/result", lease=lease)
-        )
+        return TaskResult.model_validate_json(await self._call("GET", f"{_task(lease, task)}/result", lease=lease))
 
     async def put_blob(self, content: bytes) -> FileRef:
         """Store content under its SHA-256."""
@@ -356,6 +370,10 @@ def _tls() -> ssl.SSLContext:
 
 def _run(lease: RunLease) -> str:
     return f"/v1/flow/runs/{lease.run_id}"
+
+
+def _task(lease: RunLease, task: str) -> str:
+    return f"{_run(lease)}/tasks/{quote(task, safe='')}"
 
 
 def _subtask(subtask: SubtaskInput) -> dict[str, Any]:

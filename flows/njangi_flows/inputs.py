@@ -60,8 +60,12 @@ async def gather_inputs(
 
 async def result_value(service: FlowService, ref: ResultRef) -> JsonValue:
     """Return a result as a value."""
-    text = ref.text if ref.blob is None else await service.get_blob(ref.blob)
-    return cast(JsonValue, json.loads(text or "null"))
+    return cast(JsonValue, json.loads(await result_text(service, ref)))
+
+
+async def result_text(service: FlowService, ref: ResultRef) -> str:
+    """Return a result as JSON text."""
+    return (ref.text if ref.blob is None else (await service.get_blob(ref.blob)).decode()) or "null"
 
 
 async def stored_result(service: FlowService, value: JsonValue) -> ResultRef:

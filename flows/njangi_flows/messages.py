@@ -20,12 +20,13 @@ class FileRef(BaseModel):
 
 
 class TaskState(BaseModel):
-    """A task as the service has it; `plan` is what an earlier start put there."""
+    """A task as the service has it; `plan` is what an earlier start put there, `digest` an engineer's definition's."""
 
     name: str
     status: str
     plan: JsonValue = None
     error: str | None = None
+    digest: str | None = None
     parts: int = 0
     failed_parts: int = 0
 
@@ -151,6 +152,19 @@ class ResultRow(BaseModel):
 
 class ResultPage(BaseModel):
     results: list[ResultRow]
+    next: int | None = None
+
+
+class KnownCall(BaseModel):
+    """A call that is there: `contents` is the SHA-256 of its parameters, `tries` are those of it that have failed."""
+
+    index: int
+    contents: str | None = None
+    tries: int = 0
+
+
+class KnownCalls(BaseModel):
+    calls: list[KnownCall]
     next: int | None = None
 
 

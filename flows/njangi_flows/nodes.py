@@ -32,6 +32,7 @@ def node(task: Task[Any, Any], flow_run_id: UUID, id_: UUID, key: str, name: str
         flow_run_id=flow_run_id,
         task_key=task.task_key,
         dynamic_key=key,
+        task_version=task.version,
         empirical_policy=TaskRunPolicy(retries=task.retries, retry_delay=task.retry_delay_seconds),
         task_inputs={"wait_for": [TaskRunResult(id=upstream_id) for upstream_id in upstream]} if upstream else {},
         expected_start_time=created,

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import hashlib
 import logging
 import math
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Coroutine, Mapping
+from collections import defaultdict
+from collections.abc import Coroutine
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from njangi_agent import dialect
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
 from pydantic import JsonValue
 
 from njangi_flows.beats import open_heart
-from njangi_flows.client import MAX_BODY_BYTES, MAX_SUBTASKS_PER_CALL, RESULTS_PER_PAGE
+from njangi_flows.client import INLINE_BYTES, MAX_BODY_BYTES, MAX_SUBTASKS_PER_CALL, RESULTS_PER_PAGE
 from njangi_flows.hold import HeldRun, hold_run
-from njangi_flows.inputs import ResultRef, result_value, subtask_input
-from njangi_flows.messages import BatchInput, ResultRow, SettledBatch, TaskChange
+from njangi_flows.identity import Definition, Occurrences, Place, Places, WaitNames, task_name
+from njangi_flows.inputs import ResultRef, result_text
+from njangi_flows.messages import BatchInput, ResultRow, SettledBatch, SubtaskInput, TaskChange
 from njangi_flows.waiting import Waiting, Waits
 
 log = logging.getLogger(__name__)
@@ -52,14 +55,16 @@ class Session:
         self._after = after
         self._flow_name = flow_name
         self._loop = asyncio.new_event_loop()
-        self._indexes: Counter[str] = Counter()
+        self._occurrences = Occurrences()
         self._lines: dict[str, asyncio.Event] = {}
         self._lock = threading.Lock()
         self._held: asyncio.Future[HeldRun] = self._loop.create_future()
         self._waiting: Waiting | None = None
         self._waits: Waits | None = None
         self._client_context: AsyncClientContext | None = None
-        self._defined: dict[str, asyncio.Task[Any]] = {}
+        self._names: dict[str, str | None] = {}
+        self._wait_names = WaitNames()
+        self._defined: dict[str, asyncio.Task[Places]] = {}
         self._puts: defaultdict[str, list[_Put]] = defaultdict(list)
         self._fetches: defaultdict[str, dict[int, asyncio.Future[ResultRow]]] = defaultdict(dict)
         self._flushes: set[asyncio.Task[None]] = set()
@@ -71,12 +76,10 @@ class Session:
     def flow_run_id(self) -> UUID:
         return self.flow_run.id
 
-    def next_index(self, task: str) -> int:
-        """Return the next index of a task's calls; their order is what a second start of the flow repeats."""
+    def call_name(self, key: str) -> str:
+        """Return a name for a call, see `Occurrences`."""
         with self._lock:
-            index = self._indexes[task]
-            self._indexes[task] += 1
-            return index
+            return self._occurrences.name(key)
 
     def queue_up(self, line: str) -> tuple[asyncio.Event | None, asyncio.Event]:
         """Return what the call before in that line sets once it is through (None: there is none), and its own."""
@@ -103,48 +106,65 @@ class Session:
             AsyncClientContext.__var__.set(self._client_context)
         return held.id
 
-    async def put(self, task: str, definition: Mapping[str, Any], index: int, parameters: dict[str, JsonValue]) -> None:
-        """Queue one call as a batch of one; calls made close together share a request."""
+    async def put(self, definition: Definition, parameters: dict[str, JsonValue]) -> Place:
+        """Queue one call as a batch of one, or find it queued; calls made close together share a request."""
         held = await self._held
-        if task not in self._defined:
-            change = TaskChange("RUNNING", definition=definition)
-            self._defined[task] = asyncio.create_task(held.service.put_task(held.lease, task, change))
-        await self._defined[task]
-        subtask, size = await subtask_input(held.service, index, parameters)
-        put = _Put(BatchInput(index, [subtask]), size, self._loop.create_future())
-        waiting = self._puts[task]
+        if definition.digest not in self._defined:
+            self._defined[definition.digest] = asyncio.create_task(self._define(held, definition))
+        places = await self._defined[definition.digest]
+        content = dialect.dumps(parameters).encode()
+        contents = hashlib.sha256(content).hexdigest()
+        if len(content) > INLINE_BYTES:
+            await held.service.put_blob(content)
+        place = places.take(contents)
+        subtask = (
+            SubtaskInput(place.index, parameters)
+            if len(content) <= INLINE_BYTES
+            else SubtaskInput(place.index, parameters_blob=contents)
+        )
+        put = _Put(BatchInput(place.index, [subtask]), len(content), self._loop.create_future())
+        waiting = self._puts[place.task]
         waiting.append(put)
         if len(waiting) == 1:
-            self._keep(asyncio.create_task(self._flush_puts(held, task)))
+            self._keep(asyncio.create_task(self._flush_puts(held, place.task)))
         await put.done
+        return place
 
-    async def settled(self, task: str, index: int, tries: int | None) -> SettledBatch:
+    async def _define(self, held: HeldRun, definition: Definition) -> Places:
+        """Let the definition be a task of the run; return the places of its calls."""
+        name = task_name(definition, self._names)
+        there = name in self._names
+        self._names[name] = definition.digest
+        await held.service.put_task(held.lease, name, TaskChange("RUNNING", definition=definition.fields))
+        return Places(name, await held.service.calls(held.lease, name) if there else ())
+
+    async def settled(self, place: Place, tries: int | None) -> SettledBatch:
         """Wait for a call to settle, after putting it back in the queue if `tries` of it have failed."""
         held = await self._held
         if self._waiting is None:
             raise RuntimeError("the session has not begun")
-        batch_id = f"{held.id}/{task}/b{index}"
+        batch_id = f"{held.id}/{place.task}/b{place.index}"
         if tries is not None:
             await held.service.requeue(held.lease, batch_id, tries + 1)
         return await self._waiting.settled(batch_id)
 
-    async def result(self, task: str, index: int, settled: SettledBatch) -> JsonValue:
-        """Return the result of a call that has settled; results asked for close together share a request."""
+    async def result(self, place: Place, settled: SettledBatch) -> str:
+        """Return the result of a call that has settled, as text; results asked for together share a request."""
         held = await self._held
         if settled.result is not None:
-            return await result_value(held.service, ResultRef(settled.result.result, settled.result.blob))
-        future = self._fetches[task].get(index)
+            return await result_text(held.service, ResultRef(settled.result.result, settled.result.blob))
+        future = self._fetches[place.task].get(place.index)
         if future is None:
-            future = self._fetches[task][index] = self._loop.create_future()
-            if len(self._fetches[task]) == 1:
-                self._keep(asyncio.create_task(self._flush_fetches(held, task)))
+            future = self._fetches[place.task][place.index] = self._loop.create_future()
+            if len(self._fetches[place.task]) == 1:
+                self._keep(asyncio.create_task(self._flush_fetches(held, place.task)))
         row = await future
-        return await result_value(held.service, ResultRef(row.result, row.blob))
+        return await result_text(held.service, ResultRef(row.result, row.blob))
 
-    async def begins_anew(self, task: str) -> bool:
-        """Whether the task was set back before this start, so that the tries of its calls count from the first."""
-        held = await self._held
-        return any(known.name == task and known.status == "PENDING" for known in held.run.tasks)
+    async def wait_name(self, prefix: str, seconds: float | None) -> str:
+        """Return which task of the run a wait is, see `WaitNames`. The calls of a flow ask in their order."""
+        await self._held
+        return self._wait_names.take(prefix, seconds)
 
     async def waits(self) -> Waits:
         """Wait for the run lease and return the run's waits."""
@@ -216,6 +236,8 @@ class Session:
                 # A second copy of a flow that runs must not fail it: it waits until the first one has ended.
                 async with hold_run(heart, run_id, why_failed=self._why_failed, patience=math.inf) as held:
                     self._waiting, self._waits = Waiting(held), Waits(held)
+                    self._names = {task.name: task.digest for task in held.run.tasks}
+                    self._wait_names = WaitNames(held.run.tasks)
                     self._held.set_result(held)
                     polls = [asyncio.create_task(waiting.poll()) for waiting in (self._waiting, self._waits)]
                     await self._until_the_end()

@@ -7,7 +7,8 @@
         ...
 
 Both begin when they are called. `await` what they return in an async flow; in a sync flow call its `result()`.
-A flow run that is started again calls them in the same order, and gets the same signals and the same ends.
+A flow run that is started again gets the same signals and the same ends; calls that wait for the same are told apart by
+their order.
 """
 
 from __future__ import annotations
@@ -63,13 +64,13 @@ def wait_for_signal(name: str, *, timeout: float | str | None = None) -> Awaited
     def make(waits: Waits, task: str, flow_run_id: UUID) -> SignalCarrier:
         return SignalCarrier(waits, task, flow_run_id, signal, seconds, own)
 
-    return _begun(session, prefix, make, before, own)
+    return _begun(session, prefix, seconds, make, before, own)
 
 
 def sleep(duration: float | str) -> Awaited[None]:
     """Wait for `duration`, in seconds or as text such as "3d", counted from the first start of the flow run."""
     seconds = _span(duration)
-    return _begun(_session(), "sleep-", lambda waits, task, id_: SleepCarrier(waits, task, id_, seconds))
+    return _begun(_session(), "sleep-", seconds, lambda waits, task, id_: SleepCarrier(waits, task, id_, seconds))
 
 
 def _span(value: float | str) -> float:
@@ -87,16 +88,21 @@ def _session() -> Session:
 
 
 def _begun(
-    session: Session, prefix: str, make: Make, before: asyncio.Event | None = None, own: asyncio.Event | None = None
+    session: Session,
+    prefix: str,
+    seconds: float | None,
+    make: Make,
+    before: asyncio.Event | None = None,
+    own: asyncio.Event | None = None,
 ) -> Awaited[Any]:
     """Begin a call, once the one `before` it is through; `own` is set when this one is, or has come to its end."""
-    task = f"{prefix}{session.next_index(prefix)}"
     done: concurrent.futures.Future[Any] = concurrent.futures.Future()
     done.set_running_or_notify_cancel()  # who stops awaiting it does not end it
 
     async def run() -> None:
         try:
             await session.begun()
+            task = await session.wait_name(prefix, seconds)
             if before is not None:
                 await before.wait()
             done.set_result(await _value(await session.waits(), task, session.flow_run_id, make))

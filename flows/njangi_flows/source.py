@@ -27,11 +27,20 @@ class NotSelfContainedError(TypeError):
         return f"'{self.function}' cannot run on a volunteer's machine: {self.why}"
 
 
-def portable_source(function: Callable[..., object]) -> str:
+def written(function: Callable[..., object]) -> str | None:
+    """Return how a function is written in its file, with its decorators; None if that cannot be found."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return None
+
+
+def portable_source(function: Callable[..., object], text: str | None) -> str:
     """Return Python text that defines `function` without its decorators, after the imports that it uses.
 
-    Names of its module that stand for modules of the standard library, or for what is in them, become imports.
-    Raises NotSelfContainedError for anything else that the function takes from around it.
+    `text` is how it was written when it was made. Names of its module that stand for modules of the standard library,
+    or for what is in them, become imports. Raises NotSelfContainedError for anything else that the function takes from
+    around it.
     """
     name = getattr(function, "__name__", "")
     if not inspect.isfunction(function) or not name.isidentifier():
@@ -44,14 +53,13 @@ def portable_source(function: Callable[..., object]) -> str:
             f"it uses {', '.join(function.__code__.co_freevars)} of the function around it; pass that as a parameter",
         )
     imports = [_import(name, used, function.__globals__[used]) for used in _globals_of(function)]
-    return "\n".join(["from __future__ import annotations", *imports, "", _definition(function), ""])
+    return "\n".join(["from __future__ import annotations", *imports, "", _definition(function, text), ""])
 
 
-def _definition(function: Callable[..., object]) -> str:
-    try:
-        lines = textwrap.dedent(inspect.getsource(function)).splitlines()
-    except OSError as error:
-        raise NotSelfContainedError(function.__name__, "its source is not in a file") from error
+def _definition(function: Callable[..., object], text: str | None) -> str:
+    if text is None:
+        raise NotSelfContainedError(function.__name__, "its source is not in a file")
+    lines = textwrap.dedent(text).splitlines()
     [node] = ast.parse("\n".join(lines)).body
     if not isinstance(node, ast.FunctionDef):
         raise NotSelfContainedError(function.__name__, "it must be a function made with def")

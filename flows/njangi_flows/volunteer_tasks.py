@@ -8,8 +8,9 @@
     def factors(numbers: list[int]) -> list[list[int]]:
         return factor.map(numbers).result()
 
-What travels is the function's source and its parameters as JSON, so the function must be self-contained: it may
-use builtins, its parameters, what it imports itself, and modules of the standard library that its module imports.
+What travels is the function's source and its parameters, so the function must be self-contained: it may use builtins,
+its parameters, what it imports itself, and modules of the standard library that its module imports. Parameters and
+results arrive as what they are, see `njangi_agent.codec`; what would not is refused when the call is made.
 """
 
 from __future__ import annotations
@@ -17,31 +18,33 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import hashlib
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 from uuid import UUID
 
+from njangi_agent import dialect
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import RunInput, State, TaskRun
+from prefect.client.schemas.objects import RunInput, State
 from prefect.context import FlowRunContext
-from prefect.exceptions import Pause
 from prefect.futures import PrefectConcurrentFuture, PrefectFuture
-from prefect.states import Cancelled
 from prefect.task_engine import run_task_async
 from prefect.task_runners import TaskRunner
+from prefect.utilities.annotations import NotSet
 from prefect.utilities.callables import get_call_parameters
-from prefect.utilities.collections import visit_collection
 from prefect.utilities.engine import collect_task_run_inputs_sync, resolve_inputs_sync
+from pydantic import JsonValue
 
 from njangi_flows import quantities
-from njangi_flows.hold import Stop, StoppedError
-from njangi_flows.messages import CLOSE_TIMED_OUT, START_TIMED_OUT, SettledBatch, SubtaskFailure
+from njangi_flows.calls import Call, CallFuture, packed, settle, stand_ins, to_come, worth_another_try
+from njangi_flows.identity import Definition
 from njangi_flows.model import Timeouts
 from njangi_flows.nodes import node, node_id
-from njangi_flows.session import Session, session_of
-from njangi_flows.source import portable_source
+from njangi_flows.options import REFUSED, OptionRefusedError, no_tags_of_its_own, working
+from njangi_flows.session import session_of
+from njangi_flows.source import portable_source, written
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,27 +55,7 @@ _LIMITS = {
     "timeout": "start_to_close",
     **{name: name for name in ("schedule_to_start", "schedule_to_close", "heartbeat")},
 }
-
-
-class VolunteerTaskError(Exception):
-    """A call failed on a volunteer's machine; `type` is the error's class there, or what ended the attempt."""
-
-    def __init__(self, subtask_id: str, type_: str, message: str, stderr: str) -> None:
-        super().__init__(subtask_id, type_, message, stderr)
-        self.subtask_id = subtask_id
-        self.type = type_
-        self.message = message
-        self.stderr = stderr
-
-    def __str__(self) -> str:
-        told = f"{self.subtask_id}: {self.type}: {self.message}"
-        return f"{told}\n{self.stderr.rstrip()}" if self.stderr.strip() else told
-
-
-def worth_another_try(task: object, run: TaskRun, state: State[object]) -> bool:
-    """Tell Prefect whether a failed call should be tried again."""
-    error = state.data
-    return not (isinstance(error, VolunteerTaskError) and error.type in (START_TIMED_OUT, CLOSE_TIMED_OUT))
+_ELSEWHERE = "a volunteer task belongs to a flow: call, submit or map it there"
 
 
 class NoFlowError(RuntimeError):
@@ -86,46 +69,12 @@ class NoFlowError(RuntimeError):
         return f"'{self.task}' runs on volunteers' machines, for a flow: call it from a function with @flow"
 
 
-class Call:
-    """One call on its way. A plain object, which Prefect passes on without looking inside.
-
-    `earlier_tries` are those that earlier starts of the flow run had: a failure among them is tried again.
-    """
-
-    def __init__(self, session: Session, task: str, index: int, earlier_tries: int) -> None:
-        self.session = session
-        self.earlier_tries = earlier_tries
-        self.task = task
-        self.index = index
-        self.last: SettledBatch | None = None
-        self.refused: Exception | None = None
-
-
-async def settle(call: Call) -> Any:
-    """Wait for a call's result: the body of its Prefect task run."""
-    if call.refused is not None:
-        raise call.refused
-    try:
-        call.last = await call.session.settled(call.task, call.index, call.last.tries if call.last else None)
-        earlier = 0 if await call.session.begins_anew(call.task) else call.earlier_tries
-        if call.last.completed == 0 and call.last.tries <= earlier:
-            call.last = await call.session.settled(call.task, call.index, call.last.tries)
-    except StoppedError as stopped:
-        if stopped.reason is Stop.CANCELLED:
-            return Cancelled(message=str(stopped))
-        raise Pause(str(stopped)) from stopped
-    if call.last.completed == 0:
-        first = call.last.errors[0] if call.last.errors else SubtaskFailure(subtask_id=call.last.id, type="Unknown")
-        raise VolunteerTaskError(first.subtask_id, first.type, first.message, first.stderr)
-    return await call.session.result(call.task, call.index, call.last)
-
-
 class VolunteerTask(Task[P, R]):
     """A Prefect task that volunteers run: called directly, with `submit` or with `map`, in a sync or an async flow."""
 
     def __init__(self, function: Callable[P, R], **options: Any) -> None:
-        self._options = options
-        own = dict(options)
+        self._options = working(options)
+        own = dict(self._options)
         self._cpu = float(own.pop("cpu", 1.0))
         self._memory = quantities.size(own.pop("memory", DEFAULT_MEMORY))
         self._storage = quantities.size(own.pop("storage", DEFAULT_STORAGE))
@@ -133,33 +82,63 @@ class VolunteerTask(Task[P, R]):
         limits = {field: own.pop(option, None) for option, field in _LIMITS.items()}
         self._timeouts = Timeouts.model_validate({field: limit for field, limit in limits.items() if limit is not None})
         super().__init__(function, persist_result=False, cache_policy=NO_CACHE, **own)
+        self._written = written(self.fn)  # now: the file may be another when the first call is made
+        own.pop("name", None)
         waiting: Task[[Call], Any] = Task(
             settle,
             name=self.name,
             persist_result=False,
             cache_policy=NO_CACHE,
-            **{"retry_condition_fn": worth_another_try} | {name: own[name] for name in own if name != "name"},
+            retry_condition_fn=worth_another_try,
+            **own,
         )
         waiting.task_key = self.task_key
+        waiting.on_completion_hooks = self.on_completion_hooks
+        waiting.on_failure_hooks = self.on_failure_hooks
+        waiting.on_running_hooks = self.on_running_hooks
         self.waiting = waiting
 
     @functools.cached_property
-    def definition(self) -> dict[str, Any]:
-        """The TaskDefinition of the function. Raises NotSelfContainedError."""
-        return {
-            "name": self.name,
-            "source": portable_source(self.fn),
-            "function": self.fn.__name__,
-            "cpu": self._cpu,
-            "memory": self._memory,
-            "storage": self._storage,
-            "isolate": self._isolate,
-            **self._timeouts.model_dump(mode="json"),
-        }
+    def definition(self) -> Definition:
+        """The function as it travels. Raises NotSelfContainedError."""
+        return Definition.of(
+            {
+                "name": self.name,
+                "source": portable_source(self.fn, self._written),
+                "function": self.fn.__name__,
+                "values": "python",
+                "cpu": self._cpu,
+                "memory": self._memory,
+                "storage": self._storage,
+                "isolate": self._isolate,
+                **self._timeouts.model_dump(mode="json"),
+            }
+        )
 
     def with_options(self, **options: Any) -> Self:
         """Return the same task with some options changed."""
-        return type(self)(self.fn, **{**self._options, **options})
+        hooks = {
+            "on_completion": self.on_completion_hooks,
+            "on_failure": self.on_failure_hooks,
+            "on_running": self.on_running_hooks,
+        }
+        changed = {name: value for name, value in options.items() if value is not NotSet}
+        return type(self)(self.fn, **{**self._options, **{name: list(hooks[name]) for name in hooks}, **changed})
+
+    def on_commit(self, fn: Callable[..., None]) -> NoReturn:
+        raise OptionRefusedError("on_commit", REFUSED["on_commit"][1])
+
+    def on_rollback(self, fn: Callable[..., None]) -> NoReturn:
+        raise OptionRefusedError("on_rollback", REFUSED["on_rollback"][1])
+
+    def apply_async(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise OptionRefusedError("apply_async", _ELSEWHERE)
+
+    def delay(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise OptionRefusedError("delay", _ELSEWHERE)
+
+    def serve(self) -> NoReturn:
+        raise OptionRefusedError("serve", _ELSEWHERE)
 
     if not TYPE_CHECKING:  # For type checkers, calls look as those of any Prefect task.
 
@@ -173,8 +152,12 @@ class VolunteerTask(Task[P, R]):
             future = self._submit(get_call_parameters(self.fn, args, kwargs), wait_for)
             return _state_of(future) if return_state else future
 
-        def map(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
+        def map(
+            self, *args: Any, return_state: bool = False, wait_for: Any = None, deferred: bool = False, **kwargs: Any
+        ) -> Any:
             """Have volunteers run the function for each item of the iterables, as Prefect's `Task.map`."""
+            if deferred:
+                raise OptionRefusedError("deferred", _ELSEWHERE)
             parameters = get_call_parameters(self.fn, args, kwargs, apply_defaults=False)
             with _Runner() as runner:
                 futures = runner.map(self, parameters, wait_for)
@@ -183,53 +166,57 @@ class VolunteerTask(Task[P, R]):
     def _submit(
         self,
         parameters: dict[str, Any],
-        wait_for: Iterable[PrefectFuture[Any]] | None,
+        wait_for: Any = None,
         dependencies: dict[str, set[RunInput]] | None = None,
-    ) -> PrefectConcurrentFuture[Any]:
+    ) -> CallFuture:
+        """Begin a call. Raises NotCarriedError for a parameter that would not arrive as it is."""
         context = FlowRunContext.get()
         if context is None or context.flow_run is None or context.flow is None:
             raise NoFlowError(self.name)
-        definition = self.definition
+        no_tags_of_its_own(context.flow_run.tags)
+        upstream, resolvable = to_come([parameters, wait_for])
+        travelling = packed(stand_ins(parameters) if resolvable else parameters)
         session = session_of(context.flow_run, context.flow.name)
-        earlier = max(0, context.flow_run.run_count - 1) * (self.retries + 1)
-        call = Call(session, self.name, session.next_index(self.name), earlier)
-        upstream = _futures_in([parameters, wait_for])
-        edges = {
-            edge.id for value in (parameters, list(wait_for or ())) for edge in collect_task_run_inputs_sync(value)
-        }
+        digest = hashlib.sha256(dialect.dumps(travelling).encode()).hexdigest()
+        key = session.call_name(f"{self.definition.digest}/{digest}")
+        id_ = node_id(session.flow_run_id, key)
+        edges = {edge.id for edge in collect_task_run_inputs_sync([parameters, wait_for])}
         edges |= {edge.id for inputs in (dependencies or {}).values() for edge in inputs if hasattr(edge, "id")}
         done: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        work = self._run(call, definition, parameters, upstream, sorted(edges), done)
+        given = parameters if resolvable else None
+        work = self._run(Call(session), key, travelling, given, upstream, sorted(edges), done)
         session.start(work, copy_context())
-        id_ = node_id(session.flow_run_id, f"{call.task}/{call.index}")
-        return PrefectConcurrentFuture(task_run_id=id_, wrapped_future=done)
+        return CallFuture(task_run_id=id_, wrapped_future=done)
 
     async def _run(
         self,
         call: Call,
-        definition: dict[str, Any],
-        parameters: dict[str, Any],
+        key: str,
+        travelling: dict[str, JsonValue],
+        given: dict[str, Any] | None,
         upstream: list[PrefectFuture[Any]],
         edges: list[UUID],
         done: concurrent.futures.Future[Any],
     ) -> None:
-        """Queue the call once what it needs is there, and let Prefect wait for it."""
-        key = f"{call.task}/{call.index}"
-        id_ = node_id(call.session.flow_run_id, key)
+        """Queue the call once what it needs is there, and let Prefect wait for it.
+
+        `given` are parameters in which Prefect has to put values first; without them those `travelling` are whole.
+        """
+        flow_run_id = call.session.flow_run_id
         try:
             try:
-                key = f"{await call.session.begun()}/{call.task}/b{call.index}"
+                await call.session.begun()
                 for future in upstream:
                     await _ended(future)
                 if all(future.state.is_completed() for future in upstream):
-                    values = resolve_inputs_sync(parameters)
-                    await call.session.put(call.task, definition, call.index, values)
+                    values = travelling if given is None else packed(resolve_inputs_sync(given))
+                    call.place = await call.session.put(self.definition, values)
             except Exception as error:
                 call.refused = error
-            run = node(self.waiting, call.session.flow_run_id, id_, key, f"{call.task} [{call.index}]", edges)
+            name = f"{call.place.task} [{call.place.index}]" if call.place is not None else self.name
             state = await run_task_async(
                 self.waiting,
-                task_run=run,
+                task_run=node(self.waiting, flow_run_id, node_id(flow_run_id, key), key, name, edges),
                 parameters={"call": call},
                 wait_for=upstream or None,
                 return_type="state",
@@ -272,8 +259,14 @@ def volunteer_task(function: Callable[P, R], /) -> VolunteerTask[P, R]: ...
 def volunteer_task(
     *,
     name: str | None = None,
+    description: str | None = None,
+    version: str | None = None,
     retries: int = 0,
     retry_delay_seconds: float | list[float] | None = None,
+    retry_jitter_factor: float | None = None,
+    on_completion: list[Callable[..., Any]] | None = None,
+    on_failure: list[Callable[..., Any]] | None = None,
+    on_running: list[Callable[..., Any]] | None = None,
     cpu: float = 1.0,
     memory: int | str = DEFAULT_MEMORY,
     storage: int | str = DEFAULT_STORAGE,
@@ -305,18 +298,6 @@ def volunteer_task(function: Callable[..., Any] | None = None, /, **options: Any
 def _state_of(future: PrefectFuture[Any]) -> State[Any]:
     future.wait()
     return future.state
-
-
-def _futures_in(expression: object) -> list[PrefectFuture[Any]]:
-    found: list[PrefectFuture[Any]] = []
-
-    def collect(value: Any) -> Any:
-        if isinstance(value, PrefectFuture):
-            found.append(value)
-        return value
-
-    visit_collection(expression, visit_fn=collect, return_data=False)
-    return found
 
 
 async def _ended(future: PrefectFuture[Any]) -> None:

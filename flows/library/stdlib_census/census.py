@@ -92,7 +92,7 @@ def count(sources: list[list[str]]) -> dict[str, Any]:
                     nodes.extend(item for item in value if isinstance(item, ast.AST))
                 elif isinstance(value, ast.AST) and value._fields:
                     nodes.append(value)
-    return {"modules": modules, "identifiers": identifiers}
+    return {"modules": {module: dict(counts) for module, counts in modules.items()}, "identifiers": dict(identifiers)}
 
 
 count_group = volunteer_task(retries=2, memory="512MiB", timeout=300)(count)

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from njangi_agent import codec
+from njangi_agent.zygote import arguments
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 MACHINE = {
@@ -206,7 +208,11 @@ class Volunteer:
             return self._stack.behaviours[task["command"][0]](parameters, attempt)
         scope: dict[str, Any] = {}
         exec(compile(task["source"], task["name"], "exec"), scope)
+        function = scope[task["function"]]
         try:
-            return scope[task["function"]](**parameters)
+            if task.get("values") != "python":
+                return function(**parameters)
+            positional, named = arguments(function, {name: codec.unpack(value) for name, value in parameters.items()})
+            return codec.pack(function(*positional, **named))
         except Exception as error:
             raise SubtaskError(type(error).__name__, str(error)) from error

@@ -37,6 +37,7 @@ READS: dict[str, type[BaseModel]] = {
     "flowListRunTaskResults": messages.ResultPage,
     "flowGetRunTaskResult": messages.TaskResult,
     "flowChangeTask": messages.ToldTask,
+    "flowListRunTaskCalls": messages.KnownCalls,
 }
 """What the client reads an answer as; others it does not look into."""
 
@@ -131,7 +132,7 @@ class Service:
         if content is None:
             return httpx.Response(int(status))
         body = sample(content["schema"])
-        if name == "flowListRunTaskResults":
+        if name in ("flowListRunTaskResults", "flowListRunTaskCalls"):
             body["next"] = None
         return httpx.Response(int(status), json=body)
 
@@ -191,6 +192,7 @@ async def call_all(flows: FlowService) -> set[str]:
     assert [page async for page in flows.results(LEASE, "t")]
     await flows.result_rows(LEASE, "t", 3, 9)
     await flows.task_result(LEASE, "t")
+    await flows.calls(LEASE, "t~2")
     await flows.put_blob(LARGE)
     await flows.get_blob(hashlib.sha256(LARGE).hexdigest())
     return set(re.findall(r"flows\.([a-z_]+)\(", inspect.getsource(call_all)))

@@ -115,5 +115,5 @@ def test_a_definition_says_whether_calls_are_isolated(isolate: bool) -> None:
     def f() -> int:
         return 1
 
-    assert f.definition["isolate"] is isolate
-    assert f.with_options(isolate=not isolate).definition["isolate"] is not isolate
+    assert f.definition.fields["isolate"] is isolate
+    assert f.with_options(isolate=not isolate).definition.fields["isolate"] is not isolate

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import runpy
 import sys
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-from njangi_flows.source import NotSelfContainedError, portable_source
+from njangi_flows.source import NotSelfContainedError, portable_source, written
 
 LIMIT = 3
 
@@ -22,6 +24,10 @@ def run(source: str, name: str, *arguments: Any) -> Any:
     scope: dict[str, Any] = {}
     exec(compile(source, name, "exec"), scope)
     return scope[name](*arguments)
+
+
+def travelling(function: Callable[..., Any]) -> str:
+    return portable_source(function, written(function))
 
 
 def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,22 +91,22 @@ def a_closure() -> Callable[[], int]:
 
 
 def test_a_function_travels_without_decorators_and_with_its_standard_imports() -> None:
-    source = portable_source(letters)
+    source = travelling(letters)
     assert "@decorated" not in source
     assert run(source, "letters", "aaaab") == {"a": 2, "b": 1}
 
 
 def test_submodules_of_the_standard_library_are_imported_by_the_name_in_use() -> None:
-    assert run(portable_source(uses_a_path), "uses_a_path", "a%20b") == "a bnull"
+    assert run(travelling(uses_a_path), "uses_a_path", "a%20b") == "a bnull"
 
 
 def test_an_attribute_may_be_called_like_something_of_the_module() -> None:
     name = "has_an_attribute_called_like_something_of_the_module"
-    assert run(portable_source(has_an_attribute_called_like_something_of_the_module), name, 4) == 6
+    assert run(travelling(has_an_attribute_called_like_something_of_the_module), name, 4) == 6
 
 
 def test_a_function_may_call_itself() -> None:
-    assert run(portable_source(factorial), "factorial", 5) == 120
+    assert run(travelling(factorial), "factorial", 5) == 120
 
 
 @pytest.mark.parametrize(
@@ -118,12 +124,20 @@ def test_a_function_may_call_itself() -> None:
 )
 def test_what_would_be_missing_on_a_volunteers_machine_is_named(function: Callable[..., Any], why: str) -> None:
     with pytest.raises(NotSelfContainedError, match=why):
-        portable_source(function)
+        travelling(function)
 
 
 def test_what_only_a_volunteer_has_may_be_imported_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
     njangi = SimpleNamespace(heartbeat=told.append, last_heartbeat=lambda default: default + 5)
     monkeypatch.setitem(sys.modules, "njangi", njangi)
-    assert run(portable_source(tells), "tells", 2) == 5
+    assert run(travelling(tells), "tells", 2) == 5
     assert told == [7]
+
+
+def test_what_travels_is_the_function_that_was_loaded_not_what_its_file_says_since(tmp_path: Path) -> None:
+    file = tmp_path / "flows.py"
+    file.write_text("from njangi_flows import volunteer_task\n\n@volunteer_task\ndef f(n):\n    return n + 1\n")
+    made = runpy.run_path(str(file))["f"]
+    file.write_text("\n\n@volunteer_task\ndef f(n):\n    return n + 2\n")
+    assert run(made.definition.fields["source"], "f", 1) == 2
