@@ -28,6 +28,7 @@ from api.quotas import Quotas
 from api.settings import Settings
 from coordinator.allowances import Allowances
 from coordinator.decisions.quotas import Quota
+from coordinator.decisions.refusals import all_refuse_all, refused_by_all
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
 from coordinator.office import Office
@@ -360,6 +361,16 @@ class Services:
             for run_id in overdue.called_back:
                 self.dispatcher.run_cancelled(run_id)
             self.dispatcher.work_opened()
+        await self._give_up_what_all_refuse(now)
+
+    async def _give_up_what_all_refuse(self, now: datetime) -> None:
+        for task in await self.stores.refusals.tasks(now=now):
+            counts = {"total": task.total, "completed": task.completed}
+            if all_refuse_all(task.refused, task.machines, **counts):
+                while await self.stores.refusals.give_up(task.id, None, now=now):
+                    pass
+            elif subtasks := refused_by_all(task.refused, task.machines):
+                await self.stores.refusals.give_up(task.id, subtasks, now=now)
 
 
 async def _forever(work: Callable[[], Awaitable[None]], every: float, name: str) -> None:

@@ -17,11 +17,12 @@ from datetime import datetime, timedelta
 from njangi_agent.protocol import Outcome, Report, SyncRequest, Verdict
 
 from coordinator.allowances import Allowances
-from coordinator.decisions.matching import Match, Offer, Wish, fits, match
+from coordinator.decisions.matching import Match, Offer, Wish, asks_no_more, fits, match, worth_a_look
 from coordinator.definitions import Definition, Definitions
+from coordinator.rests import Rests
 from storage.errors import StorageUnavailableError
 from storage.ledger import Ledger, Turn
-from storage.subtask_models import Assignment, Leased, VolunteerReport
+from storage.subtask_models import Assignment, Bounds, Leased, OpenBatch, VolunteerReport
 from storage.subtasks import SubtaskStore
 from storage.volunteers import Seen, Volunteer, VolunteerStatus, VolunteerStore, together
 
@@ -31,6 +32,8 @@ LONGEST_WAIT = 55.0
 """Seconds an idle agent's sync may be parked: below the idle timeouts of common proxies, above the
 59 s at which 5,000 idle agents would cost more than 90 syncs a second."""
 BATCHES_LOOKED_AT = 200
+MOST_LOOKS_A_TURN = 8
+"""How often a turn looks past the first batches for machines that none of these fits."""
 MOST_WISHES_A_TURN = 256
 MOST_TEXT_A_TURN = 16 * 1024 * 1024
 """Characters of results and logs that one transaction writes, and those of one more sync: the database holds it all in
@@ -90,6 +93,9 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._open: list[Offer] = []
         self._stale = True  # whether `_open` must be read again
+        self._more = False  # whether there may be batches behind those in `_open`
+        self._nothing_for: list[Wish] = []  # wishes for which nothing was found there
+        self._rests = Rests()
         self._retry_parked = False
         self._seconds: OrderedDict[str, float] = OrderedDict()  # mean attempt by task id
         self._slots: dict[str, int] = {}  # by volunteer, of those heard of lately
@@ -170,7 +176,15 @@ class Dispatcher:
             turn.done.set_result(turn.answer())
 
     def _may_have_work(self, wish: Wish) -> bool:
-        return self._stale or any(fits(offer, wish) for offer in self._open)
+        wish = self._rested(wish)
+        return self._stale or any(fits(offer, wish) for offer in self._open) or self._may_be_behind(wish)
+
+    def _may_be_behind(self, wish: Wish) -> bool:
+        return self._more and not any(asks_no_more(wish, other) for other in self._nothing_for)
+
+    def _rested(self, wish: Wish) -> Wish:
+        rests_from = self._rests.of(wish.volunteer_id, now=self._clock())
+        return replace(wish, rests_from=rests_from) if rests_from or wish.rests_from else wish
 
     async def run(self) -> None:
         """Serve turns until cancelled."""
@@ -219,17 +233,12 @@ class Dispatcher:
         if wishing and self._stale:
             self._stale = False
             await self._allowances.load(set(self._allowances.room))
+            self._open, self._nothing_for = [], []
             batches = await self._subtasks.open_batches(BATCHES_LOOKED_AT, but=self._allowances.exhausted)
-            self._open = [
-                Offer(batch.id, batch.task_id, batch.queued, batch.cpu, batch.memory, batch.storage, batch.owner)
-                for batch in batches
-            ]
-            self._definitions.forget_older({batch.task_id: batch.generation for batch in batches})
-            for offer in self._open:
-                self._owners[offer.task_id] = offer.owner
-                self._owners.move_to_end(offer.task_id)
-            while len(self._owners) > REMEMBERED_TASKS:
-                self._owners.popitem(last=False)
+            self._more = len(batches) == BATCHES_LOOKED_AT
+            self._offer(batches)
+        if wishing and self._more:
+            await self._look_further([self._rested(turn.wish) for turn in wishing if turn.wish is not None])
         if wishing:
             await self._allowances.load({offer.owner for offer in self._open} | self._allowances.room.keys())
             definitions = await self._known_definitions()
@@ -255,6 +264,44 @@ class Dispatcher:
         self._keep_within_quotas(reports, verdicts, leases)
         return bool(leases)
 
+    def _offer(self, batches: Sequence[OpenBatch]) -> None:
+        """Add batches to those that may be lent, the most urgent first."""
+        known = {offer.batch_id for offer in self._open}
+        self._open += [
+            Offer(
+                batch.id,
+                batch.task_id,
+                batch.queued,
+                batch.cpu,
+                batch.memory,
+                batch.storage,
+                batch.owner,
+                batch.priority,
+            )
+            for batch in batches
+            if batch.id not in known
+        ]
+        self._open.sort(key=lambda offer: (-offer.priority, offer.batch_id))
+        self._definitions.forget_older({batch.task_id: batch.generation for batch in batches})
+        for batch in batches:
+            self._owners[batch.task_id] = batch.owner
+            self._owners.move_to_end(batch.task_id)
+        while len(self._owners) > REMEMBERED_TASKS:
+            self._owners.popitem(last=False)
+
+    async def _look_further(self, wishes: Sequence[Wish]) -> None:
+        """Look past the first batches for those machines that can run none of them: what fits nobody blocks nobody."""
+        for _ in range(MOST_LOOKS_A_TURN):
+            left = [wish for wish in worth_a_look(wishes, self._open) if self._may_be_behind(wish)]
+            if not left:
+                return
+            wish = left[0]
+            bounds = Bounds(max(wish.cpu, 1.0), wish.memory, wish.storage, wish.rests_from)
+            found = await self._subtasks.open_batches(BATCHES_LOOKED_AT, but=self._allowances.exhausted, within=bounds)
+            self._offer(found)
+            if not found:
+                self._nothing_for.append(wish)
+
     async def _known_definitions(self) -> Mapping[str, Definition]:
         """Return the definitions of the tasks that may be lent now; what has none is left out until it has."""
         tasks = {offer.task_id for offer in self._open}
@@ -265,7 +312,7 @@ class Dispatcher:
         return known
 
     def _match(self, wishing: Sequence[_Turn]) -> list[Match]:
-        wishes = [turn.wish for turn in wishing if turn.wish is not None]
+        wishes = [self._rested(turn.wish) for turn in wishing if turn.wish is not None]
         if not self._open or not wishes:
             return []
         return match(wishes, self._open, self._seconds.get, sum(self._slots.values()), self._allowances.room)
@@ -309,6 +356,10 @@ class Dispatcher:
             lent[assignment.batch_id] = lent.get(assignment.batch_id, 0) + assignment.count
         if sum(lent.values()) != len(leases):
             self._stale = True
+            got = {(lease.volunteer_id, lease.task_id) for lease in leases}
+            for item in assignments:
+                if (item.volunteer_id, item.task_id) not in got:  # it has refused all that waits of the batch, perhaps
+                    self._rests.refused(item.volunteer_id, item.task_id, now=self._clock())
         full = len(self._open) >= BATCHES_LOOKED_AT
         left = [replace(offer, queued=offer.queued - lent.get(offer.batch_id, 0)) for offer in self._open]
         self._open = [offer for offer in left if offer.queued > 0]
@@ -343,6 +394,11 @@ class Dispatcher:
             outcome = item.report.outcome
             if verdict is not Verdict.ACCEPTED:
                 continue
+            task_id = item.report.subtask_id.rpartition("/")[0]
+            if outcome is Outcome.REFUSED:
+                self._rests.refused(item.volunteer_id, task_id, now=now)
+            else:
+                self._rests.returned(item.volunteer_id, task_id)
             if outcome in (Outcome.HANDED_BACK, Outcome.REFUSED):
                 self.work_opened()
                 continue

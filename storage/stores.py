@@ -29,6 +29,7 @@ from storage.lending import LendingStore
 from storage.logs import LogStore
 from storage.parts import PartStore
 from storage.presence import PresenceStore
+from storage.refusals import RefusalStore
 from storage.reopening import ReopeningStore
 from storage.run_leases import RunLeaseStore
 from storage.run_recovery import RunRecoveryStore
@@ -102,6 +103,7 @@ class Stores:
         self.logs = LogStore(database)
         self.timings = TimingStore(database)
         self.waits = WaitStore(database)
+        self.refusals = RefusalStore(database, self.ledger)
         self.deadlines = DeadlineStore(database, self.ledger)
         self.lending = LendingStore(database)
         self.controls = ControlStore(
@@ -156,6 +158,7 @@ class Stores:
                 self.timings,
                 self.stopping,
                 self.deadlines,
+                self.refusals,
                 self.controls,
                 self.volunteers,
                 self.users,

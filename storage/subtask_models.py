@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,6 +76,16 @@ class OpenBatch:
     storage: int
     owner: str
     generation: int  # rises when the run is reset: a task of another generation may ask for something else
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a machine can run: cores, bytes, and none of the tasks in `but_tasks`."""
+
+    cpu: float
+    memory: int
+    storage: int
+    but_tasks: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

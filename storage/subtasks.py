@@ -29,6 +29,7 @@ from storage.subtask_models import (
     BUCKETS,
     Assignment,
     Batch,
+    Bounds,
     Call,
     Leased,
     NewBatch,
@@ -203,12 +204,25 @@ class SubtaskStore:
             raise RunLeaseLostError(run_id)
         return run
 
-    async def open_batches(self, limit: int, *, but: Collection[str] = ()) -> list[OpenBatch]:
-        """Return batches with queued subtasks, highest priority first, then oldest; none of the owners in `but`."""
+    async def open_batches(
+        self, limit: int, *, but: Collection[str] = (), within: Bounds | None = None
+    ) -> list[OpenBatch]:
+        """Return batches with queued subtasks, highest priority first, then oldest; none of the owners in `but`.
+
+        Only what a machine `within` these bounds can run, if they are given.
+        """
         with unavailable_is_ours():
             to_lend: Document = {"queued": {"$gt": 0}, "lending": True}
             if but:
                 to_lend["owner"] = {"$nin": list(but)}
+            if within is not None:
+                to_lend |= {
+                    "required_resources.cpu": {"$lte": within.cpu},
+                    "required_resources.memory": {"$lte": within.memory},
+                    "required_resources.storage": {"$lte": within.storage},
+                }
+                if within.but_tasks:
+                    to_lend["task_id"] = {"$nin": list(within.but_tasks)}
             found = self._batches.find(to_lend, _OFFERED).sort([("priority", -1), ("_id", 1)]).limit(limit)
             return [
                 OpenBatch(

@@ -7,7 +7,7 @@ so the work here grows with batches looked at and wishes, never with queued subt
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 LEASE_SECONDS_OF_WORK = 1.0
@@ -17,13 +17,17 @@ MOST_PER_SLOT = 256
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A volunteer with `slots` idle slots and what its machine offers. Sizes in bytes."""
+    """A volunteer with `slots` idle slots and what its machine offers. Sizes in bytes.
+
+    `rests_from` are the ids of tasks that it has just refused.
+    """
 
     volunteer_id: str
     slots: int
     cpu: float
     memory: int
     storage: int
+    rests_from: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Offer:
     memory: int
     storage: int
     owner: str = ""
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,28 @@ class Match:
 
 
 def fits(offer: Offer, wish: Wish) -> bool:
-    """Whether the machine can run one subtask of the batch in one of its slots."""
+    """Whether the machine can run one subtask of the batch in one of its slots, and does not rest from the task."""
+    if offer.task_id in wish.rests_from:
+        return False
     return offer.cpu <= max(wish.cpu, 1.0) and offer.memory <= wish.memory and offer.storage <= wish.storage
+
+
+def worth_a_look(wishes: Sequence[Wish], offers: Sequence[Offer]) -> list[Wish]:
+    """Return wishes that none of the offers fits, in the order in which to look for others.
+
+    What fits the smallest machine fits all larger ones, and where the largest finds nothing no other does.
+    """
+    left = sorted(
+        (wish for wish in wishes if not any(fits(offer, wish) for offer in offers)),
+        key=lambda wish: (wish.memory, wish.cpu, wish.storage),
+    )
+    return left if len(left) < 3 else [left[0], left[-1], *left[1:-1]]
+
+
+def asks_no_more(wish: Wish, other: Wish) -> bool:
+    """Whether nothing can fit `wish` where nothing fits `other`."""
+    smaller = wish.cpu <= other.cpu and wish.memory <= other.memory and wish.storage <= other.storage
+    return smaller and wish.rests_from >= other.rests_from
 
 
 def per_slot(seconds: float | None, queued: int, slots: int) -> int:

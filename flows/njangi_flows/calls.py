@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from njangi_flows.hold import Stop, StoppedError
 from njangi_flows.identity import Place
-from njangi_flows.messages import CLOSE_TIMED_OUT, START_TIMED_OUT, SettledBatch, SubtaskFailure
+from njangi_flows.messages import CLOSE_TIMED_OUT, REFUSED_BY_ALL, START_TIMED_OUT, SettledBatch, SubtaskFailure
 from njangi_flows.options import OptionRefusedError
 from njangi_flows.session import Session
 
@@ -55,7 +55,7 @@ def worth_another_try(task: object, run: TaskRun, state: State[object]) -> bool:
     """Tell Prefect whether a failed call should be tried again."""
     error = state.data
     if isinstance(error, VolunteerTaskError):
-        return error.type not in (START_TIMED_OUT, CLOSE_TIMED_OUT)
+        return error.type not in (START_TIMED_OUT, CLOSE_TIMED_OUT, REFUSED_BY_ALL)
     return not isinstance(error, NotCarriedError)
 
 

@@ -6,13 +6,13 @@ is of a type that another try does not mend.
 
 from __future__ import annotations
 
-from njangi_flows.messages import CLOSE_TIMED_OUT, START_TIMED_OUT, SettledBatch
+from njangi_flows.messages import CLOSE_TIMED_OUT, REFUSED_BY_ALL, START_TIMED_OUT, SettledBatch
 from njangi_flows.model import Retry
 
 
 def not_mended(retry: Retry) -> list[str]:
-    """Return the types of errors that are not tried again: a limit on waiting, and what the task names."""
-    return [START_TIMED_OUT, *retry.non_retryable]
+    """Return the types of errors that are not tried again: what nobody takes, and what the task names."""
+    return [START_TIMED_OUT, REFUSED_BY_ALL, *retry.non_retryable]
 
 
 def lost_for_good(settled: SettledBatch, retry: Retry) -> int:

@@ -304,6 +304,7 @@ RULES: Mapping[str, Rule] = {
     "subtasks.expired": _attempt_ended("EXPIRED"),
     "subtasks.timed_out": _attempt_ended("TIMED_OUT"),
     "subtasks.overdue": _overdue,
+    "subtasks.given_up": _overdue,
     "subtasks.requeued": _requeued,
     "subtasks.cancelled": _cancelled,
     "subtasks.called_back": _called_back,

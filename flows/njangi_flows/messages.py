@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 START_TIMED_OUT = "ScheduleToStartTimedOut"
 CLOSE_TIMED_OUT = "ScheduleToCloseTimedOut"
+REFUSED_BY_ALL = "RefusedByAll"
 """Types of the errors of subtasks that waited, or lasted, longer than their task allows. No try mends them."""
 
 

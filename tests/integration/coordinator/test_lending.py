@@ -6,18 +6,20 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Machine, Outcome, Report, SyncRequest, Verdict
 
 from coordinator.allowances import Allowances
 from coordinator.definitions import Definitions
-from coordinator.dispatcher import Answer, Dispatcher
+from coordinator.dispatcher import BATCHES_LOOKED_AT, Answer, Dispatcher
 from storage.stores import Stores
 from storage.subtask_models import BUCKETS, TaskKey
 from storage.tasks import TaskChange, TaskStatus
 from storage.volunteers import Volunteer
 from tests.conftest import NOON
-from tests.integration.storage.leasing import TASK, TOKEN, a_held_run, queue
+from tests.integration.storage.leasing import TASK, TOKEN, a_held_run, ended, lease, queue, report
 
 MACHINE = Machine("Linux", "x86_64", "3.11", 4, 2**30, 2**30, "none", [])
 MOST_BSON = 16 * 2**20
@@ -103,3 +105,53 @@ async def test_results_that_are_too_much_for_one_command_are_accepted_together(s
     assert verdicts == [Verdict.ACCEPTED] * (count // 2 * 2)
     [kept] = await stores.subtasks.page(TASK.task_id, after=-1, limit=1)
     assert kept.result == large
+
+
+async def test_what_fits_nobody_does_not_starve_what_comes_after_it(stores: Stores) -> None:
+    huge = replace(TASK, name="huge", memory=2**50)
+    await define(stores, huge, heartbeat=7.0)
+    await queue(stores, BATCHES_LOOKED_AT + 50, NOON, batch_size=1, task=huge)
+    small = replace(TASK, run_id="r2", name="small")
+    await define(stores, small, heartbeat=7.0)
+    await queue(stores, 3, NOON, task=small)
+    async with dispatching(stores, Definitions(stores.tasks)) as dispatcher:
+        member = await a_member(stores)
+        answer = await ask(dispatcher, member, 2)
+        assert {lease.task_id for lease in answer.leases} == {small.task_id} and len(answer.leases) == 2
+        assert len((await ask(dispatcher, member, 2)).leases) == 1
+        assert (await ask(dispatcher, member, 2)).leases == []
+
+
+async def test_what_a_volunteer_has_refused_does_not_keep_it_from_other_work(stores: Stores) -> None:
+    """Every subtask of the first task was refused by it, by another replica's account."""
+    await define(stores, TASK, heartbeat=7.0)
+    await queue(stores, 2, NOON)
+    member = await a_member(stores)
+    leases = await lease(stores, member.id, 2, NOON)
+    await report(stores, [ended(item, Outcome.REFUSED) for item in leases], NOON)
+    other = replace(TASK, run_id="r2", name="other")
+    await define(stores, other, heartbeat=7.0)
+    await queue(stores, 2, NOON, task=other)
+    async with dispatching(stores, Definitions(stores.tasks)) as dispatcher:
+        assert (await ask(dispatcher, member, 1)).leases == []
+        answer = await ask(dispatcher, member, 1)
+        assert [item.task_id for item in answer.leases] == [other.task_id]
+
+
+async def test_what_every_machine_refuses_fails_with_the_last_reason(stores: Stores) -> None:
+    await define(stores, TASK, heartbeat=7.0)
+    await queue(stores, 2, NOON, batch_size=1)
+    members = [await a_member(stores), await a_member(stores)]
+    later = NOON + timedelta(seconds=10)
+    assert await stores.refusals.tasks(now=later) == []
+    for member in members:
+        leases = await lease(stores, member.id, 1, NOON)
+        await report(stores, [ended(item, Outcome.REFUSED, "no such sandbox") for item in leases], NOON)
+    [task] = await stores.refusals.tasks(now=later)
+    assert (task.total, task.completed, task.machines) == (2, 0, {member.id for member in members})
+    refused = list(task.refused)
+    assert await stores.refusals.give_up(task.id, refused, now=later) == len(refused)
+    assert await stores.refusals.give_up(task.id, refused, now=later) == 0
+    failed = [item for item in await stores.subtasks.page(task.id, after=-1, limit=9) if item.status == "FAILED"]
+    assert {item.id for item in failed} == set(refused)
+    assert failed[0].error is not None and failed[0].error["type"] == "RefusedByAll"

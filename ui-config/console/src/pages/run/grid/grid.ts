@@ -108,6 +108,7 @@ const BY_TYPE: Record<string, Change> = {
   "subtasks.queued": { status: codeOf("QUEUED"), attempts: "none" },
   "subtasks.leased": { status: codeOf("LEASED"), attempts: "more" },
   "subtasks.overdue": { status: codeOf("FAILED") },
+  "subtasks.given_up": { status: codeOf("FAILED") },
   "subtasks.requeued": { status: codeOf("QUEUED") },
   "subtasks.called_back": { status: codeOf("QUEUED") },
   "subtasks.cancelled": { status: codeOf("CANCELLED") },
