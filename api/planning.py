@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from njangi_flows import compile, preview
@@ -12,6 +12,8 @@ from njangi_flows.spec import TaskSpec, WorkflowSpec
 from pydantic import BaseModel
 
 from api.services import Services
+from api.waiting import ReasonView
+from coordinator.decisions.waiting import Machines, Queue, lacking
 from storage.errors import NotFoundError
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -63,12 +65,16 @@ class Estimate(BaseModel):
 
 
 class Plan(BaseModel):
-    """The tasks in an order in which they may be done; `subtasks` and `batches` are of all for which they are known."""
+    """The tasks in an order in which they may be done; `subtasks` and `batches` are of all for which they are known.
+
+    `lacking` says of which tasks no machine that is online now could run a subtask, and what these machines lack.
+    """
 
     tasks: list[TaskPlan]
     subtasks: int
     batches: int
     estimate: Estimate
+    lacking: list[ReasonView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,30 @@ async def plan_of(app: Services, spec: WorkflowSpec, files: Mapping[str, str], *
             code=left.reason.code,
             values=dict(left.reason.values),
         ),
+        lacking=await _lacking(app, spec, {task.task: task.subtasks or 0 for task in tasks}),
     )
+
+
+async def _lacking(app: Services, spec: WorkflowSpec, subtasks: Mapping[str, int]) -> list[ReasonView]:
+    machines = [Machines(**asdict(item)) for item in await app.machines.get()]
+    if not machines:
+        return []  # the estimate says so
+    asked = [
+        Queue(
+            task.name,
+            subtasks[task.name],
+            leased=0,
+            checking=0,
+            cpu=task.resources.cpu,
+            memory=task.resources.memory,
+            storage=task.resources.storage,
+            lending=True,
+        )
+        for task in spec.tasks
+        if task.on_volunteers
+    ]
+    found = [reason for queue in asked if (reason := lacking(queue, machines)) is not None]
+    return [ReasonView.model_validate(reason, from_attributes=True) for reason in found]
 
 
 def _plan(spec: WorkflowSpec, task: TaskSpec, lines: Mapping[str, Lines | str], slots: int) -> TaskPlan:

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from njangi_flows import spec as specs
+from pydantic import BaseModel
 
 from api.services import Services, utc_now
 from coordinator.decisions.waiting import (
@@ -28,6 +30,19 @@ from storage.run_models import ENDED, Run, RunStatus
 from storage.tasks import ENDED as TASK_ENDED
 from storage.tasks import Task, TaskStatus
 from storage.waiting import BetweenTries
+
+
+class ReasonView(BaseModel):
+    """`task`: null of the whole run. `count`: of how many subtasks, of `dependencies` of how many tasks.
+
+    `values` are what `detail`, an English sentence that says what would help, is made of.
+    """
+
+    task: str | None
+    kind: ReasonKind
+    count: int
+    values: dict[str, Any]
+    detail: str
 
 
 async def reasons(app: Services, run: Run) -> list[Reason]:

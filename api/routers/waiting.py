@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.dependencies import App, Reader
-from api.waiting import reasons
-from coordinator.decisions.waiting import ReasonKind
+from api.waiting import ReasonView, reasons
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
-
-
-class ReasonView(BaseModel):
-    """`task`: null of the whole run. `count`: of how many subtasks, of `dependencies` of how many tasks.
-
-    `values` are what `detail`, an English sentence that says what would help, is made of.
-    """
-
-    task: str | None
-    kind: ReasonKind
-    count: int
-    values: dict[str, Any]
-    detail: str
 
 
 class WaitingView(BaseModel):

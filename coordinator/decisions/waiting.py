@@ -201,22 +201,34 @@ def _of_lending(
     return [_not_lent(queue, machines) for queue in lendable]
 
 
-def _not_lent(queue: Queue, machines: Sequence[Machines]) -> Reason:
-    offer = Offer("", queue.task, queue.queued, queue.cpu, queue.memory, queue.storage)
-    fitting = [item for item in machines if fits(offer, Wish("", 1, item.cpu, item.memory, item.storage))]
+def lacking(queue: Queue, machines: Sequence[Machines]) -> Reason | None:
+    """Say what a subtask needs that none of these machines has; None if one of them is large enough."""
+    if _fitting(queue, machines):
+        return None
     online = sum(item.count for item in machines)
-    if not fitting:
-        asked = {"cpu": queue.cpu, "memory": queue.memory, "storage": queue.storage}
-        most: dict[str, float] = {name: max(getattr(item, name) for item in machines) for name in asked}
-        short = [name for name in asked if asked[name] > most[name]] or list(asked)
-        wanted = " and ".join(_amount(name, asked[name]) for name in short)
-        there = " and ".join(_amount(name, most[name]) for name in short)
-        text = (
-            f"none of the {online} machines online has {wanted} for a subtask of {queue.task} (the most is {there}); "
-            "ask for less in the task's resources, or let a larger machine join"
-        )
-        values = {**asked, "short": short, "most": most, "online": online}
-        return Reason(ReasonKind.NO_FITTING_VOLUNTEER, text, queue.task, queue.queued, values)
+    asked = {"cpu": queue.cpu, "memory": queue.memory, "storage": queue.storage}
+    most: dict[str, float] = {name: max((getattr(item, name) for item in machines), default=0) for name in asked}
+    short = [name for name in asked if asked[name] > most[name]] or list(asked)
+    wanted = " and ".join(_amount(name, asked[name]) for name in short)
+    there = " and ".join(_amount(name, most[name]) for name in short)
+    text = (
+        f"none of the {online} machines online has {wanted} for a subtask of {queue.task} (the most is {there}); "
+        "ask for less in the task's resources, or let a larger machine join"
+    )
+    values = {**asked, "short": short, "most": most, "online": online}
+    return Reason(ReasonKind.NO_FITTING_VOLUNTEER, text, queue.task, queue.queued, values)
+
+
+def _fitting(queue: Queue, machines: Sequence[Machines]) -> list[Machines]:
+    offer = Offer("", queue.task, queue.queued, queue.cpu, queue.memory, queue.storage)
+    return [item for item in machines if fits(offer, Wish("", 1, item.cpu, item.memory, item.storage))]
+
+
+def _not_lent(queue: Queue, machines: Sequence[Machines]) -> Reason:
+    if (reason := lacking(queue, machines)) is not None:
+        return reason
+    fitting = _fitting(queue, machines)
+    online = sum(item.count for item in machines)
     count, slots = sum(item.count for item in fitting), sum(item.slots for item in fitting)
     text = (
         f"{_subtasks(queue.queued)} of {queue.task} wait for a free slot: {count} of {online} machines online fit, "

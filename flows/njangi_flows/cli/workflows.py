@@ -319,6 +319,8 @@ def _show_plan(plan: dict[str, Any]) -> None:
     for task in plan["tasks"]:
         if task["first"] is not None:
             typer.echo(showing.printable(f"{task['task']} begins with: {_call(task['first'])}"))
+    for reason in plan["lacking"]:
+        typer.echo(showing.printable(f"it would wait: {reason['detail']}"))
     estimate = plan["estimate"]
     if estimate["soonest"] is None:
         typer.echo(showing.printable(f"how long it takes cannot be told: {estimate['reason']}"))

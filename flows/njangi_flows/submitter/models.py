@@ -447,6 +447,7 @@ class Validated(BaseModel):
     subtasks: int
     batches: int
     estimate: Estimate
+    lacking: list[ReasonView]
     problems: list[ProblemView]
     warnings: list[ProblemView]
 

@@ -118,6 +118,18 @@ async def test_a_dry_run_tells_what_a_run_would_do_and_writes_nothing(client: Cl
         assert broken.status_code == 422 and "line" in broken.json()["errors"][0]["detail"]
 
 
+async def test_a_dry_run_says_what_no_machine_online_has(client: Client) -> None:
+    huge = {"name": "t0", "command": "true", "resources": {"memory": "200TiB"}}
+    spec = {"name": "huge", "tasks": [huge, {"name": "t1", "sleep": "1s"}]}
+    async with client.http("admin") as http, await client.enrol() as agent:
+        await agent.post("/v1/agent/sync", json={"slots": 1, "wish": 0})
+        await client.services.dispatcher.keep_books()
+        plan = (await http.post("/v1/workflows:validate", json={"spec": spec})).json()
+    [reason] = plan["lacking"]
+    assert (reason["task"], reason["kind"], reason["values"]["short"]) == ("t0", "no-fitting-volunteer", ["memory"])
+    assert "200 TiB of memory" in reason["detail"]
+
+
 async def test_tags_that_somebody_put_on_outlive_edits(client: Client) -> None:
     async with client.http("admin") as http:
         workflow = await made(http, spec=SPEC | {"tags": ["old"]})

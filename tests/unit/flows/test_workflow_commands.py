@@ -110,10 +110,12 @@ def test_a_plan_says_how_many_subtasks_and_how_long(service: FakeService, folder
     first = {"arguments": ["python3", "count.py", "two words"], "parameters": None}
     tasks = [{**task, "reason": None, "first": first}]
     plan = {"problems": [], "warnings": [], "tasks": tasks, "subtasks": 4, "batches": 4, "estimate": estimate}
+    plan["lacking"] = [{"detail": "none of the 2 machines online has 200 TiB of memory"}]
     service.answers["POST /v1/workflows:validate"] = (200, plan)
     shown = njangi(service, "workflows", "validate", "flow.yaml").output
     assert "count" in shown and " 7 " in shown and "10 to 30 s: by the last run" in shown
     assert "count begins with: python3 count.py 'two words'" in shown
+    assert "it would wait: none of the 2 machines online has 200 TiB of memory" in shown
 
 
 def test_what_may_be_meant_otherwise_is_told_where_a_workflow_is_sent(service: FakeService, folder: Path) -> None:
