@@ -48,7 +48,7 @@ class Submitter:
 
     def __init__(self, service: Service, patience: float = 30) -> None:
         headers = {"Authorization": f"Bearer {service.token('admin')}"}
-        unlimited = httpx.Limits(max_connections=None)
+        unlimited = httpx.Limits(max_connections=None, keepalive_expiry=2.0)  # before the service closes them
         self._http = httpx.AsyncClient(base_url=service.url, headers=headers, timeout=patience, limits=unlimited)
 
     async def workflow(self, spec: dict[str, Any]) -> str:
