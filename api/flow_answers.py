@@ -148,6 +148,12 @@ class KnownCalls(BaseModel):
     next: int | None
 
 
+class FailedParts(BaseModel):
+    """Runs of neighbours `[first, last]`: the indexes of subtasks without a result."""
+
+    ranges: list[tuple[int, int]]
+
+
 class EndedWaitView(BaseModel):
     """`payload` is JSON text, of a signal; `until` the moment that has passed, which pauses may have moved."""
 

@@ -554,6 +554,12 @@ class SubtaskStore:
                 logs = {log["token"]: log async for log in self._logs.find(its)}
         return documents.subtask(document, logs)
 
+    async def without_result(self, task_id: str) -> list[int]:
+        """Return the indexes of the subtasks of a task that did not complete, in order."""
+        query = {"parent_task_id": task_id, "status": {"$ne": SubtaskStatus.COMPLETED}}
+        with unavailable_is_ours():
+            return [item["index"] async for item in self._tasks.find(query, {"index": 1}).sort("index", 1)]
+
     async def page(self, task_id: str, *, after: int, limit: int, status: SubtaskStatus | None = None) -> list[Subtask]:
         """Return subtasks of a task with an index above `after`, in order."""
         shown = {"details": 0, "details_blob": 0}  # for the next attempt only, and large

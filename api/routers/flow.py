@@ -16,6 +16,7 @@ from api.flow_answers import (
     AdoptedRun,
     Beaten,
     CarriedRun,
+    FailedParts,
     FileOfRun,
     Heard,
     Held,
@@ -38,6 +39,7 @@ from api.services import Services, utc_now
 from storage.errors import RunLeaseLostError, UnknownUsersError
 from storage.parts import Parts
 from storage.run_models import RUN_LEASE, NewRun, Orders, Run
+from storage.subtask_documents import ranges
 from storage.subtask_models import Batch, Subtask
 from storage.tasks import TaskChange, TaskStatus
 
@@ -320,3 +322,10 @@ async def result(run_id: str, task: str, app: App, _: Flow) -> TaskResult:
     """Return where the task's own result is."""
     found = await app.stores.tasks.get(f"{run_id}/{task}")
     return TaskResult(result=found.result, blob=found.blob)
+
+
+@router.get("/runs/{run_id}/tasks/{task}/failed")
+async def failed(run_id: str, task: str, app: App, _: Flow) -> FailedParts:
+    """Return which subtasks of a task that completed failed, and have no result."""
+    indexes = await app.stores.subtasks.without_result(f"{run_id}/{task}")
+    return FailedParts(ranges=[(first, last) for first, last in ranges(indexes)])

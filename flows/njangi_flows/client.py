@@ -31,6 +31,7 @@ from njangi_flows.messages import (
     BegunWait,
     ChildRun,
     EndedWaits,
+    FailedParts,
     FileRef,
     Heard,
     Hold,
@@ -276,6 +277,11 @@ class FlowService:
             found += known.calls
             after = known.next
         return found
+
+    async def failed_parts(self, lease: RunLease, task: str) -> list[int]:
+        """Return the indexes of the subtasks that failed of a task that completed."""
+        answer = await self._call("GET", f"{_task(lease, task)}/failed", lease=lease)
+        return FailedParts.model_validate_json(answer).indexes()
 
     async def task_result(self, lease: RunLease, task: str) -> TaskResult:
         """Return where the task's own result is."""

@@ -169,6 +169,15 @@ class KnownCalls(BaseModel):
     next: int | None = None
 
 
+class FailedParts(BaseModel):
+    """Runs of neighbours `[first, last]`: the indexes of a task's subtasks that failed."""
+
+    ranges: list[tuple[int, int]]
+
+    def indexes(self) -> list[int]:
+        return [index for first, last in self.ranges for index in range(first, last + 1)]
+
+
 class Adopted(BaseModel):
     id: str
 

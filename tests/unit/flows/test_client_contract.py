@@ -36,6 +36,7 @@ READS: dict[str, type[BaseModel]] = {
     "flowGetChild": messages.ChildRun,
     "flowListRunTaskResults": messages.ResultPage,
     "flowGetRunTaskResult": messages.TaskResult,
+    "flowGetRunTaskFailed": messages.FailedParts,
     "flowChangeTask": messages.ToldTask,
     "flowListRunTaskCalls": messages.KnownCalls,
 }
@@ -193,6 +194,7 @@ async def call_all(flows: FlowService) -> set[str]:
     await flows.result_rows(LEASE, "t", 3, 9)
     await flows.task_result(LEASE, "t")
     await flows.calls(LEASE, "t~2")
+    await flows.failed_parts(LEASE, "t")
     await flows.put_blob(LARGE)
     await flows.get_blob(hashlib.sha256(LARGE).hexdigest())
     return set(re.findall(r"flows\.([a-z_]+)\(", inspect.getsource(call_all)))
