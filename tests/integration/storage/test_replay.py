@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from njangi_agent.protocol import Outcome
 from njangi_flows.comparison import run_differences, subtask_differences
-from njangi_flows.history import RULES, Run, rebuild
+from njangi_flows.history import RULES, Run, apply, rebuild
 
 from api.followers import event_json
 from api.mirror import Mirror
@@ -58,6 +58,7 @@ class RunLife(RuleBasedStateMachine):
         super().__init__()
         self.now = NOON
         self.steps = 0
+        self.rebuilt: Run | None = None
         self.mirror = Mirror(None, self.stores, lambda _: None, lambda: self.now)  # type: ignore[arg-type]
         self.flow_run_id = f"p{next(self.numbers)}"
         self.leased: list[Leased] = []
@@ -231,14 +232,21 @@ class RunLife(RuleBasedStateMachine):
     @invariant()
     def what_is_stored_is_what_was_told(self) -> None:
         self.steps += 1
-        events = self.wait(log(self.stores, self.run_id))
-        assert self.wait(differences(self.stores, rebuild(events))) == []
+        after = self.rebuilt.seq if self.rebuilt is not None else 0
+        events = self.wait(log(self.stores, self.run_id, after))
+        if self.rebuilt is None:
+            self.rebuilt = rebuild(events)
+        else:
+            for event in events:
+                apply(self.rebuilt, event)
+        assert self.wait(differences(self.stores, self.rebuilt)) == []
         self.told.update(event["type"] for event in events)
 
 
-async def log(stores: Stores, run_id: str) -> list[dict[str, Any]]:
-    """Return a run's events as they are exported."""
-    return [json.loads(event_json(event)) async for page in stores.ledger.history(run_id) for event in page]
+async def log(stores: Stores, run_id: str, after: int = 0) -> list[dict[str, Any]]:
+    """Return a run's events numbered above `after` as they are exported."""
+    pages = stores.ledger.history(run_id, after=after)
+    return [json.loads(event_json(event)) async for page in pages for event in page]
 
 
 async def differences(stores: Stores, rebuilt: Run) -> list[str]:
