@@ -80,12 +80,12 @@ def definition(
 ) -> dict[str, Any]:
     """Return the TaskDefinition (without its task_id) of a task.
 
-    `files` are the workflow's, `results` those of the upstream tasks whose results a command reads as files,
+    `files` are the workflow's, `results` those of what upstream tasks came to that a command reads,
     `source` is the text of a Python task.
     """
     refs = {
         **{name: files[name] for name in placeholders.files(spec, task)},
-        **{placeholders.result_file(name): ref for name, ref in results.items()},
+        **{placeholders.upstream_file(name): ref for name, ref in results.items()},
     }
     return {
         "name": task.name,

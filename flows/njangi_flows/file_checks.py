@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from njangi_flows.outline import Outline, TaskOutline
-from njangi_flows.placeholders import How, in_command, result_file, upstream
+from njangi_flows.placeholders import How, in_command, of_upstream, upstream, upstream_file
 from njangi_flows.problems import Problem, pointer
 
 MOST_FILES = 2500
@@ -46,16 +46,15 @@ def _in_folder(outline: Outline, part: TaskOutline) -> Iterator[Problem]:
     names = {*task.files}
     if task.split is not None and isinstance(task.split.files, list):
         names |= {*task.split.files}
-    results = {f"{name}.result" for _, name in part.dependencies}
+    results = of_upstream(name for _, name in part.dependencies)
     uses = in_command(task, outline.language, {*results, *outline.inputs})
     used = {use.name for use in uses if use.how in (How.WHOLE, How.WITHIN)}
     names |= {outline.inputs[name] for name in used if name in outline.inputs}
     for name in sorted(used & results):
-        above = upstream(name) or ""
-        taken = result_file(above)
+        taken = upstream_file(name)
         clash = next((file for file in sorted(names) if file == taken or file.startswith(f"{taken}/")), None)
         if clash is not None:
-            yield Problem.of(pointer("tasks", part.index), "file-of-result", name=clash, task=above)
+            yield Problem.of(pointer("tasks", part.index), "file-of-result", name=clash, task=upstream(name) or "")
     if len(names) > MOST_FILES:
         yield Problem.of(pointer("tasks", part.index), "too-many-files", count=len(names), limit=MOST_FILES)
 

@@ -14,15 +14,14 @@ from pydantic import JsonValue
 from njangi_flows.braces import Named, Scalar, in_program, is_scalar, pieces, scalar_text, whole
 from njangi_flows.model import MAX_ITEMS, SplitSpec, TaskSpec, WorkflowSpec
 from njangi_flows.placeholders import (
-    RESULT,
     How,
     Place,
     in_command,
     names_in,
     names_in_command,
     paths,
-    result_file,
-    result_paths,
+    upstream_file,
+    upstream_paths,
 )
 from njangi_flows.programs import program_texts
 
@@ -68,7 +67,7 @@ def calls_of(spec: WorkflowSpec, task: TaskSpec, given: Values, results: Values)
     """Return how a task's subtasks are called. Raises NotFilledError.
 
     `given` holds the run's value for every parameter of the workflow, `results` the result of every task in
-    `placeholders.result_values`. A command also gets the workflow's parameters that it names; a function gets the
+    `placeholders.upstream_values`. A command also gets the workflow's parameters that it names; a function gets the
     task's own and those of its split alone, since they become its keyword arguments.
     """
     values = values_of(spec, given, results)
@@ -85,7 +84,7 @@ def calls_of(spec: WorkflowSpec, task: TaskSpec, given: Values, results: Values)
         for name, value in task.parameters.items()
         if name not in varying
     }
-    files = {f"{name}{RESULT}": result_file(name) for name in result_paths(spec, task)}
+    files = {name: upstream_file(name) for name in upstream_paths(spec, task)}
     words: dict[str, JsonValue] = {**spec.inputs, **given, **files, **shared}
     calls = Calls(task.command, {**named, **shared}, paths(spec, task), varying, given=values, words=words)
     return _with_command(calls, task, known, {*of_split, *varying})
@@ -93,7 +92,7 @@ def calls_of(spec: WorkflowSpec, task: TaskSpec, given: Values, results: Values)
 
 def values_of(spec: WorkflowSpec, given: Values, results: Values) -> dict[str, JsonValue]:
     """Return what names stand for outside commands."""
-    return {**spec.inputs, **given, **{f"{name}{RESULT}": result for name, result in results.items()}}
+    return {**spec.inputs, **given, **results}
 
 
 def _with_command(calls: Calls, task: TaskSpec, known: set[str], per_subtask: set[str]) -> Calls:

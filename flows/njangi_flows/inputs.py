@@ -48,14 +48,28 @@ async def gather_inputs(
     Raises NotFilledError.
     """
     service = held.service
-    values = {name: await result_value(service, results[name]) for name in placeholders.result_values(spec, task)}
-    files = {name: await _result_file(service, results[name]) for name in placeholders.result_paths(spec, task)}
+    values = {
+        name: await result_value(service, await _upstream(held, name, results))
+        for name in placeholders.upstream_values(spec, task)
+    }
+    files = {
+        name: await _result_file(service, await _upstream(held, name, results))
+        for name in placeholders.upstream_paths(spec, task)
+    }
     return TaskInputs(
         calls=calls_of(spec, task, given, values),
         items=await _items(held, spec, task, values_of(spec, given, values)),
         source=await _source(held, task),
         results=files,
     )
+
+
+async def _upstream(held: HeldRun, name: str, results: Mapping[str, ResultRef]) -> ResultRef:
+    """Return where that is what a name of an upstream task stands for."""
+    task = placeholders.upstream(name) or ""
+    if name.endswith(placeholders.FAILED):
+        return ResultRef(text=compact(list(await held.service.failed_parts(held.lease, task))).decode())
+    return results[task]
 
 
 async def result_value(service: FlowService, ref: ResultRef) -> JsonValue:

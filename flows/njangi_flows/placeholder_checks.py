@@ -15,7 +15,17 @@ from pydantic import JsonValue
 from njangi_flows.braces import contents, is_scalar, whole
 from njangi_flows.model import TaskSpec
 from njangi_flows.outline import Outline, TaskOutline
-from njangi_flows.placeholders import RESULT, How, Use, in_command, in_parameters, in_split, names_in, upstream
+from njangi_flows.placeholders import (
+    FAILED,
+    How,
+    Use,
+    in_command,
+    in_parameters,
+    in_split,
+    names_in,
+    of_upstream,
+    upstream,
+)
 from njangi_flows.problems import Problem, nearest, pointer
 from njangi_flows.programs import program_texts
 
@@ -35,8 +45,7 @@ class _Where:
 
 def _places(outline: Outline, part: TaskOutline, task: TaskSpec) -> Iterator[tuple[_Where, list[Use]]]:
     language = outline.language
-    results = {f"{name}{RESULT}" for _, name in part.dependencies}
-    shared = {*outline.inputs, *outline.parameters, *results}
+    shared = {*outline.inputs, *outline.parameters, *_upstream_names(outline, part)}
     of_split = {*task.split.parameters} if task.split is not None else set()
     own = {*task.parameters}
     in_own = shared | of_split if language > 1 else shared
@@ -50,6 +59,14 @@ def _places(outline: Outline, part: TaskOutline, task: TaskSpec) -> Iterator[tup
         yield command, list(in_command(task, language, command.known))
         yield parameters, list(in_parameters(task, language))
         yield split, list(in_split(task, language))
+
+
+def _upstream_names(outline: Outline, part: TaskOutline) -> set[str]:
+    """Return the names of what the task's dependencies come to. Only what volunteers run has parts that may fail."""
+    partless = {
+        f"{other.name}{FAILED}" for other in outline.tasks if other.task is not None and not other.task.on_volunteers
+    }
+    return of_upstream(name for _, name in part.dependencies) - partless
 
 
 def problems(outline: Outline, part: TaskOutline, task: TaskSpec) -> Iterator[Problem]:
@@ -79,7 +96,7 @@ def _nameless(place: str, name: str, known: Collection[str], part: TaskOutline, 
     above = upstream(name)
     if above is not None and "dependencies" in part.broken:
         return
-    if _is_of_a_task(outline, name):
+    if _is_of_a_task(outline, name) and above not in {dependency for _, dependency in part.dependencies}:
         yield Problem.of(place, "not-a-dependency", name=name, task=above or "")
         return
     yield Problem.of(place, "names-nothing", name=name, known=sorted(known), near=nearest(name, sorted(known)))
@@ -109,6 +126,8 @@ def _never_scalar_result(outline: Outline, name: str) -> str | None:
     other = next((part.task for part in outline.tasks if part.name == above and part.task is not None), None)
     if above is None or other is None:
         return None
+    if name.endswith(FAILED):
+        return "a list"
     if other.split is not None:
         return "a list" if other.aggregate is None or other.aggregate.kind in ("list", "table") else None
     return "a list" if other.command is not None and other.parse in ("lines", "csv") else None

@@ -6,6 +6,8 @@ What a name may stand for, the first that fits:
 - an input of the workflow: the path of its file in the task's folder
 - `{task.result}`, for a task among the dependencies: in a command the path of a file that holds the
   result as JSON, elsewhere the result itself
+- `{task.failed}`, likewise: the indexes of its subtasks that failed, which it tolerates; a list of its results has null
+  in their places
 
 A placeholder that is a whole text becomes the value as it is; as an argument of a command a list becomes one argument
 per item, and so it does among the items of a split. Inside longer text a name that is known becomes text (`braces`),
@@ -27,6 +29,7 @@ from njangi_flows.model import TaskSpec, WorkflowSpec
 from njangi_flows.programs import program_texts
 
 RESULT = ".result"
+FAILED = ".failed"
 
 Place = tuple[str | int, ...]
 
@@ -51,19 +54,24 @@ class Use:
 
 
 def upstream(name: str) -> str | None:
-    """Return the task whose result a placeholder's name asks for, or None if it asks for something else."""
-    return name.removesuffix(RESULT) if name.endswith(RESULT) else None
+    """Return the task whose result or failures a placeholder's name asks for, or None if it asks for something else."""
+    return next((name.removesuffix(what) for what in (RESULT, FAILED) if name.endswith(what)), None)
 
 
-def result_file(task: str) -> str:
-    """Return the name of the file that holds a task's result in the folder of a task that names it."""
-    return f"{task}{RESULT}.json"
+def of_upstream(dependencies: Iterable[str]) -> set[str]:
+    """Return the names that stand for what a task's dependencies came to."""
+    return {f"{name}{what}" for name in dependencies for what in (RESULT, FAILED)}
+
+
+def upstream_file(name: str) -> str:
+    """Return the name of the file that holds what `name` stands for in the folder of a task that names it."""
+    return f"{name}.json"
 
 
 def names_in_command(spec: WorkflowSpec, task: TaskSpec) -> set[str]:
     """Return the names that stand for something in a task's command."""
     own = {*task.parameters, *(task.split.parameters if task.split else ())}
-    return {*spec.inputs, *spec.parameters, *own, *(f"{name}{RESULT}" for name in task.dependencies)}
+    return {*spec.inputs, *spec.parameters, *own, *of_upstream(task.dependencies)}
 
 
 def in_command(task: TaskSpec, language: int, known: Collection[str]) -> Iterator[Use]:
@@ -122,19 +130,19 @@ def _within(text: str, place: Place) -> Iterator[Use]:
             yield Use(place, piece.name, How.SHELL if piece.shell else How.WITHIN)
 
 
-def result_values(spec: WorkflowSpec, task: TaskSpec) -> list[str]:
-    """Return the upstream tasks whose results must be at hand as values."""
+def upstream_values(spec: WorkflowSpec, task: TaskSpec) -> list[str]:
+    """Return the names of what upstream tasks came to that must be at hand as values."""
     return _upstream(task, (*in_parameters(task, spec.language), *in_split(task, spec.language)))
 
 
-def result_paths(spec: WorkflowSpec, task: TaskSpec) -> list[str]:
-    """Return the upstream tasks whose results a command reads from files called `result_file(name)`."""
+def upstream_paths(spec: WorkflowSpec, task: TaskSpec) -> list[str]:
+    """Return the names of what upstream tasks came to that a command reads from files called `upstream_file(name)`."""
     return _upstream(task, in_command(task, spec.language, names_in_command(spec, task)))
 
 
 def _upstream(task: TaskSpec, uses: Iterable[Use]) -> list[str]:
-    names = (upstream(use.name) for use in uses if use.how in (How.WHOLE, How.WITHIN))
-    return _once(name for name in names if name in task.dependencies)
+    names = (use.name for use in uses if use.how in (How.WHOLE, How.WITHIN))
+    return _once(name for name in names if upstream(name) in task.dependencies)
 
 
 def paths(spec: WorkflowSpec, task: TaskSpec) -> dict[str, str]:
@@ -144,7 +152,7 @@ def paths(spec: WorkflowSpec, task: TaskSpec) -> dict[str, str]:
     names = [use.name for use in uses if use.how is How.WHOLE and use.name not in taken]
     return {
         **{name: spec.inputs[name] for name in names if name in spec.inputs},
-        **{name: result_file(above) for name in names if (above := upstream(name)) is not None},
+        **{name: upstream_file(name) for name in names if upstream(name) is not None},
     }
 
 

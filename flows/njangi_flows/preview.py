@@ -40,7 +40,7 @@ def items_of(
         return []
     if task.split.lines is not None:
         return lines
-    if any(use.name.endswith(placeholders.RESULT) for use in placeholders.in_split(task, spec.language)):
+    if any(placeholders.upstream(use.name) is not None for use in placeholders.in_split(task, spec.language)):
         return None
     filled = filled_split(task.split, values_of(spec, given, {}), spec.language)
     return split.items(filled, lambda _: "", placeholders.split_files(spec, task))
@@ -94,8 +94,8 @@ def arguments(calls: Calls, parameters: Values) -> list[str]:
 
 def _calls(spec: WorkflowSpec, task: TaskSpec, given: Values) -> Calls:
     """Return the calls of a task with the results that it needs left as placeholders."""
-    names = placeholders.result_values(spec, task)
-    return calls_of(spec, task, given, {name: f"{{{name}{placeholders.RESULT}}}" for name in names})
+    names = placeholders.upstream_values(spec, task)
+    return calls_of(spec, task, given, {name: f"{{{name}}}" for name in names})
 
 
 def _argument(value: JsonValue) -> str:

@@ -157,12 +157,21 @@ async def test_tolerated_failures_leave_null_in_their_places_and_are_told_of(sta
             "split": {"range": 10},
             "retry": {"maximum_attempts": 1},
             "tolerated_failure": "20%",
-        }
+        },
+        python(
+            "use",
+            "def use(x, failed):\n    return [value for n, value in enumerate(x) if n not in failed] + failed\n",
+            dependencies=["odd"],
+            parameters={"x": "{odd.result}", "failed": "{odd.failed}"},
+        ),
     )
     run = await stack.ended(run_id)
     assert (run["status"], run["failed_parts"], run["parts"], run["error"]) == ("COMPLETED", 2, 10, None)
-    assert await stack.results(run_id) == {"odd": [None, 1, 2, 3, 4, None, 6, 7, 8, 9]}
-    assert (await stack.flow_run(run_id))["state"]["message"] == "1 tasks, 2 of 10 parts failed"
+    assert await stack.results(run_id) == {
+        "odd": [None, 1, 2, 3, 4, None, 6, 7, 8, 9],
+        "use": [1, 2, 3, 4, 6, 7, 8, 9, 0, 5],
+    }
+    assert (await stack.flow_run(run_id))["state"]["message"] == "2 tasks, 2 of 10 parts failed"
 
 
 async def test_large_parameters_and_results_travel_as_blobs(stack: Stack) -> None:

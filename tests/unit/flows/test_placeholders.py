@@ -45,8 +45,9 @@ def a_function(**parameters: Any) -> dict[str, Any]:
 def called(spec: WorkflowSpec, part: int = 0, **results: Any) -> tuple[list[str] | None, dict[str, Any]]:
     """Return the arguments and the parameters of a part of the last task, as an agent of any age gets them."""
     task = spec.task("task")
-    calls = filling.calls_of(spec, task, dict(spec.parameters), {"up": "result", **results})
-    values = filling.values_of(spec, dict(spec.parameters), {"up": "result", **results})
+    above = {"up.result": "result", "up.failed": [2, 3], **{f"{name}.result": value for name, value in results.items()}}
+    calls = filling.calls_of(spec, task, dict(spec.parameters), above)
+    values = filling.values_of(spec, dict(spec.parameters), above)
     over = filling.filled_split(task.split, values, spec.language) if task.split else None
     items = split.items(over, lambda _: "x\ny\n", placeholders.split_files(spec, task)) if over else []
     chunks = split.chunk(items, (over.items_per_subtask if over else None) or 1)  # type: ignore[arg-type]
@@ -152,7 +153,7 @@ def test_a_parameter_of_a_function_is_filled_wherever_text_stands_in_it() -> Non
         "of_part": "row p",
         "part": "p",
     }
-    assert placeholders.result_values(spec, spec.task("task")) == ["up"]
+    assert placeholders.upstream_values(spec, spec.task("task")) == ["up.result"]
     assert placeholders.files(spec, spec.task("task")) == ["n.txt"]
 
 
@@ -171,7 +172,25 @@ def test_what_a_placeholder_brings_in_is_not_looked_at_again() -> None:
 def test_a_file_that_is_named_inside_an_argument_lies_in_the_folder() -> None:
     task = (spec := a_spec(command=["run", "--in={numbers}", "-r{up.result}"])).task("task")
     assert placeholders.files(spec, task) == ["n.txt"]
-    assert placeholders.result_paths(spec, task) == ["up"]
+    assert placeholders.upstream_paths(spec, task) == ["up.result"]
+
+
+def test_the_parts_that_failed_are_a_list_in_parameters_and_a_file_for_a_command() -> None:
+    spec = a_spec(command=["run", "{up.failed}", "{own}", "--at={up.failed}"], parameters={"own": "{up.failed}"})
+    assert called(spec)[0] == ["run", "up.failed.json", "2", "3", "--at=up.failed.json"]
+    assert placeholders.upstream_values(spec, spec.task("task")) == ["up.failed"]
+    over = a_spec(**a_function(), split={"items": ["{up.failed}"]})
+    assert [called(over, part)[1] for part in (0, 1)] == [{"part": 2}, {"part": 3}]
+
+
+def test_only_what_volunteers_run_has_parts_that_may_fail() -> None:
+    document = a_document(command=["run", "{ask.failed}", "{up.failed}", "{ask.result}"])
+    document["tasks"].insert(0, {"name": "ask", "wait": {"signal": "go"}})
+    document["tasks"][-1]["dependencies"] = ["up", "ask"]
+    with pytest.raises(InvalidSpecError) as wrong:
+        parse(document, files=FILES)
+    [problem] = wrong.value.problems
+    assert (problem.pointer, problem.code) == ("/tasks/4/command/1", "names-nothing")
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,12 @@ def test_a_definition_brings_files_and_the_results_that_the_command_reads() -> N
     )
     files = {name: FileRef(sha256=name, size=1) for name in ("run.py", "data.txt")}
     made = compiler.definition(
-        spec, spec.task("b"), calls_of(spec, spec.task("b"), {}, {}), files, {"a": FileRef(sha256="r", size=2)}, None
+        spec,
+        spec.task("b"),
+        calls_of(spec, spec.task("b"), {}, {}),
+        files,
+        {"a.result": FileRef(sha256="r", size=2)},
+        None,
     )
     assert made == {
         "name": "b",
