@@ -11,11 +11,10 @@ import enum
 import math
 from collections.abc import Callable, Iterable, Iterator
 
+from njangi_agent.dialect import CARRIED_DEPTH
 from pydantic import JsonValue
 
 from njangi_flows.model import AggregateKind, AggregateSpec
-
-MAX_DEPTH = 50
 
 
 class NoResult(enum.Enum):
@@ -154,8 +153,8 @@ def _row(index: int, at: dict[str, int], row: JsonValue) -> list[JsonValue]:
 
 
 def _check_summable(index: int, value: JsonValue, depth: int = 0) -> None:
-    if depth > MAX_DEPTH:
-        raise AggregateError(index, f"nested at most {MAX_DEPTH} deep", "deeper")
+    if depth > CARRIED_DEPTH:
+        raise AggregateError(index, f"nested at most {CARRIED_DEPTH} deep", "deeper")
     if isinstance(value, (list, dict)):
         for item in value.values() if isinstance(value, dict) else value:
             _check_summable(index, item, depth + 1)

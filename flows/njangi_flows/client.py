@@ -1,14 +1,16 @@
 """Speak to the service's /v1/flow: what flows do to runs, tasks, batches and blobs.
 
 Every call may be repeated without harm, so all of them are, patiently: while the service is away a call
-waits for it. What ends the waiting of a flow is the loss of its run lease, never the clock. Only a service that has
-never answered is given up after a minute: its address is wrong, or nobody has started it.
+waits for it, and takes nothing for its answer that does not prove to be one. What ends the waiting of a flow is
+the loss of its run lease, never the clock. Only a service that has never answered is given up after a minute: its
+address is wrong, or nobody has started it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import logging
 import random
 import ssl
@@ -21,6 +23,8 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
+from njangi_agent.dialect import CARRIED_DEPTH, check
+from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, new_nonce, proof
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
 from njangi_flows.messages import (
@@ -63,6 +67,7 @@ _BEAT_PATIENCE = 4.0
 """Seconds after which an unanswered beat is sent again, well within a run lease."""
 _BLOB_CHUNK = 1024 * 1024
 _TRY_AGAIN = (429, 502, 503, 504)
+_NOT_OURS = ", which does not prove that it is the service's: a sign-in page or a proxy in between?"
 
 
 class ServiceError(Exception):
@@ -129,6 +134,7 @@ class FlowService:
         self._known_to_answer = False
         self.holder = settings.holder
         self._owner = settings.owner
+        self._key = key_of(settings.token)
         self._http = httpx.AsyncClient(
             base_url=settings.url,
             headers={"Authorization": f"Bearer {settings.token}"},
@@ -238,7 +244,11 @@ class FlowService:
         parameters: Mapping[str, JsonValue],
         on_parent_cancel: str,
     ) -> None:
-        """Start the owner's workflow of that name as a run of its own, unless the task has started it before."""
+        """Start the owner's workflow of that name as a run of its own, unless the task has started it before.
+
+        Raises NotCarriedError for parameters that would not arrive equal.
+        """
+        check(parameters, depth=CARRIED_DEPTH)
         body = {"workflow": workflow, "parameters": parameters, "on_parent_cancel": on_parent_cancel}
         await self._call("POST", f"{_task(lease, task)}/child", body, lease)
 
@@ -335,18 +345,20 @@ class FlowService:
             stream = _chunks(content) if content is not None and len(content) > _BLOB_CHUNK else content
             if content is not None:
                 headers["Content-Length"] = str(len(content))
+            headers[NONCE_HEADER] = nonce = new_nonce()
             try:
                 timeout = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
                 answer = await self._http.request(method, path, content=stream, headers=headers, timeout=timeout)
             except httpx.TransportError as error:
                 reason, wait = str(error) or type(error).__name__, 0.0
             else:
-                self._known_to_answer = self._known_to_answer or _is_ours(answer)
-                if answer.status_code < 400:
+                ours = self._is_proven(answer, nonce) or _is_problem(answer)
+                self._known_to_answer = self._known_to_answer or ours
+                if ours and answer.status_code < 400:
                     return answer.content
-                if answer.status_code not in _TRY_AGAIN:
+                if ours and answer.status_code not in _TRY_AGAIN:
                     raise _refusal(answer)
-                reason, wait = f"HTTP {answer.status_code}", _retry_after(answer)
+                reason, wait = f"HTTP {answer.status_code}{'' if ours else _NOT_OURS}", _retry_after(answer)
             tries += 1
             if not self._known_to_answer and clock() > given_up:
                 raise NoServiceError(str(self._http.base_url), reason)
@@ -356,6 +368,11 @@ class FlowService:
                     extra={"url": str(self._http.base_url), "reason": reason, "tries": tries},
                 )
             await asyncio.sleep(max(wait, random.uniform(0.05, min(LONGEST_RETRY_SECONDS, 0.1 * 2 ** min(tries, 10)))))
+
+    def _is_proven(self, answer: httpx.Response, nonce: str) -> bool:
+        """Whether the service that knows our token gave this answer to this very request."""
+        expected = proof(self._key, nonce, answer.status_code, answer.headers.get(STORED_HEADER, ""))
+        return hmac.compare_digest(answer.headers.get(PROOF_HEADER, "").encode(), expected.encode())
 
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
@@ -393,10 +410,9 @@ async def _chunks(content: bytes) -> AsyncIterator[bytes]:
         yield content[start : start + _BLOB_CHUNK]
 
 
-def _is_ours(answer: httpx.Response) -> bool:
-    """Whether a service of ours has answered, and nothing before it: what is busy says so in its own form."""
-    said = answer.headers.get("Content-Type", "")
-    return answer.status_code not in _TRY_AGAIN or said.startswith("application/problem+json")
+def _is_problem(answer: httpx.Response) -> bool:
+    """Whether an answer is a refusal of a Njangi service: one that does not know our token proves nothing to us."""
+    return answer.status_code >= 400 and b'"urn:njangi:' in answer.content[:200]
 
 
 def _retry_after(answer: httpx.Response) -> float:

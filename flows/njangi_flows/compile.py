@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from njangi_agent.dialect import CARRIED_DEPTH, check
 from pydantic import JsonValue, TypeAdapter
 
 from njangi_flows import placeholders, split
@@ -116,5 +117,6 @@ def node_name(task: str, plan: Plan, batch: int) -> str:
 
 
 def compact(value: JsonValue) -> bytes:
-    """Return a value as JSON text in UTF-8 without spaces."""
+    """Return a value as JSON text in UTF-8 without spaces. Raises NotCarriedError for what would not arrive equal."""
+    check(value, depth=CARRIED_DEPTH)
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
+from njangi_agent.dialect import CARRIED_DEPTH, MAX_DIGITS
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -32,8 +33,11 @@ from njangi_flows.sentences import Value
 MAX_BYTES = 1024 * 1024
 MAX_YAML_BYTES = 256 * 1024
 """YAML takes some 15 us a byte to read; JSON, almost nothing."""
-MAX_DEPTH = 50
 MAX_WHOLE_NUMBER = 2**63 - 1
+"""Of what the service itself reads. Values, which only people's programs read, have MAX_DIGITS."""
+_VALUES = frozenset({"parameters", "payload", "items", "grid"})
+"""Fields that hold values."""
+_TOO_LARGE = 10**MAX_DIGITS
 
 
 _MOST_DOUBTS = 100
@@ -77,8 +81,8 @@ def load_value(text: str) -> Any:
 
 def unfit(value: object, *place: str | int) -> Iterator[Problem]:
     """Yield what in `value` JSON cannot carry: other types, keys that are no text, not-a-number, broken text."""
-    if len(place) > MAX_DEPTH:
-        yield Problem.of(pointer(*place), "too-deep", limit=MAX_DEPTH)
+    if len(place) > CARRIED_DEPTH:
+        yield Problem.of(pointer(*place), "too-deep", limit=CARRIED_DEPTH)
     elif isinstance(value, dict):
         for key, item in value.items():
             if isinstance(key, str) and _encodable(key):
@@ -95,7 +99,9 @@ def unfit(value: object, *place: str | int) -> Iterator[Problem]:
         if not math.isfinite(value):
             yield Problem.of(pointer(*place), "not-finite", given=str(value))
     elif isinstance(value, int):
-        if abs(value) > MAX_WHOLE_NUMBER:
+        if abs(value) >= _TOO_LARGE:
+            yield Problem.of(pointer(*place), "too-many-digits", limit=MAX_DIGITS)
+        elif abs(value) > MAX_WHOLE_NUMBER and _VALUES.isdisjoint(place):
             yield Problem.of(pointer(*place), "number-too-large", limit=str(MAX_WHOLE_NUMBER))
     elif value is not None:
         yield Problem.of(pointer(*place), "value-type", given=ascii(value))
@@ -154,8 +160,8 @@ def _look_over(text: str) -> None:
         depth -= isinstance(event, (MappingEndEvent, SequenceEndEvent))
         if documents > 1:
             _refuse("yaml-second", line=line)
-        if depth > MAX_DEPTH:
-            _refuse("too-deep-at", line=line, limit=MAX_DEPTH)
+        if depth > CARRIED_DEPTH:
+            _refuse("too-deep-at", line=line, limit=CARRIED_DEPTH)
 
 
 def _first_line(message: str) -> str:

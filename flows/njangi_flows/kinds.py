@@ -32,8 +32,9 @@ def signal_name(name: str) -> str:
 
 
 def _payload(value: object) -> object:
-    if problem := next(unfit(value), None):
-        raise ValueError(f"{problem.pointer}{': ' if problem.pointer else ''}{problem.detail}")
+    if problem := next(unfit(value, "payload"), None):
+        place = problem.pointer.removeprefix("/payload")
+        raise ValueError(f"{place}{': ' if place else ''}{problem.detail}")
     return value
 
 

@@ -142,6 +142,7 @@ SENTENCES: Mapping[str, str] = {
     "broken-text": "must be text that UTF-8 can carry",
     "not-finite": "must be a finite number, not {given}",
     "number-too-large": "must be at most {limit}; write longer numbers as text",
+    "too-many-digits": "must have at most {limit} digits; write longer numbers as text",
     "value-type": "must be text, a number, true, false, null, a list or an object, not {given}",
     "key-twice": "the key {name} is given twice in one object",
     "not-yaml": "this is neither YAML nor JSON: {why}",

@@ -1,10 +1,14 @@
+import json
+import math
 from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from njangi_agent.dialect import CARRIED_DEPTH, MAX_DEPTH, NotCarriedError
 from njangi_flows.aggregate import AggregateError, NoResult, aggregate
+from njangi_flows.compile import compact
 from njangi_flows.spec import AggregateSpec
 
 
@@ -77,7 +81,7 @@ for _ in range(100):
         pytest.param(by("sum"), [1, [1]], "subtask 1 must be a number like those before", id="sum-of-kinds"),
         pytest.param(by("sum"), [1e308, 1e308], "subtask 1 .*finite", id="sum-overflows"),
         pytest.param(by("sum"), [10**400, 0.5], "subtask 1 .*finite", id="sum-overflows-a-float"),
-        pytest.param(by("sum"), [_DEEP], "nested at most 50 deep", id="sum-too-deep"),
+        pytest.param(by("sum"), [_DEEP], "nested at most 80 deep", id="sum-too-deep"),
         pytest.param(by("count"), [{"a": "b"}], "an object of numbers", id="count"),
         pytest.param(by("table"), ["a"], "a list of rows, not text", id="table-of-text"),
         pytest.param(by("table"), [["a"]], "with text as a row", id="row-of-text"),
@@ -138,3 +142,27 @@ def test_a_wrong_result_is_named_by_the_index_of_its_subtask_though_others_befor
     with pytest.raises(AggregateError) as wrong:
         aggregate(by("sum"), [1, NoResult.FAILED, NoResult.FAILED, "no number"])
     assert wrong.value.index == 3
+
+
+@pytest.mark.parametrize("kind", ["list", "table"])
+def test_what_is_made_of_results_as_deep_as_may_be_is_kept(kind: str) -> None:
+    result: Any = [1]
+    for _ in range(MAX_DEPTH - 1):
+        result = {"a": result}
+    made = aggregate(by(kind), [result, result])
+    assert json.loads(compact({"x": made})) == {"x": made}
+    with pytest.raises(NotCarriedError, match="nested deeper than"):
+        compact(_wrapped(made))
+
+
+def _wrapped(value: Any) -> Any:
+    for _ in range(CARRIED_DEPTH - MAX_DEPTH):
+        value = [value]
+    return value
+
+
+def test_an_aggregate_that_would_not_arrive_equal_is_refused_with_the_path_to_it() -> None:
+    with pytest.raises(NotCarriedError, match=r"^\[1\]: a whole number has more than 4300 digits"):
+        compact([1, 10**4300])
+    with pytest.raises(NotCarriedError, match=r"rows\[0\]: it is no finite number"):
+        compact({"rows": [math.nan]})

@@ -15,8 +15,9 @@ import httpx
 import jsonschema
 import pytest
 import pytest_asyncio
+from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, key_of, proof
 from njangi_flows import messages
-from njangi_flows.client import FlowService
+from njangi_flows.client import FlowService, ServiceError
 from njangi_flows.messages import BatchInput, RunLease, SubtaskInput, TaskChange, Wait
 from njangi_flows.settings import FlowSettings
 from pydantic import BaseModel
@@ -165,7 +166,9 @@ async def flows(service: Service) -> AsyncIterator[FlowService]:
 
         async def answer(request: httpx.Request) -> httpx.Response:
             await request.aread()
-            return service.answer(request)
+            answer = service.answer(request)
+            answer.headers[PROOF_HEADER] = proof(key_of("token"), request.headers[NONCE_HEADER], answer.status_code)
+            return answer
 
         made._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(answer))
         yield made
@@ -219,3 +222,33 @@ def test_every_field_that_the_client_reads_is_in_the_document(name: str) -> None
     schema = operation["responses"][min(operation["responses"])]["content"]["application/json"]["schema"]
     read = READS[name].model_json_schema()
     assert set(fields(read, read)) <= set(fields(schema, DOCUMENT))
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 403, 404, 413])
+async def test_what_is_not_the_services_answer_is_waited_out(status: int) -> None:
+    answered: list[int] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        answered.append(status)
+        if len(answered) < 3:
+            return httpx.Response(status, html="<html>", headers={"Njangi-Sha256": "0" * 64})
+        signed = proof(key_of("token"), request.headers[NONCE_HEADER], 201)
+        return httpx.Response(201, headers={PROOF_HEADER: signed})
+
+    async with FlowService(FlowSettings("http://service", "token", "holder", "ana")) as flows:
+        await flows._http.aclose()
+        flows._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(answer))
+        await flows.put_blob(b"content")
+    assert answered == [status] * 3
+
+
+async def test_a_service_may_refuse_a_token_that_it_does_not_know() -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401, json={"type": "urn:njangi:unauthorized", "detail": "unknown token"})
+
+    async with FlowService(FlowSettings("http://service", "token", "holder", "ana")) as flows:
+        await flows._http.aclose()
+        flows._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(answer))
+        with pytest.raises(ServiceError, match="unknown token"):
+            await flows.task_result(LEASE, "t")

@@ -4,8 +4,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from njangi_flows.document import MAX_BYTES, MAX_YAML_BYTES, Document, read
+from njangi_agent.dialect import MAX_DEPTH, MAX_DIGITS
+from njangi_flows.document import MAX_BYTES, MAX_YAML_BYTES, Document, read, unfit
+from njangi_flows.kinds import SignalPayload
 from njangi_flows.spec import InvalidSpecError, load
+from pydantic import TypeAdapter
 
 from api.differences import as_yaml
 
@@ -151,3 +154,27 @@ def test_any_text_is_an_object_or_an_invalid_spec(text: str) -> None:
         assert isinstance(load(text), dict)
     except InvalidSpecError as error:
         assert error.problems
+
+
+def nested(levels: int) -> Any:
+    value: Any = 2**1279 - 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value", [nested(MAX_DEPTH), 10**MAX_DIGITS - 1, "a\0b", -0.0], ids=["deep", "long", "NUL", "-0"]
+)
+def test_what_may_be_a_result_may_be_a_parameter_and_a_payload(value: Any) -> None:
+    document = {"parameters": {"x": value}}
+    assert repr(load(json.dumps(document))["parameters"]["x"]) == repr(value)
+    assert not list(unfit({"x": value}, "parameters"))
+    assert TypeAdapter(SignalPayload).validate_python(value) is value
+
+
+def test_whole_numbers_have_bounds_that_fit_their_place() -> None:
+    [problem] = unfit({"tasks": [{"split": {"range": {"stop": 2**63}}}]})
+    assert problem.code == "number-too-large"
+    [problem] = unfit({"tasks": [{"split": {"items": [2**63, 10**MAX_DIGITS]}}]})
+    assert (problem.code, problem.pointer) == ("too-many-digits", "/tasks/0/split/items/1")

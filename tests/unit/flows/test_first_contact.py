@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, key_of, proof
 from njangi_flows.client import FlowService, NoServiceError
 from njangi_flows.settings import FlowSettings
 
@@ -20,7 +21,8 @@ def through(service: FlowService, *answers: int | str) -> FlowService:
         if said == "":
             raise httpx.ConnectError("connection refused")
         if isinstance(said, int):
-            return httpx.Response(said, json={"heard": 3})
+            signed = proof(key_of(SETTINGS.token), request.headers[NONCE_HEADER], said)
+            return httpx.Response(said, json={"heard": 3}, headers={PROOF_HEADER: signed} if said == 200 else {})
         return httpx.Response(503, headers=PROBLEM, content=b'{"type": "urn:njangi:storage-unavailable"}')
 
     service._http = httpx.AsyncClient(base_url=SETTINGS.url, transport=httpx.MockTransport(answer))
