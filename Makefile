@@ -10,6 +10,7 @@ BENCHMARKS := dispatch end_to_end fan_out small_runs recorded recovery long_runs
 CONSOLE := ui-config/console
 GENERATOR := $(VENV)/generator/bin/datamodel-codegen
 ARGS ?=
+PROCESSES ?= 3
 EXAMPLES ?= 2000
 FLOWS ?= 200
 
@@ -19,7 +20,7 @@ NODE := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a
 with_node = @if $(NODE); then $(1); elif [ -n "$$CI" ]; then echo "Node 20.19 or later is needed for $(2)" >&2; exit 1; \
 	else echo "no Node 20.19 or later: $(2) is left out"; fi
 
-.PHONY: help demo up test lint format bench faults chaos openapi models cli-docs console console-lint console-test screenshots differential fuzz install clean
+.PHONY: help demo up test service-test browser-test thorough lint format bench faults chaos openapi models cli-docs console console-packages console-lint console-test screenshots differential fuzz install clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +31,18 @@ demo: $(INSTALLED) ## start everything, run a workflow on local agents, show whe
 up: $(INSTALLED) ## start everything and keep it running (ARGS="--agents 2 --port 8400")
 	$(BIN)/python -m stack up $(ARGS)
 
-# The browser's tests hold the event loop of their process, so they have one of their own.
-test: $(INSTALLED) $(if $(ARGS),,console-test) ## run the tests (ARGS="tests/unit -k name" for some, in one process)
-	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 25 && $(BIN)/python -m pytest tests/ui --durations 10)
+# In parts side by side, since most tests wait most of the time. The browser's tests hold the event loop of their process.
+test: $(INSTALLED) ## run the tests (ARGS="tests/unit -k name" for some, in one process)
+	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),@$(MAKE) --no-print-directory --jobs 3 --output-sync=target service-test browser-test console-test)
+
+service-test: $(INSTALLED) ## run the tests of all but the console
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --durations 25
+
+browser-test: $(INSTALLED) console-packages ## run the tests of the console in a real browser
+	$(BIN)/python -m pytest tests/ui --durations 10
+
+thorough: $(INSTALLED) ## try ten times as many random lives of runs and leases as `make test` does: half an hour
+	NJANGI_THOROUGH=10 $(BIN)/python -m pytest tests/integration/storage/test_replay.py tests/integration/storage/test_lease_cycle.py $(ARGS)
 
 lint: $(INSTALLED) console-lint ## check style, types and which package imports which
 	$(BIN)/ruff check .
@@ -74,11 +84,14 @@ fuzz: $(INSTALLED) ## try each call of docs/openapi.json with 2,000 requests: ho
 console: $(CONSOLE)/node_modules ## build the console anew, after a change in ui-config (needs Node 20.19 or later)
 	npm --prefix $(CONSOLE) run --silent build
 
-console-lint: ## check the sources of the console
-	$(call with_node,$(MAKE) --no-print-directory $(CONSOLE)/node_modules && npm --prefix $(CONSOLE) run --silent check,checking the console)
+console-packages:
+	$(call with_node,$(MAKE) --no-print-directory $(CONSOLE)/node_modules,installing what the console is built with)
 
-console-test: ## run the tests of the console's sources, and see whether what is shipped was built from them
-	$(call with_node,$(MAKE) --no-print-directory $(CONSOLE)/node_modules && npm --prefix $(CONSOLE) test --silent \
+console-lint: console-packages ## check the sources of the console
+	$(call with_node,npm --prefix $(CONSOLE) run --silent check,checking the console)
+
+console-test: console-packages ## run the tests of the console's sources, and see whether what is shipped was built from them
+	$(call with_node,npm --prefix $(CONSOLE) test --silent \
 		&& npm --prefix $(CONSOLE) run --silent compare,testing the console)
 
 screenshots: $(INSTALLED) $(CONSOLE)/node_modules ## take a picture of every page; the README's three go to docs/screenshots

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,11 @@ from storage.stores import Stores
 from tests.end_to_end.submitting import Submitter
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def many(examples: int) -> int:
+    """Return how many examples hypothesis tries: `examples`, and more of them in `make thorough`."""
+    return examples * int(os.environ.get("NJANGI_THOROUGH", "1"))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from njangi_flows.cli import remembered
 from njangi_flows.cli.app import app
-from typer.testing import CliRunner
+from typer.main import get_command
 
 from tests.integration.api.conftest import Client
 from tests.integration.api.people import PASSWORD, a_run, a_workflow
 
 Command = Callable[..., Any]
+COMMANDS = get_command(app)
+"""Made once: to make all commands takes longer than most of them."""
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def njangi(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
     async def run(*arguments: str, admin: bool = False, typed: str = "", code: int = 0) -> str:
         token = ["--token", (client.home / "tokens" / "admin").read_text().strip()] if admin else []
-        result = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, *token], typed)
+        result = await asyncio.to_thread(CliRunner().invoke, COMMANDS, [*arguments, *token], typed)
         assert result.exit_code == code, result.output
         assert "Traceback" not in result.output
         return str(result.stdout if code == 0 else result.stderr)

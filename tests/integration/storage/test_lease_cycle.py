@@ -27,7 +27,7 @@ from storage.mongod import mongodb
 from storage.run_models import RunStatus
 from storage.stores import Stores
 from storage.subtask_models import Leased, NewBatch, NewSubtask, SubtaskStatus
-from tests.conftest import NOON
+from tests.conftest import NOON, many
 from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, a_held_run, counts_of, ended, lease, report, returned
 
 LIMITED = replace(TASK, schedule_to_start=90.0, schedule_to_close=150.0)
@@ -184,7 +184,9 @@ def test_the_lease_cycle_keeps_its_promises(tmp_path_factory: pytest.TempPathFac
     mongo, database, stores = loop.run_until_complete(opened())
     try:
         machine = type("Machine", (LeaseCycle,), {"loop": loop, "stores": stores})
-        few = settings(max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+        few = settings(
+            max_examples=many(10), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        )
         run_state_machine_as_test(machine, settings=few)
     finally:
         loop.run_until_complete(database.__aexit__(None, None, None))

@@ -34,7 +34,7 @@ from storage.run_models import FlowRunState, NewRun, Tell
 from storage.stores import Stores
 from storage.subtask_models import MAX_LOSSES, Leased, TaskKey
 from storage.tasks import ENDED, NewTask, TaskChange, TaskStatus
-from tests.conftest import NOON
+from tests.conftest import NOON, many
 from tests.integration.storage.leasing import MINUTE, counts_of, ended, lease, queue, report, returned
 
 ERRORS = [[], ["NonZeroExit"], ["Lost", "ScheduleToStartTimedOut"]]
@@ -293,7 +293,7 @@ def test_a_run_can_be_rebuilt_from_its_events_after_every_step(tmp_path_factory:
         told: set[str] = set()
         machine = type("Machine", (RunLife,), {"loop": loop, "stores": stores, "told": told})
         few = settings(
-            max_examples=60,
+            max_examples=many(30),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
