@@ -41,13 +41,29 @@ export function iconOf(status: AnyStatus): IconName {
   return LOOKS[status][1];
 }
 
-/** A state as colour, shape and word. */
-export function Status({ status }: { status: AnyStatus }) {
-  const [tone, icon] = LOOKS[status];
+/** How many parts of something have failed for good, of how many. */
+export interface Counted {
+  parts: number;
+  failed_parts: number;
+}
+
+/** A state in words: what completed although parts of it failed is never told as if all had gone well. */
+export function statusSaid(status: AnyStatus, of?: Counted | null): string {
+  const word = t(`status.${status}`);
+  return of && of.failed_parts > 0 ? t("status.with_failed", { status: word, failed: of.failed_parts, parts: of.parts }) : word;
+}
+
+export function toneWith(status: AnyStatus, of?: Counted | null): Tone {
+  const tone = toneOf(status);
+  return tone === "good" && of && of.failed_parts > 0 ? "warn" : tone;
+}
+
+/** A state as colour, shape and words, of something that may have parts. */
+export function Status({ status, of }: { status: AnyStatus; of?: Counted | null }) {
   return (
-    <span className={`status ${tone}`}>
-      <Icon name={icon} size={14} />
-      {t(`status.${status}`)}
+    <span className={`status ${toneWith(status, of)}`}>
+      <Icon name={iconOf(status)} size={14} />
+      {statusSaid(status, of)}
     </span>
   );
 }

@@ -40,7 +40,7 @@ function RunCard({ run }: { run: Run }) {
     <article className="card run" aria-label={run.name}>
       <div className="head">
         <h3><Link href={`/runs/${run.id}`}>{run.name}</Link></h3>
-        <Status status={run.status} />
+        <Status status={run.status} of={run} />
       </div>
       <Progress value={run.progress} label={t("workflow.progress_of", { name: run.name })} />
       <p className="fine"><Ending run={run} /></p>

@@ -20,7 +20,7 @@ export function Head({ run }: { run: Run }) {
         <div className="row">
           <Link href="/runs" className="button plain small" aria-label={t("run.all")}><Icon name="back" /></Link>
           <h1>{run.name}</h1>
-          <Status status={run.status} />
+          <Status status={run.status} of={run} />
           {run.cancel_requested && !ENDED.has(run.status) && <span className="status warn"><Icon name="stop" size={14} />{t("run.ending")}</span>}
         </div>
         <Actions run={run} />

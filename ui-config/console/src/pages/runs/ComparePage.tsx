@@ -91,7 +91,7 @@ export function Sides({ comparison }: { comparison: Comparison }) {
           <thead><tr><th><span className="hidden">{t("compare.what")}</span></th><th>{t("compare.first")}</th><th>{t("compare.second")}</th></tr></thead>
           <tbody>
             <Line name={t("runs.name")} a={<Link href={`/runs/${a.id}`}>{a.name}</Link>} b={<Link href={`/runs/${b.id}`}>{b.name}</Link>} />
-            <Line name={t("graph.state")} a={<Status status={a.status} />} b={<Status status={b.status} />} />
+            <Line name={t("graph.state")} a={<Status status={a.status} of={a} />} b={<Status status={b.status} of={b} />} />
             <Line name={t("run.owner")} a={a.owner} b={b.owner} differ={a.owner !== b.owner} />
             <Line name={t("compare.version")} a={number(a.version)} b={number(b.version)} differ={a.version !== b.version} />
             <Line name={t("run.created")} a={moment(a.created_at)} b={moment(b.created_at)} />
@@ -166,7 +166,7 @@ function Side({ side }: { side: Schemas["TaskSide"] | null }) {
   if (!side) return <span className="faint">{t("compare.no_task")}</span>;
   return (
     <div>
-      <Status status={side.status} />
+      <Status status={side.status} of={side} />
       <div className="fine faint">
         {t("compare.subtasks", { count: side.subtasks })} · {span(side.seconds)}
         {side.mean_seconds !== null && <> · {t("compare.mean", { span: duration(side.mean_seconds) })}</>}

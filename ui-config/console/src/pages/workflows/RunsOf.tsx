@@ -43,7 +43,7 @@ export function RunsOf({ workflow, onRun }: { workflow: Workflow; onRun?: () => 
             {runs.data.runs.map((run) => (
               <tr key={run.id}>
                 <th scope="row"><Link href={`/runs/${run.id}`}><Ago at={run.created_at} /></Link></th>
-                <td data-label={t("workflow.run_state")}><Status status={run.status} /></td>
+                <td data-label={t("workflow.run_state")}><Status status={run.status} of={run} /></td>
                 <td data-label={t("workflow.run_progress")}>
                   {!isOver(run.status) && <Progress value={run.progress} label={t("workflow.progress_of", { name: run.name })} />}
                   {run.error && <span className="fine clamp">{endingSaid(run)}</span>}

@@ -86,7 +86,7 @@ function Overview({ workflow }: { workflow: Workflow }) {
         <dl className="facts">
           <Fact name={t("workflow.last_run")}>
             {workflow.current_run_id ? (
-              <Link href={`/runs/${workflow.current_run_id}`} className="quiet"><Status status={workflow.status} /></Link>
+              <Link href={`/runs/${workflow.current_run_id}`} className="quiet"><Status status={workflow.status} of={workflow} /></Link>
             ) : (
               <span className="faint">{t("workflows.never_run")}</span>
             )}

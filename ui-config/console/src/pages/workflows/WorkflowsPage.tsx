@@ -127,7 +127,7 @@ function WorkflowTable({ workflows, onTag, onOwner }: TableProps) {
                 </div>
               </th>
               <td data-label={t("workflows.last_run")}>
-                {workflow.current_run_id ? <Link href={`/runs/${workflow.current_run_id}`} className="quiet"><Status status={workflow.status} /></Link> : <span className="faint">{t("workflows.never_run")}</span>}
+                {workflow.current_run_id ? <Link href={`/runs/${workflow.current_run_id}`} className="quiet"><Status status={workflow.status} of={workflow} /></Link> : <span className="faint">{t("workflows.never_run")}</span>}
               </td>
               <td data-label={t("workflows.owner")}><button type="button" className="plain small as-link" onClick={() => onOwner(workflow.owner)}>{workflow.owner}</button></td>
               <td data-label={t("workflows.version")} className="number">{workflow.version}</td>

@@ -1,7 +1,7 @@
 import { number, percent } from "../../../text/format";
 import { t } from "../../../text/text";
 import { Icon, type IconName } from "../../../ui/Icon";
-import { iconOf, toneOf } from "../../../ui/Status";
+import { iconOf, statusSaid, toneWith } from "../../../ui/Status";
 import type { Kind, TaskNode } from "./graph";
 
 export const KIND_ICONS: Record<Kind, IconName> = {
@@ -21,7 +21,7 @@ export function statusOf(node: TaskNode) {
 export function TaskFace({ node }: { node: TaskNode }) {
   const status = statusOf(node);
   const { total = 0, completed = 0, failed = 0, leased = 0, progress = 0 } = node.task ?? {};
-  const tone = node.paused ? "warn" : toneOf(status);
+  const tone = node.paused ? "warn" : toneWith(status, node.task);
   return (
     <span className={`task-face ${tone}`}>
       <span className="task-name">
@@ -30,7 +30,7 @@ export function TaskFace({ node }: { node: TaskNode }) {
       </span>
       <span className={`status ${tone}`}>
         <Icon name={node.paused ? "pause" : iconOf(status)} size={13} />
-        {t(`status.${node.paused ? "PAUSED" : status}`)}
+        {statusSaid(node.paused ? "PAUSED" : status, node.task)}
       </span>
       {node.cleanUp && total <= 1 && <span className="fine faint">{t("graph.clean_up")}</span>}
       {total > 1 && (

@@ -38,7 +38,7 @@ export function TaskPanel({ run, node, onClose }: { run: Run; node: TaskNode; on
         <button type="button" className="plain small" aria-label={t("ui.close")} onClick={onClose}><Icon name="close" /></button>
       </div>
       <div className="row">
-        <Status status={node.paused ? "PAUSED" : status} />
+        <Status status={node.paused ? "PAUSED" : status} of={node.task} />
         {mine && !node.paused && <button type="button" className="small" onClick={() => setPausing(true)}><Icon name="pause" />{t("task.pause")}</button>}
         {mine && node.paused && (
           <button type="button" className="small" disabled={control.isPending}
