@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { concerned } from "./concerned";
 
-test("a thousand events of one run make two answers old", () => {
+test("a thousand events of one run make its answers old once", () => {
   const bundle = Array.from({ length: 1000 }, (_, seq) => ({ seq, type: "subtasks.completed", run_id: "r1" }));
-  expect(concerned(bundle)).toEqual([["runs", "r1"], ["runs", "list"]]);
+  expect(concerned(bundle)).toEqual([["runs", "r1"], ["runs", "list"], ["logs", "r1"]]);
 });
 
 test("what does not change the progress of a run leaves lists alone", () => {

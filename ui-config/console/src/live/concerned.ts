@@ -4,6 +4,9 @@ import type { Told } from "./stream";
 /** What is told of a run beside its own answers, and changes when a task or the run does. */
 const OF_RUN = ["timelines", "results", "task-times"] as const;
 
+/** What an attempt wrote is told when it has ended. */
+const ATTEMPT_ENDED = /^subtasks\.(completed|failed|refused|handed_back|timed_out)$/;
+
 /**
  * Which answers a bundle of events has made old, each key once. Keys begin with the noun: ["runs", id, ...],
  * ["workflows", ...], ["volunteers", ...], ["schedules", ...]; lists are [noun, "list", filter].
@@ -21,6 +24,7 @@ export function concerned(bundle: readonly Told[]): QueryKey[] {
       case "signal":
         if (told.run_id) add(["runs", told.run_id]);
         if (noun === "run" || noun === "task" || told.type === "subtasks.completed") add(["runs", "list"]); // which tell the progress
+        if (told.run_id && ATTEMPT_ENDED.test(told.type)) add(["logs", told.run_id]);
         if (noun === "run" || noun === "task") {
           for (const each of OF_RUN) if (told.run_id) add([each, told.run_id]);
           add(["comparisons"]);

@@ -1,24 +1,22 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
-import { ENDED, type Log, logsPage, type Run } from "../../api/runs";
+import { ENDED, type Log, logsPage, type Run, type RunTask } from "../../api/runs";
 import { moment, number } from "../../text/format";
 import { t } from "../../text/text";
 import { Icon } from "../../ui/Icon";
 import { Empty, Loading, Problem } from "../../ui/states";
-import { marked } from "./marked";
 import { useVolunteerNames } from "./names";
 import { Outcome } from "./Outcome";
 import { useSubtaskPlace } from "./place";
 import { useAsked } from "../../ui/useAsked";
+import { Wrote } from "./Wrote";
 
-const FOLLOWED = 3000; // ms between two looks
-
-/** What attempts wrote to standard error, by task. */
+/** What attempts wrote to standard output and standard error, by task. It is told when an attempt ends. */
 export default function LogsTab({ run }: { run: Run }) {
   const [search, ask] = useAsked();
   const tasks = run.tasks.filter(({ total }) => total > 0);
-  const task = tasks.find(({ name }) => name === search.get("task"))?.name ?? tasks[0]?.name;
+  const task = tasks.find(({ name }) => name === search.get("task")) ?? tasks[0];
   const text = search.get("text") ?? "";
   const [typed, setTyped] = useState(text);
   const [follow, setFollow] = useState(false);
@@ -30,7 +28,7 @@ export default function LogsTab({ run }: { run: Run }) {
   return (
     <div className="stack">
       <form className="row" role="search" onSubmit={submit}>
-        <select className="narrow" aria-label={t("graph.task")} value={task} onChange={(event) => ask({ task: event.target.value })}>
+        <select className="narrow" aria-label={t("graph.task")} value={task.name} onChange={(event) => ask({ task: event.target.value })}>
           {tasks.map(({ name }) => <option key={name}>{name}</option>)}
         </select>
         <input type="search" className="narrow" aria-label={t("logs.text")} placeholder={t("logs.text")} value={typed} maxLength={200}
@@ -41,16 +39,16 @@ export default function LogsTab({ run }: { run: Run }) {
           <span>{t("logs.follow")}</span>
         </label>
       </form>
-      <List key={`${task} ${text}`} run={run} task={task} text={text} follow={follow && !ENDED.has(run.status)} />
+      <List key={`${task.name} ${text}`} run={run} task={task} text={text} follow={follow && !ENDED.has(run.status)} />
     </div>
   );
 }
 
 interface ListProps {
   run: Run;
-  task: string;
+  task: RunTask;
   text: string;
-  /** Keep asking, and show the newest at the end. */
+  /** Show all there is, the newest at the end. */
   follow: boolean;
 }
 
@@ -58,11 +56,10 @@ function List({ run, task, text, follow }: ListProps) {
   const end = useRef<HTMLDivElement>(null);
   const names = useVolunteerNames();
   const logs = useInfiniteQuery({
-    queryKey: ["logs", run.id, task, text],
+    queryKey: ["logs", run.id, task.name, text],
     initialPageParam: -1,
-    queryFn: ({ pageParam, signal }) => logsPage(run.id, { task, text }, pageParam, signal),
+    queryFn: ({ pageParam, signal }) => logsPage(run.id, { task: task.name, text }, pageParam, signal),
     getNextPageParam: (page) => page.next,
-    refetchInterval: follow ? FOLLOWED : false,
     meta: { kept: false },
   });
   const entries = useMemo(() => {
@@ -80,11 +77,12 @@ function List({ run, task, text, follow }: ListProps) {
   if (logs.isError && !logs.data) return <Problem error={logs.error} again={() => void logs.refetch()} />;
   return (
     <>
-      {entries.length === 0 && !hasNextPage && <Empty title={t("logs.none")}>{text ? t("logs.none_like", { text }) : t("logs.none_here", { task })}</Empty>}
+      {entries.length === 0 && !hasNextPage && <Empty title={t("logs.none")}>{text ? t("logs.none_like", { text }) : t("logs.none_here", { task: task.name })}</Empty>}
       {entries.length === 0 && hasNextPage && <p className="faint">{t("logs.none_so_far")}</p>}
       <ol className="logs">
         {entries.map((log) => <One key={`${log.subtask_id} ${log.attempt}`} log={log} text={text} volunteer={names.get(log.volunteer_id) ?? log.volunteer_id} />)}
       </ol>
+      {task.leased > 0 && <p className="fine faint">{t("logs.under_way", { count: task.leased })}</p>}
       {hasNextPage && !follow && (
         <div className="row"><button type="button" disabled={isFetching} onClick={() => void fetchNextPage()}>{t("logs.further")}</button></div>
       )}
@@ -104,7 +102,7 @@ function One({ log, text, volunteer }: { log: Log; text: string; volunteer: stri
         <Link href={`/volunteers/${log.volunteer_id}`}>{volunteer}</Link>
         <time className="faint" dateTime={log.ended_at}>{moment(log.ended_at)}</time>
       </div>
-      <pre tabIndex={0}>{marked(log.stderr ?? "", text).map((part, at) => (part.hit ? <mark key={at}>{part.text}</mark> : part.text))}</pre>
+      <Wrote wrote={log} text={text} />
     </li>
   );
 }

@@ -13,6 +13,7 @@ import { useVolunteerName } from "./names";
 import { Outcome } from "./Outcome";
 import { useSubtaskPlace } from "./place";
 import { resultText } from "./results/shapes";
+import { Wrote } from "./Wrote";
 
 /** The story of the subtask that the page's address names, over whatever tab is open. */
 export function StoryDialog({ runId }: { runId: string }) {
@@ -89,7 +90,7 @@ function One({ attempt, number: counted }: { attempt: Attempt; number: number })
         </span>
       </div>
       {attempt.error && <p className="fine"><Failure type={attempt.error.type} /> <span className="error-text">{attempt.error.message}</span></p>}
-      {attempt.stderr && <pre tabIndex={0} aria-label={t("story.stderr")}>{attempt.stderr}</pre>}
+      <Wrote wrote={attempt} />
     </li>
   );
 }
@@ -101,6 +102,7 @@ function Now({ volunteer, progress }: { volunteer: string; progress: number }) {
       <Status status="LEASED" />
       <Link href={`/volunteers/${volunteer}`}>{name}</Link>
       {progress > 0 && <progress value={progress} max={1} aria-label={t("story.progress")} />}
+      <span className="fine faint">{t("logs.arrives")}</span>
     </li>
   );
 }

@@ -51,7 +51,7 @@ export function TaskPanel({ run, node, onClose }: { run: Run; node: TaskNode; on
       {node.task && node.task.total > 0 && (
         <>
           <Progress value={node.task.progress} label={t("graph.progress_of", { task: node.name })} />
-          <p className="fine">{t("task.counts", { completed: node.task.completed, leased: node.task.leased, queued: node.task.queued, failed: node.task.failed })}</p>
+          <p className="fine">{t("task.counts", { completed: node.task.completed, leased: node.task.leased, queued: node.task.queued, failed: node.task.failed, cancelled: node.task.cancelled })}</p>
         </>
       )}
       <dl className="facts fine">
