@@ -1,5 +1,6 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { learnFrom } from "./clock";
+import { parse, write } from "./exact";
 import { AwayError, ProblemError } from "./problem";
 import type { components, paths } from "./schema";
 
@@ -47,8 +48,17 @@ const once: Middleware = {
   },
 };
 
+/** The answer, whose numbers are read as they are written. */
+async function exactly(answer: Response): Promise<Response> {
+  if (!answer.headers.get("content-type")?.includes("json")) return answer;
+  const text = await answer.text();
+  const read = new Response(text, answer);
+  read.headers.set("Content-Length", String(text.length)); // or the client reads it by itself
+  return Object.assign(read, { json: async () => parse(text) });
+}
+
 /** Every call of docs/openapi.json, typed: `(await api.GET("/v1/runs", {params})).data`. Refusals throw. */
-export const api = createClient<paths>({ baseUrl: location.origin, fetch: (request) => call(request) });
+export const api = createClient<paths>({ baseUrl: location.origin, fetch: async (request) => exactly(await call(request)), bodySerializer: (body) => write(body) });
 api.use(once);
 
 /** The body of an answer that cannot be a refusal, since those throw. */

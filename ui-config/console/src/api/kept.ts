@@ -1,6 +1,7 @@
 import { createAsyncStoragePersister } from "@tanstack/query-async-storage-persister";
 import { type PersistedClient, persistQueryClient } from "@tanstack/react-query-persist-client";
 import { createStore, del, get, set } from "idb-keyval";
+import { parse, write } from "./exact";
 import { queries } from "./queries";
 
 const store = createStore("njangi", "kept");
@@ -9,7 +10,7 @@ const storage = {
   setItem: (key: string, value: string) => set(key, value, store),
   removeItem: (key: string) => del(key, store),
 };
-const persister = createAsyncStoragePersister({ storage, throttleTime: 3000, key: "answers", serialize: written });
+const persister = createAsyncStoragePersister({ storage, throttleTime: 3000, key: "answers", serialize: written, deserialize: (text) => parse(text) as PersistedClient });
 
 /** What could not be asked anew, as everything without a network, is kept as the answer that it was. */
 function written(client: PersistedClient): string {
@@ -17,7 +18,7 @@ function written(client: PersistedClient): string {
     ...query,
     state: { ...query.state, status: "success" as const, error: null, fetchFailureCount: 0, fetchFailureReason: null },
   }));
-  return JSON.stringify({ ...client, clientState: { ...client.clientState, queries } });
+  return write({ ...client, clientState: { ...client.clientState, queries } });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { keepPreviousData, queryOptions, useMutation } from "@tanstack/react-query";
 import { api, call, data, type Schemas } from "./client";
+import { parse } from "./exact";
 import { queries } from "./queries";
 
 export type Run = Schemas["RunView"];
@@ -121,7 +122,7 @@ export async function logsPage(id: string, filter: LogFilter, after: number, sig
 export type Log = Schemas["LogView"];
 
 async function fetched<Answer>(address: string, signal?: AbortSignal): Promise<Answer> {
-  return (await call(address, { signal, headers: { Accept: "application/json" } })).json() as Promise<Answer>;
+  return parse(await (await call(address, { signal, headers: { Accept: "application/json" } })).text()) as Answer;
 }
 
 /** Why a run, or one task of it, is not further: `kind` is translated, `detail` stands in where it is not known. */

@@ -1,4 +1,5 @@
 import { call } from "../api/client";
+import { parse } from "../api/exact";
 import { frameReader } from "./frames";
 
 /** One event of the service's log. `seq` orders them; the other fields depend on `type`. */
@@ -127,7 +128,7 @@ export class Stream {
             if (this.last === null) this.take({ seq: Number(id), type: "resync" }); // what was asked for before may be of before
             this.last = Number(id);
           }
-          if (data !== null) this.take({ ...JSON.parse(data), type });
+          if (data !== null) this.take({ ...(parse(data) as Told), type });
         }
         this.say(true);
       }

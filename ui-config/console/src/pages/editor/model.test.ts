@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
+import { write } from "../../api/exact";
+import { setField } from "./edit";
 import { lineOf, offsetOf, read } from "./model";
 import { cut, join } from "./source";
+import { valueOf } from "./values";
 
 const TEXT = `# head
 
@@ -75,4 +78,12 @@ test("what has not changed is the same object, so that nothing is drawn again", 
 
 test("two tasks of one name are two tasks", () => {
   expect(read("tasks:\n- name: a\n- name: a\n- 5\n").tasks.map((task) => task.id)).toEqual(["a", "#1", "#2"]);
+});
+
+test("numbers of many digits keep them, in what is read and in what is written", () => {
+  const long = "170141183460469231731687303715884105727";
+  const model = read(`name: m\nparameters:\n  modulus: ${long}\n  small: 12\ntasks: []\n`);
+  const { modulus, small } = model.fields.parameters as Record<string, unknown>;
+  expect([write(modulus), small]).toEqual([long, 12]);
+  expect(setField(model, ["parameters", "modulus"], valueOf(`${long}1`))).toContain(`modulus: ${long}1\n`);
 });

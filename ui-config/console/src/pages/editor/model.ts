@@ -1,5 +1,6 @@
 /** Reads the text of a workflow: its fields, its tasks, and where in the text each of them stands. */
-import { type Document, isMap, isScalar, isSeq, type Node, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, isSeq, type Node, parseDocument, type ScalarTag, type Tags } from "yaml";
+import { isExact, numberOf } from "../../api/exact";
 import type { Said } from "../../text/said";
 import { cut, type Piece } from "./source";
 
@@ -46,7 +47,17 @@ export interface Model {
   parts: readonly { at: number; read: Read }[];
 }
 
-const OPTIONS = { version: "1.2", prettyErrors: false, uniqueKeys: true } as const;
+/** Whole numbers of more digits than a number of the browser holds: they keep all of them. */
+const LONG_NUMBER: ScalarTag = {
+  tag: "tag:yaml.org,2002:int",
+  default: true,
+  test: /^[-+]?\d{16,}$/,
+  identify: isExact,
+  resolve: (text) => numberOf(text.replace("+", "")),
+  stringify: ({ value }) => String(value),
+};
+
+const OPTIONS = { version: "1.2", prettyErrors: false, uniqueKeys: true, customTags: (tags: Tags): Tags => [LONG_NUMBER, ...tags] } as const;
 
 export function parsed(text: string): Document.Parsed {
   return parseDocument(text, OPTIONS);

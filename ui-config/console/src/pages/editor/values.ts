@@ -1,16 +1,18 @@
+import { type Exact, numberOf, parse, write } from "../../api/exact";
+
 /** Values of fields as people type them, and back. */
 
 /** A parameter's value as text: "5" is the number, "five" the text; a text that would read as something else stands in quotes. */
 export function textOf(value: unknown): string {
   if (value === undefined) return "";
-  if (typeof value === "string") return valueOf(value) === value ? value : JSON.stringify(value);
-  return JSON.stringify(value);
+  if (typeof value === "string") return valueOf(value) === value ? value : write(value);
+  return write(value);
 }
 
 /** JSON where the text is JSON, else the text itself, as the command `njangi` reads parameters. */
 export function valueOf(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parse(text);
   } catch {
     return text;
   }
@@ -28,9 +30,10 @@ function quoted(argument: string): string {
 }
 
 /** A number where the text is one, else the text, which the service will say is none; nothing where it is empty. */
-export function numberOr(text: string): number | string | undefined {
+export function numberOr(text: string): number | Exact | string | undefined {
   const bare = text.trim();
   if (bare === "") return undefined;
+  if (/^-?\d+$/.test(bare)) return numberOf(bare);
   const value = Number(bare);
   return Number.isFinite(value) && /^[-+.\d]/.test(bare) ? value : text;
 }
@@ -48,5 +51,5 @@ export function itemsOf(text: string): unknown[] {
 /** A field as text, whatever it holds. */
 export function shown(value: unknown): string {
   if (value === undefined || value === null) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return typeof value === "string" ? value : write(value);
 }

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
+import { write } from "../../api/exact";
 import { type Run, specQuery, useRerun } from "../../api/runs";
 import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
@@ -20,7 +21,7 @@ export function RerunDialog({ run, onClose }: { run: Run; onClose: () => void })
   const wrong = new Set(answers.filter(([, answer]) => answer === null).map(([name]) => name));
   function start(event: FormEvent) {
     event.preventDefault();
-    const changed = answers.filter(([name, answer]) => answer && JSON.stringify(answer.value) !== JSON.stringify(values[name]));
+    const changed = answers.filter(([name, answer]) => answer && write(answer.value) !== write(values[name]));
     rerun.mutate(Object.fromEntries(changed.map(([name, answer]) => [name, answer!.value])), {
       onSuccess: (made) => {
         onClose();

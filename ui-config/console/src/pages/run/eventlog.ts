@@ -1,4 +1,5 @@
 /** Reads a run's event log from its end, though the service tells it from its beginning. */
+import { write } from "../../api/exact";
 import type { RunEvent } from "../../api/runs";
 
 export interface Older {
@@ -62,7 +63,7 @@ export function particulars(event: RunEvent): [string, string][] {
 const MOST = 8;
 
 function short(value: unknown): string {
-  if (!Array.isArray(value)) return typeof value === "object" ? JSON.stringify(value) : String(value);
-  const text = value.slice(0, MOST).map((item) => (typeof item === "object" ? JSON.stringify(item) : String(item))).join(", ");
+  if (!Array.isArray(value)) return typeof value === "object" ? write(value) : String(value);
+  const text = value.slice(0, MOST).map((item) => (typeof item === "object" ? write(item) : String(item))).join(", ");
   return value.length > MOST ? `${text} … (${value.length})` : text;
 }

@@ -71,6 +71,14 @@ export function Board() {
   );
 }
 
+/** What a machine does now; null: nothing. One that is away computes nothing that is known of. */
+function doing({ leased, slots, status }: Volunteer): string | null {
+  if (leased === 0) return null;
+  if (status !== "ONLINE") return t("volunteers.holds_away", { count: leased });
+  const now = Math.min(leased, slots);
+  return t("volunteers.works", { now, waiting: leased - now });
+}
+
 function MachineTable({ volunteers }: { volunteers: readonly Volunteer[] }) {
   return (
     <Scroll label={t("volunteers.tab_machines")}>
@@ -99,7 +107,7 @@ function MachineTable({ volunteers }: { volunteers: readonly Volunteer[] }) {
               <td data-label={t("volunteers.sandbox")}><Sandbox machine={volunteer.machine} /></td>
               <td data-label={t("volunteers.reliability")}><Reliability volunteer={volunteer} /></td>
               <td data-label={t("volunteers.done")} className="number">{number(volunteer.completed)}</td>
-              <td data-label={t("volunteers.now_short")}>{volunteer.leased > 0 ? t("volunteers.works", { count: volunteer.leased, slots: volunteer.slots }) : <span className="faint">{t("volunteers.works_not")}</span>}</td>
+              <td data-label={t("volunteers.now_short")}>{doing(volunteer) ?? <span className="faint">{t("volunteers.works_not")}</span>}</td>
               <td data-label={t("volunteers.seen")}><Ago at={volunteer.last_seen} /></td>
             </tr>
           ))}

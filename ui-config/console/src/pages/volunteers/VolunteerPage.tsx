@@ -88,7 +88,7 @@ function Leases({ volunteer }: { volunteer: OneVolunteer }) {
   if (volunteer.leased === 0) return <p className="faint">{volunteer.status === "ONLINE" ? t("volunteers.idle") : t("volunteers.idle_away")}</p>;
   return (
     <div className="stack">
-      <p>{t("volunteers.holds", { count: volunteer.leased, slots: volunteer.slots })}</p>
+      <p>{volunteer.status === "ONLINE" ? t("volunteers.holds", { count: volunteer.leased, slots: volunteer.slots }) : t("volunteers.holds_away", { count: volunteer.leased })}</p>
       {leases.length > 0 && (
         <Scroll label={t("volunteers.now")}>
           <table className="folding">

@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { write } from "../../api/exact";
 import { useState } from "react";
 import { may, useMe } from "../../api/me";
 import { queries } from "../../api/queries";
@@ -109,7 +110,7 @@ function Restore({ workflow, version, onClose }: { workflow: Workflow; version: 
       action={t("versions.restore")}
       onConfirm={async () => {
         const whole = await queries.fetchQuery(versionQuery(workflow.id, version.version));
-        const saved = await edit.mutateAsync({ spec: whole.source ?? JSON.stringify(whole.spec), files: whole.files, version: workflow.version });
+        const saved = await edit.mutateAsync({ spec: whole.source ?? write(whole.spec), files: whole.files, version: workflow.version });
         tell(t("versions.restored", { version: version.version, now: saved.version }));
       }}
       onClose={onClose}

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { parse, write } from "../../api/exact";
 import { changed, kindOf, read, wrong, written } from "./parameters";
 
 const defaults = { bound: 750000, title: "March", deep: false, levels: [1, 2], note: null };
@@ -28,4 +29,18 @@ test("a number may be written as in French", () => {
 test("what cannot be read is told by name", () => {
   expect(wrong({ bound: "many", title: "", levels: "[1,", deep: "false" }, defaults)).toEqual(["bound", "levels"]);
   expect(wrong({ bound: " " }, defaults)).toEqual(["bound"]);
+});
+
+test("numbers of many digits keep them, as defaults and as what is typed", () => {
+  const defaults = parse('{"modulus": 170141183460469231731687303715884105727}') as Record<string, unknown>;
+  expect(kindOf(defaults.modulus)).toBe("number");
+  expect(written(defaults.modulus)).toBe("170141183460469231731687303715884105727");
+  expect(write(changed({ modulus: "2305843009213693951" }, defaults))).toBe('{"modulus":2305843009213693951}');
+  expect(read("1e400", "number")).toBeUndefined();
+  expect(read("0x10", "number")).toBeUndefined();
+});
+
+test("a text that looks like a number stays the text that was typed", () => {
+  const texts = { version: "1.10", phone: "00237699000000" };
+  expect(changed(texts, { version: "1.9", phone: "none" })).toEqual(texts);
 });

@@ -1,3 +1,5 @@
+import { type Exact, isNumber, numberOf, parse, write } from "../../api/exact";
+
 /**
  * Parameters as a form has them: a text for each, of the kind that its default has. What is neither text, number
  * nor truth value is written as JSON.
@@ -6,14 +8,14 @@ export type Kind = "text" | "number" | "truth" | "json";
 
 export function kindOf(value: unknown): Kind {
   if (typeof value === "string") return "text";
-  if (typeof value === "number") return "number";
+  if (isNumber(value)) return "number";
   if (typeof value === "boolean") return "truth";
   return "json";
 }
 
 /** What a field begins with. */
 export function written(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value ?? null);
+  return typeof value === "string" ? value : write(value ?? null);
 }
 
 /** The value that a field's text stands for; undefined if it stands for none. */
@@ -21,14 +23,22 @@ export function read(text: string, kind: Kind): unknown {
   if (kind === "text") return text;
   if (kind === "truth") return text === "true";
   if (kind === "number") {
-    const value = Number(text.trim().replace(",", "."));
-    return text.trim() === "" || !Number.isFinite(value) ? undefined : value;
+    return numberIn(text.trim().replace(",", "."));
   }
   try {
-    return JSON.parse(text) as unknown;
+    return parse(text);
   } catch {
     return undefined;
   }
+}
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+
+/** A number as people write it; undefined where the text is none. */
+function numberIn(text: string): number | Exact | undefined {
+  if (!NUMBER.test(text)) return undefined;
+  if (!Number.isFinite(Number(text))) return undefined; // larger than anything that computes with it
+  return /^[+-]?\d+$/.test(text) ? numberOf(String(BigInt(text.replace("+", "")))) : Number(text);
 }
 
 /** What a form begins with: the defaults, and over them what was chosen before. */

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import type { Schemas } from "../../../api/client";
+import { isExact, write } from "../../../api/exact";
 import { may, useMe } from "../../../api/me";
 import { ENDED, type Run, subtasksQuery, taskTimesQuery, useControl } from "../../../api/runs";
 import { moment, number } from "../../../text/format";
@@ -86,13 +87,13 @@ function Settings({ node }: { node: TaskNode }) {
   return (
     <details className="fine">
       <summary>{t("task.settings")}</summary>
-      <pre tabIndex={0}>{JSON.stringify(rest, null, 1)}</pre>
+      <pre tabIndex={0}>{write(rest, 1)}</pre>
     </details>
   );
 }
 
 function isEmpty(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+  return typeof value === "object" && value !== null && !isExact(value) && Object.keys(value).length === 0;
 }
 
 const FILTERS = ["QUEUED", "LEASED", "REPORTED", "COMPLETED", "FAILED", "CANCELLED", "DEAD"] as const;

@@ -5,7 +5,7 @@ import { Icon } from "../../../ui/Icon";
 import { Scroll } from "../../../ui/Scroll";
 import { Loading } from "../../../ui/states";
 import { DownloadText } from "./Download";
-import { exact, plain } from "./ResultView";
+import { plain } from "./ResultView";
 import { csvOf, numericColumns, sorted, type Table } from "./shapes";
 
 const Plot = lazy(() => import("./Plot"));
@@ -54,7 +54,7 @@ export function DataTable({ table, name }: { table: Table; name: string }) {
             {rows.map((row, line) => (
               <tr key={line}>
                 {table.columns.map((_, at) => (
-                  <td key={at} className={numeric.includes(at) ? "number" : undefined}>{typeof row[at] === "number" ? exact(row[at]) : plain(row[at])}</td>
+                  <td key={at} className={numeric.includes(at) ? "number" : undefined}>{plain(row[at])}</td>
                 ))}
               </tr>
             ))}

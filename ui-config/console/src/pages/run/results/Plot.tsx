@@ -1,6 +1,7 @@
 import "uplot/dist/uPlot.min.css";
 import { useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
+import { isExact, isNumber } from "../../../api/exact";
 import { t } from "../../../text/text";
 import { colorsOf, useColorChange } from "../colors";
 import type { Table } from "./shapes";
@@ -19,10 +20,11 @@ export default function Plot({ table, numeric }: { table: Table; numeric: readon
   const theme = useColorChange();
   const shown = lines.filter((at) => at !== over).slice(0, MOST_LINES);
   const data = useMemo(() => {
-    const rows = over === ROWS ? table.rows : table.rows.filter((row) => typeof row[over] === "number").toSorted((a, b) => (a[over] as number) - (b[over] as number));
-    const x = rows.map((row, line) => (over === ROWS ? line + 1 : (row[over] as number)));
-    return [x, ...shown.map((at) => rows.map((row) => (typeof row[at] === "number" ? row[at] : null)))] as uPlot.AlignedData;
+    const rows = over === ROWS ? table.rows : table.rows.filter((row) => isNumber(row[over])).toSorted((a, b) => Number(a[over]) - Number(b[over]));
+    const x = rows.map((row, line) => (over === ROWS ? line + 1 : Number(row[over])));
+    return [x, ...shown.map((at) => rows.map((row) => (isNumber(row[at]) && Number.isFinite(Number(row[at])) ? Number(row[at]) : null)))] as uPlot.AlignedData;
   }, [table, over, shown.join()]); // oxlint-disable-line react-hooks/exhaustive-deps
+  const rounded = [over, ...shown].some((at) => at !== ROWS && table.rows.some((row) => isExact(row[at])));
   const draw = useEffectEvent(() => {
     const [ink, line, ...strokes] = colorsOf(place.current!, ["--ink", "--line", ...STROKES]);
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
@@ -67,6 +69,7 @@ export default function Plot({ table, numeric }: { table: Table; numeric: readon
           </label>
         ))}
       </div>
+      {rounded && <p className="fine faint">{t("results.plot_rounded")}</p>}
       <div ref={place} className="plot" role="img" aria-label={t("results.plot_of", { columns: shown.map((at) => table.columns[at]).join(", ") })} />
     </div>
   );

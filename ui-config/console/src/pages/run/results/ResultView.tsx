@@ -1,3 +1,4 @@
+import { type Exact, isExact, isNumber, write } from "../../../api/exact";
 import { locale, t } from "../../../text/text";
 import { DataTable } from "./DataTable";
 import { PictureView } from "./PictureView";
@@ -9,7 +10,7 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
     case "nothing":
       return <p className="faint">{t("results.nothing")}</p>;
     case "number":
-      return <p className="big-number">{exact(shape.value)}</p>;
+      return <p className={isExact(shape.value) ? "mono long" : "big-number"}>{exact(shape.value)}</p>;
     case "yes-no":
       return <p className="big-number">{t(shape.value ? "results.yes" : "results.no")}</p>;
     case "text":
@@ -42,13 +43,14 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
 }
 
 /** A number as it was computed, not rounded; only its marks are those of the language. */
-export function exact(value: number): string {
+export function exact(value: number | Exact): string {
+  if (isExact(value)) return value.value;
   return Number.isInteger(value) && Math.abs(value) > 1e15 ? String(value) : value.toLocaleString(locale(), { maximumSignificantDigits: 17 });
 }
 
 export function plain(value: unknown): string {
   if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return exact(value);
+  if (isNumber(value)) return exact(value);
   if (typeof value === "boolean") return t(value ? "results.yes" : "results.no");
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return typeof value === "string" ? value : write(value);
 }

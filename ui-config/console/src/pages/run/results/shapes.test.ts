@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { parse } from "../../../api/exact";
 import { imageIn, readPnm } from "./images";
 import { csvIn, csvOf, numericColumns, pretty, resultText, shapeOf, sorted } from "./shapes";
 
@@ -91,4 +92,21 @@ test("results are read best as they are meant", () => {
   expect(resultText('"two\\nlines"')).toBe("two\nlines");
   expect(resultText('{"cut')).toBe('{"cut');
   expect(resultText(JSON.stringify("x".repeat(5000))).length).toBe(4001);
+});
+
+test("numbers keep all of their digits in tables, texts and files, and are sorted by them", () => {
+  const text = "[[9007199254740993, 1], [9007199254740992, 2], [0.1, 3]]";
+  const shape = shapeOf(parse(text));
+  if (shape.is !== "table") throw new Error(shape.is);
+  expect(numericColumns(shape.table)).toEqual([0, 1]);
+  expect(sorted(shape.table.rows, 0, false).map((row) => String(row[0]))).toEqual(["0.1", "9007199254740992", "9007199254740993"]);
+  expect(csvOf(shape.table)).toContain("9007199254740993,1");
+  expect(resultText(`{"n": ${2n ** 521n - 1n}}`)).toBe(`{"n": ${2n ** 521n - 1n}}`);
+  expect(shapeOf(parse(String(2n ** 1279n - 1n)))).toMatchObject({ is: "number", value: { value: String(2n ** 1279n - 1n) } });
+});
+
+test("what a text says in a table is shown as it says it", () => {
+  const table = csvIn("code,price,count\n00501,1.10,9007199254740993\n00502,2.00,3\n")!;
+  expect(csvOf(table)).toBe("code,price,count\r\n00501,1.10,9007199254740993\r\n00502,2.00,3\r\n");
+  expect(numericColumns(table)).toEqual([1, 2]);
 });

@@ -1,4 +1,5 @@
 /** What a result is, so that it can be shown as what it is. Nothing here draws or fetches. */
+import { asWritten, compare, type Exact, isExact, isNumber, numberOf, parse, write } from "../../../api/exact";
 import { imageIn, type Picture } from "./images";
 
 export interface Table {
@@ -8,7 +9,7 @@ export interface Table {
 
 export type Shape =
   | { is: "nothing" }
-  | { is: "number"; value: number }
+  | { is: "number"; value: number | Exact }
   | { is: "text"; value: string }
   | { is: "yes-no"; value: boolean }
   | { is: "image"; picture: Picture }
@@ -23,16 +24,16 @@ const DEPTH = 3;
 type Fields = Record<string, unknown>;
 
 function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExact(value);
 }
 
 function isPlain(value: unknown): boolean {
-  return typeof value !== "object" || value === null;
+  return typeof value !== "object" || value === null || isExact(value);
 }
 
 export function shapeOf(value: unknown, depth = 0): Shape {
   if (value === null || value === undefined) return { is: "nothing" };
-  if (typeof value === "number") return { is: "number", value };
+  if (isNumber(value)) return { is: "number", value };
   if (typeof value === "boolean") return { is: "yes-no", value };
   if (typeof value === "string") {
     const picture = imageIn(value);
@@ -95,8 +96,13 @@ export function csvIn(text: string): Table | null {
   return null;
 }
 
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+
+/** A field as a number where that is written as it stands there: 007 and 1.10 are kept as they are. */
 function valueOf(field: string): unknown {
-  return field.trim() !== "" && Number.isFinite(Number(field)) ? Number(field) : field;
+  if (!NUMBER.test(field)) return field;
+  const value = numberOf(field);
+  return String(value) === field ? value : asWritten(field);
 }
 
 /** The fields of each line (RFC 4180); null where a quote is left open. */
@@ -140,18 +146,18 @@ function fieldsOf(text: string, separator: string): string[][] | null {
 export function numericColumns({ columns, rows }: Table): number[] {
   return columns
     .map((_, at) => at)
-    .filter((at) => rows.some((row) => typeof row[at] === "number") && rows.every((row) => typeof row[at] === "number" || row[at] === null || row[at] === ""));
+    .filter((at) => rows.some((row) => isNumber(row[at])) && rows.every((row) => isNumber(row[at]) || row[at] === null || row[at] === ""));
 }
 
 /** The rows by one column: numbers before texts, gaps last. The order of equals stays. */
 export function sorted(rows: readonly unknown[][], at: number, down: boolean): unknown[][] {
-  const rank = (value: unknown) => (typeof value === "number" ? 0 : value === null || value === "" ? 2 : 1);
+  const rank = (value: unknown) => (isNumber(value) ? 0 : value === null || value === "" ? 2 : 1);
   return rows.toSorted((one, other) => {
     const [a, b] = [one[at], other[at]];
     const [first, second] = [rank(a), rank(b)];
     if (first !== second) return first - second;
     if (first === 2) return 0;
-    const order = first === 0 ? (a as number) - (b as number) : String(a).localeCompare(String(b), undefined, { numeric: true });
+    const order = first === 0 ? compare(a as number, b as number) : String(a).localeCompare(String(b), undefined, { numeric: true });
     return down ? -order : order;
   });
 }
@@ -163,14 +169,14 @@ export function csvOf({ columns, rows }: Table): string {
 
 function csvField(value: unknown): string {
   if (value === null || value === undefined) return "";
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text = typeof value === "string" ? value : write(value);
   const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 /** A value as JSON that can be read: what holds plain values alone stands in one line. */
 export function pretty(value: unknown, margin = ""): string {
-  if (isPlain(value) || value === undefined) return JSON.stringify(value) ?? "null";
+  if (isPlain(value) || value === undefined) return write(value);
   const items = Array.isArray(value) ? value.map((item): [string, unknown] => ["", item]) : Object.entries(value as Fields).map(([key, item]): [string, unknown] => [`${JSON.stringify(key)}: `, item]);
   const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
   if (items.every(([, item]) => isPlain(item))) return open + items.map(([key, item]) => key + pretty(item)).join(", ") + close;
@@ -184,7 +190,7 @@ const SHOWN = 4000; // characters
 export function resultText(json: string): string {
   let text = json;
   try {
-    const value: unknown = JSON.parse(json);
+    const value = parse(json);
     text = typeof value === "string" ? value : pretty(value);
   } catch {
     // not whole: shown as it is
