@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { write } from "../../api/exact";
 import { type Plan, validate } from "../../api/workflows";
 import { duration, number } from "../../text/format";
 import { said } from "../../text/said";
@@ -9,6 +10,7 @@ import { Loading, Problem } from "../../ui/states";
 import { reasonOf } from "../run/eta";
 import { contentOf } from "./checks";
 import type { Editing } from "./editing";
+import { commandText } from "./values";
 
 /** What a run would do if it began now: nothing is started. */
 export function DryRun({ editing, onClose }: { editing: Editing; onClose: () => void }) {
@@ -49,7 +51,7 @@ function Planned({ plan }: { plan: Plan }) {
           <tbody>
             {plan.tasks.map((task) => (
               <tr key={task.task}>
-                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint">{said(`plan.${task.code}`, { ...task, detail: task.reason })}</span></>}</td>
+                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint">{said(`plan.${task.code}`, { ...task, detail: task.reason })}</span></>}<First call={task.first} /></td>
                 <td>{kindText(task.kind)}</td>
                 {[task.items, task.subtasks, task.batches].map((count, at) => <td key={at} className="number">{count !== null ? number(count) : task.reason ? "?" : "–"}</td>)}
               </tr>
@@ -62,6 +64,12 @@ function Planned({ plan }: { plan: Plan }) {
       </Scroll>
     </>
   );
+}
+
+/** How the first subtask would be called. */
+function First({ call }: { call: Plan["tasks"][number]["first"] }) {
+  if (!call || (!call.arguments && !call.parameters)) return null;
+  return <><br /><span className="fine faint">{t("editor.plan.first")}</span> <code className="fine">{call.arguments ? commandText(call.arguments) : write(call.parameters)}</code></>;
 }
 
 function kindText(kind: string): string {

@@ -76,6 +76,7 @@ export function Editor({ opening }: { opening: Opening }) {
   useTemplateFiles(opening.draft ? null : opening.template, attachments.begin);
   const draft = useKeptDraft(me.name, draftId, editing, opening.draft !== null);
   const checks = useChecks(current, files, may.make(me));
+  const warnings = useMemo(() => (current.faults.length > 0 || current.text.trim() === "" ? [] : placed(current, checks.warnings, checks.of)), [current, checks.warnings, checks.of]);
   const problems = useMemo(() => placed(current, current.text.trim() === "" ? [] : checks.wrong, checks.of), [current, checks.wrong, checks.of]);
   const newest = useQuery({ ...workflowQuery(id ?? ""), enabled: id !== null }).data;
   const overtaken = shown === null && newest !== undefined && base.version !== null && newest.version > base.version;
@@ -248,7 +249,7 @@ export function Editor({ opening }: { opening: Opening }) {
           setTab(next);
           setField(null);
         }} />
-      {may.make(me) && <ProblemList problems={problems} checks={checks} unreadable={unreadable} empty={current.text.trim() === ""} onGo={goTo} />}
+      {may.make(me) && <ProblemList problems={problems} warnings={warnings} checks={checks} unreadable={unreadable} empty={current.text.trim() === ""} onGo={goTo} />}
 
       {(shown === "save" || shown === "save_and_run") && <SaveDialog id={id} editing={editing} because={because} onSaved={saved} onTheirs={adopt} onClose={() => setShown(null)} />}
       {shown === "run" && id !== null && <RunDialog id={id} name={name} parameters={parameters} onClose={() => setShown(null)} />}

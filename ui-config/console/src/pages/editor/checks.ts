@@ -12,6 +12,8 @@ export interface Checks {
   state: "waiting" | "away" | "done" | "failed";
   /** What was wrong with `of` when it was asked last. */
   wrong: readonly Wrong[];
+  /** What is doubtful and keeps nothing from being done. */
+  warnings: readonly Wrong[];
   of: Model;
   /** Why the check failed, where it did. */
   error: unknown;
@@ -27,18 +29,18 @@ export function contentOf(model: Model, files: Readonly<Record<string, Attached>
 /** What the service says about the text. What it said before stays shown until it says something new. */
 export function useChecks(model: Model, files: Readonly<Record<string, Attached>>, wanted: boolean): Checks {
   const { up } = useLink();
-  const [checks, setChecks] = useState<Checks>({ state: "waiting", wrong: [], of: model, error: null });
+  const [checks, setChecks] = useState<Checks>({ state: "waiting", wrong: [], warnings: [], of: model, error: null });
   useEffect(() => {
     if (!wanted || model.faults.length > 0 || model.text.trim() === "") return;
     setChecks((last) => ({ ...last, state: "waiting" }));
     const stop = new AbortController();
     const timer = setTimeout(async () => {
       try {
-        await validate(contentOf(model, files), stop.signal);
-        setChecks({ state: "done", wrong: [], of: model, error: null });
+        const { warnings } = await validate(contentOf(model, files), stop.signal);
+        setChecks({ state: "done", wrong: [], warnings, of: model, error: null });
       } catch (error) {
         if (stop.signal.aborted) return;
-        if (error instanceof ProblemError && error.status === 422 && error.faults.length) setChecks({ state: "done", wrong: error.faults, of: model, error: null });
+        if (error instanceof ProblemError && error.status === 422 && error.faults.length) setChecks({ state: "done", wrong: error.faults, warnings: [], of: model, error: null });
         else setChecks((last) => ({ ...last, state: error instanceof AwayError ? "away" : "failed", error }));
       }
     }, AFTER);
