@@ -299,6 +299,23 @@ async def test_a_run_that_was_cancelled_in_prefect_before_it_was_taken_up_cleans
         await ends(client, run_id, "CANCELLED", RunStatus.CANCELLED)
 
 
+async def test_what_is_answered_to_a_cancellation_is_how_the_run_ends(client: Client) -> None:
+    stores = client.services.stores
+    async with client.http("admin") as http:
+        early, late = [(await started(http, task("a")))["id"] for _ in range(2)]
+        async with aclosing(await held(client, late)) as flow:
+            await flow.put(f"/v1/flow/runs/{late}/tasks/a", json={"status": "COMPLETED", "result": "1"})
+        answers = {}
+        for run_id in (early, late):
+            await stores.run_recovery.set_flow_run(run_id, f"fr-{run_id}", now=utc_now())
+            refused = [
+                (await http.post(f"/v1/runs/{run_id}:{verb}", json={})).status_code for verb in ("pause", "cancel")
+            ]
+            await client.services.mirror.take(FlowRunState(f"fr-{run_id}", "COMPLETED", "Completed", "", utc_now()))
+            answers[run_id] = refused, (await stores.runs.get(run_id)).status
+    assert answers == {early: ([202, 202], RunStatus.CANCELLED), late: ([409, 409], RunStatus.COMPLETED)}
+
+
 async def test_a_reset_task_reaches_agents_as_it_is_defined_now(client: Client) -> None:
     async with client.http("admin") as http, await client.enrol() as agent:
         run_id = (await started(http, task("a")))["id"]
