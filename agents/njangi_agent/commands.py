@@ -128,7 +128,7 @@ def _judge(used: Exit, stopped: Optional[AttemptFailed], stderr: str, folder: Fo
         return
     lacking = lack_of_command(used.code, stderr, files)
     if lacking is not None:
-        raise AttemptFailed("CannotStart", lacking)
+        raise AttemptFailed("CannotStart", lacking, outcome=Outcome.REFUSED)
     if used.code in (126, 127) and stderr.startswith(f"{LAUNCHER}:"):
         raise AttemptFailed("CannotStart", stderr.strip().partition(": ")[2])
     if used.code == 1 and stderr.startswith("bwrap: "):

@@ -5,9 +5,11 @@ Such an attempt is refused, with the reason, and lent to another machine; what i
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
+from pathlib import Path
 from typing import Collection, Optional
 
 _NEWER = ("_zstd", "annotationlib", "compression", "graphlib", "string.templatelib", "tomllib", "zoneinfo")
@@ -17,7 +19,12 @@ _GONE = (
     *("sndhdr", "spwd", "sunau", "symbol", "telnetlib", "uu", "xdrlib"),
 )
 """Modules that Python 3.9 does not have yet, or a later one has no more."""
-_STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | {*_NEWER, *_GONE}
+_STANDARD = frozenset(
+    [
+        *(*_NEWER, *_GONE, *sys.builtin_module_names, *getattr(sys, "stdlib_module_names", ())),
+        *(path.stem for path in Path(os.__file__).parent.glob("[a-z_]*")),  # before Python 3.10 there is no list
+    ]
+)
 _NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
 _NO_PROGRAM = (
     re.compile(r"^[\w./-]+: (?:line )?\d+: (.+): not found$"),  # dash

@@ -231,7 +231,7 @@ def failure_of(frame: Frame) -> AttemptFailed:
         type_, message, module = str(fields["type"]), str(fields["message"]), fields.get("module")
         lacking = module_lacking(type_, message, module) if isinstance(module, str) else None
         if lacking is not None:
-            return AttemptFailed(type_, lacking, frame.written)
+            return AttemptFailed(type_, lacking, frame.written, Outcome.REFUSED)
         return AttemptFailed(type_, message, frame.written)
     except (ValueError, KeyError, TypeError, RecursionError):
         return AttemptFailed("Crashed", "its interpreter described an error in no known form", frame.written)

@@ -287,7 +287,7 @@ def volunteer_task(function: Callable[..., Any] | None = None, /, **options: Any
     not limits on waiting. A lost volunteer costs none: its calls are lent to another.
 
     Each call starts in an empty folder with the same environment. Calls that a machine runs in a row share the process:
-    globals, caches, random generators and settings of modules are as an earlier call left them. With `isolate` each
+    globals, caches and settings of modules are as an earlier call left them. With `isolate` each
     call has a process of its own, forked from one that has only loaded the source; that costs some milliseconds a call.
     """
     if function is not None:

@@ -176,7 +176,7 @@ async def test_standard_output_that_is_the_result_is_not_told_a_second_time(boxe
 
 
 @pytest.mark.parametrize(
-    ("program", "outcome"), [("no-such-program", Outcome.FAILED), ("./no-such-file", Outcome.FAILED)]
+    ("program", "outcome"), [("no-such-program", Outcome.REFUSED), ("./no-such-file", Outcome.FAILED)]
 )
 async def test_a_program_that_is_not_there_cannot_start(boxed: Bench, program: str, outcome: Outcome) -> None:
     report = await boxed.command(program)

@@ -57,7 +57,7 @@ def test_an_import_that_fails_tells_what_the_machine_lacks(type: str, module: st
 async def test_a_call_that_lacks_a_module_is_lent_to_another_machine(bench: Bench, source: str) -> None:
     [report] = await bench.function(source, {"x": 1})
     assert report.error is not None
-    assert (report.outcome, report.error.message[:7]) == (Outcome.FAILED, "Python ")
+    assert (report.outcome, report.error.message[:7]) == (Outcome.REFUSED, "Python ")
 
 
 async def test_a_function_imports_what_is_among_its_files(bench: Bench) -> None:
