@@ -71,14 +71,19 @@ class Reconciler:
         self._began = clock()
         self._look_for_crashes: datetime | None = None
         self._refused = 0
+        self._submitting: set[str] = set()
         self._leads_since: datetime | None = None
         self._led_at = self._began
 
     async def submit(self, run: Run) -> None:
         """Create the Prefect flow run of a run. Repeating finds the same one."""
         tags = [f"workflow:{run.workflow_id}", *([f"schedule:{run.schedule.id}"] if run.schedule else [])]
-        flow_run_id = await self._prefect.create_flow_run(run.id, run.name, tags)
-        await self._stores.run_recovery.set_flow_run(run.id, flow_run_id, now=self._clock())
+        self._submitting.add(run.id)
+        try:
+            flow_run_id = await self._prefect.create_flow_run(run.id, run.name, tags)
+            await self._stores.run_recovery.set_flow_run(run.id, flow_run_id, now=self._clock())
+        finally:
+            self._submitting.discard(run.id)
         self._scheduled()
 
     async def tick(self) -> None:
@@ -93,6 +98,8 @@ class Reconciler:
             return
         before = now - timedelta(seconds=SUBMISSION_SECONDS)
         for run in await self._stores.run_recovery.unsubmitted(before=before, limit=MOST_A_TICK):
+            if run.id in self._submitting:  # its own request is at it: many came at once
+                continue
             log.warning("a run without a flow run is submitted again", extra={"run_id": run.id})
             with self._refusals(run.id):
                 await self.submit(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,11 +34,15 @@ class PrefectStates:
     now: datetime
     states: dict[str, FlowRunState] = field(default_factory=dict)
     made: int = 0
+    busy: asyncio.Event | None = None
+    """What making a flow run waits for, if anything."""
     refused: set[str] = field(default_factory=set)
 
     async def create_flow_run(self, run_id: str, name: str, tags: Sequence[str]) -> str:
         if run_id in self.refused:
             raise RefusedError(run_id)
+        if self.busy is not None:
+            await self.busy.wait()
         self.made += 1
         flow_run_id = f"flow-run-{run_id}-{self.made}"
         await self.set_state(flow_run_id, "SCHEDULED", "Submitted to Njangi")
@@ -109,6 +114,18 @@ async def test_a_run_whose_request_died_before_prefect_heard_of_it_is_submitted(
     assert await world.state(run.id) == "SCHEDULED"
     assert (world.prefect.made, world.scheduled) == (1, 1)
     await world.later(5)
+    assert world.prefect.made == 1
+
+
+async def test_a_run_whose_own_request_is_still_at_it_is_not_submitted_beside(world: World) -> None:
+    run = await world.run()
+    world.prefect.busy = asyncio.Event()
+    request = asyncio.create_task(world.reconciler.submit(run))
+    await asyncio.sleep(0)
+    await world.later(6)
+    world.prefect.busy.set()
+    await request
+    await world.later(1)
     assert world.prefect.made == 1
 
 
