@@ -20,14 +20,20 @@ Named = tuple[str, str]  # the name of a file, and the JSON Pointer of where the
 def problems(outline: Outline) -> Iterator[Problem]:
     """Yield which files cannot accompany the workflow, or cannot lie in the folder of a task."""
     named = list(_named(outline))
-    folders = {name[:end]: name for name, _ in named for end, sign in enumerate(name) if sign == "/"}
+    if outline.language > 1:
+        yield from _clashes(named)
     for name, place in named:
-        if name in folders:
-            yield Problem.of(place, "files-clash", name=name, other=folders[name])
         if any(len(part.encode("utf-8", "surrogatepass")) > _LONGEST_PART for part in name.split("/")):
             yield Problem.of(place, "file-part-too-long", name=name[:60], limit=_LONGEST_PART)
     for part in outline.tasks:
         yield from _in_folder(outline, part)
+
+
+def _clashes(named: list[Named]) -> Iterator[Problem]:
+    folders = {name[:end]: name for name, _ in named for end, sign in enumerate(name) if sign == "/"}
+    for name, place in named:
+        if name in folders:
+            yield Problem.of(place, "files-clash", name=name, other=folders[name])
 
 
 def alike(outline: Outline) -> Iterator[Problem]:
@@ -50,6 +56,8 @@ def _in_folder(outline: Outline, part: TaskOutline) -> Iterator[Problem]:
     uses = in_command(task, outline.language, {*results, *outline.inputs})
     used = {use.name for use in uses if use.how in (How.WHOLE, How.WITHIN)}
     names |= {outline.inputs[name] for name in used if name in outline.inputs}
+    if outline.language == 1:  # a stored workflow may have files that clash, as long as no task has both
+        yield from _clashes([(name, pointer("tasks", part.index)) for name in sorted(names)])
     for name in sorted(used & results):
         taken = upstream_file(name)
         clash = next((file for file in sorted(names) if file == taken or file.startswith(f"{taken}/")), None)

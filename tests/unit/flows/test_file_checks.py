@@ -49,6 +49,12 @@ def test_names_that_clash(
     assert told(files, task, **fields) == expected
 
 
+def test_a_stored_workflow_may_have_files_that_clash_where_no_task_has_both() -> None:
+    both = {"language": 1, "files": ["a", "a/b"]}
+    assert told({"a", "a/b"}, {"files": ["a"]}, **both) == []
+    assert told({"a", "a/b"}, {"files": ["a", "a/b"]}, **both) == [("/tasks/1", "files-clash")]
+
+
 @pytest.mark.parametrize("name", ["a/../b", "/a", "a/", "./a", "a//b", "..", "a\\b", "a\nb", ""])
 def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     assert ("/files/0", "file-name") in told({name}, {}, files=[name])

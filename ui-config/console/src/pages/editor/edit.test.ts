@@ -77,9 +77,11 @@ test("renaming a task renames it in dependencies, placeholders and the clean-up"
   expect(other.fields.cleanup).toBe("second");
 });
 
-test("a placeholder inside a longer word is no reference", () => {
-  const text = "name: x\ntasks:\n  - name: a\n    command: echo x{a.result}y {a.result}\n";
-  expect(read(rename(read(text), 0, "c")).tasks[0]!.fields.command).toBe("echo x{a.result}y {c.result}");
+test("a task is renamed inside longer words too, but not in literal braces", () => {
+  const text = "name: x\ntasks:\n  - name: a\n    command: echo x{a.result}y {a.failed} {{a.result}} ${a.result} {{{a.result}}}\n    split: {items: ['{a.result}']}\n";
+  const fields = read(rename(read(text), 0, "c")).tasks[0]!.fields;
+  expect(fields.command).toBe("echo x{c.result}y {c.failed} {{a.result}} ${a.result} {{{c.result}}}");
+  expect(fields.split).toEqual({ items: ["{c.result}"] });
 });
 
 test("removing tasks removes the dependencies on them, and the clean-up", () => {

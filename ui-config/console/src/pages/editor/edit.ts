@@ -10,7 +10,8 @@ import { cut, indentOf, join, type Piece } from "./source";
 const WRITE = { lineWidth: 0, flowCollectionPadding: false, blockQuote: "literal" } as const;
 /** The order in which fields of a workflow are written where they are new. */
 const ORDER = ["name", "description", "tags", "priority", "metadata", "deadline", "inputs", "files", "parameters", "tolerated_failure", "cleanup", "tasks"];
-const PLACEHOLDER = /(^|[\s"'])\{([^{}\s,:"']+)\.result\}(?=$|[\s"'])/g;
+/** What a task came to, wherever it is named: an even number of braces before it are literal ones, and `${` is the shell's. */
+const PLACEHOLDER = /(?<![{$])((?:\{\{)*)\{([^{}\s,:"']+)\.(result|failed)\}/g;
 
 /** What a task of a kind begins with: something that the service accepts, where there is such a thing. */
 const NEW: Record<Kind, Record<string, unknown>> = {
@@ -250,7 +251,7 @@ export function rename(model: Model, index: number, to: string): string {
   if (from === "" || model.tasks.some((task) => task.index !== index && task.name === from)) {
     return setTaskField(model, index, ["name"], to); // nobody can mean it by that name
   }
-  const speak = model.tasks.filter((task) => task.index === index || task.dependencies.includes(from) || JSON.stringify(task.fields).includes(`{${from}.result}`));
+  const speak = model.tasks.filter((task) => task.index === index || task.dependencies.includes(from) || JSON.stringify(task.fields).includes(`{${from}.`));
   const text = changeTasks(model, speak.map((task) => task.index), (document, at) => {
     if (at === index) put(document, [0, "name"], to);
     renameIn(document, from, to);
@@ -261,13 +262,13 @@ export function rename(model: Model, index: number, to: string): string {
 function renameIn(document: Document.Parsed, from: string, to: string): void {
   const dependencies = document.getIn([0, "dependencies"]);
   if (isSeq(dependencies)) for (const item of dependencies.items) if (isScalar(item) && item.value === from) item.value = to;
-  for (const field of ["command", "parameters"]) {
+  for (const field of ["command", "parameters", "split"]) {
     const node = document.getIn([0, field], true) as Node | undefined;
     if (!node) continue;
     visit(node, {
       Scalar(key, scalar) {
         if (key === "key" || typeof scalar.value !== "string") return;
-        scalar.value = scalar.value.replace(PLACEHOLDER, (whole, before: string, name: string) => (name === from ? `${before}{${to}.result}` : whole));
+        scalar.value = scalar.value.replace(PLACEHOLDER, (whole, before: string, name: string, what: string) => (name === from ? `${before}{${to}.${what}}` : whole));
       },
     });
   }
