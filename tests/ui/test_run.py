@@ -60,7 +60,7 @@ def attempts(site: Site, run_id: str, task: str) -> dict[int, int]:
 
 def is_now(page: Page, status: str) -> None:
     """Wait until the head of the run's page says that it is so."""
-    expect(page.locator("main header .status").first).to_have_text(status, timeout=PATIENCE)
+    expect(page.locator("main header .status").first).to_have_text(re.compile(f"^{status}(, |$)"), timeout=PATIENCE)
 
 
 def confirm(page: Page, action: str) -> None:

@@ -50,7 +50,7 @@ const once: Middleware = {
 
 /** The answer, whose numbers are read as they are written. */
 async function exactly(answer: Response): Promise<Response> {
-  if (!answer.headers.get("content-type")?.includes("json")) return answer;
+  if (answer.status === 204 || !answer.headers.get("content-type")?.includes("json")) return answer;
   const text = await answer.text();
   const read = new Response(text, answer);
   read.headers.set("Content-Length", String(text.length)); // or the client reads it by itself
