@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -10,17 +12,24 @@ from api.ranges import UnsatisfiableError, part_of
 from api.services import Services
 from storage.errors import NotFoundError
 
-_KEEP = "private, max-age=31536000, immutable"
-"""A name stands for the same bytes for ever."""
+KEEP = {"Cache-Control": "private, max-age=31536000, immutable"}
+"""A SHA-256 stands for the same bytes for ever."""
+ASK_AGAIN = {"Cache-Control": "private, no-cache"}
+"""For an address that may stand for other bytes later: whoever keeps them asks whether they still are these."""
 
 
-async def send_blob(app: Services, request: Request, sha256: str, media_type: str) -> Response:
-    """Return the bytes that the request asks for (Range, If-Range, If-None-Match). Raises NotFoundError."""
+async def send_blob(
+    app: Services, request: Request, sha256: str, media_type: str, *, more: Mapping[str, str] = KEEP
+) -> Response:
+    """Return the bytes that the request asks for (Range, If-Range, If-None-Match), with `more` headers.
+
+    Raises NotFoundError.
+    """
     blob = await app.stores.blobs.find(sha256)
     if blob is None:
         raise NotFoundError("blob", sha256)
     etag = f'"{sha256}"'
-    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": _KEEP}
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", **more}
     if etag in (request.headers.get("if-none-match") or ""):
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":

@@ -94,10 +94,11 @@ class SubtaskFailure(BaseModel):
 
 
 class TaskResult(BaseModel):
-    """`result` is JSON text."""
+    """`result` is JSON text; `raw`: the blob holds bytes that are kept as they are, not JSON."""
 
     result: str | None
     blob: str | None
+    raw: bool = False
 
 
 class SettledBatch(BaseModel):
@@ -122,12 +123,13 @@ class Settled(OrdersView):
 
 
 class ResultRow(BaseModel):
-    """`result` is JSON text."""
+    """`result` is JSON text; `size` is that of the blob, null if it is not stored."""
 
     index: int
     status: SubtaskStatus
     result: str | None
     blob: str | None
+    size: int | None
 
 
 class ResultPage(BaseModel):

@@ -158,7 +158,7 @@ class ReopeningStore:
             {"_id": f"{run_id}/{task}", "is_subtask": False},
             {
                 "$set": {"status": TaskStatus.PENDING, "progress": 0.0, "updated_at": now},
-                "$unset": dict.fromkeys(("results", "blob", "error", *forgotten), ""),
+                "$unset": dict.fromkeys(("results", "blob", "raw", "error", *forgotten), ""),
             },
             session=turn.session,
         )

@@ -64,6 +64,7 @@ class Task:
     plan: Any
     result: str | None  # JSON text
     blob: str | None
+    raw: bool  # the blob holds bytes that are kept as they are, not JSON
     error: str | None
     updated_at: datetime
 
@@ -80,6 +81,7 @@ class TaskChange:
     plan: Any = None
     result: str | None = None
     blob: str | None = None
+    raw: bool = False
     error: str | None = None
     why: Callable[[Parts], str] | None = None
 
@@ -300,7 +302,7 @@ def _fields(change: TaskChange, now: datetime) -> Document:
     if change.plan is not None:
         fields["plan"] = json.dumps(change.plan)
     if change.result is not None or change.blob is not None:
-        fields |= {"results": change.result, "blob": change.blob}
+        fields |= {"results": change.result, "blob": change.blob, "raw": change.raw}
     if change.error is not None:
         fields["error"] = change.error
     if change.status is TaskStatus.COMPLETED:
@@ -321,6 +323,7 @@ def _task(document: Document) -> Task:
         plan=json.loads(plan) if plan else None,
         result=document.get("results"),
         blob=document.get("blob"),
+        raw=document.get("raw", False),
         error=document.get("error"),
         updated_at=document["updated_at"],
     )

@@ -1,12 +1,12 @@
-"""Turn what a task put out into its result: JSON text, small enough to travel in a report or kept in a file.
+"""Turn what a task put out into its result: JSON text, small enough to travel in a report or kept in a file; or bytes.
 
 Never holds more than a piece of a large result in memory, except for `json`, which has to be read
-as a whole to be checked and is therefore bounded on its own.
+as a whole to be checked and is therefore bounded on its own. Text is UTF-8: what is not is refused with the reason,
+never replaced (see `texts`).
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import hashlib
 import io
@@ -20,14 +20,14 @@ from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional
 from njangi_agent import dialect
 from njangi_agent.errors import AttemptFailed
 from njangi_agent.protocol import INLINE_RESULT_BYTES
+from njangi_agent.texts import LineReader, NotTextError, TextReader, pieces_of, text_of
 
 JSON_BYTES = 32 * 1024 * 1024
-_CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A result: `text` when it is small, else the file at `path` with its hex SHA-256."""
+    """A result: JSON `text` when it is small, else the file at `path` with its hex SHA-256."""
 
     size: int
     text: Optional[str] = None
@@ -36,13 +36,34 @@ class Answer:
 
 
 def answer_of(parse: str, stdout: Path, spill: Path) -> Answer:
-    """Read a command's standard output as `parse` says. Raises AttemptFailed (BadOutput, OutputTooLarge)."""
+    """Read a command's standard output as `parse` says. Raises AttemptFailed (BadOutput, OutputTooLarge).
+
+    Under `bytes` the answer is that very file, however small.
+    """
     with open_plain(stdout) as file:
+        if parse == "bytes":
+            return _bytes(file, stdout)
         try:
             pieces = _PARSERS[parse](file)
             return keep(pieces, spill)
         except (ValueError, csv.Error) as error:
-            raise AttemptFailed("BadOutput", f"its standard output is not {parse}: {error}") from error
+            raise AttemptFailed("BadOutput", f"its standard output is not {parse}: {_reason(error, file)}") from error
+
+
+def _reason(error: Exception, file: BinaryIO) -> str:
+    """Say what is wrong with an output, and what would be right where it is no text at all."""
+    if isinstance(error, UnicodeDecodeError):  # of a reader that does not know where in the file it is
+        file.seek(0)
+        reader = TextReader()
+        try:
+            for data, final in pieces_of(file):
+                reader.read(data, final=final)
+        except NotTextError as found:
+            error = found
+    if not isinstance(error, NotTextError):
+        return str(error)
+    way = f" (`iconv -f {error.iconv} -t UTF-8`)" if error.iconv else ""
+    return f"{error}. Keep the bytes as they are with `parse: bytes`, or write text in UTF-8{way}"
 
 
 def open_plain(path: Path) -> BinaryIO:
@@ -79,16 +100,21 @@ def _spilled(text: str, pieces: Iterator[str], spill: Path) -> Answer:
     return Answer(size, path=spill, sha256=digest.hexdigest())
 
 
+def _bytes(file: BinaryIO, path: Path) -> Answer:
+    digest, size = hashlib.sha256(), 0
+    for data, _ in pieces_of(file):
+        digest.update(data)
+        size += len(data)
+    return Answer(size, path=path, sha256=digest.hexdigest())
+
+
 def _text(file: BinaryIO) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    reader = TextReader()
     yield '"'
-    while True:
-        data = file.read(_CHUNK)
-        piece = json.dumps(decoder.decode(data, final=not data))[1:-1]
+    for data, final in pieces_of(file):
+        piece = json.dumps(reader.read(data, final=final))[1:-1]
         if piece:
             yield piece
-        if not data:
-            break
     yield '"'
 
 
@@ -96,17 +122,20 @@ def _json(file: BinaryIO) -> Iterator[str]:
     data = file.read(JSON_BYTES + 1)
     if len(data) > JSON_BYTES:
         raise AttemptFailed("OutputTooLarge", f"JSON on standard output is limited to {JSON_BYTES} bytes")
-    yield json.dumps(dialect.loads(data), separators=(",", ":"))
+    yield json.dumps(dialect.loads(text_of(data)), separators=(",", ":"))
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:
-    with io.TextIOWrapper(file, encoding="utf-8", errors="replace") as text:
-        yield from _list(line[:-1] if line.endswith("\n") else line for line in text)
+    reader = LineReader()
+    yield from _list(line for data, final in pieces_of(file) for line in reader.lines(data, final=final))
 
 
 def _csv(file: BinaryIO) -> Iterator[str]:
-    with io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="") as text:
-        yield from _list(csv.reader(text))
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        yield from _list(csv.reader(text, strict=True))
+    finally:
+        text.detach()  # what went wrong is looked for in the file
 
 
 def _list(items: Iterator[Any]) -> Iterator[str]:

@@ -143,7 +143,8 @@ class TaskDefinition:
     arguments: from the subtask's parameters (a list fills one argument per item) or from `paths`
     (the name of a file in the task's folder). A python task has `source` and `function`, called
     with the parameters as keyword arguments; its JSON-able return value is the result.
-    `parse` says what a command's standard output means: text, json, lines or csv.
+    `parse` says what a command's standard output means: text, json, lines, csv or bytes; the result of the last is a
+    blob of them, whatever its size.
     """
 
     task_id: str

@@ -88,6 +88,7 @@ class TaskBody(BaseModel):
     plan: Any = None
     result: str | None = None
     blob: str | None = None
+    raw: bool = False
     error: str | None = None
     first: SubtaskFailure | None = None
 
@@ -204,7 +205,8 @@ async def release(run_id: str, body: Release, token: RunToken, app: App, _: Flow
 async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, app: App, _: Flow) -> ToldTask:
     """Record one task's change of state."""
     await check_stored(app, {body.blob} if body.blob is not None else set())
-    change = TaskChange(body.status, body.definition, body.plan, body.result, body.blob, body.error, _why(task, body))
+    why = _why(task, body)
+    change = TaskChange(body.status, body.definition, body.plan, body.result, body.blob, body.raw, body.error, why)
     told = await app.stores.tasks.change(run_id, token, task, change, now=utc_now())
     if body.status is TaskStatus.FAILED:
         app.dispatcher.run_cancelled(run_id)
@@ -291,8 +293,19 @@ async def results(
 ) -> ResultPage:
     """Return the subtasks' results in order, a page at a time."""
     page = await app.stores.subtasks.page(f"{run_id}/{task}", after=after, limit=limit)
+    blobs = {item.blob for item in page if item.blob is not None}
+    sizes = await app.stores.blobs.sizes(blobs) if blobs else {}
     return ResultPage(
-        results=[ResultRow(index=item.index, status=item.status, result=item.result, blob=item.blob) for item in page],
+        results=[
+            ResultRow(
+                index=item.index,
+                status=item.status,
+                result=item.result,
+                blob=item.blob,
+                size=sizes.get(item.blob) if item.blob is not None else None,
+            )
+            for item in page
+        ],
         next=page[-1].index if len(page) == limit else None,
     )
 
@@ -321,7 +334,7 @@ async def calls(
 async def result(run_id: str, task: str, app: App, _: Flow) -> TaskResult:
     """Return where the task's own result is."""
     found = await app.stores.tasks.get(f"{run_id}/{task}")
-    return TaskResult(result=found.result, blob=found.blob)
+    return TaskResult(result=found.result, blob=found.blob, raw=found.raw)
 
 
 @router.get("/runs/{run_id}/tasks/{task}/failed")

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field, JsonValue
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 
 from api.dependencies import App, Reader, Submitter
-from api.downloads import send_blob
 from api.endings import Told, told
 from api.estimates import Eta
 from api.listing import RunList, SubtaskList, order
 from api.parts import parts_of_task
 from api.services import Services
 from api.subtask_views import SubtaskPage, SubtaskView, subtask_view
-from storage.errors import NotFoundError
 from storage.listing import index_of, index_token
 from storage.parts import Parts, together
 from storage.run_models import ENDED, Run, RunStatus
@@ -32,7 +29,7 @@ class TaskView(BaseModel):
     """`queued`, `leased`, `completed`, `failed` and `cancelled` of the `total` subtasks are so now.
 
     `failed_parts` of the `parts` failed for good: 0 before the task has ended. Parts are the subtasks, and those of the
-    other run where the task runs another workflow.
+    other run where the task runs another workflow. `result_bytes` is how large a result is that is no JSON but bytes.
     """
 
     name: str
@@ -49,6 +46,7 @@ class TaskView(BaseModel):
     error: str | None
     error_told: Told | None  # the same for other languages
     child_run_id: str | None
+    result_bytes: int | None
 
 
 class ScheduleOfRun(BaseModel):
@@ -173,6 +171,8 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
         app.stores.tasks.outlines(run.id), app.stores.timings.of_run(run.id), app.stores.children.of(run.id)
     )
     eta = await app.estimates.of_run(run, tasks, timings)
+    raw = {task.blob for task in tasks if task.raw and task.blob is not None}
+    sizes = await app.stores.blobs.sizes(raw) if raw else {}
     views = []
     for task in tasks:
         timing = timings.get(task.name)
@@ -195,6 +195,7 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
                 error=task.error,
                 error_told=told(task.error),
                 child_run_id=child.id if child is not None else None,
+                result_bytes=sizes.get(task.blob) if task.raw and task.blob is not None else None,
             )
         )
     return views, eta
@@ -236,35 +237,3 @@ async def subtasks(run_id: str, query: Annotated[SubtaskList, Query()], app: App
 async def subtask(run_id: str, task: str, index: int, app: App, _: Reader) -> SubtaskView:
     """Return one subtask with its attempts."""
     return subtask_view(await app.stores.subtasks.get(f"{run_id}/{task}/{index}"))
-
-
-@router.get("/{run_id}/results", response_model=dict[str, JsonValue])
-async def results(run_id: str, app: App, _: Reader) -> Response:
-    """Return the results of all completed tasks that are small enough to be inline; others name their blob."""
-    await app.stores.runs.get(run_id)
-    return Response(await small_results(app, run_id), media_type="application/json")
-
-
-async def small_results(app: Services, run_id: str) -> str:
-    """Return the JSON text {task: value} of the results that are kept inline, {task: {"blob": sha256}} of the others.
-
-    Nothing is read: a result leaves to the digit as it was accepted, whatever it is.
-    """
-    fields = []
-    for task in await app.stores.tasks.of_run(run_id):
-        if task.result is not None:
-            fields.append(f"{json.dumps(task.name)}:{task.result}")
-        elif task.blob is not None:
-            fields.append(f"{json.dumps(task.name)}:{json.dumps({'blob': task.blob})}")
-    return f"{{{','.join(fields)}}}"
-
-
-@router.get("/{run_id}/results/{task}")
-async def task_result(run_id: str, task: str, request: Request, app: App, _: Reader) -> Response:
-    """Return one task's result as JSON; a large one is streamed, or a part of it (Range)."""
-    found = await app.stores.tasks.get(f"{run_id}/{task}")
-    if found.result is not None:
-        return Response(found.result, media_type="application/json")
-    if found.blob is None:
-        raise NotFoundError("result of task", f"{run_id}/{task}")
-    return await send_blob(app, request, found.blob, "application/json")

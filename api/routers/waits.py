@@ -13,8 +13,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api.children import start_child
 from api.dependencies import App, Flow
 from api.flow_answers import BegunWait, Child, EndedChild, EndedWaits, EndedWaitView
+from api.results import small_results
 from api.routers.flow import LONGEST_WAIT, RunToken, Seconds, told
-from api.routers.runs import small_results
 from api.services import utc_now
 from api.waits import Wait, ended_waits
 

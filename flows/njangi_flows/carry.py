@@ -36,6 +36,7 @@ from njangi_flows.inputs import ResultRef, TaskInputs, gather_inputs, stored_res
 from njangi_flows.messages import BatchInput, SettledBatch, SubtaskInput, TaskChange, ToldTask
 from njangi_flows.nodes import node, node_id, run_node
 from njangi_flows.progress import shown_progress
+from njangi_flows.raw import bytes_of, gathered
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 from njangi_flows.waiting import Waiting
 
@@ -134,7 +135,7 @@ class Carrier(abc.ABC):
             return Outcome(Ending.SKIPPED)
         if self._known is not None and self._known.status == Ending.COMPLETED.value:
             kept = await self._held.service.task_result(self._held.lease, self._name)
-            ref = ResultRef(kept.result, kept.blob)
+            ref = ResultRef(kept.result, kept.blob, kept.raw)
             return Outcome(Ending.COMPLETED, self._last_node(), ref, parts=self._parts)
         if self._known is not None and self._known.status == Ending.FAILED.value:
             return Outcome(Ending.FAILED, self._last_node(), error=self._known.error)
@@ -150,7 +151,7 @@ class Carrier(abc.ABC):
             message = _why(self._name, error)
             await self._tell_failed(message)
             return Outcome(Ending.FAILED, self._last_node(), error=message)
-        await self._tell(TaskChange("COMPLETED", result=result.text, blob=result.blob))
+        await self._tell(TaskChange("COMPLETED", result=result.text, blob=result.blob, raw=result.raw))
         return Outcome(Ending.COMPLETED, self._last_node(), result, parts=self._parts)
 
     def _stop_if_lost(self, error: Exception) -> None:
@@ -401,12 +402,15 @@ class TaskCarrier(Carrier):
     # Results
 
     async def _only_result(self, settled: SettledBatch | None) -> ResultRef:
-        if settled is not None and settled.result is not None:
+        if settled is not None and settled.result is not None and not self._task.has_bytes:
             return ResultRef(settled.result.result, settled.result.blob)
         async for page in self._held.service.results(self._held.lease, self._task.name):
             for row in page:
-                if row.status == Ending.COMPLETED.value:
-                    return ResultRef(row.result, row.blob)
+                if row.status != Ending.COMPLETED.value:
+                    continue
+                if self._task.has_bytes and (ref := bytes_of(row)) is not None:
+                    return ResultRef(blob=ref.sha256, raw=True)
+                return ResultRef(row.result, row.blob)
         return ResultRef(text="null")  # it failed, and the task tolerates that
 
     async def _aggregated(self, plan: Plan) -> ResultRef:
@@ -435,6 +439,8 @@ class TaskCarrier(Carrier):
         service, spec = self._held.service, self._task.aggregate
         if spec is None:
             raise RuntimeError(f"task '{self._task.name}' has a split but no aggregate")
+        if self._task.parse == "bytes":
+            return await gathered(service, spec, service.results(self._held.lease, self._task.name))
         async with aclosing(self._results()) as pages, drawn(pages) as texts:
             values = (NoResult.FAILED if text is None else json.loads(text) for page in texts for text in page)
             return await stored_result(service, await asyncio.to_thread(aggregate, spec, values))

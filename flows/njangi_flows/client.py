@@ -18,8 +18,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
-from types import TracebackType
-from typing import Any, Self
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import IO, Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -66,6 +67,7 @@ _CONNECT_SECONDS = 10.0
 _BEAT_PATIENCE = 4.0
 """Seconds after which an unanswered beat is sent again, well within a run lease."""
 _BLOB_CHUNK = 1024 * 1024
+_BLOB_PIECE = 8 * _BLOB_CHUNK  # bytes of a blob that are asked for at once where it may be larger than memory
 _TRY_AGAIN = (429, 502, 503, 504)
 _NOT_OURS = ", which does not prove that it is the service's: a sign-in page or a proxy in between?"
 
@@ -313,6 +315,27 @@ class FlowService:
             raise WrongBlobError(sha256)
         return content
 
+    async def blob_size(self, sha256: str) -> int:
+        """Return how many bytes a blob has."""
+        answer = await self._answer("HEAD", f"/v1/flow/blobs/{sha256}")
+        return int(answer.headers["Content-Length"])
+
+    async def copy_blob(self, ref: FileRef, to: IO[bytes]) -> None:
+        """Write a blob's content to a file, never holding more than a piece. Raises WrongBlobError if it is another."""
+        digest = hashlib.sha256()
+        for first in range(0, ref.size, _BLOB_PIECE):
+            part = {"Range": f"bytes={first}-{min(first + _BLOB_PIECE, ref.size) - 1}"}
+            piece = (await self._answer("GET", f"/v1/flow/blobs/{ref.sha256}", headers=part, seconds=300)).content
+            digest.update(piece)
+            await asyncio.to_thread(to.write, piece)
+        if digest.hexdigest() != ref.sha256:
+            raise WrongBlobError(ref.sha256)
+
+    async def put_file(self, ref: FileRef, path: Path) -> None:
+        """Store a file whose hash and size are known, never holding more than a piece."""
+        if not await self._known(f"/v1/flow/blobs/{ref.sha256}"):
+            await self._call("PUT", f"/v1/flow/blobs/{ref.sha256}", path, seconds=300)
+
     async def _known(self, path: str) -> bool:
         try:
             await self._call("HEAD", path)
@@ -326,25 +349,35 @@ class FlowService:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | bytes | None = None,
+        body: Mapping[str, Any] | bytes | Path | None = None,
         lease: RunLease | None = None,
         seconds: float = 60.0,
     ) -> bytes:
         headers = {"Njangi-Run-Token": lease.token} if lease else {}
-        content: bytes | None = None
-        if isinstance(body, bytes):
-            content = body
+        return (await self._answer(method, path, body, headers, seconds)).content
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | Path | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        seconds: float = 60.0,
+    ) -> httpx.Response:
+        content: bytes | Path | None = body if isinstance(body, bytes | Path) else None
+        headers = dict(headers)
+        if content is not None:
             headers["Content-Type"] = "application/octet-stream"
         elif body is not None:
             content = _JSON.dump_json(body)
             headers["Content-Type"] = "application/json"
+        if content is not None:
+            headers["Content-Length"] = str(content.stat().st_size if isinstance(content, Path) else len(content))
         tries = 0
         clock = asyncio.get_running_loop().time
         given_up = clock() + self._first_contact
         while True:
-            stream = _chunks(content) if content is not None and len(content) > _BLOB_CHUNK else content
-            if content is not None:
-                headers["Content-Length"] = str(len(content))
+            stream = _streamed(content)
             headers[NONCE_HEADER] = nonce = new_nonce()
             try:
                 timeout = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
@@ -355,7 +388,7 @@ class FlowService:
                 ours = self._is_proven(answer, nonce) or _is_problem(answer)
                 self._known_to_answer = self._known_to_answer or ours
                 if ours and answer.status_code < 400:
-                    return answer.content
+                    return answer
                 if ours and answer.status_code not in _TRY_AGAIN:
                     raise _refusal(answer)
                 reason, wait = f"HTTP {answer.status_code}{'' if ours else _NOT_OURS}", _retry_after(answer)
@@ -405,7 +438,19 @@ def _subtask(subtask: SubtaskInput) -> dict[str, Any]:
     return {"index": subtask.index, "parameters": subtask.parameters or {}}
 
 
-async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+def _streamed(content: bytes | Path | None) -> bytes | AsyncIterator[bytes] | None:
+    """Return what is small as it is, else an iterator over its pieces."""
+    if isinstance(content, Path) or (content is not None and len(content) > _BLOB_CHUNK):
+        return _chunks(content)
+    return content
+
+
+async def _chunks(content: bytes | Path) -> AsyncIterator[bytes]:
+    if isinstance(content, Path):
+        with content.open("rb") as file:
+            while piece := await asyncio.to_thread(file.read, _BLOB_CHUNK):
+                yield piece
+        return
     for start in range(0, len(content), _BLOB_CHUNK):
         yield content[start : start + _BLOB_CHUNK]
 

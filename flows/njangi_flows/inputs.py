@@ -24,10 +24,11 @@ from njangi_flows.spec import TaskSpec, WorkflowSpec
 
 @dataclass(frozen=True, slots=True)
 class ResultRef:
-    """Where a result is: in `text` as JSON, or in the blob called `blob`."""
+    """Where a result is: in `text` as JSON, or in the blob called `blob`, as JSON or, if it is `raw`, as bytes."""
 
     text: str | None = None
     blob: str | None = None
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,10 +71,11 @@ class SubtaskFailure(BaseModel):
 
 
 class TaskResult(BaseModel):
-    """Where a result is: JSON text, or the blob that holds it."""
+    """Where a result is: JSON text, or the blob that holds it; `raw`: or that holds bytes which are the result."""
 
     result: str | None = None
     blob: str | None = None
+    raw: bool = False
 
 
 class SettledBatch(BaseModel):
@@ -143,12 +144,13 @@ class ChildRun(BaseModel):
 
 
 class ResultRow(BaseModel):
-    """A subtask's accepted result: JSON text, or the blob that holds it."""
+    """A subtask's accepted result: JSON text, or the blob that holds it, of so many bytes."""
 
     index: int
     status: str
     result: str | None = None
     blob: str | None = None
+    size: int | None = None
 
 
 class ResultPage(BaseModel):
@@ -225,9 +227,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class TaskChange:
-    """What a flow says of a task; None leaves a field as it is. `result` is JSON text.
+    """What a flow says of a task; None leaves a field as it is.
 
-    One that FAILED without an error did so because too many subtasks did: `first` is one of them, a SubtaskFailure.
+    `result` is JSON text; `raw` says of the blob that it holds no JSON but bytes which are the result. One that FAILED
+    without an error did so because too many subtasks did: `first` is one of them, a SubtaskFailure.
     """
 
     status: str
@@ -235,5 +238,6 @@ class TaskChange:
     plan: JsonValue = None
     result: str | None = None
     blob: str | None = None
+    raw: bool | None = None
     error: str | None = None
     first: Mapping[str, str] | None = None

@@ -343,7 +343,7 @@ class TaskSpec(_Model):
     retry: Retry = Field(default_factory=Retry)
     split: SplitSpec | None = None
     aggregate: Annotated[AggregateSpec | None, Field(validate_default=True)] = None
-    parse: Literal["text", "json", "lines", "csv"] = "text"
+    parse: Literal["text", "json", "lines", "csv", "bytes"] = "text"
     tolerated_failure: ToleratedFailure = Tolerance()
     priority: Priority = 50
     tags: Tags = Field(default_factory=list)
@@ -375,7 +375,15 @@ class TaskSpec(_Model):
     def _reads_a_command(cls, parse: str, info: ValidationInfo) -> str:
         if parse != "text" and info.data.get("python") is not None:
             raise wrong("nothing-to-parse")
+        aggregate = info.data.get("aggregate")
+        if parse == "bytes" and aggregate is not None and aggregate.kind not in ("list", "concat"):
+            raise wrong("bytes-aggregate")
         return parse
+
+    @property
+    def has_bytes(self) -> bool:
+        """Whether its result is bytes; otherwise it is JSON, a list of where bytes are included."""
+        return self.parse == "bytes" and (self.aggregate is None or self.aggregate.kind == "concat")
 
     @model_serializer(mode="wrap")
     def _without_what_means_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

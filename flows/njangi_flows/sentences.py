@@ -65,6 +65,10 @@ SENTENCES: Mapping[str, str] = {
     "aggregate": "must be one of {known}, or {{concat: lines}}, or {{table: {{columns: [...]}}}}",
     "nothing-to-aggregate": "only a task with a split has results to aggregate; add split or leave this out",
     "nothing-to-parse": ("only a command's output is parsed; a Python function's return value is the result as it is"),
+    "bytes-aggregate": (
+        "bytes are gathered as a list, or one after the other with concat; parse the output as json, lines or csv to "
+        "compute with it"
+    ),
     "only-workflow-task": (
         "only a workflow task starts a run that could be cancelled or abandoned; leave it out of a {kind} task"
     ),

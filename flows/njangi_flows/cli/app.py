@@ -37,9 +37,8 @@ from njangi_flows.cli import (
     workflows,
 )
 from njangi_flows.cli.failures import CommandError, UsageError
-from njangi_flows.cli.options import As, Limit, Output, Parameters, RunId, Token, Url, Watch, as_json, show_as
+from njangi_flows.cli.options import As, Limit, Output, Parameters, RunId, Token, Url, Watch, show_as
 from njangi_flows.cli.service import Service, connect
-from njangi_flows.cli.writing import write
 
 HELP = """Run workflows on volunteers' machines.
 
@@ -71,6 +70,7 @@ app.add_typer(workflows.app, name="workflows")
 app.add_typer(templates.app, name="templates")
 app.command()(history.history)
 app.command()(history.replay)
+app.command()(outputs.results)
 app.command()(outputs.archive)
 app.command()(outputs.logs)
 app.command()(signals.signal)
@@ -170,27 +170,6 @@ def show(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = 
     with connect(url, token) as service:
         found = service.run(run)
     show_as(output, found, lambda: showing.show_run(showing.output(), found))
-
-
-@app.command()
-def results(
-    run: RunId,
-    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Only this task's, however large.")] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Write there; `json` or `-`: standard output.")
-    ] = "-",
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Fetch the results of a run's tasks, or of one task, as JSON.
-
-    Example: njangi results 0192f0c1 report -o report.json
-    """
-    with connect(url, token) as service:
-        if task is None:
-            write(output, [as_json(service.results(run)).encode() + b"\n"])
-        else:
-            write(output, service.task_result(run, task))
 
 
 for commands in (controls, exchange, comparing, explaining, account, people, volunteers):

@@ -1,15 +1,18 @@
-"""Fetch what a run put out: an archive of its results, the logs of its attempts."""
+"""Fetch what a run put out: its results, an archive of them, the logs of its attempts."""
 
 from __future__ import annotations
 
 import enum
 import json
+import sys
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from njangi_flows.cli import showing
-from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_yaml
+from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_json, as_yaml
 from njangi_flows.cli.service import connect
 from njangi_flows.cli.writing import write
 
@@ -19,6 +22,29 @@ KEPT_BYTES = 64 * 1024
 class Kind(enum.StrEnum):
     ZIP = "zip"
     TAR = "tar"
+
+
+def results(
+    run: RunId,
+    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Only this task's, however large.")] = None,
+    index: Annotated[
+        int | None, typer.Argument(metavar="[INDEX]", min=0, help="Only that of this subtask; the first is 0.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Write there; `json` or `-`: standard output.")
+    ] = "-",
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Fetch the results of a run's tasks, or of one task, as JSON; of a task with `parse: bytes` as the bytes they are.
+
+    Example: njangi results 0192f0c1 report -o report.json
+    """
+    with connect(url, token) as service:
+        if task is None:
+            write(output, [as_json(service.results(run)).encode() + b"\n"])
+        else:
+            write(output, service.task_result(run, task, index, on_type=partial(_not_on_terminal, output)))
 
 
 def archive(
@@ -83,3 +109,8 @@ def lines(log: dict[str, Any]) -> str:
 
 def _how_much(size: int) -> str:
     return f", the last 64 KiB of {size:,} bytes" if size > KEPT_BYTES else ""
+
+
+def _not_on_terminal(output: str, media_type: str) -> None:
+    if media_type.startswith("application/octet-stream") and output in ("-", "json") and sys.stdout.isatty():
+        raise UsageError("this result is bytes, which a terminal cannot show; write it to a file with -o FILE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -145,15 +145,24 @@ class Service:
     def results(self, run_id: str) -> dict[str, Any]:
         return self._object("GET", f"/v1/runs/{_segment(run_id)}/results")
 
-    def task_result(self, run_id: str, task: str) -> Iterator[bytes]:
-        """Yield a task's result, JSON, piece by piece: it may be large."""
-        yield from self._stream(f"/v1/runs/{_segment(run_id)}/results/{_segment(task)}", {})
+    def task_result(
+        self, run_id: str, task: str, index: int | None, *, on_type: Callable[[str], object]
+    ) -> Iterator[bytes]:
+        """Yield the result of a task, or of one of its subtasks, piece by piece: it may be large.
 
-    def _stream(self, url: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
+        `on_type` is told its media type first.
+        """
+        place = _segment(task) if index is None else f"{_segment(task)}/{index}"
+        yield from self._stream(f"/v1/runs/{_segment(run_id)}/results/{place}", {}, on_type)
+
+    def _stream(
+        self, url: str, parameters: Mapping[str, Any], on_type: Callable[[str], object] = lambda _: None
+    ) -> Iterator[bytes]:
         with self._readable_failures(), self._http.stream("GET", url, params=parameters) as answer:
             if not answer.is_success:
                 answer.read()
                 raise _failure(answer)
+            on_type(answer.headers.get("content-type", ""))
             yield from answer.iter_bytes()
 
     def archive(self, run_id: str, kind: str) -> Iterator[bytes]:
@@ -161,7 +170,7 @@ class Service:
         yield from self._stream(f"/v1/runs/{_segment(run_id)}/archive", {"format": kind})
 
     def logs(self, run_id: str, task: str, text: str) -> Iterator[dict[str, Any]]:
-        """Yield what attempts at a task's subtasks wrote to standard error, if it holds `text`."""
+        """Yield what attempts at a task's subtasks wrote, if it holds `text`."""
         after: int | None = -1
         while after is not None:
             query = {"task": task, "text": text, "after": after}

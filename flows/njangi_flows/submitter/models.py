@@ -760,6 +760,7 @@ class TaskView(BaseModel):
     error: str | None
     error_told: Told | None
     child_run_id: str | None
+    result_bytes: int | None
 
 
 class TemplateList(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypedDict, Unpack
@@ -141,18 +141,32 @@ class Runs:
         """Return the small results by task."""
         return await self._to.get(dict[str, JsonValue], _ONE + "/results", run_id=run_id)
 
-    async def result(self, run_id: str, task: str) -> JsonValue:
-        """Return one task's result, whole in memory."""
-        pieces = [piece async for piece in self.result_bytes(run_id, task)]
+    async def result(self, run_id: str, task: str, index: int | None = None) -> JsonValue | bytes:
+        """Return one task's result, or that of one of its subtasks, whole in memory.
+
+        It is bytes where the task says `parse: bytes`.
+        """
+        kinds: list[str] = []
+        pieces = [piece async for piece in self._result(run_id, task, index, kinds.append)]
+        if kinds[0].startswith("application/octet-stream"):
+            return b"".join(pieces)
         value: JsonValue = json.loads(b"".join(pieces))
         return value
 
-    def result_bytes(self, run_id: str, task: str) -> AsyncIterator[bytes]:
-        """Yield one task's result, JSON, piece by piece: it may be large."""
-        return self._to.bytes(_ONE + "/results/{task}", run_id=run_id, task=task)
+    def result_bytes(self, run_id: str, task: str, index: int | None = None) -> AsyncIterator[bytes]:
+        """Yield one task's result, or that of one of its subtasks, piece by piece: JSON, or bytes of `parse: bytes`."""
+        return self._result(run_id, task, index, lambda _: None)
+
+    def _result(
+        self, run_id: str, task: str, index: int | None, on_type: Callable[[str], object]
+    ) -> AsyncIterator[bytes]:
+        if index is None:
+            return self._to.bytes(_ONE + "/results/{task}", on_type=on_type, run_id=run_id, task=task)
+        path = _ONE + "/results/{task}/{index}"
+        return self._to.bytes(path, on_type=on_type, run_id=run_id, task=task, index=index)
 
     def archive(self, run_id: str, format: Literal["zip", "tar"] = "zip") -> AsyncIterator[bytes]:
-        """Yield an archive of all results, `TASK.json` each."""
+        """Yield an archive of all results: `TASK.json` each, `TASK.bin` of bytes."""
         return self._to.bytes(_ONE + "/archive", query={"format": format}, run_id=run_id)
 
     def logs(self, run_id: str, task: str, text: str = "") -> AsyncIterator[LogView]:

@@ -173,9 +173,17 @@ class Transport:
             raise self.unreachable(error) from error
 
     async def bytes(
-        self, path: str, *, query: Mapping[str, Any] | None = None, **ids: str | int
+        self,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        on_type: Callable[[str], object] = lambda _: None,
+        **ids: str | int,
     ) -> AsyncIterator[bytes]:
-        """Yield an answer as it comes; one that never changes, which its `ETag` says, goes on where it broke off."""
+        """Yield an answer as it comes; one that never changes, which its `ETag` says, goes on where it broke off.
+
+        `on_type` is told its media type first.
+        """
         sent, tag, backoff = 0, None, self.backoff()
         while True:
             headers: dict[str, str] = {"Range": f"bytes={sent}-", "If-Range": tag} if sent and tag else {}
@@ -183,6 +191,7 @@ class Transport:
                 async with self.stream(path, query=query, headers=headers, **ids) as answer:
                     if sent and answer.status_code != httpx.codes.PARTIAL_CONTENT:
                         raise UnreachableError(self.url, "what broke off has changed; begin again")
+                    on_type(answer.headers.get("content-type", ""))
                     tag = answer.headers.get("etag") if "accept-ranges" in answer.headers or sent else None
                     async for piece in answer.aiter_bytes():
                         sent += len(piece)

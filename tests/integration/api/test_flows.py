@@ -55,7 +55,7 @@ async def test_a_task_of_one_subtask_takes_one_call_to_queue_and_its_result_come
         waiting = {"waiting": [f"{run_id}/t/b0", f"{run_id}/many/b0"], "seconds": 5}
         settled = (await flow.post(f"/v1/flow/runs/{run_id}/batches:settled", json=waiting)).json()["settled"]
     assert {item["id"]: item["result"] for item in settled} == {
-        f"{run_id}/t/b0": {"result": "1", "blob": None},
+        f"{run_id}/t/b0": {"result": "1", "blob": None, "raw": False},
         f"{run_id}/many/b0": None,
     }
 

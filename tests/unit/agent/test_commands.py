@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -42,19 +43,77 @@ def test_placeholders_fill_whole_arguments(command: list[str], argv: list[str]) 
 @pytest.mark.parametrize(
     ("parse", "output", "result"),
     [
-        ("text", b"caf\xc3\xa9 \xff\n", "caf\u00e9 \ufffd\n"),
+        ("text", b"caf\xc3\xa9\r\n\0\n", "caf\u00e9\r\n\0\n"),
+        ("text", b"\xef\xbb\xbfcaf\xc3\xa9", "\ufeffcaf\u00e9"),
         ("json", b' {"a": [1, 2.5]}\n', {"a": [1, 2.5]}),
         ("lines", b"one\ntwo\n\nlast", ["one", "two", "", "last"]),
         ("lines", b"", []),
+        ("lines", b"\xef\xbb\xbfone\r\ntwo\rthree\xe2\x80\xa8\x0c\n\r", ["one", "two", "three\u2028\x0c", ""]),
+        ("json", b"\xef\xbb\xbf[1]", [1]),
+        ("csv", b'\xef\xbb\xbfa,b\r1,"x\r\ny"\r\r2\n', [["a", "b"], ["1", "x\r\ny"], [], ["2"]]),
         ("csv", b'a,"b, c"\r\n1,2\r\n', [["a", "b, c"], ["1", "2"]]),
     ],
-    ids=["text", "json", "lines", "no lines", "csv"],
+    ids=[
+        "text",
+        "text with a byte order mark",
+        "json",
+        "lines",
+        "no lines",
+        "lines of every kind",
+        "json after a byte order mark",
+        "csv of every kind",
+        "csv",
+    ],
 )
 def test_standard_output_becomes_the_result(tmp_path: Path, parse: str, output: bytes, result: object) -> None:
     (tmp_path / "stdout").write_bytes(output)
     answer = answer_of(parse, tmp_path / "stdout", tmp_path / "spill")
     assert answer.text is not None
     assert json.loads(answer.text) == result
+
+
+@pytest.mark.parametrize("parse", ["text", "json", "lines", "csv"])
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        (gzip.compress(b"1,2\n"), "byte 0x8b at offset 1 is not UTF-8; it looks like gzip. Keep the bytes"),
+        (b"a,b\n" * 20_000 + "Yaound\u00e9\n".encode("latin-1"), "offset 80006 is not UTF-8; it looks like Latin-1"),
+        ("Yaound\u00e9\n".encode("utf-16"), "it looks like UTF-16"),
+        (b"Yaound\xc3", "at offset 6 is not UTF-8; it looks like UTF-8 that is cut off"),
+    ],
+    ids=["gzip", "Latin-1", "UTF-16", "cut off"],
+)
+def test_output_that_is_no_text_is_refused_and_never_replaced(
+    tmp_path: Path, parse: str, output: bytes, says: str
+) -> None:
+    (tmp_path / "stdout").write_bytes(output)
+    with pytest.raises(AttemptFailed) as failed:
+        answer_of(parse, tmp_path / "stdout", tmp_path / "spill")
+    assert failed.value.type == "BadOutput"
+    assert says in failed.value.message
+    assert "`parse: bytes`" in failed.value.message
+
+
+@pytest.mark.parametrize("output", [b"", b"text\n", bytes(range(256)) * 1000])
+def test_bytes_are_kept_as_they_are(tmp_path: Path, output: bytes) -> None:
+    (tmp_path / "stdout").write_bytes(output)
+    answer = answer_of("bytes", tmp_path / "stdout", tmp_path / "spill")
+    assert (answer.text, answer.path, answer.size) == (None, tmp_path / "stdout", len(output))
+    assert answer.sha256 == hashlib.sha256(output).hexdigest()
+
+
+@pytest.mark.parametrize("output", [b'a,"b"c\n', b'a,"b\n1,2\n'], ids=["text after a quote", "no end of a quote"])
+def test_csv_that_could_be_read_in_two_ways_is_refused(tmp_path: Path, output: bytes) -> None:
+    (tmp_path / "stdout").write_bytes(output)
+    with pytest.raises(AttemptFailed, match="BadOutput"):
+        answer_of("csv", tmp_path / "stdout", tmp_path / "spill")
+
+
+async def test_the_bytes_of_a_command_become_a_blob_as_they_are(boxed: Bench) -> None:
+    report = await boxed.command("sh", "-c", "seq 1000 | gzip -n", parse="bytes")
+    assert report.outcome is Outcome.RETURNED and report.result is None and report.blob is not None
+    assert gzip.decompress(boxed.blobs.content[report.blob]).split()[-1] == b"1000"
+    assert report.size == len(boxed.blobs.content[report.blob])
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 import json
 import re
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +20,7 @@ import pytest_asyncio
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, key_of, proof
 from njangi_flows import messages
 from njangi_flows.client import FlowService, ServiceError
-from njangi_flows.messages import BatchInput, RunLease, SubtaskInput, TaskChange, Wait
+from njangi_flows.messages import BatchInput, FileRef, RunLease, SubtaskInput, TaskChange, Wait
 from njangi_flows.settings import FlowSettings
 from pydantic import BaseModel
 
@@ -126,9 +128,11 @@ class Service:
         assert needed <= set(request.headers), name
         self.check_body(name, operation, request)
         if name == "flowCheckBlob":
-            return httpx.Response(404)
+            stored = "flowPutBlob" in self.called
+            return httpx.Response(200, headers={"Content-Length": str(len(LARGE))}) if stored else httpx.Response(404)
         if name == "flowGetBlob":
-            return httpx.Response(200, content=LARGE)
+            first, last = re.findall(r"\d+", request.headers.get("range", f"0-{len(LARGE)}"))
+            return httpx.Response(206, content=LARGE[int(first) : int(last) + 1])
         status = min(operation["responses"])
         content = operation["responses"][status].get("content", {}).get("application/json")
         if content is None:
@@ -174,7 +178,7 @@ async def flows(service: Service) -> AsyncIterator[FlowService]:
         yield made
 
 
-async def call_all(flows: FlowService) -> set[str]:
+async def call_all(flows: FlowService, service: Service) -> set[str]:
     """Make every call of the client; return their names."""
     await flows.wait_for_flow_runs(3, 1.5)
     await flows.adopt("prefect", "longest")
@@ -200,11 +204,21 @@ async def call_all(flows: FlowService) -> set[str]:
     await flows.failed_parts(LEASE, "t")
     await flows.put_blob(LARGE)
     await flows.get_blob(hashlib.sha256(LARGE).hexdigest())
+    ref = FileRef(sha256=hashlib.sha256(LARGE).hexdigest(), size=len(LARGE))
+    assert await flows.blob_size(ref.sha256) == ref.size
+    copied = io.BytesIO()
+    await flows.copy_blob(ref, copied)
+    assert copied.getvalue() == LARGE
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(LARGE)
+        file.flush()
+        service.called.remove("flowPutBlob")
+        await flows.put_file(ref, Path(file.name))
     return set(re.findall(r"flows\.([a-z_]+)\(", inspect.getsource(call_all)))
 
 
 async def test_every_call_of_the_client_is_in_the_document(flows: FlowService, service: Service) -> None:
-    called = await call_all(flows)
+    called = await call_all(flows, service)
     public = {name for name, member in vars(FlowService).items() if inspect.isfunction(member) and name[0] != "_"}
     assert called == public
     unread = {"flowReleaseRun", "flowPutBatches", "flowStartChild", "flowRequeueBatch"}

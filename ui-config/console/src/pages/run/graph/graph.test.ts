@@ -14,7 +14,7 @@ const spec = {
   ],
 };
 const task = (name: string, status: RunTask["status"] = "RUNNING"): RunTask =>
-  ({ name, status, total: 4, queued: 1, leased: 1, completed: 2, failed: 0, cancelled: 0, parts: 4, failed_parts: 0, progress: 0.5, error: null, error_told: null, child_run_id: null });
+  ({ name, status, total: 4, queued: 1, leased: 1, completed: 2, failed: 0, cancelled: 0, parts: 4, failed_parts: 0, progress: 0.5, error: null, error_told: null, child_run_id: null, result_bytes: null });
 const run = (tasks: RunTask[], paused: string[] = []): Pick<Run, "tasks" | "paused_tasks"> => ({ tasks, paused_tasks: paused });
 
 test("the whole graph is there from the start, with what the run tells of it", () => {
