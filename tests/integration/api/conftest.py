@@ -125,10 +125,12 @@ def definition(**fields: Any) -> dict[str, Any]:
     return {"name": "t", "command": ["true"], "files": [], "paths": {}, **fields}
 
 
-async def put_task(http: httpx.AsyncClient, run_id: str, task: str, count: int, *, per_batch: int = 10) -> None:
-    """Define a task and queue `count` subtasks."""
+async def put_task(
+    http: httpx.AsyncClient, run_id: str, task: str, count: int, *, per_batch: int = 10, **fields: Any
+) -> None:
+    """Define a task, with `fields` in its definition, and queue `count` subtasks."""
     changed = await http.put(
-        f"/v1/flow/runs/{run_id}/tasks/{task}", json={"status": "RUNNING", "definition": definition()}
+        f"/v1/flow/runs/{run_id}/tasks/{task}", json={"status": "RUNNING", "definition": definition(**fields)}
     )
     assert changed.is_success, changed.text
     batches = [

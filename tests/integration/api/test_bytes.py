@@ -15,7 +15,7 @@ from njangi_flows.cli.app import app
 from njangi_flows.submitter import Njangi
 from typer.testing import CliRunner
 
-from tests.integration.api.conftest import Client, definition, put_task
+from tests.integration.api.conftest import Client, put_task
 
 PICTURE = bytes(range(256)) * 300
 
@@ -28,12 +28,9 @@ def place(content: bytes) -> dict[str, Any]:
 async def carried(client: Client) -> tuple[httpx.AsyncClient, str]:
     """Have three tasks carried: `one` is bytes, `parts` a list of them of which the second failed, `text` is text."""
     http, run_id = await client.flow()
-    parse = {"definition": {**definition(), "parse": "bytes"}}
     async with await client.enrol() as agent:
         for task, count in (("one", 1), ("parts", 2), ("text", 1)):
-            await put_task(http, run_id, task, count)
-            if task != "text":
-                await http.put(f"/v1/flow/runs/{run_id}/tasks/{task}", json={"status": "RUNNING", **parse})
+            await put_task(http, run_id, task, count, parse="text" if task == "text" else "bytes")
             got = await agent.post("/v1/agent/sync", json={"slots": 2, "wish": 2, "wait": 5})
             reports = []
             for lease in got.json()["leases"]:
