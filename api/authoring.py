@@ -14,6 +14,7 @@ from njangi_flows.spec import InvalidSpecError, Problem, WorkflowSpec
 
 from api.errors import MissingFilesError
 from api.services import Services, utc_now
+from api.text_files import check_text_files
 from storage.workflows import NewWorkflow
 
 
@@ -57,6 +58,7 @@ async def new_workflow(
     missing = sorted(set(files.values()) - hashes) + sorted(unknown)
     if missing:
         raise MissingFilesError(missing)
+    await check_text_files(app, spec, files)
     new = NewWorkflow(
         name=spec.name,
         description=spec.description,

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from njangi_flows import compile, preview
+from njangi_agent.texts import LineReader
+from njangi_flows import compile, preview, split
 from njangi_flows.filling import NotFilledError
 from njangi_flows.spec import TaskSpec, WorkflowSpec
 from pydantic import BaseModel
@@ -190,24 +191,17 @@ async def _lines(app: Services, sha256: str | None) -> Lines | str:
     if sha256 is None:
         return "input-not-sent"
     count = size = 0
-    rest = b""
     first: list[str] = []
+    reader = LineReader(nul=False)
     try:
         async for piece in app.stores.blobs.read(sha256):
             size += len(piece)
             if size > MOST_BYTES:
                 return "input-too-large"
-            *whole, rest = (rest + piece).split(b"\n")
-            lines = [line for line in whole if line.strip()]
+            lines = split.not_blank(reader.lines(piece))
             count += len(lines)
-            first += map(_text, lines[: preview.MOST_SHOWN - len(first)])
+            first += lines[: preview.MOST_SHOWN - len(first)]
     except NotFoundError:
         return "input-not-stored"
-    if rest.strip():
-        count += 1
-        first += [_text(rest)] if len(first) < preview.MOST_SHOWN else []
-    return Lines(count, first)
-
-
-def _text(line: bytes) -> str:
-    return line.decode(errors="replace").rstrip("\r")
+    lines = split.not_blank(reader.lines(b"", final=True))
+    return Lines(count + len(lines), [*first, *lines[: preview.MOST_SHOWN - len(first)]])

@@ -141,6 +141,12 @@ def lines_of(content: bytes) -> List[str]:
     return LineReader(nul=False).lines(content, final=True)
 
 
+def lines_in(text: str) -> List[str]:
+    """Return the lines of a text."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def text_of(content: bytes) -> str:
     """Return the text of a file without a byte order mark. Raises NotTextError."""
     text = TextReader().read(content, final=True)

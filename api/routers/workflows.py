@@ -20,6 +20,7 @@ from api.rights import Action, Verdict, decide
 from api.routers.runs import RunView, view
 from api.services import utc_now
 from api.sources import source_of
+from api.text_files import check_text_files
 from api.workflow_views import (
     ProblemView,
     SavedWorkflow,
@@ -88,6 +89,7 @@ async def create(
 async def validate(body: Annotated[WorkflowBody, Body()], app: App, caller: Submitter) -> Validated:
     """Check a spec, store nothing, and tell what a run of it would do."""
     authored = await read_spec(body.spec, body.files.keys())
+    await check_text_files(app, authored.spec, body.files)
     plan = await plan_of(app, authored.spec, body.files, owner=caller.name)
     return Validated(problems=[], warnings=problem_views(authored.warnings), **plan.model_dump())
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 from njangi_agent.dialect import CARRIED_DEPTH
+from njangi_agent.texts import lines_in
 from pydantic import JsonValue
 
 from njangi_flows.model import AggregateKind, AggregateSpec
@@ -82,7 +83,7 @@ def _lines(results: Results) -> JsonValue:
     lines: list[JsonValue] = []
     for index, result in _there(results):
         if isinstance(result, str):
-            lines += result.splitlines()
+            lines += lines_in(result)
         elif isinstance(result, list):
             lines += result
         else:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from njangi_agent.texts import lines_of, text_of
 from pydantic import JsonValue
 
 from njangi_flows import placeholders, split
@@ -49,14 +50,18 @@ async def gather_inputs(
     Raises NotFilledError.
     """
     service = held.service
-    values = {
-        name: await result_value(service, await _upstream(held, name, results))
-        for name in placeholders.upstream_values(spec, task)
-    }
+    values: dict[str, JsonValue] = {}
     files = {
         name: await _result_file(service, await _upstream(held, name, results))
         for name in placeholders.upstream_paths(spec, task)
     }
+    for name in placeholders.upstream_values(spec, task):
+        ref = await _upstream(held, name, results)
+        if ref.raw:  # bytes are no value: a file holds them, and its path stands for them
+            values[name] = placeholders.upstream_file(name)
+            files[name] = await _result_file(service, ref)
+        else:
+            values[name] = await result_value(service, ref)
     return TaskInputs(
         calls=calls_of(spec, task, given, values),
         items=await _items(held, spec, task, values_of(spec, given, values)),
@@ -105,26 +110,26 @@ async def subtask_input(
 async def _result_file(service: FlowService, ref: ResultRef) -> FileRef:
     if ref.blob is None:
         return await service.put_blob((ref.text or "null").encode())
-    return FileRef(sha256=ref.blob, size=len(await service.get_blob(ref.blob)))
+    return FileRef(sha256=ref.blob, size=await service.blob_size(ref.blob))
 
 
 async def _items(held: HeldRun, spec: WorkflowSpec, task: TaskSpec, values: Mapping[str, JsonValue]) -> Any:
     if task.split is None:
         return []
-    texts: dict[str, str] = {}
+    lines: dict[str, list[str]] = {}
     if task.split.lines is not None:
-        texts[task.split.lines] = await _text(held, spec.file(task.split.lines))
+        lines[task.split.lines] = lines_of(await _content(held, spec.file(task.split.lines)))
     filled = filled_split(task.split, values, spec.language)
-    return split.items(filled, texts.__getitem__, placeholders.split_files(spec, task))
+    return split.items(filled, lines.__getitem__, placeholders.split_files(spec, task))
 
 
 async def _source(held: HeldRun, task: TaskSpec) -> str | None:
     if task.python is None:
         return None
     if task.python.file is not None:
-        return await _text(held, task.python.file)
+        return text_of(await _content(held, task.python.file))
     return task.python.source
 
 
-async def _text(held: HeldRun, file: str) -> str:
-    return (await held.service.get_blob(held.run.files[file].sha256)).decode()
+async def _content(held: HeldRun, file: str) -> bytes:
+    return await held.service.get_blob(held.run.files[file].sha256)

@@ -43,7 +43,7 @@ def items_of(
     if any(placeholders.upstream(use.name) is not None for use in placeholders.in_split(task, spec.language)):
         return None
     filled = filled_split(task.split, values_of(spec, given, {}), spec.language)
-    return split.items(filled, lambda _: "", placeholders.split_files(spec, task))
+    return split.items(filled, lambda _: (), placeholders.split_files(spec, task))
 
 
 def first_call(spec: WorkflowSpec, task: TaskSpec, given: Values, items: Sequence[JsonValue] | None, size: int) -> Call:

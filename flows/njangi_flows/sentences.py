@@ -69,6 +69,12 @@ SENTENCES: Mapping[str, str] = {
         "bytes are gathered as a list, or one after the other with concat; parse the output as json, lines or csv to "
         "compute with it"
     ),
+    "file-encoding": (
+        "'{name}' is not UTF-8 (byte {byte} at offset {offset}); it looks like {encoding}: "
+        "convert it with iconv -f {iconv} -t UTF-8"
+    ),
+    "file-no-text": "'{name}' is not text in UTF-8 (byte {byte} at offset {offset}); it looks like {form}",
+    "file-not-utf8": "'{name}' is not text in UTF-8 (byte {byte} at offset {offset})",
     "only-workflow-task": (
         "only a workflow task starts a run that could be cancelled or abandoned; leave it out of a {kind} task"
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from pydantic import JsonValue
@@ -23,10 +23,10 @@ MAX_SUBTASKS_PER_BATCH = 1000
 _Item = TypeVar("_Item")
 
 
-def items(split: SplitSpec, read: Callable[[str], str], files: Sequence[str] = ()) -> Sequence[JsonValue]:
+def items(split: SplitSpec, read: Callable[[str], Sequence[str]], files: Sequence[str] = ()) -> Sequence[JsonValue]:
     """Return what a task is split over, in order.
 
-    `read` returns the text of the input or file that `lines` names, `files` are those that a task split over
+    `read` returns the lines of the input or file that `lines` names, `files` are those that a task split over
     files gets one by one (`placeholders.split_files`). Lines come without their ends, blank ones are
     left out, and they stay text even where they look like numbers. A grid's items are objects of
     one value per axis; the last axis varies fastest.
@@ -38,8 +38,13 @@ def items(split: SplitSpec, read: Callable[[str], str], files: Sequence[str] = (
     if split.grid is not None:
         return [dict(zip(split.grid, values, strict=True)) for values in itertools.product(*split.grid.values())]
     if split.lines is not None:
-        return [line.rstrip("\r") for line in read(split.lines).split("\n") if line.strip()]
+        return not_blank(read(split.lines))
     return list(files)
+
+
+def not_blank(lines: Iterable[str]) -> list[str]:
+    """Return the lines that have more in them than white space."""
+    return [line for line in lines if line.strip()]
 
 
 def items_per_subtask(count: int, slots: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
+from njangi_agent.texts import NotTextError, pieces_of
 
 from njangi_flows.cli.failures import UsageError
 from njangi_flows.cli.showing import printable
@@ -23,6 +24,7 @@ from njangi_flows.spec import (
     warnings,
 )
 from njangi_flows.spec import read as read_document
+from njangi_flows.text_files import not_text, text_files
 
 
 class Folder(Collection[str]):
@@ -59,7 +61,7 @@ def read(path: Path) -> Submission:
         text = path.read_text(encoding="utf-8")
         document = read_document(text)
         spec = parse(authored(document.fields), files=Folder(path.parent))
-        if problems := unfilled(spec, spec.parameters):
+        if problems := [*unfilled(spec, spec.parameters), *_no_text(spec, path.parent)]:
             raise InvalidSpecError(problems)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
@@ -67,6 +69,17 @@ def read(path: Path) -> Submission:
         raise UsageError(f"{path} is not a workflow yet:", error.problems) from error
     files = {name: path.parent / name for name in sorted(needed_files(spec))}
     return Submission(text, spec, files, in_order([*document.doubts, *warnings(spec)]))
+
+
+def _no_text(spec: WorkflowSpec, folder: Path) -> Iterator[Problem]:
+    """Yield what is wrong with those files that are read as text."""
+    for place, name, reader in text_files(spec):
+        with (folder / name).open("rb") as file:
+            try:
+                for data, final in pieces_of(file):
+                    reader.read(data, final=final)
+            except NotTextError as error:
+                yield not_text(place, name, error)
 
 
 def tell(warned: Iterable[Problem]) -> None:

@@ -106,3 +106,36 @@ async def test_bytes_arrive_through_the_client_and_from_the_command_line(client:
         assert file.read_bytes() == PICTURE
     piped = await asyncio.to_thread(CliRunner().invoke, app, ["results", run_id, "one", *url])
     assert piped.stdout_bytes == PICTURE
+
+
+def lines_of(file: str) -> dict[str, Any]:
+    task = {"name": "town", "command": ["echo", "{part}"], "split": {"lines": "towns"}}
+    return {"name": "towns", "inputs": {"towns": file}, "tasks": [task]}
+
+
+async def test_an_input_that_is_no_utf_8_is_refused_with_its_encoding_before_it_runs(client: Client) -> None:
+    text = "Yaound\u00e9\r\nDouala\rBuea\n\n"
+    async with client.http("admin") as http:
+        for encoding, seen in (("latin-1", "iconv -f LATIN1"), ("utf-16", "it looks like UTF-16")):
+            files = {"towns.txt": await client.upload(text.encode(encoding))}
+            for path in ("/v1/workflows", "/v1/workflows:validate"):
+                refused = await http.post(path, json={"spec": lines_of("towns.txt"), "files": files})
+                assert refused.status_code == 422, refused.text
+                [problem] = refused.json()["errors"]
+                assert problem["pointer"] == "/tasks/0/split/lines"
+                assert seen in problem["detail"]
+        files = {"towns.txt": await client.upload(text.encode("utf-8-sig"))}
+        valid = await http.post("/v1/workflows:validate", json={"spec": lines_of("towns.txt"), "files": files})
+        [plan] = valid.json()["tasks"]
+        assert (plan["items"], plan["first"]["arguments"]) == (3, ["echo", "Yaound\u00e9"])
+
+
+async def test_the_command_line_refuses_a_file_that_is_no_utf_8_before_it_sends_it(
+    client: Client, tmp_path: Path
+) -> None:
+    workflow = tmp_path / "towns.json"
+    workflow.write_text(json.dumps(lines_of("towns.txt")))
+    (tmp_path / "towns.txt").write_bytes("Yaound\u00e9\n".encode("latin-1"))
+    refused = await asyncio.to_thread(CliRunner().invoke, app, ["submit", str(workflow), "--url", client.url])
+    assert refused.exit_code == 2
+    assert "iconv -f LATIN1 -t UTF-8" in " ".join(refused.stderr.split())

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from njangi_agent.texts import lines_of
 from njangi_flows.filling import Calls
 from njangi_flows.spec import SplitSpec, TaskSpec
 from njangi_flows.split import batch_sizes, chunk, items, items_per_subtask, size_of_chunks, subtask_parameters
@@ -32,8 +33,8 @@ def a_task(split: dict[str, Any] | None) -> TaskSpec:
     ],
 )
 def test_items_come_in_order(split: SplitSpec, expected: list[Any]) -> None:
-    text = "1\r\n\n 2\n   \n3\u2028x"
-    assert list(items(split, {"n": text}.__getitem__, ["a.csv", "b.csv"])) == expected
+    lines = lines_of("\ufeff1\r\n\n 2\r   \n3\u2028x".encode())
+    assert list(items(split, {"n": lines}.__getitem__, ["a.csv", "b.csv"])) == expected
 
 
 @given(st.lists(st.integers()), st.integers(1, 50))
@@ -82,7 +83,7 @@ def test_the_size_of_chunks(per_subtask: object, size: int) -> None:
 def test_what_a_subtask_gets(split: dict[str, Any], size: int, expected: list[dict[str, Any]]) -> None:
     task = a_task(split)
     assert task.split is not None
-    chunks = chunk(items(task.split, str), size)
+    chunks = chunk(items(task.split, lambda _: ()), size)
     assert list(subtask_parameters(task, chunks, Calls(None, {"k": 0}))) == expected
 
 

@@ -1,0 +1,32 @@
+"""Which files of a workflow are read as text, and what is wrong with one that is no UTF-8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from njangi_agent.texts import LineReader, NotTextError, TextReader
+
+from njangi_flows.model import WorkflowSpec
+from njangi_flows.problems import Problem, pointer
+
+MOST_BYTES = 64 * 1024 * 1024
+"""How much of a file is looked at before a run; the run itself reads all of it."""
+
+
+def text_files(spec: WorkflowSpec) -> Iterator[tuple[str, str, TextReader]]:
+    """Yield each place that names a file of text, the file's name, and what reads it."""
+    for index, task in enumerate(spec.tasks):
+        if task.split is not None and task.split.lines is not None:
+            yield pointer("tasks", index, "split", "lines"), spec.file(task.split.lines), LineReader(nul=False)
+        if task.python is not None and task.python.file is not None:
+            yield pointer("tasks", index, "python", "file"), task.python.file, TextReader()
+
+
+def not_text(place: str, name: str, error: NotTextError) -> Problem:
+    """Return what is wrong with a file, and what would be right."""
+    found: dict[str, str | int] = {"name": name, "byte": f"0x{error.value:02x}", "offset": error.offset}
+    if error.iconv is not None:
+        return Problem.of(place, "file-encoding", **found, encoding=error.looks_like or "", iconv=error.iconv)
+    if error.looks_like is not None:
+        return Problem.of(place, "file-no-text", **found, form=error.looks_like)
+    return Problem.of(place, "file-not-utf8", **found)
