@@ -24,9 +24,10 @@ def text_files(spec: WorkflowSpec) -> Iterator[tuple[str, str, TextReader]]:
 
 def not_text(place: str, name: str, error: NotTextError) -> Problem:
     """Return what is wrong with a file, and what would be right."""
-    found: dict[str, str | int] = {"name": name, "byte": f"0x{error.value:02x}", "offset": error.offset}
+    byte, offset, form = f"0x{error.value:02x}", error.offset, error.looks_like or ""
     if error.iconv is not None:
-        return Problem.of(place, "file-encoding", **found, encoding=error.looks_like or "", iconv=error.iconv)
-    if error.looks_like is not None:
-        return Problem.of(place, "file-no-text", **found, form=error.looks_like)
-    return Problem.of(place, "file-not-utf8", **found)
+        iconv = error.iconv
+        return Problem.of(place, "file-encoding", name=name, byte=byte, offset=offset, encoding=form, iconv=iconv)
+    if form:
+        return Problem.of(place, "file-no-text", name=name, byte=byte, offset=offset, form=form)
+    return Problem.of(place, "file-not-utf8", name=name, byte=byte, offset=offset)
