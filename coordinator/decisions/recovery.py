@@ -9,8 +9,8 @@ MOST_RECOVERIES = 10
 """How many times in a row a run's flow worker may be lost without progress before the run FAILS with the reason."""
 QUIET = timedelta(hours=6)
 """A run that went on for so long kills no workers: it may sleep, on a machine whose power fails every night."""
-PENDING_SECONDS = 10.0
-"""How long a flow run may be PENDING that no living flow worker says it has taken up: a run lease."""
+UNCLAIMED_SECONDS = 10.0
+"""How long a flow run may be PENDING or RUNNING without a word of a flow worker: three of its beats, a run lease."""
 OWN_PENDING_SECONDS = 300.0
 """The same of an engineer's flow, whose worker is Prefect's own and says nothing: many may begin at once."""
 
@@ -39,8 +39,9 @@ def is_lost(state: str, seconds: float, *, own: bool = False, prepares: bool = F
     for its run since it was scheduled: it may be at its own code for as long as it likes, and Prefect notices when its
     process is gone.
     """
-    left = state == "CRASHED" or (state == "RUNNING" and not prepares)
-    return left or (state == "PENDING" and seconds > (OWN_PENDING_SECONDS if own else PENDING_SECONDS))
+    if state == "RUNNING":
+        return not prepares and seconds > UNCLAIMED_SECONDS
+    return state == "CRASHED" or (state == "PENDING" and seconds > (OWN_PENDING_SECONDS if own else UNCLAIMED_SECONDS))
 
 
 def cost_a_worker(state: str, last: Standing | None, now: Standing) -> bool:

@@ -22,7 +22,8 @@ from tests.conftest import NOON
 @pytest.mark.parametrize(
     ("state", "seconds", "expected"),
     [
-        pytest.param("RUNNING", 1.0, True, id="its process is gone"),
+        pytest.param("RUNNING", 60.0, True, id="its process is gone"),
+        pytest.param("RUNNING", 1.0, False, id="its worker has not had the time to say so"),
         pytest.param("CRASHED", 1.0, True, id="Prefect has noticed too"),
         pytest.param("PENDING", 5.0, False, id="a worker is about to begin"),
         pytest.param("PENDING", 60.0, True, id="a worker took it and died"),
