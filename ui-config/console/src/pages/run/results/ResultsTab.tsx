@@ -11,6 +11,7 @@ import { json } from "../parameters";
 import { DownloadText } from "./Download";
 import { ResultView } from "./ResultView";
 import { shapeOf } from "./shapes";
+import { untagged } from "./tagged";
 import { useAsked } from "../../../ui/useAsked";
 
 /** What the run's tasks came to, the last one first. */
@@ -47,7 +48,7 @@ export default function ResultsTab({ run }: { run: Run }) {
 function One({ run, task }: { run: Run; task: string }) {
   const result = useQuery(resultQuery(run.id, task));
   const found = useMemo(() => (result.data?.whole ? json(result.data.text) : null), [result.data]);
-  const shape = useMemo(() => found && shapeOf(found.value), [found]);
+  const shape = useMemo(() => found && shapeOf(run.workflow_id ? found.value : untagged(found.value)), [found, run.workflow_id]);
   if (result.isPending) return <Loading />;
   if (result.isError) return <Problem error={result.error} again={() => void result.refetch()} />;
   if (!shape) {
