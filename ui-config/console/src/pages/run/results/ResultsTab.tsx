@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { Link } from "wouter";
 import { archiveAddress, resultQuery, resultsAddress, type Run, specQuery } from "../../../api/runs";
 import { size } from "../../../text/format";
 import { t } from "../../../text/text";
@@ -40,6 +41,12 @@ export default function ResultsTab({ run }: { run: Run }) {
           <a className="button small" href={archiveAddress(run.id, "zip")} download><Icon name="archive" />{t("results.download_all")}</a>
         </span>
       </div>
+      {chosen.failed_parts > 0 && (
+        <p className="notice">
+          {t("results.with_failed", { failed: chosen.failed_parts, parts: chosen.parts })}{" "}
+          <Link href={`/runs/${run.id}/errors`}>{t("results.which_failed")}</Link>
+        </p>
+      )}
       <One key={chosen.name} run={run} task={chosen.name} />
     </div>
   );
