@@ -106,7 +106,7 @@ function Results({ task, split, fault, put }: TaskFields & { split: boolean }) {
     <>
       {task.kind === "command" && (
         <ChoiceField label={t("editor.field.parse")} hint={t("editor.hint.parse")} at="/parse" fault={fault} value={shown(task.fields.parse) || "text"} onValue={(next) => put("parse")(next === "text" ? undefined : next)}
-          choices={(["text", "json", "lines", "csv"] as const).map((name) => [name, t(`editor.parse.${name}`)] as const)} />
+          choices={(["text", "json", "lines", "csv", "bytes"] as const).map((name) => [name, t(`editor.parse.${name}`)] as const)} />
       )}
       {(split || given !== undefined) && (
         <ChoiceField label={t("editor.field.aggregate")} hint={t("editor.hint.aggregate")} at="/aggregate" fault={(at) => (kind === "table" ? null : fault(at))} value={kind} onValue={aggregate}
