@@ -298,11 +298,12 @@ def _show(workflow: dict[str, Any]) -> None:
     showing.show_rows(showing.output(), ["task", "after"], tasks, "no tasks")
 
 
-def _call(first: dict[str, Any]) -> str:
-    """Return how a subtask is called, as a shell or as Python would write it."""
+def _call(task: str, first: dict[str, Any]) -> str:
+    """Return how the first subtask of a task is called, as a shell or as Python would write it."""
     if first["arguments"] is not None:
         return shlex.join(first["arguments"])
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in first["parameters"].items())
+    given = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in first["parameters"].items()]
+    return f"{task}({', '.join(given)})"
 
 
 def _show_plan(plan: dict[str, Any]) -> None:
@@ -318,7 +319,7 @@ def _show_plan(plan: dict[str, Any]) -> None:
     showing.show_rows(showing.output(), columns, rows, "no tasks")
     for task in plan["tasks"]:
         if task["first"] is not None:
-            typer.echo(showing.printable(f"{task['task']} begins with: {_call(task['first'])}"))
+            typer.echo(showing.printable(f"{task['task']} begins with: {_call(task['task'], task['first'])}"))
     for reason in plan["lacking"]:
         typer.echo(showing.printable(f"it would wait: {reason['detail']}"))
     estimate = plan["estimate"]
