@@ -146,7 +146,7 @@ class Service:
         return self._object("GET", f"/v1/runs/{_segment(run_id)}/results")
 
     def task_result(
-        self, run_id: str, task: str, index: int | None, *, on_type: Callable[[str], object]
+        self, run_id: str, task: str, index: int | None = None, *, on_type: Callable[[str], object] = lambda _: None
     ) -> Iterator[bytes]:
         """Yield the result of a task, or of one of its subtasks, piece by piece: it may be large.
 
