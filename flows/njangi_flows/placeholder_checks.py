@@ -88,6 +88,8 @@ def _problems_of(outline: Outline, part: TaskOutline, task: TaskSpec, where: _Wh
         given = _never_scalar(outline, task, where, use.name) if use.how is How.WITHIN else None
         if given is not None:
             yield Problem.of(place, "no-scalar", name=use.name, given=given)
+        elif _is_bytes(outline, use.name) and (where.field == "split" or task.workflow is not None):
+            yield Problem.of(place, "bytes-no-value", name=use.name)
     elif use.how is How.WHOLE or use.name in where.elsewhere or _is_of_a_task(outline, use.name):
         yield from _nameless(place, use.name, where.known, part, outline)
 
@@ -121,10 +123,21 @@ def _never_scalar(outline: Outline, task: TaskSpec, where: _Where, name: str) ->
     return _kind(value)
 
 
-def _never_scalar_result(outline: Outline, name: str) -> str | None:
+def _task_of(outline: Outline, name: str) -> TaskSpec | None:
+    """Return the task whose result or failures a name asks for, if it could be read."""
     above = upstream(name)
-    other = next((part.task for part in outline.tasks if part.name == above and part.task is not None), None)
-    if above is None or other is None:
+    return next((part.task for part in outline.tasks if above is not None and part.name == above), None)
+
+
+def _is_bytes(outline: Outline, name: str) -> bool:
+    """Whether a name asks for a result that is bytes: a file, which is no value and is known to one task's folder."""
+    other = _task_of(outline, name)
+    return other is not None and other.has_bytes and not name.endswith(FAILED)
+
+
+def _never_scalar_result(outline: Outline, name: str) -> str | None:
+    other = _task_of(outline, name)
+    if other is None:
         return None
     if name.endswith(FAILED):
         return "a list"

@@ -125,6 +125,10 @@ SENTENCES: Mapping[str, str] = {
     ),
     "not-filled": "placeholders are not filled here, so {{{name}}} would stay as it is",
     "files-clash": "'{name}' cannot be a file, since '{other}' is a file in a folder of that name",
+    "bytes-no-value": (
+        "the result '{name}' is bytes, which are handed on as a file, not as a value; "
+        "let a command or a function read it"
+    ),
     "file-of-result": "'{name}' is the name under which this task gets the result of '{task}'; rename the file",
     "file-part-too-long": "'{name}' has a part of more than {limit} bytes, which no folder can hold",
     "too-many-files": "this task's folder would hold {count} files; at most {limit} are allowed",

@@ -29,7 +29,8 @@ def a_document(language: int = LANGUAGE, **task: Any) -> dict[str, Any]:
             {"name": "up", "command": "true"},
             {"name": "other", "command": "true"},
             {"name": "table", "command": "true", "split": {"range": 2}},
-            {"name": "task", "dependencies": ["up", "table"], **task},
+            {"name": "raw", "command": "true", "parse": "bytes"},
+            {"name": "task", "dependencies": ["up", "table", "raw"], **task},
         ],
     }
 
@@ -190,7 +191,7 @@ def test_only_what_volunteers_run_has_parts_that_may_fail() -> None:
     with pytest.raises(InvalidSpecError) as wrong:
         parse(document, files=FILES)
     [problem] = wrong.value.problems
-    assert (problem.pointer, problem.code) == ("/tasks/4/command/1", "names-nothing")
+    assert (problem.pointer, problem.code) == ("/tasks/5/command/1", "names-nothing")
 
 
 @pytest.mark.parametrize(
@@ -258,12 +259,14 @@ def test_an_argument_that_is_no_program_is_filled_beside_one(command: str) -> No
         (a_function(s={"{who}": 1, "Ada": 2}), "parameters/s", "same-key"),
         ({"command": ["x"], "split": {"items": ["{part}"]}}, "split/items/0", "names-nothing"),
         ({"command": ["x"], "split": {"items": ["<{rows}>"]}}, "split/items/0", "no-scalar"),
+        ({"command": ["x"], "split": {"items": ["{raw.result}"]}}, "split/items/0", "bytes-no-value"),
+        ({"workflow": "child", "parameters": {"data": "{raw.result}"}}, "parameters/data", "bytes-no-value"),
         ({"workflow": "child {who}"}, "workflow", "not-filled"),
         ({"command": "x", "retry": {"non_retryable": ["{who}"]}}, "retry/non_retryable/0", "not-filled"),
     ],
 )
 def test_what_cannot_be_filled_is_refused_where_it_stands(task: dict[str, Any], place: str, code: str) -> None:
-    assert [(problem.pointer, problem.code) for problem in problems(**task)] == [(f"/tasks/3/{place}", code)]
+    assert [(problem.pointer, problem.code) for problem in problems(**task)] == [(f"/tasks/4/{place}", code)]
 
 
 @pytest.mark.parametrize(
@@ -284,7 +287,7 @@ def test_what_cannot_be_filled_is_refused_where_it_stands(task: dict[str, Any], 
     ],
 )
 def test_a_field_that_is_never_filled_refuses_a_placeholder_as_what_it_is(task: dict[str, Any], place: str) -> None:
-    assert f"/tasks/3/{place}" in [problem.pointer for problem in problems(**task)]
+    assert f"/tasks/4/{place}" in [problem.pointer for problem in problems(**task)]
 
 
 @pytest.mark.parametrize(
@@ -305,7 +308,7 @@ def test_a_field_that_is_never_filled_refuses_a_placeholder_as_what_it_is(task: 
     ],
 )
 def test_braces_that_are_likely_meant_otherwise_are_warned_of(argument: str, code: str | None) -> None:
-    expected = [("/tasks/3/command/1", code)] if code else []
+    expected = [("/tasks/4/command/1", code)] if code else []
     assert [(warning.pointer, warning.code) for warning in warnings(a_spec(command=["run", argument]))] == expected
     found = warnings(a_spec(**a_function(s=[argument])))
     assert [warning.code for warning in found] == ([code] if code else [])
@@ -319,13 +322,13 @@ def test_a_label_that_names_a_parameter_is_warned_of() -> None:
 
 def test_a_warning_names_what_was_meant() -> None:
     [warning] = warnings(a_spec(command=["run", "x{whom}"]))
-    assert str(warning) == "/tasks/3/command/1: {whom} names nothing and stays as it is; did you mean 'who'?"
+    assert str(warning) == "/tasks/4/command/1: {whom} names nothing and stays as it is; did you mean 'who'?"
 
 
 def test_a_list_that_a_run_gives_is_refused_where_only_text_fits() -> None:
     spec = a_spec(command=["run", "x={none}"])
     [problem] = unfilled(spec, {**spec.parameters, "none": [1]})
-    assert (problem.pointer, problem.code) == ("/tasks/3/command/1", "no-scalar")
+    assert (problem.pointer, problem.code) == ("/tasks/4/command/1", "no-scalar")
 
 
 def test_a_result_that_is_a_list_fails_the_task_where_only_text_fits() -> None:
