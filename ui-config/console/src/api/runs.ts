@@ -1,6 +1,7 @@
 import { keepPreviousData, queryOptions, useMutation } from "@tanstack/react-query";
 import { api, call, data, type Schemas } from "./client";
 import { parse } from "./exact";
+import { ProblemError } from "./problem";
 import { queries } from "./queries";
 
 export type Run = Schemas["RunView"];
@@ -161,8 +162,9 @@ export function timelineQuery(id: string, until?: number) {
   });
 }
 
-export function resultsAddress(id: string, task: string): string {
-  return `/v1/runs/${encodeURIComponent(id)}/results/${encodeURIComponent(task)}`;
+/** Where a task's result is, or that of one of its subtasks. */
+export function resultsAddress(id: string, task: string, index?: number): string {
+  return `/v1/runs/${encodeURIComponent(id)}/results/${encodeURIComponent(task)}${index === undefined ? "" : `/${index}`}`;
 }
 
 export function archiveAddress(id: string, format: "zip" | "tar"): string {
@@ -176,25 +178,54 @@ export function historyAddress(id: string): string {
 export const LARGE = 1_000_000; // bytes; above this a result is shown only in part
 const PREVIEW = 64 * 1024;
 
-/** One task's result as JSON text; `whole` is false where only the beginning was fetched. `size` in bytes. */
-export interface ResultText {
-  text: string;
-  size: number;
-  whole: boolean;
+const BYTES = "application/octet-stream";
+
+/** A result as JSON text; `whole` is false where only the beginning was fetched. Or that it is bytes. `size` in bytes. */
+export type Result = { is: "json"; text: string; size: number; whole: boolean } | { is: "bytes"; size: number };
+
+/** What a task, or one of its subtasks, came to: its media type says whether that is JSON. */
+export function resultQuery(id: string, task: string, index?: number) {
+  return queryOptions({
+    queryKey: ["results", id, task, index ?? null] as const,
+    queryFn: async ({ signal }): Promise<Result> => {
+      const address = resultsAddress(id, task, index);
+      const first = await beginning(address, PREVIEW, signal);
+      if (!first) return { is: "bytes", size: 0 };
+      const { size, bytes } = first;
+      if (first.type.startsWith(BYTES)) return { is: "bytes", size };
+      if (size <= bytes.byteLength) return { is: "json", text: new TextDecoder().decode(bytes), size, whole: true };
+      if (!(size <= LARGE)) return { is: "json", text: new TextDecoder().decode(bytes), size, whole: false };
+      return { is: "json", text: await (await call(address, { signal })).text(), size, whole: true };
+    },
+  });
 }
 
-export function resultQuery(id: string, task: string) {
+/** The beginning of what is kept there, and how large it is; null where that is nothing at all, which only bytes can be. */
+async function beginning(address: string, most: number, signal?: AbortSignal) {
+  try {
+    const answer = await call(address, { signal, headers: { Range: `bytes=0-${most - 1}` } });
+    const bytes = await answer.arrayBuffer();
+    const size = answer.status === 206 ? Number(answer.headers.get("content-range")?.split("/")[1]) : bytes.byteLength;
+    return { bytes, size, type: answer.headers.get("content-type") ?? "" };
+  } catch (error) {
+    if (error instanceof ProblemError && error.status === 416) return null;
+    throw error;
+  }
+}
+
+const BEGIN = 16; // bytes that tell what a file is
+
+/** All bytes of a result, if they begin as `wanted` has it; else null. */
+export function bytesQuery(address: string, wanted: (begin: Uint8Array) => boolean) {
   return queryOptions({
-    queryKey: ["results", id, task] as const,
-    queryFn: async ({ signal }): Promise<ResultText> => {
-      const address = resultsAddress(id, task);
-      const first = await call(address, { signal, headers: { Range: `bytes=0-${PREVIEW - 1}` } });
-      const begun = await first.arrayBuffer();
-      const size = first.status === 206 ? Number(first.headers.get("content-range")?.split("/")[1]) : begun.byteLength;
-      if (size <= begun.byteLength) return { text: new TextDecoder().decode(begun), size, whole: true };
-      if (!(size <= LARGE)) return { text: new TextDecoder().decode(begun), size, whole: false };
-      return { text: await (await call(address, { signal })).text(), size, whole: true };
+    queryKey: ["result-bytes", address] as const,
+    queryFn: async ({ signal }) => {
+      const first = await beginning(address, BEGIN, signal);
+      if (!first || !wanted(new Uint8Array(first.bytes))) return null;
+      return new Uint8Array(await (await call(address, { signal })).arrayBuffer());
     },
+    meta: { kept: false },
+    gcTime: 60_000,
   });
 }
 

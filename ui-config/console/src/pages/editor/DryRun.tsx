@@ -8,6 +8,7 @@ import { Dialog } from "../../ui/Dialog";
 import { Scroll } from "../../ui/Scroll";
 import { Loading, Problem } from "../../ui/states";
 import { reasonOf } from "../run/eta";
+import { helpFor, says } from "../run/reasons";
 import { contentOf } from "./checks";
 import type { Editing } from "./editing";
 import { commandText } from "./values";
@@ -34,6 +35,13 @@ function Planned({ plan }: { plan: Plan }) {
   const { soonest, latest, slots } = plan.estimate;
   return (
     <>
+      {plan.lacking.length > 0 && (
+        <div className="notice" role="alert">
+          <p><strong>{t("editor.plan.lacking", { count: plan.lacking.length })}</strong></p>
+          <ul>{plan.lacking.map((reason) => <li key={reason.task}>{says(reason, { status: "SUBMITTED" })}</li>)}</ul>
+          <p className="fine">{helpFor(plan.lacking[0]!)}</p>
+        </div>
+      )}
       <dl className="facts">
         <dt>{t("editor.plan.estimate")}</dt>
         <dd>

@@ -2,9 +2,9 @@ import type { Dispatch } from "react";
 import { t } from "../../text/text";
 import { Field } from "../../ui/Field";
 import { Icon } from "../../ui/Icon";
-import { connect, disconnect, rename, renameKey, setKind, setTaskField } from "./edit";
+import { codeIn, connect, disconnect, rename, renameKey, setKind, setTaskField } from "./edit";
 import type { Change, Editing } from "./editing";
-import { Checks, ChoiceField, NameInput, NumberField, Rows, TextField } from "./fields";
+import { CheckField, Checks, ChoiceField, NameInput, NumberField, Rows, TextField } from "./fields";
 import { isObject, type Kind, KINDS, type Path, type Task } from "./model";
 import { Limits } from "./Limits";
 import { type Problem, wrongAt } from "./problems";
@@ -69,13 +69,14 @@ function OfKind({ task, editing, fault, put }: TaskFields) {
         <>
           <TextField label={t("editor.field.function")} hint={t("editor.hint.function")} at="/python/function" fault={fault} mono value={python.function} onValue={put("python", "function")} />
           <ChoiceField label={t("editor.field.code")} at="/python" fault={() => null} value={inFile ? "file" : "source"}
-            onValue={(where) => put("python")(where === "file" ? { function: python.function, file: files.find((name) => name.endsWith(".py")) ?? "" } : { function: python.function, source: `def ${String(python.function ?? "run")}():\n    return 42\n` })}
+            onValue={(where) => put("python")(codeIn(python, where === "file" ? { file: files.find((name) => name.endsWith(".py")) ?? "" } : { source: `def ${String(python.function ?? "run")}():\n    return 42\n` }))}
             choices={[["source", t("editor.code_here")], ["file", t("editor.code_file")]]} />
           {inFile ? (
             <FileField label={t("editor.field.file")} at="/python/file" fault={fault("/python/file")} value={String(python.file ?? "")} files={files} onFile={put("python", "file")} />
           ) : (
             <TextField label={t("editor.field.source")} at="/python/source" fault={fault} mono rows={12} value={python.source} onValue={(value) => put("python", "source")(value ?? "")} />
           )}
+          <CheckField label={t("editor.field.isolate")} hint={t("editor.hint.isolate")} at="/python/isolate" fault={fault} value={python.isolate} onValue={put("python", "isolate")} />
         </>
       );
     }

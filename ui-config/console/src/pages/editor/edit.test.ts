@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join as path } from "node:path";
 import { expect, test } from "vitest";
-import { addTask, connect, copyOf, disconnect, paste, removeTasks, rename, setField, setKind, setTaskField } from "./edit";
+import { addTask, codeIn, connect, copyOf, disconnect, paste, removeTasks, rename, setField, setKind, setTaskField } from "./edit";
 import { read } from "./model";
 
 const MERSENNE = readFileSync(path(import.meta.dirname, "../../../../../flows/library/mersenne_factors/workflow.yaml"), "utf8");
@@ -67,6 +67,13 @@ test("a source in a list on one line is opened up", () => {
   const text = setTaskField(read("name: x\ntasks:\n- name: p\n  python: {function: f, source: ''}\n"), 0, ["python", "source"], "def f():\n    pass\n");
   expect(text).toContain("source: |\n");
   expect(read(text).tasks[0]!.fields.python).toEqual({ function: "f", source: "def f():\n    pass\n" });
+});
+
+test("what a function is told beside where its code is stays when the code moves", () => {
+  const python = { function: "f", isolate: true, source: "def f():\n    return 1\n" };
+  const moved = codeIn(python, { file: "f.py" });
+  expect(moved).toEqual({ function: "f", isolate: true, file: "f.py" });
+  expect(codeIn(moved, { source: "" })).toEqual({ function: "f", isolate: true, source: "" });
 });
 
 test("renaming a task renames it in dependencies, placeholders and the clean-up", () => {

@@ -4,14 +4,13 @@
  */
 import { type Document, isCollection, isMap, isScalar, isSeq, type Node, visit } from "yaml";
 import { circle } from "../../graph/dependencies";
+import { OUTCOME } from "../../graph/placeholders";
 import { isObject, type Kind, KINDS, type Model, parsed, type Path, read } from "./model";
 import { cut, indentOf, join, type Piece } from "./source";
 
 const WRITE = { lineWidth: 0, flowCollectionPadding: false, blockQuote: "literal" } as const;
 /** The order in which fields of a workflow are written where they are new. */
 const ORDER = ["name", "description", "tags", "priority", "metadata", "deadline", "inputs", "files", "parameters", "tolerated_failure", "cleanup", "tasks"];
-/** What a task came to, wherever it is named: an even number of braces before it are literal ones, and `${` is the shell's. */
-const PLACEHOLDER = /(?<![{$])((?:\{\{)*)\{([^{}\s,:"']+)\.(result|failed)\}/g;
 
 /** What a task of a kind begins with: something that the service accepts, where there is such a thing. */
 const NEW: Record<Kind, Record<string, unknown>> = {
@@ -146,6 +145,12 @@ export function renameKey(model: Model, index: number | null, path: Path, from: 
   return join(pieces.map((piece) => (piece.kind === "field" && piece.key === path[0] ? rewritten(piece, 0, (document) => change(document, path)) : piece)));
 }
 
+/** The fields of a function whose code is elsewhere now: in a file, or in its source. All that does not say where stays. */
+export function codeIn(python: Readonly<Record<string, unknown>>, where: { file: string } | { source: string }): Record<string, unknown> {
+  const { file: _, source: __, ...rest } = python;
+  return { ...rest, ...where };
+}
+
 /** Make a task of the workflow another kind of task; what means nothing for that kind goes. */
 export function setKind(model: Model, index: number, kind: Kind): string {
   return changeTasks(model, [index], (document) => {
@@ -268,7 +273,7 @@ function renameIn(document: Document.Parsed, from: string, to: string): void {
     visit(node, {
       Scalar(key, scalar) {
         if (key === "key" || typeof scalar.value !== "string") return;
-        scalar.value = scalar.value.replace(PLACEHOLDER, (whole, before: string, name: string, what: string) => (name === from ? `${before}{${to}.${what}}` : whole));
+        scalar.value = scalar.value.replace(OUTCOME, (whole, before: string, name: string, what: string) => (name === from ? `${before}{${to}.${what}}` : whole));
       },
     });
   }

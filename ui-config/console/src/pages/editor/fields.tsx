@@ -158,6 +158,21 @@ export function Rows({ label, hint, at, fault, values, fresh, add, onPut, onRena
   );
 }
 
+/** A thing that is so or not; not is what it is without a word. */
+export function CheckField({ label, hint, at, fault, value, onValue }: Wanted & { hint: string }) {
+  const wrong = fault(at);
+  return (
+    <div className="field">
+      <label className="check">
+        <input type="checkbox" data-at={at} checked={value === true} aria-invalid={wrong ? true : undefined} onChange={(event) => onValue(event.target.checked ? true : undefined)} />
+        <span>{label}</span>
+      </label>
+      <span className="fine faint">{hint}</span>
+      {wrong && <span className="fault">{wrong}</span>}
+    </div>
+  );
+}
+
 /** Names of which some are chosen; those that are chosen but not there stay visible. */
 export function Checks({ label, hint, at, fault, all, chosen, missing, onChosen }: { label: string; hint?: string; at: string; fault: (at: string) => string | null; all: readonly string[]; chosen: readonly string[]; missing: string; onChosen: (chosen: string[]) => void }) {
   const names = [...all, ...chosen.filter((name) => !all.includes(name))];

@@ -12,6 +12,7 @@ const LOOKS: Record<Concern["kind"], [tone: string, icon: IconName]> = {
   nobody: ["warn", "warn"],
   signal: ["busy", "signal"],
   failed: ["bad", "cross"],
+  holes: ["warn", "warn"],
   paused: ["warn", "pause"],
   suspended: ["warn", "pause"],
   silent: ["idle", "machine"],
@@ -56,6 +57,13 @@ function Said({ concern }: { concern: Concern }) {
           {t("home.failed", { name: concern.run.name })} <Ago at={concern.run.ended_at ?? concern.run.created_at} />.{" "}
           <Link href={`/runs/${concern.run.id}/errors`}>{t("home.failed_do", { name: concern.run.name })}</Link>
           {concern.run.error && <p className="fine faint clamp">{endingSaid(concern.run).split("\n")[0]}</p>}
+        </>
+      );
+    case "holes":
+      return (
+        <>
+          {t("home.holes", { name: concern.run.name, failed: concern.run.failed_parts, parts: concern.run.parts })} <Ago at={concern.run.ended_at ?? concern.run.created_at} />.{" "}
+          <Link href={`/runs/${concern.run.id}/errors`}>{t("home.failed_do", { name: concern.run.name })}</Link>
         </>
       );
     case "paused":

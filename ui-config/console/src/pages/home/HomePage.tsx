@@ -11,7 +11,7 @@ import { t } from "../../text/text";
 import { Loading } from "../../ui/states";
 import { useTitle } from "../../ui/useTitle";
 import { Attention } from "./Attention";
-import { concerns, mayWait, unattended } from "./concerns";
+import { concerns, mayWait, unattended, withHoles } from "./concerns";
 import { Running } from "./Running";
 import { Templates } from "./Templates";
 
@@ -37,6 +37,7 @@ export default function HomePage() {
   const touring = asked.has("tour");
   const active = useQuery(runsQuery({ status: [...ACTIVE] }, { pageSize: 20 }));
   const failed = useQuery(runsQuery({ status: ["FAILED"], created_since: lately() }, { pageSize: 20 }));
+  const completed = useQuery(runsQuery({ status: ["COMPLETED"], created_since: lately() }, { pageSize: 50 }));
   const broken = useInfiniteQuery(workflowsQuery({ status: ["FAILED"], page_size: 100 }));
   const volunteers = useInfiniteQuery(volunteersQuery({ hours: LATELY }));
   const shown = active.data?.runs.slice(0, SHOWN) ?? [];
@@ -50,8 +51,8 @@ export default function HomePage() {
   );
   const machines = volunteers.data?.pages.flatMap((page) => page.volunteers) ?? [];
   const templates = useQuery(templatesQuery);
-  const arrived = [active, failed, broken, volunteers, templates].every((query) => !query.isPending); // all at once, so that nothing jumps
-  const known = active.data && failed.data && broken.data && volunteers.data;
+  const arrived = [active, failed, completed, broken, volunteers, templates].every((query) => !query.isPending); // all at once, so that nothing jumps
+  const known = active.data && failed.data && completed.data && broken.data && volunteers.data;
   useTitle(undefined);
   function endTour() {
     setOffered(false);
@@ -79,7 +80,7 @@ export default function HomePage() {
       )}
       {arrived ? (
         <>
-          {known && <Attention concerns={concerns({ active: active.data.runs, failed: unattended(failed.data.runs, broken.data.pages.flatMap((page) => page.workflows)), awaited, volunteers: machines })} />}
+          {known && <Attention concerns={concerns({ active: active.data.runs, failed: unattended(failed.data.runs, broken.data.pages.flatMap((page) => page.workflows)), holes: withHoles(completed.data.runs, [...active.data.runs, ...failed.data.runs]), awaited, volunteers: machines })} />}
           <Running query={active} runs={runs} more={(active.data?.runs.length ?? 0) > SHOWN || Boolean(active.data?.next_page_token)} />
           <Templates />
         </>

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
-import { type Attempt, type Subtask, type SubtaskPlace, runQuery, subtaskQuery } from "../../api/runs";
-import { clock, duration, moment, number } from "../../text/format";
+import { type Attempt, resultQuery, resultsAddress, runQuery, type Subtask, type SubtaskPlace, subtaskQuery } from "../../api/runs";
+import { clock, duration, moment, number, size } from "../../text/format";
 import { failureSaid } from "../../text/said";
 import { t } from "../../text/text";
 import { Ago } from "../../ui/Ago";
@@ -12,7 +12,9 @@ import { Status } from "../../ui/Status";
 import { useVolunteerName } from "./names";
 import { Outcome } from "./Outcome";
 import { useSubtaskPlace } from "./place";
+import { BytesView } from "./results/BytesView";
 import { resultText } from "./results/shapes";
+import { untagged } from "./results/tagged";
 import { Wrote } from "./Wrote";
 
 /** The story of the subtask that the page's address names, over whatever tab is open. */
@@ -68,11 +70,38 @@ export function Story({ subtask }: { subtask: Subtask }) {
       {subtask.result !== null && (
         <section className="stack" aria-label={t("story.result")}>
           <h3>{t("story.result")}</h3>
-          <pre tabIndex={0}>{resultText(subtask.result)}</pre>
+          <Result subtask={subtask} json={subtask.result} />
         </section>
       )}
-      {subtask.blob && <p className="faint">{t("story.blob")} <code>{subtask.blob.slice(0, 16)}</code></p>}
+      {subtask.blob && (
+        <section className="stack" aria-label={t("story.result")}>
+          <h3>{t("story.result")}</h3>
+          <File subtask={subtask} />
+        </section>
+      )}
     </div>
+  );
+}
+
+/** A result that is small; those of an engineer's flow may hold what JSON does not have. */
+function Result({ subtask, json }: { subtask: Subtask; json: string }) {
+  const run = useQuery(runQuery(subtask.run_id));
+  if (!run.data) return null;
+  return <pre tabIndex={0}>{resultText(json, run.data.workflow_id ? undefined : untagged)}</pre>;
+}
+
+/** A result that is kept as a file: JSON that is large, or bytes. */
+function File({ subtask: { run_id: run, task, index } }: { subtask: Subtask }) {
+  const result = useQuery(resultQuery(run, task, index));
+  if (result.isPending) return <Loading />;
+  if (result.isError) return <Problem error={result.error} again={() => void result.refetch()} />;
+  const address = resultsAddress(run, task, index);
+  if (result.data.is === "bytes") return <BytesView address={address} bytes={result.data.size} name={`${task}-${index}`} />;
+  return (
+    <p className="row">
+      <span className="faint">{t("story.large", { size: size(result.data.size) })}</span>
+      <a className="button small" href={address} download={`${task}-${index}.json`}><Icon name="download" />{t("results.download_one")}</a>
+    </p>
   );
 }
 

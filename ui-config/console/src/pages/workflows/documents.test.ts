@@ -16,6 +16,23 @@ test("tasks come in the order in which they can begin", () => {
   ]);
 });
 
+test("what failed of a task is known after it, as its result is, and literal braces name no task", () => {
+  const spec = {
+    tasks: [
+      { name: "again", command: "./again", split: { items: ["{draw.failed}"] } },
+      { name: "tell", command: "echo {{draw.result}} \"${draw.failed}\"" },
+      { name: "both", python: { function: "f" }, parameters: { holes: "{draw.failed}", all: "x {again.result}" } },
+      { name: "draw", command: "./draw" },
+    ],
+  };
+  expect(taskLines(spec).map((task) => [task.name, task.step, task.dependencies])).toEqual([
+    ["tell", 0, []],
+    ["draw", 0, []],
+    ["again", 1, ["draw"]],
+    ["both", 2, ["draw", "again"]],
+  ]);
+});
+
 test("a circle and a name that nobody has do no harm", () => {
   const spec = { tasks: [{ name: "a", python: {}, dependencies: ["b", "nobody"] }, { name: "b", wait: {}, dependencies: ["a"] }] };
   expect(taskLines(spec).map((task) => task.name).toSorted()).toEqual(["a", "b"]);

@@ -1,4 +1,5 @@
 /** What the console reads out of a workflow's spec and of files that may hold one. */
+import { OUTCOME } from "../../graph/placeholders";
 
 /** Whether a text is a recorded workflow in WfFormat, whose own beginning says so. */
 export function looksRecorded(text: string): boolean {
@@ -16,10 +17,9 @@ export interface TaskLine {
 }
 
 const KINDS = ["command", "python", "wait", "sleep", "workflow"] as const;
-const RESULT = /\{([A-Za-z0-9_-]+)\.result\}/g;
 
 function mentioned(value: unknown): string[] {
-  return [...(JSON.stringify(value) ?? "").matchAll(RESULT)].map((match) => match[1]!);
+  return [...(JSON.stringify(value) ?? "").matchAll(OUTCOME)].map((match) => match[2]!);
 }
 
 /** The tasks of a spec in the order in which they can begin. What depends on itself keeps the step it had when that was noticed. */

@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { Link } from "wouter";
 import { archiveAddress, resultQuery, resultsAddress, type Run, specQuery } from "../../../api/runs";
 import { size } from "../../../text/format";
 import { t } from "../../../text/text";
@@ -9,7 +8,11 @@ import { Empty, Loading, Problem } from "../../../ui/states";
 import { ordered } from "../../../graph/dependencies";
 import { nodesOf } from "../graph/graph";
 import { json } from "../parameters";
+import { useSubtaskPlace } from "../place";
+import { referencesIn } from "./bytes";
+import { BytesList, BytesView } from "./BytesView";
 import { DownloadText } from "./Download";
+import { FailedParts } from "./FailedParts";
 import { ResultView } from "./ResultView";
 import { shapeOf } from "./shapes";
 import { untagged } from "./tagged";
@@ -20,6 +23,7 @@ export default function ResultsTab({ run }: { run: Run }) {
   const [search, ask] = useAsked();
   const version = useQuery(specQuery(run));
   const nodes = ordered(nodesOf(version.data?.spec ?? null, run)).map(({ task }) => task).toReversed();
+  const parsed = new Map(nodes.map(({ name, spec }) => [name, spec?.parse]));
   const done = nodes.flatMap(({ task }) => (task?.status === "COMPLETED" ? [task] : []));
   if (version.isPending) return <Loading />;
   const chosen = done.find(({ name }) => name === search.get("task")) ?? done[0];
@@ -37,27 +41,35 @@ export default function ResultsTab({ run }: { run: Run }) {
           </label>
         )}
         <span className="row push">
-          <a className="button small" href={resultsAddress(run.id, chosen.name)} download={`${chosen.name}.json`}><Icon name="download" />{t("results.download_one")}</a>
+          <a className="button small" href={resultsAddress(run.id, chosen.name)} download={`${chosen.name}.${chosen.result_bytes === null ? "json" : "bin"}`}><Icon name="download" />{t("results.download_one")}</a>
           <a className="button small" href={archiveAddress(run.id, "zip")} download><Icon name="archive" />{t("results.download_all")}</a>
         </span>
       </div>
-      {chosen.failed_parts > 0 && (
-        <p className="notice">
-          {t("results.with_failed", { failed: chosen.failed_parts, parts: chosen.parts })}{" "}
-          <Link href={`/runs/${run.id}/errors`}>{t("results.which_failed")}</Link>
-        </p>
-      )}
-      <One key={chosen.name} run={run} task={chosen.name} />
+      {chosen.failed_parts > 0 && <FailedParts key={`parts of ${chosen.name}`} run={run} task={chosen} />}
+      <One key={chosen.name} run={run} task={chosen.name} bytes={version.isError || parsed.get(chosen.name) === "bytes"} />
     </div>
   );
 }
 
-function One({ run, task }: { run: Run; task: string }) {
+/** `bytes`: whether what looks like references to bytes may be that, and is not JSON that a program wrote. */
+function One({ run, task, bytes }: { run: Run; task: string; bytes: boolean }) {
   const result = useQuery(resultQuery(run.id, task));
-  const found = useMemo(() => (result.data?.whole ? json(result.data.text) : null), [result.data]);
+  const [, open] = useSubtaskPlace();
+  const found = useMemo(() => (result.data?.is === "json" && result.data.whole ? json(result.data.text) : null), [result.data]);
   const shape = useMemo(() => found && shapeOf(run.workflow_id ? found.value : untagged(found.value)), [found, run.workflow_id]);
+  const parts = useMemo(() => (bytes && found ? referencesIn(found.value) : null), [bytes, found]);
   if (result.isPending) return <Loading />;
   if (result.isError) return <Problem error={result.error} again={() => void result.refetch()} />;
+  if (result.data.is === "bytes" || parts) {
+    return (
+      <section className="stack" aria-label={t("results.of", { task })}>
+        <h2>{task}</h2>
+        {parts
+          ? <BytesList parts={parts} name={task} addressOf={(index) => resultsAddress(run.id, task, index)} onFailed={(index) => open({ task, index })} />
+          : <BytesView address={resultsAddress(run.id, task)} bytes={result.data.size} name={task} />}
+      </section>
+    );
+  }
   if (!shape) {
     return (
       <div className="stack">

@@ -43,6 +43,14 @@ function typeOf(bytes: Uint8Array): Picture["type"] | null {
   return /<svg[\s>]/.test(new TextDecoder().decode(bytes.subarray(0, 2000))) ? "image/svg+xml" : null;
 }
 
+/** What kind of picture bytes are, by the first of them: only kinds that every browser shows. */
+export function pictureType(begin: Uint8Array): "image/png" | "image/jpeg" | "image/gif" | null {
+  const text = String.fromCharCode(...begin.subarray(0, 8));
+  if (text === "\x89PNG\r\n\x1a\n") return "image/png";
+  if (text.startsWith("\xff\xd8\xff")) return "image/jpeg";
+  return text.startsWith("GIF87a") || text.startsWith("GIF89a") ? "image/gif" : null;
+}
+
 function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
   try {
     return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

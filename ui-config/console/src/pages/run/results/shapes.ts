@@ -186,11 +186,11 @@ export function pretty(value: unknown, margin = ""): string {
 
 const SHOWN = 4000; // characters
 
-/** A result's JSON text as it is read best, cut where it is long. */
-export function resultText(json: string): string {
+/** A result's JSON text as it is read best, cut where it is long. `meant` makes of its value what it stands for. */
+export function resultText(json: string, meant: (value: unknown) => unknown = (value) => value): string {
   let text = json;
   try {
-    const value = parse(json);
+    const value = meant(parse(json));
     text = typeof value === "string" ? value : pretty(value);
   } catch {
     // not whole: shown as it is

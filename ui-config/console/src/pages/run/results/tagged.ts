@@ -3,7 +3,7 @@ import { isExact } from "../../../api/exact";
 
 const FLOATS = new Set(["nan", "inf", "-inf"]);
 
-/** The value with what is tagged in it made readable: tuples as lists, other keys than texts as their texts. */
+/** The value with what is tagged in it made readable: tuples as lists; where a dict has other keys than texts, texts stand in quotes. */
 export function untagged(value: unknown): unknown {
   if (typeof value !== "object" || value === null || isExact(value)) return value;
   if (Array.isArray(value)) return value.map(untagged);
@@ -13,7 +13,7 @@ export function untagged(value: unknown): unknown {
     if (tag === "$tuple" && Array.isArray(inside)) return inside.map(untagged);
     if (tag === "$float" && FLOATS.has(inside as string)) return asWords(inside as string);
     if (tag === "$dict" && Array.isArray(inside) && inside.every((pair) => Array.isArray(pair) && pair.length === 2)) {
-      return Object.fromEntries(inside.map(([key, item]) => [keyText(untagged(key)), untagged(item)]));
+      return told(inside as [unknown, unknown][]);
     }
   }
   return Object.fromEntries(entries.map(([key, item]) => [key, untagged(item)]));
@@ -23,6 +23,23 @@ function asWords(float: string): string {
   return float === "nan" ? "NaN" : float.replace("inf", "∞");
 }
 
+/** A dict as an object whose names tell its keys apart: 1 is 1, the text is "1". */
+function told(pairs: readonly (readonly [key: unknown, item: unknown])[]): unknown {
+  const found = new Map<string, unknown>();
+  const texts = pairs.every(([key]) => typeof key === "string");
+  for (const [key, item] of pairs) {
+    const name = texts ? String(key) : keyText(key);
+    let free = name;
+    for (let count = 2; found.has(free); count++) free = `${name} (${count})`; // a dict may have NaN twice
+    found.set(free, untagged(item));
+  }
+  return Object.fromEntries(found);
+}
+
 function keyText(key: unknown): string {
-  return typeof key === "string" ? key : Array.isArray(key) ? `(${key.map(keyText).join(", ")})` : String(key);
+  if (typeof key === "string") return JSON.stringify(key);
+  if (typeof key !== "object" || key === null || isExact(key)) return String(key);
+  const { $tuple: items } = key as { $tuple?: unknown };
+  if (!Array.isArray(items)) return String(untagged(key));
+  return items.length === 1 ? `(${keyText(items[0])},)` : `(${items.map(keyText).join(", ")})`;
 }
