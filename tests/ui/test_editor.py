@@ -305,6 +305,14 @@ def test_a_template_begins_with_its_files_and_can_be_tried_dry(
     expect(row.get_by_role("cell", name=str(len((MERSENNE / "exponents.txt").read_text().split())))).to_be_visible()
     expect(dialog.get_by_role("row", name="In all")).to_be_visible()
     axe(editor.page)
+    dialog.get_by_role("button", name="Close").click()
+    editor.tab("YAML")
+    editor.yaml.click()
+    editor.page.keyboard.press("Control+End")
+    editor.page.keyboard.insert_text("\n  - name: giant\n    command: echo 1\n    resources: {memory: 200TiB}\n")
+    editor.page.get_by_role("button", name="Dry run").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("One task would wait")
+    expect(dialog.get_by_role("alert").get_by_role("listitem")).to_contain_text("giant")
 
 
 def test_a_viewer_reads_and_changes_nothing(browser_as: BrowserAs, site: Site) -> None:

@@ -20,6 +20,13 @@ expect.set_options(timeout=30_000)
 SLOW = "import time\ndef f(part):\n    time.sleep(1)\n    return part\n"
 FAILING = "def f(part):\n    if part % 3 == 0:\n        raise ValueError(f'no good number: {part}')\n    return part\n"
 ONCE = {"maximum_attempts": 1}
+DRAWS = """
+import base64, sys
+png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+if sys.argv[1] == "1":
+    sys.exit("no ink")
+sys.stdout.buffer.write(base64.b64decode(png) if sys.argv[1] == "0" else bytes(2000))
+"""
 
 
 def started(site: Site, workflow_id: str, parameters: Mapping[str, Any] | None = None) -> str:
@@ -136,6 +143,36 @@ def test_each_view_of_a_run_says_what_happened(site: Site, browser_as: BrowserAs
     ):
         show(page, view)
         expect(page.get_by_role("heading", name=says)).to_be_visible()
+
+
+def test_results_that_are_bytes_are_shown_as_what_they_are_beside_the_parts_that_failed(
+    site: Site, browser_as: BrowserAs, axe: Callable[[Page], None]
+) -> None:
+    command = ["python3", "-c", DRAWS, "{part}"]
+    task = {"name": "draw", "command": command, "parse": "bytes", "split": {"range": 3}, "retry": ONCE}
+    one = {"name": "one", "command": ["python3", "-c", DRAWS, "0"], "parse": "bytes"}
+    run_id = of_spec(site, {"name": "drawn", "tasks": [{**task, "tolerated_failure": "50%"}, one]})
+    assert ended(site, run_id) == "COMPLETED"
+    page = browser_as("ada")
+    page.goto("/")
+    expect(page.get_by_text("drawn is completed, but 1 of 3 parts failed")).to_be_visible()
+    page.goto(f"/runs/{run_id}/results?task=draw")
+    rows = page.get_by_role("group", name="Table of draw").get_by_role("row")
+    expect(rows).to_have_text([re.compile(said) for said in ("Size", "^0.*byte", "^1.*failed", "^22 kB")])
+    picture = page.get_by_role("img", name="Picture that draw-0 made")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") == 1
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Download the result of subtask 2").click()
+    assert saved.value.path().read_bytes() == bytes(2000)
+    axe(page)
+    page.get_by_role("button", name="draw, subtask 1").click()
+    expect(page.get_by_role("dialog", name="draw, subtask 1")).to_contain_text("no ink")
+    page.get_by_role("button", name="Next subtask").click()
+    expect(page.get_by_role("dialog", name="draw, subtask 2")).to_contain_text("Binary data, 2 kB")
+    page.goto(f"/runs/{run_id}/results?task=one")
+    expect(page.get_by_text(re.compile("^Binary data, [0-9]+ bytes?"))).to_be_visible()
+    expect(page.get_by_role("img", name="Picture that one made")).to_be_visible()
 
 
 def test_a_run_is_paused_loses_an_agent_and_goes_on(site: Site, browser_as: BrowserAs) -> None:
