@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from njangi_flows.spec import WorkflowSpec
 
+from api.lately import Lately
 from coordinator.decisions.eta import Basis, Durations, Left, TaskLeft, time_left
 from storage.errors import NotFoundError
 from storage.run_models import ENDED, Run
@@ -35,18 +36,15 @@ class Estimates:
     def __init__(self, stores: Stores, clock: Callable[[], datetime]) -> None:
         self._stores = stores
         self._clock = clock
-        self._slots: tuple[datetime, int] | None = None
+        self._slots = Lately(lambda: stores.volunteers.online_slots(now=clock()), SLOTS_SECONDS)
 
     async def slots(self) -> int:
         """Return how many slots volunteers offer who are online, as of some seconds ago at most."""
-        now = self._clock()
-        if self._slots is None or (now - self._slots[0]).total_seconds() > SLOTS_SECONDS:
-            self._slots = now, await self._stores.volunteers.online_slots(now=now)
-        return self._slots[1]
+        return await self._slots.get()
 
     def forget(self) -> None:
         """Count the slots anew the next time."""
-        self._slots = None
+        self._slots.forget()
 
     async def of_run(self, run: Run, tasks: Sequence[Task], timings: Mapping[str, Timing]) -> Eta | None:
         """Return when a run ends that has not, None of one that has."""

@@ -17,10 +17,19 @@ class Lately(Generic[T]):
         self._seconds = seconds
         self._asking = asyncio.Lock()
         self._answer: tuple[float, T] | None = None
+        self._forgotten = 0
+
+    def forget(self) -> None:
+        """Ask anew the next time, and do not keep what is asked for now."""
+        self._forgotten += 1
+        self._answer = None
 
     async def get(self) -> T:
         clock = asyncio.get_running_loop().time
         async with self._asking:
-            if self._answer is None or clock() - self._answer[0] >= self._seconds:
-                self._answer = clock(), await self._ask()
-            return self._answer[1]
+            if self._answer is not None and clock() - self._answer[0] < self._seconds:
+                return self._answer[1]
+            began, forgotten = clock(), self._forgotten
+            answer = await self._ask()
+            self._answer = (began, answer) if forgotten == self._forgotten else None
+            return answer

@@ -18,7 +18,7 @@ from coordinator.throughput import Throughput
 from storage.stores import Stores
 
 AGAIN_SECONDS = 2.0
-PRESENCE_SECONDS = 5.0
+PRESENCE_SECONDS = 2.0
 THROUGHPUT_SECONDS = 10.0
 
 Loop = tuple[Callable[[], Awaitable[None]], float, str]

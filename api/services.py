@@ -300,6 +300,10 @@ class Services:
                 case EventTold(run_id, type_):
                     self.feed.told()
                     self.log_grew.ring()
+                    if type_.startswith("volunteer."):  # whoever hears of it asks for what it changes
+                        self.estimates.forget()
+                        self.machines.forget()
+                        self.figures.forget()
                     if run_id is not None:
                         self._under_way = True
                         self.followers.told(run_id)

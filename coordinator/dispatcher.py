@@ -18,6 +18,7 @@ from njangi_agent.protocol import Outcome, Report, SyncRequest, Verdict
 
 from coordinator.allowances import Allowances
 from coordinator.decisions.matching import Match, Offer, Wish, asks_no_more, fits, match, worth_a_look
+from coordinator.decisions.silence import due_busy, due_hung_up, due_idle
 from coordinator.definitions import Definition, Definitions
 from coordinator.rests import Rests
 from storage.errors import StorageUnavailableError
@@ -58,6 +59,7 @@ class _Turn:
 
     volunteer: Volunteer
     request: SyncRequest
+    at: datetime  # when it came
     done: asyncio.Future[Answer]
     wish: Wish | None
     until: float  # loop time at which it stops waiting for work
@@ -136,27 +138,37 @@ class Dispatcher:
 
         A suspended one has nothing any more: what it reports and holds was called back, or ends with its lease.
         """
+        now = self._clock()
         if volunteer.status is VolunteerStatus.SUSPENDED:
+            self._note(volunteer, request, now, due_idle(now, LONGEST_WAIT))
             stale = [Verdict.STALE] * len(request.reports)
             return Answer(stale, cancelled=[held.subtask_id for held in request.held], wait=LONGEST_WAIT)
-        now = self._clock()
-        self._note(volunteer, request, now)
-        cancelled = await self._beat(volunteer, request, now)
+        held = [item.subtask_id.rpartition("/")[0] for item in request.held]
+        try:
+            cancelled = await self._beat(volunteer, request, now)
+        finally:  # it was heard of, whether or not the database was there
+            self._note(volunteer, request, now, self._due(held))
+            self._slots[volunteer.id] = request.slots
         older = self._parked.get(volunteer.id)
         if older is not None:
             self._unpark(older)
         loop = asyncio.get_running_loop()
         may_wait = not request.reports and not cancelled and not self._leaving
         seconds = min(request.wait, LONGEST_WAIT) if may_wait else 0.0
-        turn = _Turn(volunteer, request, loop.create_future(), _wish(volunteer, request), loop.time() + seconds)
+        turn = _Turn(volunteer, request, now, loop.create_future(), _wish(volunteer, request), loop.time() + seconds)
+        parks = turn.wish is not None and seconds > 0
+        if parks:
+            self._note(volunteer, request, now, due_idle(now, seconds))
         if request.reports or (turn.wish is not None and self._may_have_work(turn.wish)):
             self._arrived.append(turn)
             self._wake.set()
-        elif turn.wish is not None and seconds > 0:
+        elif parks:
             self._parked[volunteer.id] = turn
         else:
             return Answer(cancelled=cancelled)
         answer = await self._wait(turn, seconds)
+        if answer.leases:
+            self._note(volunteer, request, now, self._due([*held, *(lease.task_id for lease in answer.leases)]))
         return replace(answer, cancelled=cancelled)
 
     async def _wait(self, turn: _Turn, seconds: float) -> Answer:
@@ -167,8 +179,17 @@ class Dispatcher:
                 self._unpark(turn)
             return await asyncio.shield(turn.done)
         except asyncio.CancelledError:
-            self._unpark(turn)
+            self._hung_up(turn)
             raise
+
+    def _hung_up(self, turn: _Turn) -> None:
+        """Lend nothing to an agent that is no longer there, and expect it back soon."""
+        self._unpark(turn)
+        if turn in self._arrived:
+            turn.wish = None
+        turn.done.cancel()  # so it is not parked after the transaction that it may be part of
+        if not self._leaving:
+            self._note(turn.volunteer, turn.request, turn.at, due_hung_up(self._clock()))
 
     def _unpark(self, turn: _Turn) -> None:
         if self._parked.get(turn.volunteer.id) is turn:
@@ -259,7 +280,7 @@ class Dispatcher:
         self.leases += len(leases)
         self.reports += len(reports)
         self._hand_out(turns, verdicts, leases, definitions)
-        self._credit(reports, verdicts, now)
+        self._credit(reports, verdicts, {turn.volunteer.id: turn.at for turn in turns})
         self._account(assignments, leases)
         self._keep_within_quotas(reports, verdicts, leases)
         return bool(leases)
@@ -388,8 +409,11 @@ class Dispatcher:
         while len(self._seconds) > REMEMBERED_TASKS:
             self._seconds.popitem(last=False)
 
-    def _credit(self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], now: datetime) -> None:
+    def _credit(
+        self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], came: Mapping[str, datetime]
+    ) -> None:
         """Count what each volunteer did, and look again for work when some was given back."""
+        now = self._clock()
         for item, verdict in zip(reports, verdicts, strict=True):
             outcome = item.report.outcome
             if verdict is not Verdict.ACCEPTED:
@@ -403,15 +427,21 @@ class Dispatcher:
                 self.work_opened()
                 continue
             returned = outcome is Outcome.RETURNED
-            seen = self._seen.get(item.volunteer_id, Seen(self._slots.get(item.volunteer_id, 0), now))
-            self._seen[item.volunteer_id] = Seen(
-                seen.slots, now, seen.completed + returned, seen.failed + (not returned)
-            )
+            id_ = item.volunteer_id
+            seen = self._seen.get(id_) or Seen(self._slots.get(id_, 0), came[id_])
+            self._seen[id_] = replace(seen, completed=seen.completed + returned, failed=seen.failed + (not returned))
 
-    def _note(self, volunteer: Volunteer, request: SyncRequest, now: datetime) -> None:
-        self._slots[volunteer.id] = request.slots
+    def _note(self, volunteer: Volunteer, request: SyncRequest, at: datetime, due_at: datetime) -> None:
+        """Note that a sync came `at` then, and when the next one is due, unless a later one has been noted."""
         seen = self._seen.get(volunteer.id)
-        self._seen[volunteer.id] = Seen(request.slots, now, seen.completed if seen else 0, seen.failed if seen else 0)
+        if seen is None or seen.at <= at:
+            counts = (seen.completed, seen.failed) if seen else (0, 0)
+            self._seen[volunteer.id] = Seen(request.slots, at, *counts, due_at)
+
+    def _due(self, tasks: Sequence[str]) -> datetime:
+        """Return when the next sync is due of an agent that is answered now and holds leases of these tasks."""
+        now = self._clock()
+        return due_busy(now, min(map(self._definitions.heartbeat, tasks))) if tasks else due_idle(now, 0.0)
 
     async def _beat(self, volunteer: Volunteer, request: SyncRequest, now: datetime) -> Sequence[str]:
         """Extend the leases named; return the ids of those that are no longer the volunteer's.

@@ -24,7 +24,7 @@ class Presence:
         self._looked_at: datetime | None = None
 
     async def tick(self) -> None:
-        """Tell of changes, once the service has been there for as long as volunteers may be silent."""
+        """Tell of changes. For a while after the service was away, only those are lost that it heard of since."""
         now = self._clock()
         if not await self._office.held(now=now):
             self._watched_since = None
@@ -32,5 +32,6 @@ class Presence:
         if self._watched_since is None or self._looked_at is None or now - self._looked_at > GAP:
             self._watched_since = now
         self._looked_at = now
-        while now - self._watched_since >= OFFLINE_AFTER and await self._store.look(now=now) == AT_ONCE:
+        heard_since = self._watched_since if now - self._watched_since < OFFLINE_AFTER else None
+        while await self._store.look(now=now, heard_since=heard_since) == AT_ONCE:
             pass

@@ -11,7 +11,7 @@ from datetime import datetime
 from storage.database import Database, Document, unavailable_is_ours
 from storage.run_models import RunStatus
 from storage.subtask_models import SubtaskStatus
-from storage.volunteers import OFFLINE_AFTER, VolunteerStatus
+from storage.volunteers import VolunteerStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class FigureStore:
         return dict(zip(RunStatus, counts, strict=True))
 
     async def _volunteers(self, now: datetime) -> Mapping[VolunteerStatus, int]:
-        heard = {"$gt": ["$last_seen", now - OFFLINE_AFTER]}
+        heard = {"$gt": ["$due_at", now]}
         by_status: list[Document] = [
             {"$group": {"_id": {"status": "$status", "heard": heard}, "count": {"$sum": 1}}},
         ]

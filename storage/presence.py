@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
+
+from pymongo.errors import OperationFailure
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Ledger, Turn
-from storage.volunteers import OFFLINE_AFTER, VolunteerStatus
+from storage.volunteers import VolunteerStatus, online
 
 AT_ONCE = 500
 
@@ -20,22 +23,25 @@ class PresenceStore:
 
     async def prepare(self) -> None:
         await self._volunteers.update_many({"lost": {"$exists": False}}, {"$set": {"lost": False}})
-        for name, lost in (("heard", False), ("lost", True)):
+        for name in ("heard", "lost"):  # of earlier versions
+            with contextlib.suppress(OperationFailure):  # there is none
+                await self._volunteers.drop_index(name)
+        for name, lost in (("overdue", False), ("lost_until_due", True)):
             await self._volunteers.create_index(
-                [("last_seen", 1)], name=name, partialFilterExpression={"lost": lost, "status": VolunteerStatus.ONLINE}
+                [("due_at", 1)], name=name, partialFilterExpression={"lost": lost, "status": VolunteerStatus.ONLINE}
             )
 
-    async def look(self, *, now: datetime) -> int:
-        """Tell of volunteers that have been silent for OFFLINE_AFTER, and of those that are back; return how many.
+    async def look(self, *, now: datetime, heard_since: datetime | None = None) -> int:
+        """Tell of volunteers that are overdue, and of those that are back; return how many.
 
-        At most AT_ONCE of each: call again while there are as many.
+        At most AT_ONCE of each: call again while there are as many. With `heard_since` only those are told to be lost
+        that were heard of since then.
         """
-        lost = await self._turn_over("volunteer.lost", was_lost=False, now=now)
-        return max(lost, await self._turn_over("volunteer.back", was_lost=True, now=now))
+        lost = await self._turn_over("volunteer.lost", *overdue(now, heard_since), now=now)
+        return max(lost, await self._turn_over("volunteer.back", *back(now), now=now))
 
-    async def _turn_over(self, event: str, *, was_lost: bool, now: datetime) -> int:
+    async def _turn_over(self, event: str, query: Document, index: str, *, now: datetime) -> int:
         """Write down and tell who has turned, in one transaction."""
-        query, index = turned(was_lost=was_lost, now=now)
         with unavailable_is_ours():
             if await self._volunteers.find_one(query, {"_id": 1}, hint=index) is None:
                 return 0
@@ -46,7 +52,7 @@ class PresenceStore:
             found = await cursor.limit(AT_ONCE).to_list()
             await self._volunteers.update_many(
                 {"_id": {"$in": [item["_id"] for item in found]}, **query},
-                {"$set": {"lost": not was_lost}},
+                {"$set": {"lost": not query["lost"]}},
                 session=turn.session,
             )
             for item in found:
@@ -56,7 +62,12 @@ class PresenceStore:
         return await self._ledger.write(write)
 
 
-def turned(*, was_lost: bool, now: datetime) -> tuple[Document, str]:
-    """Return which volunteers are no longer what was told of them last, and the index that holds just these."""
-    silent = {"$gte" if was_lost else "$lt": now - OFFLINE_AFTER}
-    return {"lost": was_lost, "status": VolunteerStatus.ONLINE, "last_seen": silent}, "lost" if was_lost else "heard"
+def overdue(now: datetime, heard_since: datetime | None) -> tuple[Document, str]:
+    """Return which volunteers are overdue and not told to be lost, and the index that holds just these."""
+    query: Document = {"lost": False, "status": VolunteerStatus.ONLINE, "due_at": {"$lte": now}}
+    return query if heard_since is None else query | {"last_seen": {"$gte": heard_since}}, "overdue"
+
+
+def back(now: datetime) -> tuple[Document, str]:
+    """Return which volunteers were told to be lost and are ONLINE, and the index that holds just these."""
+    return {"lost": True, **online(now)}, "lost_until_due"

@@ -13,7 +13,7 @@ from storage import subtask_documents as documents
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Ledger, Turn
 from storage.subtask_models import SubtaskStatus
-from storage.volunteers import OFFLINE_AFTER, VolunteerStatus
+from storage.volunteers import online
 
 REFUSED = "RefusedByAll"
 WAITED = timedelta(seconds=3)
@@ -62,8 +62,7 @@ class RefusalStore:
             if not by_task:
                 return []
             tasks = await (await self._batches.aggregate(_counted(by_task))).to_list()
-            online = {"last_seen": {"$gt": now - OFFLINE_AFTER}, "status": VolunteerStatus.ONLINE}
-            machines = await self._volunteers.find(online, {"machine": 1}).to_list()
+            machines = await self._volunteers.find(online(now), {"machine": 1}).to_list()
         return [
             RefusedTask(
                 task["_id"],

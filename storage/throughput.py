@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 
 from storage.database import Database, Document, Session, unavailable_is_ours
-from storage.volunteers import OFFLINE_AFTER, VolunteerStatus
+from storage.volunteers import online
 
 READER = "throughput"
 """The name of the cursor."""
@@ -85,11 +85,10 @@ class ThroughputStore:
 
     async def note_online(self, *, now: datetime) -> None:
         """Note how many volunteers are online; an hour keeps the most that were noted in it."""
-        heard = {"last_seen": {"$gt": now - OFFLINE_AFTER}, "status": VolunteerStatus.ONLINE}
         at = hour_of(now)
         with unavailable_is_ours():
-            online = await self._volunteers.count_documents(heard)
-            await self._hours.update_one({"_id": _id(at)}, _at(at, {"$max": {"online": online}}), upsert=True)
+            count = await self._volunteers.count_documents(online(now))
+            await self._hours.update_one({"_id": _id(at)}, _at(at, {"$max": {"online": count}}), upsert=True)
 
     async def since(self, since: datetime) -> Sequence[Hour]:
         """Return the hours from `since` on in which anything was counted."""

@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from njangi_agent.protocol import Machine
 from pymongo import ReturnDocument, UpdateOne
@@ -19,7 +20,8 @@ from storage.listing import Filter, Listing, Page, Sort
 from storage.users import new_token, token_hash
 
 OFFLINE_AFTER = timedelta(seconds=90)
-"""Silence after which a volunteer counts as OFFLINE; agents come back within the longest poll, 60 s."""
+"""How long a volunteer may be silent of which nothing else is known: it has enrolled, or was heard of before `due_at`
+was written down. It is longer than any agent waits between two syncs."""
 
 
 class VolunteerStatus(enum.StrEnum):
@@ -46,12 +48,16 @@ class Volunteer:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the service noticed of a volunteer since it last wrote it down."""
+    """What the service noticed of a volunteer since it last wrote it down.
+
+    Its last sync came `at` then; without the next one it counts as OFFLINE from `due_at` on (None: as was said before).
+    """
 
     slots: int
     at: datetime
     completed: int = 0
     failed: int = 0
+    due_at: datetime | None = None
 
 
 def together(earlier: Mapping[str, Seen], later: Mapping[str, Seen]) -> dict[str, Seen]:
@@ -59,7 +65,13 @@ def together(earlier: Mapping[str, Seen], later: Mapping[str, Seen]) -> dict[str
     both = dict(earlier)
     for id_, seen in later.items():
         before = both.get(id_, Seen(seen.slots, seen.at))
-        both[id_] = Seen(seen.slots, seen.at, before.completed + seen.completed, before.failed + seen.failed)
+        both[id_] = Seen(
+            seen.slots,
+            seen.at,
+            before.completed + seen.completed,
+            before.failed + seen.failed,
+            seen.due_at or before.due_at,
+        )
     return both
 
 
@@ -73,6 +85,8 @@ class VolunteerStore:
         self.listing = Listing(self._volunteers, sorts=["last_seen", "name"], readers=False)
 
     async def prepare(self) -> None:
+        due_at = {"$add": ["$last_seen", int(OFFLINE_AFTER.total_seconds() * 1000)]}
+        await self._volunteers.update_many({"due_at": {"$exists": False}}, [{"$set": {"due_at": due_at}}])
         await self.listing.prepare()
         await self._volunteers.create_index(
             [("join_token", 1), ("enrolled_at", -1)], partialFilterExpression={"join_token": {"$type": "string"}}
@@ -102,6 +116,7 @@ class VolunteerStore:
             "slots": 0,
             "enrolled_at": now,
             "last_seen": now,
+            "due_at": now + OFFLINE_AFTER,
             "completed": 0,
             "failed": 0,
             "join_token": join_token,
@@ -199,23 +214,15 @@ class VolunteerStore:
         return _volunteer(await self._ledger.write(write), now)
 
     async def seen(self, volunteers: Mapping[str, Seen]) -> None:
-        """Write down who was heard of since the last call, in one round trip."""
+        """Write down who was heard of since the last call, in one round trip.
+
+        Of one that another replica has heard of since only the counts change: that it left this one means nothing.
+        """
         if not volunteers:
             return
         with unavailable_is_ours():
             await self._volunteers.bulk_write(
-                [
-                    UpdateOne(
-                        {"_id": id_},
-                        {
-                            "$max": {"last_seen": seen.at},
-                            "$set": {"slots": seen.slots},
-                            "$inc": {"completed": seen.completed, "failed": seen.failed},
-                        },
-                    )
-                    for id_, seen in volunteers.items()
-                ],
-                ordered=False,
+                [UpdateOne({"_id": id_}, [{"$set": _heard(seen)}]) for id_, seen in volunteers.items()], ordered=False
             )
 
     async def page(
@@ -230,7 +237,7 @@ class VolunteerStore:
         with unavailable_is_ours():
             cursor = await self._volunteers.aggregate(
                 [
-                    {"$match": {"last_seen": {"$gt": now - OFFLINE_AFTER}, "status": VolunteerStatus.ONLINE}},
+                    {"$match": online(now)},
                     {"$group": {"_id": None, "slots": {"$sum": "$slots"}}},
                 ]
             )
@@ -238,9 +245,28 @@ class VolunteerStore:
         return int(rows[0]["slots"]) if rows else 0
 
 
+def online(now: datetime) -> Document:
+    """Return the filter for the volunteers that are ONLINE."""
+    return {"due_at": {"$gt": now}, "status": VolunteerStatus.ONLINE}
+
+
+def _heard(seen: Seen) -> Document:
+    """Return the fields that `seen` changes, as expressions over those that are stored."""
+    newest: dict[str, Any] = {"slots": seen.slots}
+    if seen.due_at is not None:
+        newest["due_at"] = seen.due_at
+    not_since = {"$lte": ["$last_seen", seen.at]}
+    return {
+        "last_seen": {"$max": ["$last_seen", seen.at]},
+        "completed": {"$add": ["$completed", seen.completed]},
+        "failed": {"$add": ["$failed", seen.failed]},
+        **{name: {"$cond": [not_since, value, f"${name}"]} for name, value in newest.items()},
+    }
+
+
 def _volunteer(document: Document, now: datetime) -> Volunteer:
     status = VolunteerStatus(document["status"])
-    if status is VolunteerStatus.ONLINE and now - document["last_seen"] > OFFLINE_AFTER:
+    if status is VolunteerStatus.ONLINE and document["due_at"] <= now:
         status = VolunteerStatus.OFFLINE
     return Volunteer(
         id=document["_id"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.volunteers import OFFLINE_AFTER, VolunteerStatus
+from storage.volunteers import online
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class WaitingStore:
         with unavailable_is_ours():
             rows = await self._volunteers.aggregate(
                 [
-                    {"$match": {"last_seen": {"$gt": now - OFFLINE_AFTER}, "status": VolunteerStatus.ONLINE}},
+                    {"$match": online(now)},
                     {"$group": {"_id": offered, "count": {"$sum": 1}, "slots": {"$sum": "$slots"}}},
                 ]
             )

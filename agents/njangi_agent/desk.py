@@ -6,7 +6,7 @@ from collections import deque
 from typing import Collection, Deque, Dict, Iterable, List, Optional, Sequence, Set
 
 from njangi_agent.decisions import bundle_size, fitting, fitting_notes, smoothed
-from njangi_agent.protocol import Held, Lease, Outcome, Report, SyncAnswer, TaskDefinition
+from njangi_agent.protocol import LONGEST_SILENCE, Held, Lease, Outcome, Report, SyncAnswer, TaskDefinition
 
 _MOST_TASKS = 32
 
@@ -40,8 +40,8 @@ class Desk:
         return bool(self._notes)
 
     def beat_seconds(self) -> float:
-        """Return how long the agent may be silent: a third of the shortest lease."""
-        return min((lease.seconds for lease in self._held.values()), default=float("inf")) / 3
+        """Return how long the agent may be silent: a third of the shortest lease, LONGEST_SILENCE at most."""
+        return min(LONGEST_SILENCE, min((lease.seconds for lease in self._held.values()), default=float("inf")) / 3)
 
     def take(self, answer: SyncAnswer) -> None:
         """Put new leases in the queue. A lease that is already held is not taken twice."""

@@ -22,6 +22,8 @@ OUTPUT_TAIL_BYTES = 64 * 1024
 """How much of the end of standard output and of standard error an attempt keeps; as text that is no more characters."""
 REPORT_NOT_TAKEN = "ReportNotTaken"
 """The type of the error in the place of a report that the service does not take."""
+LONGEST_SILENCE = 55.0
+"""Seconds after which an agent that holds leases says that it is there, however long they last."""
 MAX_REPORTS_PER_SYNC = 1000
 MAX_SYNC_BYTES = 16 * 1024 * 1024
 

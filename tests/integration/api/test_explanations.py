@@ -29,7 +29,7 @@ async def sync(agent: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
 
 async def kinds(client: Client, http: httpx.AsyncClient, run_id: str) -> list[tuple[str | None, str, int]]:
     """Return what a run waits for, by machines as they are now."""
-    client.services.machines._answer = None
+    client.services.machines.forget()
     return [(reason["task"], reason["kind"], reason["count"]) for reason in await why(http, run_id)]
 
 
@@ -48,7 +48,7 @@ async def test_what_queued_work_waits_for_follows_the_machines(client: Client) -
             wide = definition(name="huge", memory=2**40)
             assert (
                 await flow.put(f"/v1/flow/runs/{run_id}/tasks/huge", json={"status": "RUNNING", "definition": wide})
-            ).status_code == 204
+            ).is_success
             await flow.post(f"/v1/flow/runs/{run_id}/tasks/huge/batches", json={"batches": [batch]})
             assert ("huge", "no-fitting-volunteer", 1) in await kinds(client, admin, run_id)
             lent = await sync(agent, wish=2)
@@ -77,7 +77,7 @@ async def test_lists_tell_the_progress_that_each_run_tells_alone(client: Client)
             return listed
 
         assert await told() == {waiting: 0.0, begun: 0.25}, "two of four, and nothing of b; tidying does not count"
-        assert (await flow.put(f"/v1/flow/runs/{begun}/tasks/b", json={"status": "COMPLETED"})).status_code == 204
+        assert (await flow.put(f"/v1/flow/runs/{begun}/tasks/b", json={"status": "COMPLETED"})).is_success
         assert await told() == {waiting: 0.0, begun: 0.75}
 
 

@@ -8,14 +8,16 @@ import os
 import sys
 import zipfile
 from contextlib import aclosing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from api.program import packed
+from api.services import utc_now
 from tests.conftest import NOON
-from tests.integration.api.conftest import MACHINE, Client, put_task, serving, until_true
+from tests.integration.api.conftest import MACHINE, Client, put_task, serving, until, until_true
 
 LOOK = "/v1/join-tokens:look"
 
@@ -104,19 +106,29 @@ async def test_the_agents_program_is_sent_once_and_then_known(client: Client) ->
     assert len(whole.content) <= 300_000
 
 
+async def program(home: Path, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "agent.pyz", *arguments),
+        cwd=home,
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def places(client: Client, *, in_: float) -> int:
+    """Return how many places there are `in_` seconds from now, if nothing more is heard of anybody."""
+    await client.services.dispatcher.keep_books()
+    return await client.services.stores.volunteers.online_slots(now=utc_now() + timedelta(seconds=in_))
+
+
 async def test_a_machine_joins_and_works_with_nothing_but_the_program(client: Client, tmp_path: Path) -> None:
     flow, run_id = await client.flow()
     async with aclosing(flow), client.http("admin") as admin, httpx.AsyncClient(base_url=client.url) as nobody:
         await put_task(flow, run_id, "t", 1)
         made = (await admin.post("/v1/join-tokens", json={"name": "room"})).json()
         (tmp_path / "agent.pyz").write_bytes((await nobody.get("/agent.pyz")).content)
-        agent = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "agent.pyz", "join", client.url, "--token", made["token"], "--slots", "1"),
-            cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        agent = await program(tmp_path, "join", client.url, "--token", made["token"], "--slots", "1")
         try:
 
             async def done() -> bool:
@@ -125,6 +137,17 @@ async def test_a_machine_joins_and_works_with_nothing_but_the_program(client: Cl
             await until_true(done, seconds=60)
             [came] = (await nobody.post(LOOK, json={"token": made["token"]})).json()["volunteers"]
             assert came["status"] == "ONLINE"
+
+            await until(lambda: client.services.dispatcher.parked == 1)
+            assert await places(client, in_=60) == 1, "it waits for work, so it may be silent"
+            agent.kill()
+            await agent.wait()
+            await until(lambda: client.services.dispatcher.parked == 0)
+            assert await places(client, in_=0) == 1, "it may only have lost its connection"
+            assert await places(client, in_=16) == 0
+            agent = await program(tmp_path, "run", "--slots", "1")
+            await until(lambda: client.services.dispatcher.parked == 1)
+            assert await places(client, in_=60) == 1
         finally:
             agent.terminate()
             _, said = await agent.communicate()

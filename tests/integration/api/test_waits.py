@@ -187,7 +187,7 @@ async def finish(client: Client, run_id: str, status: str, **results: str) -> No
     async with held(client, run_id) as flow:
         for task, result in results.items():
             body = {"status": "COMPLETED", "result": result}
-            assert (await flow.put(f"/v1/flow/runs/{run_id}/tasks/{task}", json=body)).status_code == 204
+            assert (await flow.put(f"/v1/flow/runs/{run_id}/tasks/{task}", json=body)).is_success
     state = FlowRunState(flow_run, status, status.title(), "as the test wants", datetime.now(UTC))
     await stores.ledger.write(lambda turn: stores.runs.follow(turn, state, RunStatus(status), now=datetime.now(UTC)))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import pytest
-from njangi_agent.protocol import Machine, SyncRequest
+from njangi_agent.protocol import Held, Machine, SyncRequest
 
 from coordinator.definitions import Definitions
 from coordinator.dispatcher import Dispatcher
@@ -14,9 +16,18 @@ from storage.listing import Filter, Page, Sort
 from storage.stores import Stores
 from storage.volunteers import Seen, Volunteer, VolunteerStore, together
 from tests.conftest import NOON
+from tests.integration.api.conftest import until
 from tests.integration.coordinator.test_lending import unlimited
 
 MACHINE = Machine("Linux", "x86_64", "3.11", 4, 2**30, 2**30, "none", [])
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
 class AwayNowAndThen(VolunteerStore):
@@ -53,11 +64,42 @@ async def test_what_volunteers_did_while_the_database_was_away_is_written_down_l
     assert (await counted(slots=5)).slots == 5
 
 
+async def test_an_agent_may_be_silent_while_its_sync_waits_and_briefly_after_it_hung_up(stores: Stores) -> None:
+    clock, definitions = Clock(), Definitions(stores.tasks)
+    dispatcher = Dispatcher(stores.ledger, stores.subtasks, stores.volunteers, definitions, unlimited(stores), clock)
+    member, _ = await stores.volunteers.enrol("a machine", MACHINE, now=NOON)
+    running = asyncio.create_task(dispatcher.run())
+
+    async def gone_by(seconds: int) -> bool:
+        await dispatcher.keep_books()
+        return await stores.volunteers.online_slots(now=clock() + timedelta(seconds=seconds)) == 0
+
+    waiting = asyncio.create_task(dispatcher.sync(member, SyncRequest(slots=2, wish=2, wait=50)))
+    await until(lambda: dispatcher.parked == 1)
+    assert not await gone_by(69) and await gone_by(70)
+    dispatcher.work_opened()
+    while dispatcher.parked:  # until it is looked at
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert not await gone_by(14) and await gone_by(15)
+    assert dispatcher.parked == 0, "nobody waits any more"
+
+    waiting = asyncio.create_task(dispatcher.sync(member, SyncRequest(slots=2, wish=2, wait=50)))
+    await until(lambda: dispatcher.parked == 1)
+    clock.now += timedelta(seconds=1)
+    await dispatcher.sync(member, SyncRequest(slots=2, wish=2, held=[Held("r/t/0", "token")]))
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert not await gone_by(19), "the connection that it has left means nothing"
+    running.cancel()
+
+
 def test_two_stretches_of_time_add_up() -> None:
-    earlier = {"a": Seen(2, NOON, completed=3, failed=1), "b": Seen(1, NOON)}
+    earlier = {"a": Seen(2, NOON, completed=3, failed=1, due_at=NOON), "b": Seen(1, NOON)}
     later = {"a": Seen(4, NOON, completed=5), "c": Seen(7, NOON, failed=2)}
     assert together(earlier, later) == {
-        "a": Seen(4, NOON, completed=8, failed=1),
+        "a": Seen(4, NOON, completed=8, failed=1, due_at=NOON),
         "b": Seen(1, NOON),
         "c": Seen(7, NOON, failed=2),
     }

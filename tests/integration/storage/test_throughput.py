@@ -57,10 +57,10 @@ async def test_an_hour_keeps_the_most_machines_that_were_online_in_it(stores: St
     ids = [(await stores.volunteers.enrol(name, MACHINE, now=NOON))[0].id for name in ("a", "b")]
     await stores.throughput.note_online(now=NOON)
     later = NOON + OFFLINE_AFTER + timedelta(seconds=1)
-    await stores.volunteers.seen({ids[0]: Seen(1, later)})
+    await stores.volunteers.seen({ids[0]: Seen(1, later, due_at=later + HOUR)})
     await stores.throughput.note_online(now=later)
     assert await stores.throughput.since(NOON) == [Hour(NOON, online=2)]
-    await stores.volunteers.seen({ids[0]: Seen(1, NOON + HOUR)})
+    await stores.volunteers.seen({ids[0]: Seen(1, NOON + HOUR, due_at=NOON + 2 * HOUR)})
     await stores.throughput.note_online(now=NOON + HOUR)
     assert await stores.throughput.since(NOON + HOUR) == [Hour(NOON + HOUR, online=1)]
 

@@ -5,13 +5,17 @@ import math
 
 import pytest
 from njangi_agent.decisions import Snapshot, Turn, backoff, bundle_size, fitting, fitting_notes, next_turn, wish
+from njangi_agent.desk import Desk
 from njangi_agent.protocol import (
+    LONGEST_SILENCE,
     MAX_REPORTS_PER_SYNC,
     MAX_SYNC_BYTES,
     OUTPUT_TAIL_BYTES,
     Held,
+    Lease,
     Outcome,
     Report,
+    SyncAnswer,
     SyncRequest,
     to_json,
 )
@@ -124,3 +128,10 @@ def test_what_attempts_tell_is_bounded_beside_the_reports_of_a_sync() -> None:
     blobs = [Held("s", "t", details_blob="0" * 64)] * 1000
     assert len(fitting_notes(blobs)) == 1000
     assert fitting_notes([]) == []
+
+
+@pytest.mark.parametrize(("seconds", "beat"), [(3.0, 1.0), (30.0, 10.0), (86_400.0, LONGEST_SILENCE)])
+def test_an_agent_with_leases_says_that_it_is_there_however_long_they_last(seconds: float, beat: float) -> None:
+    desk = Desk()
+    desk.take(SyncAnswer(leases=[Lease("r/t/0", "r/t", "token", 1, seconds)]))
+    assert desk.beat_seconds() == beat
