@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 import hmac
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from njangi_agent.protocol import Machine
 from pymongo import ReturnDocument, UpdateOne
@@ -222,7 +221,7 @@ class VolunteerStore:
             return
         with unavailable_is_ours():
             await self._volunteers.bulk_write(
-                [UpdateOne({"_id": id_}, [{"$set": _heard(seen)}]) for id_, seen in volunteers.items()], ordered=False
+                [update for id_, seen in volunteers.items() for update in _written(id_, seen)], ordered=False
             )
 
     async def page(
@@ -250,18 +249,13 @@ def online(now: datetime) -> Document:
     return {"due_at": {"$gt": now}, "status": VolunteerStatus.ONLINE}
 
 
-def _heard(seen: Seen) -> Document:
-    """Return the fields that `seen` changes, as expressions over those that are stored."""
-    newest: dict[str, Any] = {"slots": seen.slots}
+def _written(id_: str, seen: Seen) -> Iterator[UpdateOne]:
+    newest: Document = {"last_seen": seen.at, "slots": seen.slots}
     if seen.due_at is not None:
         newest["due_at"] = seen.due_at
-    not_since = {"$lte": ["$last_seen", seen.at]}
-    return {
-        "last_seen": {"$max": ["$last_seen", seen.at]},
-        "completed": {"$add": ["$completed", seen.completed]},
-        "failed": {"$add": ["$failed", seen.failed]},
-        **{name: {"$cond": [not_since, value, f"${name}"]} for name, value in newest.items()},
-    }
+    yield UpdateOne({"_id": id_, "last_seen": {"$lte": seen.at}}, {"$set": newest})
+    if seen.completed or seen.failed:
+        yield UpdateOne({"_id": id_}, {"$inc": {"completed": seen.completed, "failed": seen.failed}})
 
 
 def _volunteer(document: Document, now: datetime) -> Volunteer:

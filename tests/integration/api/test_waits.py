@@ -174,7 +174,7 @@ async def test_a_task_starts_its_owners_newest_workflow_once_and_both_runs_show_
         waiting = asyncio.create_task(ended(flow, parent, {"task": "t", "child": True}, seconds=40))
         await finish(client, child_id, "COMPLETED", say='"hello"')
         told = (await asyncio.wait_for(waiting, 20))["ended"]
-        assert told == [{"task": "t", "ending": "child", "payload": None}]
+        assert told == [{"task": "t", "ending": "child", "payload": None, "until": None}]
         got = (await flow.get(path)).json()
         assert (got["status"], got["error"], got["results"]) == ("COMPLETED", None, {"say": "hello"})
 
