@@ -63,7 +63,7 @@ function Said({ concern }: { concern: Concern }) {
       return (
         <>
           {t("home.holes", { name: concern.run.name, failed: concern.run.failed_parts, parts: concern.run.parts })} <Ago at={concern.run.ended_at ?? concern.run.created_at} />.{" "}
-          <Link href={`/runs/${concern.run.id}/errors`}>{t("home.failed_do", { name: concern.run.name })}</Link>
+          <Link href={`/runs/${concern.run.id}/errors`}>{t("home.holes_do", { name: concern.run.name })}</Link>
         </>
       );
     case "paused":

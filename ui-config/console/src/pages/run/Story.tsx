@@ -70,7 +70,7 @@ export function Story({ subtask }: { subtask: Subtask }) {
       {subtask.result !== null && (
         <section className="stack" aria-label={t("story.result")}>
           <h3>{t("story.result")}</h3>
-          <Result subtask={subtask} json={subtask.result} />
+          <Result run={subtask.run_id} json={subtask.result} />
         </section>
       )}
       {subtask.blob && (
@@ -83,9 +83,9 @@ export function Story({ subtask }: { subtask: Subtask }) {
   );
 }
 
-/** A result that is small; those of an engineer's flow may hold what JSON does not have. */
-function Result({ subtask, json }: { subtask: Subtask; json: string }) {
-  const run = useQuery(runQuery(subtask.run_id));
+/** A result, cut where it is long; those of an engineer's flow may hold what JSON does not have. */
+function Result({ run: id, json }: { run: string; json: string }) {
+  const run = useQuery(runQuery(id));
   if (!run.data) return null;
   return <pre tabIndex={0}>{resultText(json, run.data.workflow_id ? undefined : untagged)}</pre>;
 }
@@ -98,10 +98,13 @@ function File({ subtask: { run_id: run, task, index } }: { subtask: Subtask }) {
   const address = resultsAddress(run, task, index);
   if (result.data.is === "bytes") return <BytesView address={address} bytes={result.data.size} name={`${task}-${index}`} />;
   return (
-    <p className="row">
-      <span className="faint">{t("story.large", { size: size(result.data.size) })}</span>
-      <a className="button small" href={address} download={`${task}-${index}.json`}><Icon name="download" />{t("results.download_one")}</a>
-    </p>
+    <>
+      <p className="row">
+        <span className="faint">{t("story.large", { size: size(result.data.size) })}</span>
+        <a className="button small" href={address} download={`${task}-${index}.json`}><Icon name="download" />{t("results.download_one")}</a>
+      </p>
+      <Result run={run} json={result.data.text} />
+    </>
   );
 }
 

@@ -81,7 +81,7 @@ const HIDDEN = new Set(["name", "dependencies", "command", "python", "wait", "sl
 /** The rest of what the workflow says of the task, as it says it. */
 function Settings({ node }: { node: TaskNode }) {
   const rest = Object.fromEntries(
-    Object.entries(node.spec ?? {}).filter(([key, value]) => !HIDDEN.has(key) && value !== null && !isEmpty(value)),
+    Object.entries({ ...(node.spec?.python?.isolate ? { isolate: true } : {}), ...node.spec }).filter(([key, value]) => !HIDDEN.has(key) && value !== null && !isEmpty(value)),
   );
   if (Object.keys(rest).length === 0) return null;
   return (

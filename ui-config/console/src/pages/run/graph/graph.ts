@@ -20,7 +20,7 @@ export interface TaskSpec {
   name: string;
   dependencies?: string[];
   command?: string | string[] | null;
-  python?: { function: string; file?: string | null } | null;
+  python?: { function: string; file?: string | null; isolate?: boolean } | null;
   wait?: { signal: string; timeout?: number | string | null } | null;
   sleep?: number | string | null;
   workflow?: string | null;
