@@ -21,6 +21,6 @@ test("what is not quite done is not shown as done", () => {
 });
 
 test("sizes are powers of a thousand", () => {
-  expect(size(0)).toBe("0 byte");
+  expect(size(0)).toBe("0 bytes");
   expect(size(1_500_000)).toBe("1.5 MB");
 });

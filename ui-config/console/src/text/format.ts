@@ -31,7 +31,7 @@ export function size(bytes: number): string {
   return once(
     `size ${power}`,
     (locale) =>
-      new Intl.NumberFormat(locale, { style: "unit", unit: SIZES[power], unitDisplay: "short", maximumFractionDigits: power ? 1 : 0 }),
+      new Intl.NumberFormat(locale, { style: "unit", unit: SIZES[power], unitDisplay: power ? "short" : "long", maximumFractionDigits: power ? 1 : 0 }),
   ).format(bytes / 1000 ** power);
 }
 

@@ -59,7 +59,7 @@ function Planned({ plan }: { plan: Plan }) {
           <tbody>
             {plan.tasks.map((task) => (
               <tr key={task.task}>
-                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint">{said(`plan.${task.code}`, { ...task, detail: task.reason })}</span></>}<First call={task.first} /></td>
+                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint">{said(`plan.${task.code}`, { ...task, detail: task.reason })}</span></>}<First task={task.task} call={task.first} /></td>
                 <td>{kindText(task.kind)}</td>
                 {[task.items, task.subtasks, task.batches].map((count, at) => <td key={at} className="number">{count !== null ? number(count) : task.reason ? "?" : "–"}</td>)}
               </tr>
@@ -75,9 +75,14 @@ function Planned({ plan }: { plan: Plan }) {
 }
 
 /** How the first subtask would be called. */
-function First({ call }: { call: Plan["tasks"][number]["first"] }) {
+function First({ task, call }: { task: string; call: Plan["tasks"][number]["first"] }) {
   if (!call || (!call.arguments && !call.parameters)) return null;
-  return <><br /><span className="fine faint">{t("editor.plan.first")}</span> <code className="fine">{call.arguments ? commandText(call.arguments) : write(call.parameters)}</code></>;
+  return <><br /><span className="fine faint">{t("editor.plan.first")}</span> <code className="fine">{call.arguments ? commandText(call.arguments) : `${task}(${given(call.parameters ?? {})})`}</code></>;
+}
+
+/** The arguments of a function, as Python would write their names. */
+function given(parameters: Readonly<Record<string, unknown>>): string {
+  return Object.entries(parameters).map(([name, value]) => `${name}=${write(value)}`).join(", ");
 }
 
 function kindText(kind: string): string {

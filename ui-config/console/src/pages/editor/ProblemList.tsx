@@ -24,7 +24,7 @@ export function ProblemList({ problems, warnings, checks, unreadable, empty, onG
       </span></h2>
       {checks.state === "failed" && <Refusal error={checks.error} />}
       <Places of={problems} onGo={onGo} unreadable={unreadable} />
-      {warnings.length > 0 && <p className="status warn"><Icon name="warn" /> {t("editor.warning_count", { count: warnings.length })}</p>}
+      {warnings.length > 0 && <p className="doubtful status warn"><Icon name="warn" /> {t("editor.warning_count", { count: warnings.length })}</p>}
       <Places of={warnings} onGo={onGo} />
     </section>
   );

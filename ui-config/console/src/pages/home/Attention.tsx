@@ -35,7 +35,7 @@ export function Attention({ concerns }: { concerns: readonly Concern[] }) {
           );
         })}
       </ul>
-      {concerns.length > MOST && <Link href="/runs?status=FAILED">{t("home.more_concerns", { count: concerns.length - MOST })}</Link>}
+      {concerns.length > MOST && <Link href={concerns.slice(MOST).every(({ kind }) => kind === "failed") ? "/runs?status=FAILED" : "/runs"}>{t("home.more_concerns", { count: concerns.length - MOST })}</Link>}
     </section>
   );
 }

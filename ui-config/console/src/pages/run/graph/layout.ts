@@ -2,7 +2,7 @@
 import { arrange, type Point } from "../../../graph/arrange";
 
 export const WIDTH = 210;
-export const HEIGHT = 84;
+export const HEIGHT = 96;
 
 export interface Placed extends Point {
   name: string;
