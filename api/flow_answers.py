@@ -153,7 +153,7 @@ class KnownCalls(BaseModel):
 class FailedParts(BaseModel):
     """Runs of neighbours `[first, last]`: the indexes of subtasks without a result."""
 
-    ranges: list[tuple[int, int]]
+    ranges: list[list[int]]
 
 
 class EndedWaitView(BaseModel):

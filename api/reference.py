@@ -67,6 +67,7 @@ NAMES = {
     "PUT /v1/schedules/{schedule_id}": "editSchedule",
     "PUT /v1/webhooks/{webhook_id}": "editWebhook",
     "GET /v1/runs/{run_id}/results": "getRunResults",
+    "GET /v1/runs/{run_id}/results/{task}/{index}": "getSubtaskResult",
     "GET /v1/runs/{run_id}/history": "getRunHistory",
     "POST /v1/runs/{run_id}/signals": "sendSignal",
     "POST /v1/session": "signIn",
@@ -107,10 +108,11 @@ ALSO: dict[str, tuple[int, ...]] = {
     "putBlob": (200,),
     "getBlob": (206,),
     "getRunResult": (206,),
+    "getSubtaskResult": (206,),
 }
 """Statuses of success besides the usual one, with the same body."""
 
-NOT_MODIFIED = ("getBlob", "checkBlob", "getRunResult", "agentGetProgram", "agentCheckProgram")
+NOT_MODIFIED = ("getBlob", "checkBlob", "getRunResult", "getSubtaskResult", "agentGetProgram", "agentCheckProgram")
 """Calls that answer 304 to If-None-Match."""
 
 MORE_REFUSALS: dict[str, tuple[int, ...]] = {
@@ -121,6 +123,7 @@ MORE_REFUSALS: dict[str, tuple[int, ...]] = {
     "editWorkflow": (412, 428),
     "getBlob": (416,),
     "getRunResult": (416,),
+    "getSubtaskResult": (416,),
     "createUpload": (412,),
     "checkUpload": (409, 412, 423),
     "appendUpload": (412, 423),
@@ -128,6 +131,7 @@ MORE_REFUSALS: dict[str, tuple[int, ...]] = {
 }
 
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_RESULT = {"application/json": {"schema": {}}, **_BYTES}
 _TEXT = {"schema": {"type": "string"}}
 _EVENT = {
     "type": "object",
@@ -156,7 +160,8 @@ CONTENT: dict[str, dict[str, Any]] = {
     "createUpload": {},
     "checkUpload": {},
     "getRunGrid": {"application/vnd.njangi.grid": {"schema": {"type": "string", "format": "binary"}}},
-    "getRunResult": {"application/json": {"schema": {}}},
+    "getRunResult": _RESULT,
+    "getSubtaskResult": _RESULT,
     "getRunArchive": {
         "application/zip": {"schema": {"type": "string", "format": "binary"}},
         "application/x-tar": {"schema": {"type": "string", "format": "binary"}},

@@ -341,4 +341,4 @@ async def result(run_id: str, task: str, app: App, _: Flow) -> TaskResult:
 async def failed(run_id: str, task: str, app: App, _: Flow) -> FailedParts:
     """Return which subtasks of a task that completed failed, and have no result."""
     indexes = await app.stores.subtasks.without_result(f"{run_id}/{task}")
-    return FailedParts(ranges=[(first, last) for first, last in ranges(indexes)])
+    return FailedParts(ranges=ranges(indexes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -11,11 +11,9 @@ from pydantic import JsonValue
 
 from api.archives import tarred, zipped
 from api.dependencies import App, Reader
-from api.results import BYTES, entries, send_subtask_result, send_task_result, small_results
+from api.results import entries, send_subtask_result, send_task_result, small_results
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
-
-_KINDS: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {}}, BYTES: {}}}}
 
 
 class Kind(StrEnum):
@@ -33,7 +31,7 @@ async def results(run_id: str, app: App, _: Reader) -> Response:
     return Response(await small_results(app, run_id), media_type="application/json")
 
 
-@router.get("/{run_id}/results/{task}", responses=_KINDS)
+@router.get("/{run_id}/results/{task}")
 async def task_result(run_id: str, task: str, request: Request, app: App, _: Reader) -> Response:
     """Return one task's result: as JSON, or the bytes that are kept under `parse: bytes`.
 
@@ -42,7 +40,7 @@ async def task_result(run_id: str, task: str, request: Request, app: App, _: Rea
     return await send_task_result(app, request, await app.stores.tasks.get(f"{run_id}/{task}"))
 
 
-@router.get("/{run_id}/results/{task}/{index}", responses=_KINDS)
+@router.get("/{run_id}/results/{task}/{index}")
 async def subtask_result(run_id: str, task: str, index: int, request: Request, app: App, _: Reader) -> Response:
     """Return the result of one subtask in the same way."""
     return await send_subtask_result(app, request, await app.stores.tasks.get(f"{run_id}/{task}"), index)

@@ -7,6 +7,7 @@ import json
 
 import httpx
 from njangi_flows.cli import folder
+from njangi_flows.spec import read as read_document
 
 from flows.library.mersenne_factors import check
 from stack.supervisor import Stack
@@ -19,12 +20,9 @@ SQUARE = "def f(part):\n    return part * part\n"
 async def test_the_mersenne_workflow_finds_the_published_factors(submitter: Submitter) -> None:
     submission = folder.read(MERSENNE)
     files = {name: path.read_bytes() for name, path in submission.files.items()}
-    document = {key: value for key, value in submission.document.items() if key != "tasks"}
-    document["name"] = "mersenne"
+    fields = {**read_document(submission.text).fields, "name": "mersenne"}
     bound = 20_000
-    run_id = await submitter.start(
-        *submission.document["tasks"], files=files, run_parameters={"bound": bound}, **document
-    )
+    run_id = await submitter.start(*fields.pop("tasks"), files=files, run_parameters={"bound": bound}, **fields)
     run = await submitter.completed(run_id, 120)
     table = await submitter.result(run_id, "factor")
     assert check.problems(table, bound) == []

@@ -118,6 +118,7 @@ async def test_every_call_has_a_command(client: Client, njangi: Command, tmp_pat
     await admin("history", run)
     await admin("results", run)
     assert "refused" in await admin("results", run, "nothing", code=2)
+    assert "refused" in await admin("results", run, "count", "0", code=2)
     await admin("archive", run, "-o", str(tmp_path / "results.zip"))
     await admin("logs", run, "count", "-o", "yaml")
     assert "no subtasks" in await admin("subtasks", run, "count", "--status", "FAILED")

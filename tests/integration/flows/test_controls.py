@@ -157,7 +157,7 @@ async def test_a_run_that_completes_leaves_its_clean_up_out(stack: Stack, worker
 
 
 async def test_a_missed_deadline_fails_the_run_here_and_in_prefect(stack: Stack, worker: Any) -> None:
-    run_id = await stack.submit(large(stack), deadline=3)
+    run_id = await stack.submit(large(stack), deadline=6)
     run = await stack.ended(run_id)
     assert run["status"] == "FAILED" and "deadline" in run["error"]
     assert "deadline" in (await prefect_shows(stack, run_id, "FAILED"))["message"]

@@ -157,7 +157,9 @@ class RunLife(RuleBasedStateMachine):
     @rule(state=st.sampled_from(["RUNNING", "CRASHED"]), recoveries=st.integers(1, 10))
     def its_flow_worker_is_lost(self, state: str, recoveries: int) -> None:
         progress = self.wait(self.stores.run_recovery.progress(self.run_id))
-        count = self.stores.run_recovery.count_recovery(self.run_id, state, recoveries, progress, now=self.now)
+        count = self.stores.run_recovery.count_recovery(
+            self.run_id, state, recoveries, progress=progress, holds=recoveries, now=self.now
+        )
         self.wait(count)
 
     @rule()

@@ -101,7 +101,8 @@ def f(x):
             open(f'/box/left-{x}', 'w').close()
             os.write(1, b'left')
             time.sleep(0.001)
-    time.sleep(0.02)
+    while not os.path.exists(f'left-{x}'):
+        time.sleep(0.001)
     return sorted(os.listdir('.'))
 """
     reports = await boxed.function(source, *calls(3))

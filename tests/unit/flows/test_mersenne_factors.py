@@ -23,7 +23,7 @@ def test_the_workflow_finds_the_published_factors_from_split_to_report(tmp_path:
     factor, report = spec.tasks
     assert factor.split is not None and factor.aggregate is not None and factor.command is not None
     bound = 2000
-    exponents = split.items(factor.split, lambda name: (HERE / spec.file(name)).read_text())
+    exponents = split.items(factor.split, lambda name: (HERE / spec.file(name)).read_text().splitlines())
     chunks = split.chunk(exponents, split.size_of_chunks(factor.split, len(exponents), slots=1))
     calls = calls_of(spec, factor, {"bound": bound}, {})
     results = [

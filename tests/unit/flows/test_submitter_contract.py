@@ -203,6 +203,7 @@ async def test_every_call_of_a_submitter_is_in_the_client_with_all_that_it_takes
         await call(method)
     await njangi.runs.pause("r1")
     await njangi.runs.resume("r1")
+    await njangi.runs.result("r1", "t")
     await njangi.schedules.create("w1", interval=3600.0)
     await njangi.blobs.put(b"small")
     await njangi.blobs.put(b"x" * 2 * 1024 * 1024)
