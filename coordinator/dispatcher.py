@@ -282,6 +282,7 @@ class Dispatcher:
         self._hand_out(turns, verdicts, leases, definitions)
         self._credit(reports, verdicts, {turn.volunteer.id: turn.at for turn in turns})
         self._account(assignments, leases)
+        await self._rest(assignments, leases)
         self._keep_within_quotas(reports, verdicts, leases)
         return bool(leases)
 
@@ -377,15 +378,18 @@ class Dispatcher:
             lent[assignment.batch_id] = lent.get(assignment.batch_id, 0) + assignment.count
         if sum(lent.values()) != len(leases):
             self._stale = True
-            got = {(lease.volunteer_id, lease.task_id) for lease in leases}
-            for item in assignments:
-                if (item.volunteer_id, item.task_id) not in got:  # it has refused all that waits of the batch, perhaps
-                    self._rests.refused(item.volunteer_id, item.task_id, now=self._clock())
         full = len(self._open) >= BATCHES_LOOKED_AT
         left = [replace(offer, queued=offer.queued - lent.get(offer.batch_id, 0)) for offer in self._open]
         self._open = [offer for offer in left if offer.queued > 0]
         if full and len(self._open) < BATCHES_LOOKED_AT // 2:
             self._stale = True
+
+    async def _rest(self, assignments: Sequence[Assignment], leases: Sequence[Leased]) -> None:
+        """Let volunteers rest from tasks of which they got nothing, since they have refused what waits of them."""
+        got = {(lease.volunteer_id, lease.task_id) for lease in leases}
+        missed = [item for item in assignments if (item.volunteer_id, item.task_id) not in got]
+        for item in await self._subtasks.refused(missed) if missed else ():
+            self._rests.refused(item.volunteer_id, item.task_id, now=self._clock())
 
     def _keep_within_quotas(
         self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], leases: Sequence[Leased]

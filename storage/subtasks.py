@@ -376,6 +376,16 @@ class SubtaskStore:
                 picked += [item for item in await found.to_list() if item["_id"] not in taken][:wanted]
         return picked
 
+    async def refused(self, assignments: Sequence[Assignment]) -> list[Assignment]:
+        """Return those whose volunteer has refused some of the subtasks that wait in the batch."""
+        found: list[Assignment] = []
+        with unavailable_is_ours():
+            for item in assignments:
+                theirs = {"batch": item.batch_id, "status": SubtaskStatus.QUEUED, "refused_by": item.volunteer_id}
+                if await self._tasks.find_one(theirs, {"_id": 1}) is not None:
+                    found.append(item)
+        return found
+
     async def extend(self, volunteer_id: str, held: Sequence[Held], *, until: datetime) -> set[str]:
         """Extend the leases that `volunteer_id` still holds; return the ids of those it does not.
 
