@@ -138,6 +138,20 @@ async def test_what_a_volunteer_has_refused_does_not_keep_it_from_other_work(sto
         assert [item.task_id for item in answer.leases] == [other.task_id]
 
 
+async def test_a_volunteer_that_came_too_late_is_lent_what_is_handed_back_at_once(stores: Stores) -> None:
+    await define(stores, TASK, heartbeat=7.0)
+    await queue(stores, 2, NOON)
+    async with dispatching(stores, Definitions(stores.tasks)) as dispatcher:
+        member = await a_member(stores)
+        [first] = (await ask(dispatcher, member, 1)).leases
+        [other] = await lease(stores, "quicker", 1, NOON)  # by another replica, of which this dispatcher does not know
+        assert (await ask(dispatcher, member, 1)).leases == []
+        await report(stores, [ended(other, Outcome.HANDED_BACK)], NOON)
+        dispatcher.work_opened()
+        [second] = (await ask(dispatcher, member, 1)).leases
+    assert {first.subtask_id, second.subtask_id} == {f"{TASK.task_id}/0", f"{TASK.task_id}/1"}
+
+
 async def test_what_every_machine_refuses_fails_with_the_last_reason(stores: Stores) -> None:
     await define(stores, TASK, heartbeat=7.0)
     await queue(stores, 2, NOON, batch_size=1)
