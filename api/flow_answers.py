@@ -150,10 +150,17 @@ class KnownCalls(BaseModel):
     next: int | None
 
 
-class FailedParts(BaseModel):
-    """Runs of neighbours `[first, last]`: the indexes of subtasks without a result."""
+class Neighbours(BaseModel):
+    """Indexes from `first` to `last`."""
 
-    ranges: list[list[int]]
+    first: int
+    last: int
+
+
+class FailedParts(BaseModel):
+    """The indexes of subtasks without a result."""
+
+    ranges: list[Neighbours]
 
 
 class EndedWaitView(BaseModel):

@@ -23,6 +23,7 @@ from api.flow_answers import (
     KnownCall,
     KnownCalls,
     LostLease,
+    Neighbours,
     OrdersView,
     ResultPage,
     ResultRow,
@@ -341,4 +342,4 @@ async def result(run_id: str, task: str, app: App, _: Flow) -> TaskResult:
 async def failed(run_id: str, task: str, app: App, _: Flow) -> FailedParts:
     """Return which subtasks of a task that completed failed, and have no result."""
     indexes = await app.stores.subtasks.without_result(f"{run_id}/{task}")
-    return FailedParts(ranges=ranges(indexes))
+    return FailedParts(ranges=[Neighbours(first=first, last=last) for first, last in ranges(indexes)])

@@ -171,13 +171,20 @@ class KnownCalls(BaseModel):
     next: int | None = None
 
 
-class FailedParts(BaseModel):
-    """Runs of neighbours `[first, last]`: the indexes of a task's subtasks that failed."""
+class Neighbours(BaseModel):
+    """Indexes from `first` to `last`."""
 
-    ranges: list[tuple[int, int]]
+    first: int
+    last: int
+
+
+class FailedParts(BaseModel):
+    """The indexes of a task's subtasks that failed."""
+
+    ranges: list[Neighbours]
 
     def indexes(self) -> list[int]:
-        return [index for first, last in self.ranges for index in range(first, last + 1)]
+        return [index for part in self.ranges for index in range(part.first, part.last + 1)]
 
 
 class Adopted(BaseModel):

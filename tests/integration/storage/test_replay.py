@@ -127,6 +127,10 @@ class RunLife(RuleBasedStateMachine):
         again = self.stores.subtasks.requeue(id_, try_=1 + self.tries[id_], token=self.token, now=self.now, but=but)
         self.attempt(again)
 
+    @rule(task=st.sampled_from(TASKS))
+    def nobody_takes_what_waits(self, task: str) -> None:
+        self.wait(self.stores.refusals.give_up(f"{self.run_id}/{task}", None, now=self.now))
+
     @rule(task=st.sampled_from(TASKS), count=st.integers(1, 4))
     def the_flow_queues_more(self, task: str, count: int) -> None:
         self.the_flow_queues(task, count)
@@ -295,7 +299,7 @@ def test_a_run_can_be_rebuilt_from_its_events_after_every_step(tmp_path_factory:
         told: set[str] = set()
         machine = type("Machine", (RunLife,), {"loop": loop, "stores": stores, "told": told})
         few = settings(
-            max_examples=many(30),
+            max_examples=many(50),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
