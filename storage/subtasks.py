@@ -378,13 +378,16 @@ class SubtaskStore:
 
     async def refused(self, assignments: Sequence[Assignment]) -> list[Assignment]:
         """Return those whose volunteer has refused some of the subtasks that wait in the batch."""
-        found: list[Assignment] = []
+        theirs: Document = {
+            "status": SubtaskStatus.QUEUED,
+            "$or": [{"batch": item.batch_id, "refused_by": item.volunteer_id} for item in assignments],
+        }
         with unavailable_is_ours():
-            for item in assignments:
-                theirs = {"batch": item.batch_id, "status": SubtaskStatus.QUEUED, "refused_by": item.volunteer_id}
-                if await self._tasks.find_one(theirs, {"_id": 1}) is not None:
-                    found.append(item)
-        return found
+            pair = {"batch": "$batch", "by": "$refused_by"}
+            pairs: list[Document] = [{"$match": theirs}, {"$unwind": "$refused_by"}, {"$group": {"_id": pair}}]
+            rows = await (await self._tasks.aggregate(pairs)).to_list()
+        refused = {(row["_id"]["batch"], row["_id"]["by"]) for row in rows}
+        return [item for item in assignments if (item.batch_id, item.volunteer_id) in refused]
 
     async def extend(self, volunteer_id: str, held: Sequence[Held], *, until: datetime) -> set[str]:
         """Extend the leases that `volunteer_id` still holds; return the ids of those it does not.
