@@ -31,7 +31,7 @@ LOCALES = CHECKOUT / "ui-config" / "locales"
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 """A refusal that the page shows or deals with: no fault of the page."""
 _VIOLATIONS = """
-async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+async (rules) => (await axe.run(document, {resultTypes: ["violations"], ...(rules && {runOnly: rules})})).violations
   .filter((found) => found.impact === "serious" || found.impact === "critical")
   .map((found) => ({
     rule: found.id, impact: found.impact, help: found.help,
@@ -125,9 +125,9 @@ def kept(page: Page, name: str) -> bool:
     return bool(page.evaluate(_KEPT, name))
 
 
-def serious_findings(page: Page) -> list[str]:
-    """Return what axe finds serious or critical on the page as it is now."""
+def serious_findings(page: Page, rules: Sequence[str] | None = None) -> list[str]:
+    """Return what axe finds serious or critical on the page as it is now, by these rules (None: by all)."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.read_text())
-    found: list[dict[str, Any]] = page.evaluate(_VIOLATIONS)
+    found: list[dict[str, Any]] = page.evaluate(_VIOLATIONS, rules)
     return [json.dumps(item, indent=1, ensure_ascii=False) for item in found]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Mapping
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,11 +14,12 @@ from tests.ui.conftest import BrowserAs
 from tests.ui.pages import EMPTY, Seen, addresses, outside, seed
 from tests.ui.site import Site
 
-LOOKS = [
-    pytest.param({"locale": locale, "color_scheme": scheme}, id=f"{locale[:2]}-{scheme}")
-    for locale in ("en-GB", "fr-FR")
-    for scheme in ("light", "dark")
-]
+ColorScheme = Literal["light", "dark"]
+
+LANGUAGES = ["en-GB", "fr-FR"]
+SCHEMES: Mapping[ColorScheme, ColorScheme] = {"light": "dark", "dark": "light"}
+"""Each with the other one. What a page is made of is the same in both: only the contrasts are looked at again."""
+CONTRASTS = ["color-contrast", "link-in-text-block"]
 _OUT_OF_REACH = """
 () => [...document.querySelectorAll("main .scroll")]
   .filter((place) => place.tabIndex !== 0 || !place.getAttribute("role") || !place.getAttribute("aria-label"))
@@ -30,45 +33,53 @@ def seen(site: Site) -> Seen:
     return seed(site)
 
 
-def look_at(page: Page, pages: Mapping[str, str], axe: Callable[[Page], None]) -> None:
-    """Open each page and collect what axe finds on all of them."""
+def findings(page: Page, scheme: ColorScheme) -> list[str]:
+    """Return what axe finds on a page that is shown in `scheme`, and leave it in the other one."""
+    other = SCHEMES[scheme]
+    found = [*serious_findings(page), *page.evaluate(_OUT_OF_REACH)]
+    page.emulate_media(color_scheme=other)
+    return [f"{scheme}: {text}" for text in found] + [f"{other}: {text}" for text in serious_findings(page, CONTRASTS)]
+
+
+def look_at(page: Page, pages: Mapping[str, str]) -> None:
+    """Open each page, every other one in the dark, and collect what axe finds on all of them in light and dark."""
     found: dict[str, list[str]] = {}
-    for name, address in pages.items():
+    for (name, address), scheme in zip(pages.items(), itertools.cycle(SCHEMES)):
+        page.emulate_media(color_scheme=scheme)
         page.goto(address)
         settled(page)
-        if findings := [*serious_findings(page), *page.evaluate(_OUT_OF_REACH)]:
-            found[name] = findings
+        if texts := findings(page, scheme):
+            found[name] = texts
     assert found == {}, "\n".join(f"{name}: {text}" for name, texts in found.items() for text in texts)
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_pages_with_much_to_show(
-    browser_as: BrowserAs, seen: Seen, axe: Callable[[Page], None], look: dict[str, str]
-) -> None:
-    look_at(browser_as("ada", **look), addresses(seen), axe)
+@pytest.mark.usefixtures("axe")
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_pages_with_much_to_show(browser_as: BrowserAs, seen: Seen, locale: str) -> None:
+    look_at(browser_as("ada", locale=locale), addresses(seen))
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_pages_with_nothing_to_show(browser_as: BrowserAs, axe: Callable[[Page], None], look: dict[str, str]) -> None:
-    look_at(browser_as("esi", **look), EMPTY, axe)
+@pytest.mark.usefixtures("axe")
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_pages_with_nothing_to_show(browser_as: BrowserAs, locale: str) -> None:
+    look_at(browser_as("esi", locale=locale), EMPTY)
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_pages_for_who_is_not_signed_in(
-    browser_as: BrowserAs, seen: Seen, axe: Callable[[Page], None], look: dict[str, str]
-) -> None:
-    look_at(browser_as(None, **look), outside(seen), axe)
+@pytest.mark.usefixtures("axe")
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_pages_for_who_is_not_signed_in(browser_as: BrowserAs, seen: Seen, locale: str) -> None:
+    look_at(browser_as(None, locale=locale), outside(seen))
 
 
-def test_pages_on_a_phone(browser_as: BrowserAs, seen: Seen, axe: Callable[[Page], None]) -> None:
-    phone = browser_as("ada", viewport={"width": 390, "height": 844}, has_touch=True)
-    look_at(phone, addresses(seen), axe)
+@pytest.mark.usefixtures("axe")
+def test_pages_on_a_phone(browser_as: BrowserAs, seen: Seen) -> None:
+    look_at(browser_as("ada", viewport={"width": 390, "height": 844}, has_touch=True), addresses(seen))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_dialogs(browser_as: BrowserAs, seen: Seen, scheme: str) -> None:
+@pytest.mark.usefixtures("axe")
+def test_dialogs(browser_as: BrowserAs, seen: Seen) -> None:
     """Each is opened by what opens it for people, looked at, and closed by Escape."""
-    page = browser_as("ada", color_scheme=scheme)
+    page = browser_as("ada")
     found: dict[str, list[str]] = {}
     for address, keys in (
         (f"/workflows/{seen.workflow}", ["workflow.run"]),
@@ -95,8 +106,9 @@ def test_dialogs(browser_as: BrowserAs, seen: Seen, scheme: str) -> None:
             page.get_by_role("button", name=text(key), exact=True).first.click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("button").last).to_be_visible()
-        if findings := serious_findings(page):
-            found[f"{address} {keys[-1]}"] = findings
+        if texts := findings(page, "light"):
+            found[f"{address} {keys[-1]}"] = texts
+        page.emulate_media(color_scheme="light")
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
     assert found == {}, "\n".join(f"{name}: {text}" for name, texts in found.items() for text in texts)
