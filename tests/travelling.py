@@ -16,6 +16,7 @@ TABLE: dict[str, Any] = {
     "text": ["", "é", "日本", "\0", "\x7f", '"\\', "$tuple"],
     "tuples": ((), (1,), ((), [()]), {"a": (1, (2, 3))}),
     "keys of every kind": {1: "a", "1": "b", None: "c", 1.5: "d", (1, "x"): "e", True + 1: "f"},
+    "whole numbers as keys": {1: 1, 2: 4, -3: {4: 5, 6: 7}},
     "keys like tags": [{"$tuple": [1]}, {"$": 1}, {"$dict": [[1, 2]]}, {"$a": 1, "b": 2}, {"$float": "nan"}],
     "an only key": [{1: 2}, {None: {None: None}}, {"": {}}],
     "nested": {"rows": [{"at": (1.0, 2.0), "by": {7: [None]}}]},

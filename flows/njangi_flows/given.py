@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from njangi_agent.dialect import check
 from pydantic import JsonValue
 
 from njangi_flows.core_schema import loses
@@ -110,7 +111,12 @@ def no_parameter(name: str, defaults: Mapping[str, JsonValue]) -> Problem:
 
 def _number(text: str) -> int | float:
     if _WHOLE.fullmatch(text):
-        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+        try:
+            whole = int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+            check(whole)
+        except ValueError as error:  # it has too many digits
+            raise NotOfKindError from error
+        return whole
     if not _FLOAT.fullmatch(text):
         raise NotOfKindError
     number = float(text)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from njangi_agent.dialect import MESSAGE_DEPTH, NotCarriedError, check
 
 from njangi_flows.cli import remembered
 from njangi_flows.cli.failures import RefusedError, UnreachableError, UsageError
@@ -308,6 +309,10 @@ class Service:
         return body
 
     def _send(self, method: str, url: str, **content: Any) -> httpx.Response:
+        try:
+            check(content.get("json"), depth=MESSAGE_DEPTH)
+        except NotCarriedError as error:
+            raise UsageError(f"this cannot be sent: {error}") from error
         with self._readable_failures():
             answer = self._http.request(method, url, **content)
         if not answer.is_success:

@@ -8,8 +8,9 @@
         print(await njangi.runs.results(run.id))
 
 Lists are async iterators that ask for pages as they are read. Calls wait for a service that is away or busy, and are
-made again where that does no harm; what they raise is in `errors`. Without a URL and a token, those of NJANGI_URL and
-NJANGI_TOKEN count.
+made again where that does no harm; what they raise is in `errors`. Values are JSON: a tuple becomes a list, a whole
+number as a key its digits; a value that JSON has no form for, such as a date, raises NotCarriedError with the path to
+it. Without a URL and a token, those of NJANGI_URL and NJANGI_TOKEN count.
 """
 
 from __future__ import annotations

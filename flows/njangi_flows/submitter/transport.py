@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
+from njangi_agent.dialect import CARRIED_DEPTH, check
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
@@ -21,6 +22,8 @@ LONGEST_PAUSE = 30.0
 LARGEST_PAGE = 500
 _SEGMENT = re.compile(r"[\w.~-]+")
 _LATER = (423, 429, 502, 503, 504)
+_VALUES = ("parameters", "payload", "spec", "document")
+"""Fields of a body that hold values of people's programs."""
 
 T = TypeVar("T")
 
@@ -78,12 +81,14 @@ class Transport:
         """Make a call to `path`, in which `{name}` stands for one of `ids`, and return its answer if that is a success.
 
         POSTs and PUTs carry an `Idempotency-Key`, so that a call made again after a lost answer is done once. One that
-        is not `repeatable` all the same is made again only where the service did nothing. Raises ClientErrors.
+        is not `repeatable` all the same is made again only where the service did nothing. Raises ClientErrors, and
+        NotCarriedError for a value that JSON has no form for.
         """
         request: dict[str, Any] = {"params": _told(query or {}), "headers": dict(headers or {})}
         if method in ("POST", "PUT"):
             request["headers"]["Idempotency-Key"] = secrets.token_hex(16)
         if body is not None:
+            _check_values(body)
             request["json"] = to_jsonable_python(body, by_alias=True)
         if content is not None:
             request["content"] = content
@@ -245,6 +250,14 @@ def filled(path: str, ids: Mapping[str, str | int]) -> str:
         if not _SEGMENT.fullmatch(str(value)) or not str(value).strip("."):
             raise ValueError(f"{value!r} cannot be {name}: that is letters, digits, '_', '-' and '.'")
     return path.format_map({name: quote(str(value), safe="") for name, value in ids.items()})
+
+
+def _check_values(body: object) -> None:
+    """Raise NotCarriedError, with the path, for a value that pydantic would write as something else."""
+    for name in _VALUES if isinstance(body, Mapping) else ():
+        if name in body:
+            value = body[name]
+            check({name: dict(value) if isinstance(value, Mapping) else value}, depth=CARRIED_DEPTH + 1, text_keys=True)
 
 
 def _told(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def test_a_text_is_read_as_its_default_is(default: Any, text: str, value: Any) -
         (3, "1_000", "parameter-number"),
         (3, ".inf", "parameter-number"),
         (3, "", "parameter-number"),
+        pytest.param(3, "9" * 4301, "parameter-number", id="more digits than are carried"),
+        pytest.param(3, "0x" + "f" * 4000, "parameter-number", id="as many in hexadecimal"),
         (3, True, "parameter-number"),
         (3, None, "parameter-number"),
         ("a", 1.1, "parameter-text"),

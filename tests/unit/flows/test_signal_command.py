@@ -47,3 +47,15 @@ def test_a_refusal_and_a_wrong_name_are_told(service: FakeService) -> None:
     wrong = njangi(service, "signal", "r1", "a b")
     assert (wrong.exit_code, "letters, digits" in wrong.stderr) == (2, True)
     assert len(service.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        pytest.param('{"rows": [1, NaN]}', "payload.rows[1]: it is no finite number", id="NaN"),
+        pytest.param("caf\udce9", "payload: the text holds half a surrogate pair", id="a name that is not UTF-8"),
+    ],
+)
+def test_what_would_not_arrive_is_refused_with_the_path_to_it(service: FakeService, payload: str, told: str) -> None:
+    result = njangi(service, "signal", "r1", "approved", payload)
+    assert (result.exit_code, told in result.stderr, service.sent) == (2, True, [])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import hashlib
 import json
+import math
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from njangi_agent.dialect import NotCarriedError
 from njangi_flows.submitter import (
     ConflictError,
     Event,
@@ -87,6 +91,35 @@ async def test_a_post_is_made_again_under_the_same_key_after_the_time_asked_for(
     line.answers = [sent_signal()]
     await njangi.runs.signal("r1", "go", {"by": "Ana"})
     assert line.sent[-1].headers["idempotency-key"] not in keys
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ([1, math.nan], "parameters.x[1]"),
+        ({"when": datetime.date(2026, 1, 1)}, "parameters.x.when"),
+        ({1, 2}, "parameters.x"),
+        (decimal.Decimal("1.10"), "parameters.x"),
+        (b"ab", "parameters.x"),
+        ({1: "a", "1": "b"}, "parameters.x"),
+        ({None: 1}, "parameters.x"),
+        ("caf\udce9", "parameters.x"),
+    ],
+    ids=repr,
+)
+async def test_a_value_that_would_arrive_as_another_is_refused_with_the_path_to_it(
+    line: Line, njangi: Njangi, value: Any, path: str
+) -> None:
+    line.answers = [problem(409, "run-ended")]
+    with pytest.raises(NotCarriedError) as caught:
+        await njangi.workflows.start("w1", {"x": value})
+    assert (caught.value.path, line.sent) == (path, [])
+
+
+async def test_values_travel_as_json_has_them(line: Line, njangi: Njangi) -> None:
+    line.answers = [sent_signal()]
+    await njangi.runs.signal("r1", "go", {"at": (1, 2), "by": {7: 2**1279}})
+    assert json.loads(line.sent[0].content)["payload"] == {"at": [1, 2], "by": {"7": 2**1279}}
 
 
 async def test_what_makes_a_secret_is_not_made_again_when_its_answer_is_lost(line: Line, njangi: Njangi) -> None:
