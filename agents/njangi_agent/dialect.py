@@ -16,7 +16,7 @@ nothing of the agent.
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 MAX_DEPTH = 64
 """Levels of arrays and objects in what an attempt returns or tells: whatever it is handed on in has room for it."""
@@ -167,9 +167,5 @@ def _object(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     return value
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise NotCarriedError("", f"{name} is no finite number, which JSON has no form for")
-
-
 _ENCODER = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":"))
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
