@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import socket
 import threading
 from pathlib import Path
@@ -71,7 +72,8 @@ class Service:
             raise Rejected(200, f"its answer is of another version: {error}") from error
 
     def fetch_blob(self, sha256: str, path: Path) -> None:
-        """Write a blob to `path`, after what an earlier call that broke off left there.
+        """Write a blob to `path`, after what an earlier call that broke off left there. All is on disk when it returns:
+        from then on its name is believed, also after a power failure.
 
         Raises Rejected when its content is not what its name says; with what an earlier call left, only that is wrong.
         """
@@ -92,6 +94,8 @@ class Service:
             if there:
                 raise ServiceUnavailable("what had arrived of a blob before was something else")
             raise Rejected(200, f"the content of blob {sha256} is not what its name says")
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
     def put_blob(self, sha256: str, content: Union[bytes, Path]) -> None:
         """Store a blob. A large file goes on where an earlier call broke off, even one of another process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,25 @@ async def test_what_a_lost_flow_wrote_and_never_published_is_not_lent_for_what_f
     await put(held, batch(0, *stale))
     await stores.database["batches"].delete_many({})  # as if the flow had been killed before its last write
     _, held.token = await stores.run_leases.hold(held.run.id, "worker", now=NOON)
+    await put(held, batch(0, *(["{}"] * size)))
+    leased = await lease(stores, "v", size, NOON, task=held.key())
+    assert [item.parameters for item in leased] == ["{}"] * size
+
+
+async def test_what_a_lost_flow_writes_while_its_successor_publishes_is_not_lent_either(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await a_run(stores)
+    _, held.token = await stores.run_leases.hold(held.run.id, "worker", now=NOON)
+    size, late = AT_ONCE + 1, [{"$set": {"parameters": "stale", "hold": 1}}]
+    write = stores.subtasks._write
+
+    async def overtaken(*given: Any) -> Any:
+        seen = await write(*given)
+        await stores.database["tasks"].update_many({"is_subtask": True}, late.pop() if late else {"$set": {}})
+        return seen
+
+    monkeypatch.setattr(stores.subtasks, "_write", overtaken)
     await put(held, batch(0, *(["{}"] * size)))
     leased = await lease(stores, "v", size, NOON, task=held.key())
     assert [item.parameters for item in leased] == ["{}"] * size

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -74,6 +75,18 @@ def test_a_blob_that_is_not_what_its_name_says_is_rejected(service: FakeService,
     with pytest.raises(Rejected, match="no such blob"):
         client.fetch_blob("1" * 64, tmp_path / "down")
     client.close()
+
+
+def test_a_blob_that_has_come_survives_a_power_failure(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.add(os.fstat(handle).st_ino))
+    with closing(Service(service.url, service.secret)) as client:
+        sha256 = hashlib.sha256(b"input").hexdigest()
+        service.blobs[sha256] = b"input"
+        client.fetch_blob(sha256, tmp_path / "down")
+    assert (tmp_path / "down").stat().st_ino in synced
 
 
 def test_a_blob_that_breaks_off_is_worth_another_try(tmp_path: Path) -> None:
