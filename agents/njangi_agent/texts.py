@@ -142,15 +142,14 @@ def lines_of(content: bytes) -> List[str]:
 
 
 def lines_in(text: str) -> List[str]:
-    """Return the lines of a text."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    """Return the lines of a text, of which a byte order mark is no part."""
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]
 
 
 def text_of(content: bytes) -> str:
     """Return the text of a file without a byte order mark. Raises NotTextError."""
-    text = TextReader().read(content, final=True)
-    return text[1:] if text.startswith("\ufeff") else text
+    return TextReader().read(content, final=True).removeprefix("\ufeff")
 
 
 def pieces_of(file: BinaryIO) -> Iterator[Tuple[bytes, bool]]:

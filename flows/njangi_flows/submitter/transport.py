@@ -254,10 +254,10 @@ def filled(path: str, ids: Mapping[str, str | int]) -> str:
 
 def _check_values(body: object) -> None:
     """Raise NotCarriedError, with the path, for a value that pydantic would write as something else."""
-    for name in _VALUES if isinstance(body, Mapping) else ():
-        if name in body:
-            value = body[name]
-            check({name: dict(value) if isinstance(value, Mapping) else value}, depth=CARRIED_DEPTH + 1, text_keys=True)
+    fields = body if isinstance(body, Mapping) else {}
+    for name in _VALUES:
+        value = fields.get(name)
+        check({name: dict(value) if isinstance(value, Mapping) else value}, depth=CARRIED_DEPTH + 1, text_keys=True)
 
 
 def _told(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from njangi_agent.texts import LineReader, NotTextError, lines_of, text_of
+from njangi_agent.texts import LineReader, NotTextError, lines_in, lines_of, text_of
 
 TOWNS = "Yaound\u00e9\r\nDouala\rBuea\n\n  \nGaroua"
 LINES = ["Yaound\u00e9", "Douala", "Buea", "", "  ", "Garoua"]
@@ -16,7 +16,7 @@ def test_lines_are_the_same_however_a_file_comes_in_pieces(size: int, mark: str)
     for start in range(0, len(content), size):
         found += reader.lines(content[start : start + size])
     found += reader.lines(b"", final=True)
-    assert found == LINES == lines_of(content)
+    assert found == LINES == lines_of(content) == lines_in(mark + TOWNS)
 
 
 def test_only_ends_of_lines_end_lines() -> None:

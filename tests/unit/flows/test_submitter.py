@@ -118,7 +118,8 @@ async def test_a_value_that_would_arrive_as_another_is_refused_with_the_path_to_
 
 async def test_values_travel_as_json_has_them(line: Line, njangi: Njangi) -> None:
     line.answers = [sent_signal()]
-    await njangi.runs.signal("r1", "go", {"at": (1, 2), "by": {7: 2**1279}})
+    payload: Any = {"at": (1, 2), "by": {7: 2**1279}}
+    await njangi.runs.signal("r1", "go", payload)
     assert json.loads(line.sent[0].content)["payload"] == {"at": [1, 2], "by": {"7": 2**1279}}
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from njangi_flows import volunteer_task
+from njangi_flows.calls import to_come
 from njangi_flows.options import REFUSED, WORKING, OptionRefusedError, no_tags_of_its_own
 from njangi_flows.volunteer_tasks import VolunteerTask
 from prefect import Task, tags
 from prefect.cache_policies import INPUTS, NO_CACHE
-from prefect.utilities.annotations import NotSet
+from prefect.utilities.annotations import NotSet, allow_failure
 
 ASKED: dict[str, Any] = {
     "tags": ["a"],
@@ -114,3 +115,12 @@ def test_changed_options_take_effect() -> None:
     assert (larger.definition.fields["start_to_close"], larger.definition.name) == (120, "twice")
     assert made.definition.digest != larger.definition.digest
     assert made.with_options(retries=3).definition == made.definition, "what does not change the call keeps its name"
+
+
+def test_a_failure_that_is_allowed_among_the_parameters_is_refused() -> None:
+    with pytest.raises(OptionRefusedError, match="'allow_failure'"):
+        to_come({"rows": [1, allow_failure(2)]})
+
+
+def test_parameters_and_results_are_values_of_python() -> None:
+    assert volunteer_task(double).definition.fields["values"] == "python"
