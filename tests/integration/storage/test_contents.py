@@ -163,6 +163,9 @@ async def test_what_failed_of_an_engineers_run_waits_until_the_flow_asks_for_it(
     await stores.reopening.set_back(run.id, lambda statuses: {}, lambda type_, message: "", now=NOON + MINUTE)
     assert await held.statuses() == ["QUEUED"]
     assert await stores.subtasks.open_batches(5) == [], "its code may have been mended meanwhile"
+    await held.control("pause")
+    await held.control("resume")
+    assert await stores.subtasks.open_batches(5) == [], "nor does the end of a pause lend it"
     await held_again(held, NOON + MINUTE)
     await put(held, batch(0, "0"))
     assert len(await stores.subtasks.open_batches(5)) == 1

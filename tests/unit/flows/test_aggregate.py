@@ -77,6 +77,7 @@ for _ in range(100):
         pytest.param(by("lines"), [{}], "subtask 0 must be a list, or text of some lines, not an object", id="lines"),
         pytest.param(by("sum"), [1, "2"], "subtask 1 must be a number", id="sum-of-text"),
         pytest.param(by("sum"), [True], "subtask 0 must be a number.*not true or false", id="sum-of-bools"),
+        pytest.param(by("sum"), [1, None], "subtask 1 must be a number.*not null", id="sum-of-null"),
         pytest.param(by("sum"), [[1], [1, 2]], "subtask 1 must be a list of 1 like those before", id="sum-of-lengths"),
         pytest.param(by("sum"), [1, [1]], "subtask 1 must be a number like those before", id="sum-of-kinds"),
         pytest.param(by("sum"), [1e308, 1e308], "subtask 1 .*finite", id="sum-overflows"),
