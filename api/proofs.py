@@ -1,17 +1,17 @@
-"""Prove to agents and flows that an answer is ours (see `njangi_agent.proof`), refusals included."""
+"""Prove to callers that an answer is ours (see `njangi_agent.proof`), refusals included."""
 
 from __future__ import annotations
 
 import contextlib
 
-from njangi_agent.proof import LONGEST_NONCE, NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, proof
+from njangi_agent.proof import LONGEST_NONCE, NONCE_HEADER, PROOF_HEADER, STORED_HEADER, UNKNOWN_SECRET, key_of, proof
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dependencies import KNOWN, services_of, user_of
 from storage.errors import NjangiError
 
-_CALLERS = ("/v1/agent/", "/v1/flow/")
+_PROVEN = "/v1/"
 _NONCE, _PROOF, _STORED, _AUTHORIZATION = (
     name.lower().encode() for name in (NONCE_HEADER, PROOF_HEADER, STORED_HEADER, "Authorization")
 )
@@ -31,18 +31,18 @@ class Prove:
 
         async def proven(message: Message) -> None:
             if message["type"] == "http.response.start":
-                secret = _bearer(scope)
+                secret, signed = _bearer(scope), UNKNOWN_SECRET
                 if scope.get("state", {}).get(KNOWN) or (message["status"] < 500 and await _is_known(scope, secret)):
                     stored = _header(message["headers"], _STORED).decode("latin-1")
                     signed = proof(key_of(secret), nonce, message["status"], stored)
-                    message["headers"] = [*message["headers"], (_PROOF, signed.encode())]
+                message["headers"] = [*message["headers"], (_PROOF, signed.encode())]
             await send(message)
 
         await self._app(scope, receive, proven)
 
 
 def _nonce(scope: Scope) -> str | None:
-    if scope["type"] != "http" or not scope["path"].startswith(_CALLERS):
+    if scope["type"] != "http" or not scope["path"].startswith(_PROVEN):
         return None
     nonce = _header(scope["headers"], _NONCE)
     return nonce.decode("latin-1") if 0 < len(nonce) <= LONGEST_NONCE else None

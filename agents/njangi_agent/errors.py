@@ -4,6 +4,7 @@ AgentError
 +-- ServiceUnavailable   try again later
 +-- Refused              this identity or token is not (or no longer) good
 +-- Rejected             the service understood and said no
+|   +-- Altered          a blob came as something else: the service's copy is bad, or something on the way is
 +-- AttemptFailed        an attempt ended without a result
 """
 
@@ -50,6 +51,13 @@ class Rejected(AgentError):
 
     def __str__(self) -> str:
         return f"the service rejected the request ({self.status}): {self.detail}"
+
+
+class Altered(Rejected):
+    """A blob arrived whole, and is not what its name says."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(200, detail)
 
 
 class AttemptFailed(AgentError):

@@ -15,6 +15,8 @@ NONCE_HEADER = "Njangi-Nonce"
 PROOF_HEADER = "Njangi-Proof"
 STORED_HEADER = "Njangi-Sha256"
 """Names the blob that the service has stored by this request, or had already."""
+UNKNOWN_SECRET = "none"
+"""The proof of a service that does not know the caller's secret."""
 LONGEST_NONCE = 64
 
 

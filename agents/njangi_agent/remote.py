@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Callable, TypeVar
 
 from njangi_agent.decisions import backoff
-from njangi_agent.errors import ServiceUnavailable
+from njangi_agent.errors import Altered, ServiceUnavailable
 from njangi_agent.logs import fields, logger
 from njangi_agent.protocol import SyncAnswer, SyncRequest
 from njangi_agent.service import Service
@@ -18,6 +18,8 @@ log = logger(__name__)
 T = TypeVar("T")
 
 _THREADS = 6  # two syncs and a few transfers
+_ALTERED_TRIES = 6
+"""How often a blob is fetched that comes as something else, which takes about a quarter of a minute."""
 
 
 class Remote:
@@ -42,15 +44,21 @@ class Remote:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def _patiently(self, call: Callable[[], T]) -> T:
-        failures = 0
+        failures = altered = 0
         while True:
             try:
                 return await self._call(call)
             except ServiceUnavailable as error:
-                pause = backoff(failures, chance(), error.retry_after)
-                failures += 1
-                log.warning("a transfer has to wait", extra=fields(reason=error.reason, seconds=round(pause, 1)))
-                await asyncio.sleep(pause)
+                reason, retry_after = error.reason, error.retry_after
+            except Altered as error:
+                altered += 1
+                if altered == _ALTERED_TRIES:
+                    raise
+                reason, retry_after = error.detail, 0.0
+            pause = backoff(failures, chance(), retry_after)
+            failures += 1
+            log.warning("a transfer has to wait", extra=fields(reason=reason, seconds=round(pause, 1)))
+            await asyncio.sleep(pause)
 
 
 def chance() -> float:

@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tup
 from urllib.parse import urlsplit
 
 from njangi_agent import __version__
-from njangi_agent.errors import Refused, Rejected, ServiceUnavailable
+from njangi_agent.errors import Altered, Refused, Rejected, ServiceUnavailable
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, new_nonce, proof
 from njangi_agent.protocol import Machine, SyncAnswer, SyncRequest, sync_answer, to_json
 
@@ -27,6 +27,8 @@ _TIMEOUT = 30.0
 _RESUMABLE_BYTES = 1024 * 1024
 """Larger blobs go up in a way that can be taken up again after a broken line."""
 _LATER = (408, 423, 429)
+_LONGEST_UNPROVEN = 60.0
+"""Seconds that an answer without a proof may have us wait."""
 _TUS = {"Tus-Resumable": "1.0.0"}
 
 _Body = Union[bytes, Path, "_Rest", None]
@@ -75,7 +77,7 @@ class Service:
         """Write a blob to `path`, after what an earlier call that broke off left there. All is on disk when it returns:
         from then on its name is believed, also after a power failure.
 
-        Raises Rejected when its content is not what its name says; with what an earlier call left, only that is wrong.
+        Raises Altered when its content is not what its name says; with what an earlier call left, only that is wrong.
         """
         there = path.stat().st_size if path.exists() else 0
         headers = {"Range": f"bytes={there}-"} if there else {}
@@ -93,7 +95,7 @@ class Service:
             path.unlink()
             if there:
                 raise ServiceUnavailable("what had arrived of a blob before was something else")
-            raise Rejected(200, f"the content of blob {sha256} is not what its name says")
+            raise Altered(f"the content of blob {sha256} is not what its name says")
         with path.open("rb") as file:
             os.fsync(file.fileno())
 
@@ -276,7 +278,8 @@ def _error(response: http.client.HTTPResponse, *, proven: bool, believing: bool)
     problem = _problem(response)
     detail = str(problem.get("detail") or problem.get("title") or response.reason)[:500]
     if response.status >= 500 or response.status in _LATER:
-        return ServiceUnavailable(f"{response.status} {detail}", _seconds(response.getheader("Retry-After")))
+        wait = _seconds(response.getheader("Retry-After"))
+        return ServiceUnavailable(f"{response.status} {detail}", wait if proven else min(wait, _LONGEST_UNPROVEN))
     ours = str(problem.get("type")).startswith("urn:njangi:")
     if not proven and not (believing and ours):
         return ServiceUnavailable(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import logging
 import random
 import ssl
@@ -25,7 +24,7 @@ from urllib.parse import quote
 
 import httpx
 from njangi_agent.dialect import CARRIED_DEPTH, check
-from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, new_nonce, proof
+from njangi_agent.proof import NONCE_HEADER, key_of, new_nonce
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
 from njangi_flows.messages import (
@@ -52,6 +51,7 @@ from njangi_flows.messages import (
     ToldTask,
     Wait,
 )
+from njangi_flows.proven import is_proven
 from njangi_flows.settings import FlowSettings
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ LONGEST_RETRY_SECONDS = 5.0
 FIRST_CONTACT_SECONDS = 50.0
 """How long a service that has never answered is tried; the last try may take some seconds more."""
 _CONNECT_SECONDS = 10.0
+BLOB_PAUSES = (0.0, 0.5, 2.0, 5.0, 10.0)
+"""Seconds before each try of a blob, of which something on the way has made something else."""
 _BEAT_PATIENCE = 4.0
 """Seconds after which an unanswered beat is sent again, well within a run lease."""
 _BLOB_CHUNK = 1024 * 1024
@@ -130,10 +132,17 @@ _ERRORS = {"run-lease-lost": RunLeaseLostError, "run-held": RunHeldError, "run-e
 class FlowService:
     """The client of /v1/flow. One per event loop; runs share it."""
 
-    def __init__(self, settings: FlowSettings, *, first_contact: float = FIRST_CONTACT_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: FlowSettings,
+        *,
+        first_contact: float = FIRST_CONTACT_SECONDS,
+        blob_pauses: Sequence[float] = BLOB_PAUSES,
+    ) -> None:
         """`first_contact`: for how many seconds a service is tried that has never answered (see NoServiceError)."""
+        self._blob_pauses = blob_pauses
         self._first_contact = first_contact
-        self._known_to_answer = False
+        self._known_to_answer = self._has_proven = False
         self.holder = settings.holder
         self._owner = settings.owner
         self._key = key_of(settings.token)
@@ -309,11 +318,13 @@ class FlowService:
         return ref
 
     async def get_blob(self, sha256: str) -> bytes:
-        """Return the content named `sha256`. Raises WrongBlobError if it is another."""
-        content = await self._call("GET", f"/v1/flow/blobs/{sha256}", seconds=300)
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise WrongBlobError(sha256)
-        return content
+        """Return the content named `sha256`. Raises WrongBlobError if it is another at every try."""
+        for pause in self._blob_pauses:
+            await asyncio.sleep(pause)
+            content = await self._call("GET", f"/v1/flow/blobs/{sha256}", seconds=300)
+            if hashlib.sha256(content).hexdigest() == sha256:
+                return content
+        raise WrongBlobError(sha256)
 
     async def blob_size(self, sha256: str) -> int:
         """Return how many bytes a blob has."""
@@ -321,15 +332,21 @@ class FlowService:
         return int(answer.headers["Content-Length"])
 
     async def copy_blob(self, ref: FileRef, to: IO[bytes]) -> None:
-        """Write a blob's content to a file, never holding more than a piece. Raises WrongBlobError if it is another."""
-        digest = hashlib.sha256()
-        for first in range(0, ref.size, _BLOB_PIECE):
-            part = {"Range": f"bytes={first}-{min(first + _BLOB_PIECE, ref.size) - 1}"}
-            piece = (await self._answer("GET", f"/v1/flow/blobs/{ref.sha256}", headers=part, seconds=300)).content
-            digest.update(piece)
-            await asyncio.to_thread(to.write, piece)
-        if digest.hexdigest() != ref.sha256:
-            raise WrongBlobError(ref.sha256)
+        """Write a blob's content to a file, never holding more than a piece. Raises WrongBlobError as `get_blob`."""
+        start = to.tell()
+        for pause in self._blob_pauses:
+            await asyncio.sleep(pause)
+            to.seek(start)
+            to.truncate()
+            digest = hashlib.sha256()
+            for first in range(0, ref.size, _BLOB_PIECE):
+                part = {"Range": f"bytes={first}-{min(first + _BLOB_PIECE, ref.size) - 1}"}
+                piece = (await self._answer("GET", f"/v1/flow/blobs/{ref.sha256}", headers=part, seconds=300)).content
+                digest.update(piece)
+                await asyncio.to_thread(to.write, piece)
+            if digest.hexdigest() == ref.sha256:
+                return
+        raise WrongBlobError(ref.sha256)
 
     async def put_file(self, ref: FileRef, path: Path) -> None:
         """Store a file whose hash and size are known, never holding more than a piece."""
@@ -385,13 +402,16 @@ class FlowService:
             except httpx.TransportError as error:
                 reason, wait = str(error) or type(error).__name__, 0.0
             else:
-                ours = self._is_proven(answer, nonce) or _is_problem(answer)
-                self._known_to_answer = self._known_to_answer or ours
-                if ours and answer.status_code < 400:
+                proven, problem = is_proven(self._key, nonce, answer), _is_problem(answer)
+                self._has_proven = self._has_proven or proven
+                self._known_to_answer = self._known_to_answer or proven or problem
+                if proven and answer.status_code < 400:
                     return answer
-                if ours and answer.status_code not in _TRY_AGAIN:
+                believed = proven or (problem and (not self._has_proven or clock() > given_up))
+                if believed and answer.status_code not in _TRY_AGAIN:
                     raise _refusal(answer)
-                reason, wait = f"HTTP {answer.status_code}{'' if ours else _NOT_OURS}", _retry_after(answer)
+                reason = f"HTTP {answer.status_code}{'' if proven or problem else _NOT_OURS}"
+                wait = _retry_after(answer)
             tries += 1
             if not self._known_to_answer and clock() > given_up:
                 raise NoServiceError(str(self._http.base_url), reason)
@@ -401,11 +421,6 @@ class FlowService:
                     extra={"url": str(self._http.base_url), "reason": reason, "tries": tries},
                 )
             await asyncio.sleep(max(wait, random.uniform(0.05, min(LONGEST_RETRY_SECONDS, 0.1 * 2 ** min(tries, 10)))))
-
-    def _is_proven(self, answer: httpx.Response, nonce: str) -> bool:
-        """Whether the service that knows our token gave this answer to this very request."""
-        expected = proof(self._key, nonce, answer.status_code, answer.headers.get(STORED_HEADER, ""))
-        return hmac.compare_digest(answer.headers.get(PROOF_HEADER, "").encode(), expected.encode())
 
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
@@ -456,7 +471,10 @@ async def _chunks(content: bytes | Path) -> AsyncIterator[bytes]:
 
 
 def _is_problem(answer: httpx.Response) -> bool:
-    """Whether an answer is a refusal of a Njangi service: one that does not know our token proves nothing to us."""
+    """Whether an answer is a refusal of a Njangi service: one that does not know our token proves nothing to us.
+
+    Once the service has proven itself, another one at its address is waited out for as long as a first contact.
+    """
     return answer.status_code >= 400 and b'"urn:njangi:' in answer.content[:200]
 
 

@@ -17,6 +17,7 @@ from njangi_flows.cli import remembered
 from njangi_flows.cli.failures import RefusedError, UnreachableError, UsageError
 from njangi_flows.cli.uploading import RESUMABLE_BYTES, upload
 from njangi_flows.problems import Problem
+from njangi_flows.proven import NotProvenError, Token
 
 DEFAULT_URL = "http://127.0.0.1:8400"
 TOKEN_FILE = Path(".njangi") / "tokens" / "admin"
@@ -254,8 +255,13 @@ class Service:
         self._send(method, path, json=body)
 
     def blob(self, sha256: str) -> Iterator[bytes]:
-        """Yield a blob piece by piece."""
-        yield from self._stream(f"/v1/blobs/{_segment(sha256)}", {})
+        """Yield a blob piece by piece. Raises UnreachableError at the end if it was not what its name says."""
+        digest = hashlib.sha256()
+        for piece in self._stream(f"/v1/blobs/{_segment(sha256)}", {}):
+            digest.update(piece)
+            yield piece
+        if digest.hexdigest() != sha256:
+            raise UnreachableError(f"what came from {self._http.base_url} has another SHA-256; fetch it again")
 
     def grid(self, run_id: str) -> bytes:
         """Return the states of a run's subtasks, as docs/architecture.md describes them."""
@@ -323,6 +329,8 @@ class Service:
     def _readable_failures(self) -> Iterator[None]:
         try:
             yield
+        except NotProvenError as error:
+            raise UnreachableError(f"the service cannot be reached at {self._http.base_url}: {error}") from error
         except httpx.TransportError as error:
             why = str(error) or type(error).__name__
             raise UnreachableError(
@@ -342,13 +350,14 @@ def connect(url: str | None, token: str | None, *, seconds: float | None = None)
         token = os.environ.get("NJANGI_TOKEN") or remembered.token_for(url) or _token_of_this_folder() or ""
     if not (token.isascii() and token.isprintable() and " " not in token):
         raise UsageError("the token is none: it is one word of plain letters, digits and signs, as it was shown")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         address = httpx.URL(url)
         if address.scheme not in ("http", "https") or not address.host:
             raise UsageError(f"the service's address must be like {DEFAULT_URL}, not {url}")
         tls = address.scheme == "https"  # to read the authorities' certificates takes longer than most calls
-        client = httpx.Client(base_url=address, headers=headers, timeout=seconds or _TIMEOUT, verify=tls)
+        client = httpx.Client(
+            base_url=address, auth=Token(token) if token else None, timeout=seconds or _TIMEOUT, verify=tls
+        )
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise UsageError(f"the address {url} or the token cannot be sent: {error}") from error
     with client:

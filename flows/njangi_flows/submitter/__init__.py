@@ -21,6 +21,7 @@ from typing import Self
 
 import httpx
 
+from njangi_flows.proven import Token
 from njangi_flows.submitter.blobs import Blobs, Uploads
 from njangi_flows.submitter.errors import (
     ClientError,
@@ -70,7 +71,7 @@ class Njangi:
         http = httpx.AsyncClient(
             base_url=address,
             verify=address.scheme == "https",  # to read the authorities' certificates takes long
-            headers={"Authorization": f"Bearer {token}"} if token else {},
+            auth=Token(token) if token else None,
             timeout=httpx.Timeout(30.0, connect=10.0),
         )
         self.transport = Transport(http, patience=patience)

@@ -53,9 +53,16 @@ class Blobs:
         return sha256
 
     async def get(self, sha256: str) -> AsyncIterator[bytes]:
-        """Yield a blob piece by piece; after a broken line it goes on where it was."""
+        """Yield a blob piece by piece; after a broken line it goes on where it was.
+
+        Raises UnreachableError at the end if it was not what its name says.
+        """
+        digest = hashlib.sha256()
         async for piece in self._to.bytes("/v1/blobs/{sha256}", sha256=sha256):
+            digest.update(piece)
             yield piece
+        if digest.hexdigest() != sha256:
+            raise UnreachableError(self._to.url, f"what came as blob {sha256} has another SHA-256; fetch it again")
 
 
 class Uploads:

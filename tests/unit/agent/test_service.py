@@ -12,6 +12,7 @@ import pytest
 from njangi_agent.errors import Refused, Rejected, ServiceUnavailable
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, proof
 from njangi_agent.protocol import Machine, SyncRequest
+from njangi_agent.remote import Remote
 from njangi_agent.service import Service
 
 from .service import FakeService
@@ -190,6 +191,25 @@ def test_what_a_sign_in_page_left_of_a_blob_is_fetched_anew(tmp_path: Path) -> N
             client.fetch_blob(sha256, tmp_path / "down")
         client.fetch_blob(sha256, tmp_path / "down")
     assert (tmp_path / "down").read_bytes() == b"content"
+
+
+async def test_a_blob_that_came_as_another_is_fetched_again(tmp_path: Path) -> None:
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    altered, whole = (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n" + said for said in (b"<html>!", b"content"))
+    with answering(altered, whole) as url:
+        remote = Remote(Service(url, "s"))
+        await remote.fetch(sha256, tmp_path / "down")
+        remote.close()
+    assert (tmp_path / "down").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize(("secret", "seconds"), [("s", 1800.0), (None, 60.0)], ids=["proven", "not proven"])
+def test_what_proves_nothing_has_an_agent_wait_for_a_minute_at_most(secret: str | None, seconds: float) -> None:
+    answer = b"HTTP/1.1 503 Busy\r\nRetry-After: 1800\r\nContent-Length: 0\r\n\r\n"
+    page, waits = answering(answer, secret=secret), pytest.raises(ServiceUnavailable)
+    with page as url, waits as caught, closing(Service(url, "s")) as client:
+        client.sync(NOTHING)
+    assert caught.value.retry_after == seconds
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8400", "file:///etc/passwd", "http://"])

@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, key_of, proof
 from njangi_flows import messages
-from njangi_flows.client import FlowService, ServiceError
+from njangi_flows.client import FlowService, ServiceError, WrongBlobError
 from njangi_flows.messages import BatchInput, FileRef, RunLease, SubtaskInput, TaskChange, Wait
 from njangi_flows.settings import FlowSettings
 from pydantic import BaseModel
@@ -266,3 +266,49 @@ async def test_a_service_may_refuse_a_token_that_it_does_not_know() -> None:
         flows._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(answer))
         with pytest.raises(ServiceError, match="unknown token"):
             await flows.task_result(LEASE, "t")
+
+
+async def test_another_service_at_the_address_is_waited_out_once_ours_has_answered() -> None:
+    said = [200, 401, 401, 200, 401]
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if (status := said.pop(0)) == 401:
+            return httpx.Response(401, json={"type": "urn:njangi:token-unknown", "detail": "unknown token"})
+        signed = proof(key_of("token"), request.headers[NONCE_HEADER], status)
+        return httpx.Response(status, json={"heard": 3}, headers={PROOF_HEADER: signed})
+
+    async with FlowService(FlowSettings("http://service", "token", "holder", "ana"), first_contact=20.0) as flows:
+        await flows._http.aclose()
+        flows._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(answer))
+        assert [await flows.wait_for_flow_runs(1, 1.0) for _ in range(2)] == [3, 3]
+        flows._first_contact = -1.0  # the time for it is over
+        with pytest.raises(ServiceError, match="unknown token"):
+            await flows.wait_for_flow_runs(1, 1.0)
+
+
+async def test_a_blob_that_came_as_another_is_fetched_again() -> None:
+    wrong = b"<" + LARGE[1:]
+    ref = FileRef(sha256=hashlib.sha256(LARGE).hexdigest(), size=len(LARGE))
+    said: list[bytes] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        first, _, last = request.headers.get("Range", f"bytes=0-{len(LARGE)}").removeprefix("bytes=").partition("-")
+        content = said[0][int(first) : int(last) + 1]
+        if int(last) + 1 >= len(LARGE):
+            said.pop(0)
+        signed = proof(key_of("token"), request.headers[NONCE_HEADER], 200)
+        return httpx.Response(200, content=content, headers={PROOF_HEADER: signed})
+
+    settings = FlowSettings("http://service", "token", "holder", "ana")
+    async with FlowService(settings, blob_pauses=(0.0, 0.0, 0.0)) as flows:
+        await flows._http.aclose()
+        flows._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(answer))
+        said[:] = [wrong, wrong, LARGE]
+        assert await flows.get_blob(ref.sha256) == LARGE
+        said[:], copied = [wrong, wrong, LARGE], io.BytesIO()
+        await flows.copy_blob(ref, copied)
+        assert copied.getvalue() == LARGE
+        for fetching in (flows.get_blob(ref.sha256), flows.copy_blob(ref, io.BytesIO())):
+            said[:] = [wrong] * 3
+            with pytest.raises(WrongBlobError):
+                await fetching

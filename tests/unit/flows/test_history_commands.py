@@ -16,6 +16,8 @@ from njangi_flows.cli.history import MOST_INTERRUPTIONS, lines
 from njangi_flows.cli.service import connect
 from typer.testing import CliRunner, Result
 
+from tests.unit.flows.proving import proven
+
 NOON = "2026-06-01T12:00:00+00:00"
 EVENTS: list[dict[str, Any]] = [
     {"type": "run.submitted", "prefect_flow_run_id": "p1", "tasks": ["t"]},
@@ -89,6 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, content: bytes, cut: int | None = None) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
+        for header in proven(self.headers, 200).items():
+            self.send_header(*header)
         self.end_headers()
         self.wfile.write(content[:cut])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 import inspect
 import json
 import typing
@@ -30,7 +31,7 @@ GIVEN: dict[str, Any] = {
     "url": "https://example.org/hook",
     "size": 2 * 1024 * 1024,
     "scale": 0.5,
-    "sha256": "0" * 64,
+    "sha256": hashlib.sha256(b"").hexdigest(),
     "error_group": "0" * 12,
     "password": "long enough",
     "new": "long enough",
