@@ -1,4 +1,4 @@
-"""Each answer to an agent or a flow proves that it is the service's; nothing that is known to others proves it."""
+"""Each answer to an agent, a flow or a submitter proves that it is the service's; nothing that is known to others proves it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from contextlib import aclosing
 
 import httpx
-from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, proof
+from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, UNKNOWN_SECRET, key_of, proof
 
 from tests.integration.api.conftest import Client
 
@@ -18,7 +18,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 def proven(caller: httpx.AsyncClient, answer: httpx.Response) -> bool:
     """Whether the answer carries the proof for NONCE; fails if it carries another one."""
-    if PROOF_HEADER not in answer.headers:
+    if answer.headers[PROOF_HEADER] == UNKNOWN_SECRET:
         return False
     key = key_of(caller.headers["Authorization"].removeprefix("Bearer "))
     assert answer.headers[PROOF_HEADER] == proof(key, NONCE, answer.status_code, answer.headers.get(STORED_HEADER, ""))
@@ -68,6 +68,21 @@ async def test_a_join_token_and_a_flow_token_are_proven_to(client: Client) -> No
             answer = await caller.post(path, json={"error": 1})
             assert answer.status_code == status
             assert proven(caller, answer)
+
+
+async def test_submitters_are_proven_to_refusals_and_pages_without_a_right_included(client: Client) -> None:
+    async with client.http("admin") as admin:
+        admin.headers[NONCE_HEADER] = NONCE
+        for status, call in (
+            (200, admin.get("/v1/runs")),
+            (404, admin.get("/v1/runs/none")),
+            (422, admin.post("/v1/workflows", json={})),
+            (201, admin.put(f"/v1/blobs/{SHA256}", content=CONTENT)),
+            (200, admin.head(f"/v1/blobs/{SHA256}")),
+            (401, admin.post("/v1/session", json={"name": "nobody", "password": "wrong"})),
+        ):
+            answer = await call
+            assert (answer.status_code, proven(admin, answer)) == (status, True), answer.text
 
 
 async def test_a_service_proves_nothing_to_a_secret_that_it_does_not_know(client: Client) -> None:
