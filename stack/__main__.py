@@ -16,7 +16,7 @@ from njangi_flows.cli.failures import CommandError
 
 from stack import demo
 from stack.errors import StackError
-from stack.settings import Settings
+from stack.settings import Settings, usual_or_free
 from stack.supervisor import Stack
 from stack.welcome import invitation_link
 from storage.errors import NjangiError
@@ -53,7 +53,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--home", type=Path, default=known.home, help="where all data is kept (%(default)s)")
     parser.add_argument("--port", type=int, default=known.port, help="of the API and console (%(default)s)")
     parser.add_argument(
-        "--prefect-port", type=int, default=known.prefect_port, help="of the Prefect server and its UI (%(default)s)"
+        "--prefect-port",
+        type=int,
+        help=f"of the Prefect server and its UI ({known.prefect_port}, or any free one where that is taken)",
     )
     parser.add_argument(
         "--without", action="append", default=[], metavar="NAME", help="a process not to start, e.g. python-worker"
@@ -61,11 +63,19 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
-    """Return what the command line and MONGODB_URI ask for."""
+    """Return what the command line and MONGODB_URI ask for.
+
+    A Prefect server that somebody runs for other work keeps its usual port.
+    """
+    prefect_port = options.prefect_port
+    if prefect_port is None:
+        prefect_port = usual_or_free(Settings().prefect_port)
+        if prefect_port != Settings().prefect_port:
+            say(f"port {Settings().prefect_port} is taken: our Prefect server uses {prefect_port}")
     return Settings(
         home=options.home,
         port=options.port,
-        prefect_port=options.prefect_port,
+        prefect_port=prefect_port,
         agents=options.agents,
         without=frozenset(options.without),
         mongodb_uri=os.environ.get("MONGODB_URI") or None,

@@ -115,6 +115,15 @@ def port_is_free(port: int) -> bool:
         return True
 
 
+def usual_or_free(port: int) -> int:
+    """Return the port, or a free one if a stack of this machine or another program has it."""
+    reservation = reserve(port)
+    if reservation is None:
+        return free_port()
+    with reservation:
+        return port if port_is_free(port) else free_port()
+
+
 def reserve(port: int) -> socket.socket | None:
     """Take the name that stands for the port among the stacks of this machine; None while another stack has it.
 

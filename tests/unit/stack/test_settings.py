@@ -6,7 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-from stack.settings import CHECKOUT, Settings, environment, free_port, port_is_free, reserve
+from stack.settings import CHECKOUT, Settings, environment, free_port, port_is_free, reserve, usual_or_free
 
 
 def test_where_things_are_is_not_overridden_from_outside() -> None:
@@ -57,3 +57,14 @@ def test_a_port_is_one_stacks_alone_before_anything_listens_there() -> None:
     again = reserve(port)
     assert again is not None
     again.close()
+
+
+def test_prefect_gives_way_to_another_server_or_stack_on_its_usual_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert usual_or_free(port) != port
+    reservation = reserve(port)
+    assert reservation is not None
+    with reservation:
+        assert usual_or_free(port) != port
+    assert usual_or_free(port) == port
