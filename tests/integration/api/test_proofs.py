@@ -1,4 +1,4 @@
-"""Each answer to an agent, a flow or a submitter proves that it is the service's; nothing that is known to others proves it."""
+"""Each answer to an agent, a flow or a submitter proves that it is the service's; what others know proves nothing."""
 
 from __future__ import annotations
 
