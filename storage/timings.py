@@ -67,7 +67,8 @@ class TimingStore:
     async def progress(self, runs: Mapping[str, str | None]) -> dict[str, float]:
         """Return how far each of these runs is, from 0 to 1: the mean of its tasks, each by its accepted subtasks.
 
-        `runs` names of each the task that cleans up, which does not count. One that has told of no task is left out.
+        A task that is COMPLETED is at 1, whatever failed in it. `runs` names of each the task that cleans up, which does
+        not count. One that has told of no task is left out.
         """
         if not runs:
             return {}
@@ -94,7 +95,7 @@ class TimingStore:
                     "completed": {"$sum": "$completed"},
                 }
             },
-            {"$set": {"part": {"$cond": ["$total", {"$divide": ["$completed", {"$max": ["$total", 1]}]}, "$done"]}}},
+            {"$set": {"part": {"$max": ["$done", {"$divide": ["$completed", {"$max": ["$total", 1]}]}]}}},
             {"$group": {"_id": "$_id.run", "progress": {"$avg": "$part"}}},
         ]
         with unavailable_is_ours():

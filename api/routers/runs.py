@@ -71,6 +71,7 @@ class RunView(BaseModel):
     """`failed_parts` of the `parts` of its tasks failed for good, which a run that is COMPLETED tolerated.
 
     A task of one subtask counts as no part unless that failed. In lists both are 0 before the run has ended.
+    `progress` is the mean of its tasks, each by its accepted subtasks; what is COMPLETED is at 1, whatever failed in it.
     """
 
     id: str
@@ -112,18 +113,17 @@ async def view(app: Services, run: Run) -> RunView:
     """Return a run as callers see it."""
     views, eta = await _tasks(app, run)
     counted = [task.progress for task in views if run.clean_up is None or task.name != run.clean_up.task]
-    progress = sum(counted) / len(counted) if counted else float(run.status in ENDED)
+    complete = run.status is RunStatus.COMPLETED
+    progress = sum(counted) / len(counted) if counted and not complete else float(complete)
     return _view(app, run, progress, views, eta, together(Parts(task.parts, task.failed_parts) for task in views))
 
 
 async def _listed(app: Services, runs: Sequence[Run]) -> list[RunView]:
     """Return runs without their tasks, for one more round trip together."""
-    under_way = {run.id: run.clean_up.task if run.clean_up else None for run in runs if run.status not in ENDED}
-    progress = await app.stores.timings.progress(under_way)
-    return [
-        _view(app, run, progress.get(run.id, float(run.status in ENDED)), [], None, Parts(run.parts, run.failed_parts))
-        for run in runs
-    ]
+    complete = {run.id for run in runs if run.status is RunStatus.COMPLETED}
+    others = {run.id: run.clean_up.task if run.clean_up else None for run in runs if run.id not in complete}
+    progress = dict.fromkeys(complete, 1.0) | await app.stores.timings.progress(others)
+    return [_view(app, run, progress.get(run.id, 0.0), [], None, Parts(run.parts, run.failed_parts)) for run in runs]
 
 
 def _view(app: Services, run: Run, progress: float, views: list[TaskView], eta: Eta | None, parts: Parts) -> RunView:
@@ -177,7 +177,7 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
     for task in tasks:
         timing = timings.get(task.name)
         child = children.get(task.name)
-        done = 1.0 if task.status is TaskStatus.COMPLETED else 0.0
+        complete = task.status is TaskStatus.COMPLETED
         parts = parts_of_task(task.status, timing, child)
         views.append(
             TaskView(
@@ -191,7 +191,7 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
                 cancelled=timing.cancelled if timing else 0,
                 parts=parts.total,
                 failed_parts=parts.failed,
-                progress=timing.completed / timing.subtasks if timing and timing.subtasks else done,
+                progress=float(complete) if complete or not timing else timing.completed / max(timing.subtasks, 1),
                 error=task.error,
                 error_told=told(task.error),
                 child_run_id=child.id if child is not None else None,
@@ -203,10 +203,7 @@ async def _tasks(app: Services, run: Run) -> tuple[list[TaskView], Eta | None]:
 
 @router.get("")
 async def page(query: Annotated[RunList, Query()], app: App, caller: Reader) -> RunPage:
-    """Return a page of runs without their tasks, the newest first unless `sort` says otherwise.
-
-    `progress` is that of runs under way; of those that have ended it is 1.
-    """
+    """Return a page of runs without their tasks, the newest first unless `sort` says otherwise."""
     found, token = await app.stores.runs.page(query.as_seen_by(caller), order(query.sort), query.page())
     return RunPage(runs=await _listed(app, found), next_page_token=token)
 

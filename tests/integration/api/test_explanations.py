@@ -79,6 +79,10 @@ async def test_lists_tell_the_progress_that_each_run_tells_alone(client: Client)
         assert await told() == {waiting: 0.0, begun: 0.25}, "two of four, and nothing of b; tidying does not count"
         assert (await flow.put(f"/v1/flow/runs/{begun}/tasks/b", json={"status": "COMPLETED"})).is_success
         assert await told() == {waiting: 0.0, begun: 0.75}
+        assert (await flow.put(f"/v1/flow/runs/{begun}/tasks/a", json={"status": "COMPLETED"})).is_success
+        assert await told() == {waiting: 0.0, begun: 1.0}, "a is done, whatever of it was not"
+        assert (await admin.post(f"/v1/runs/{waiting}:cancel")).is_success
+        assert await told() == {waiting: 0.0, begun: 1.0}, "who ends it does not bring it further"
 
 
 async def test_a_run_that_no_flow_worker_took_has_not_started(client: Client) -> None:
