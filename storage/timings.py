@@ -67,7 +67,7 @@ class TimingStore:
     async def progress(self, runs: Mapping[str, str | None]) -> dict[str, float]:
         """Return how far each of these runs is, from 0 to 1: the mean of its tasks, each by its accepted subtasks.
 
-        A task that is COMPLETED is at 1, whatever failed in it. `runs` names of each the task that cleans up, which does
+        A task that is COMPLETED is at 1, failed parts or not. `runs` names of each the task that cleans up, which does
         not count. One that has told of no task is left out.
         """
         if not runs:

@@ -19,7 +19,7 @@ from api.services import Services
 from api.subtask_views import SubtaskPage, SubtaskView, subtask_view
 from storage.listing import index_of, index_token
 from storage.parts import Parts, together
-from storage.run_models import ENDED, Run, RunStatus
+from storage.run_models import Run, RunStatus
 from storage.tasks import TaskStatus
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -71,7 +71,7 @@ class RunView(BaseModel):
     """`failed_parts` of the `parts` of its tasks failed for good, which a run that is COMPLETED tolerated.
 
     A task of one subtask counts as no part unless that failed. In lists both are 0 before the run has ended.
-    `progress` is the mean of its tasks, each by its accepted subtasks; what is COMPLETED is at 1, whatever failed in it.
+    `progress` is the mean of its tasks, each by its accepted subtasks; what is COMPLETED is at 1, failed parts or not.
     """
 
     id: str

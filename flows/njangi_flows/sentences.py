@@ -105,7 +105,8 @@ SENTENCES: Mapping[str, str] = {
     "no-lines.known": "; there are: {known}",
     "matches-nothing": "'{pattern}' matches none of the workflow's files and inputs: {known}",
     "not-a-dependency": "{{{name}}} needs '{task}' among this task's dependencies",
-    "names-nothing": "{{{name}}} names nothing; here it could name: {known}",
+    "names-nothing": "{{{name}}} names nothing",
+    "names-nothing.known": "; here it could name: {known}",
     "no-parameter": "the workflow has no parameter '{name}'",
     "no-parameter.known": "; its parameters: {known}",
     "parameter-text": "must be text, as its default is, not {given}",
@@ -203,7 +204,7 @@ def sentence(code: str, values: Values) -> str:
     text = SENTENCES[code].format_map(told)
     if NEAR in values:
         return text + SENTENCES[NEAR].format_map(told)
-    return text + SENTENCES.get(code + KNOWN, "").format_map(told) if "known" in values else text
+    return text + SENTENCES.get(code + KNOWN, "").format_map(told) if values.get("known") else text
 
 
 def shortened(values: Values) -> dict[str, Value]:

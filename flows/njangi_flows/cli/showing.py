@@ -45,9 +45,14 @@ def output() -> Console:
 
 
 def state(item: Mapping[str, Any]) -> str:
-    """Return the status of a run or a task, and how many of its parts failed if any did."""
-    status, failed = printable(item.get("status")), item.get("failed_parts")
-    return f"{status}, {failed} of {item.get('parts')} parts failed" if failed else status
+    """Return the status of a run or a task, and how many of its parts failed if any did.
+
+    Where one FAILED with all its parts that goes without saying: what went well in one piece counts as no part.
+    """
+    status, failed, parts = printable(item.get("status")), item.get("failed_parts"), item.get("parts")
+    if not failed or (status == "FAILED" and failed == parts):
+        return status
+    return f"{status}, {failed} of {parts} parts failed"
 
 
 def show_runs(console: Console, runs: Iterable[Mapping[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from njangi_flows.cli import following
 from njangi_flows.cli.app import app
 from njangi_flows.cli.failures import UnreachableError
 from njangi_flows.cli.service import Service, connect
+from njangi_flows.cli.showing import state
 from typer.testing import CliRunner, Result
 
 from tests.unit.flows.proving import proven
@@ -205,6 +206,21 @@ def test_a_run_that_completed_without_some_parts_says_so_wherever_its_state_is_s
     for command in (["runs"], ["show", "r1"]):
         assert "COMPLETED, 1 of 6 parts failed" in njangi(service, *command).stdout
     assert json.loads(njangi(service, "runs", "-o", "json").stdout)[0]["failed_parts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "failed", "parts", "told"),
+    [
+        ("FAILED", 1, 1, "FAILED"),
+        ("FAILED", 3, 8, "FAILED, 3 of 8 parts failed"),
+        ("COMPLETED", 1, 1, "COMPLETED, 1 of 1 parts failed"),
+        ("COMPLETED", 0, 6, "COMPLETED"),
+    ],
+)
+def test_how_many_parts_failed_is_told_where_the_state_does_not_say_it(
+    status: str, failed: int, parts: int, told: str
+) -> None:
+    assert state({"status": status, "failed_parts": failed, "parts": parts}) == told
 
 
 def test_following_waits_longer_and_longer_and_gives_up_in_the_end() -> None:

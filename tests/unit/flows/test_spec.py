@@ -264,8 +264,17 @@ def test_tasks_inherit_priority_and_tolerance_that_they_do_not_set() -> None:
         pytest.param(
             a_workflow(a_task(command="x {bond}"), parameters={"bound": 1}),
             "/tasks/0/command/1",
-            "could name: bound; did you mean 'bound'?",
+            "{bond} names nothing; did you mean 'bound'?",
             id="placeholder",
+        ),
+        pytest.param(
+            a_workflow(a_task(command="x {weather}"), parameters={"bound": 1}),
+            "/tasks/0/command/1",
+            "{weather} names nothing; here it could name: bound",
+            id="placeholder like no other",
+        ),
+        pytest.param(
+            a_workflow(a_task(command="x {bond}")), "/tasks/0/command/1", "{bond} names nothing", id="nothing to name"
         ),
         pytest.param(
             a_workflow(a_task("a"), a_task("b", command="x {a.result}")),
