@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
-import { Route, Switch } from "wouter";
+import { Route, Switch, useLocation } from "wouter";
 import { meQuery } from "./api/me";
 import { LiveData } from "./live/live";
+import { Caught } from "./shell/Caught";
 import { Shell } from "./shell/Shell";
 import { SignIn } from "./shell/SignIn";
 import { type Language, language, remember, speak } from "./text/text";
@@ -49,6 +50,7 @@ export function App() {
 
 function SignedIn({ onLanguage }: { onLanguage: (to: Language) => void }) {
   const me = useQuery(meQuery);
+  const [address] = useLocation();
   if (me.data === null) return <SignIn onLanguage={onLanguage} />;
   if (!me.data) {
     if (me.isError) return <main className="page"><Problem error={me.error} again={() => void me.refetch()} /></main>;
@@ -57,7 +59,7 @@ function SignedIn({ onLanguage }: { onLanguage: (to: Language) => void }) {
   return (
     <LiveData>
       <Shell onLanguage={onLanguage}>
-        <Suspense fallback={<Loading />}>
+        <Caught address={address}><Suspense fallback={<Loading />}>
           <Switch>
             <Route path="/"><Home /></Route>
             <Route path="/workflows"><Workflows /></Route>
@@ -74,7 +76,7 @@ function SignedIn({ onLanguage }: { onLanguage: (to: Language) => void }) {
             <Route path="/help"><Help /></Route>
             <Route><Missing /></Route>
           </Switch>
-        </Suspense>
+        </Suspense></Caught>
       </Shell>
     </LiveData>
   );

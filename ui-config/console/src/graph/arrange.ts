@@ -37,12 +37,13 @@ function byDagre(tasks: readonly Task[], { width, height, along, across }: Shape
   const graph = new Graph();
   graph.setGraph({ rankdir: down ? "TB" : "LR", ranksep: along, nodesep: across });
   graph.setDefaultEdgeLabel(() => ({}));
-  for (const { name } of tasks) graph.setNode(name, { width, height });
-  for (const { name, dependencies } of tasks) for (const other of dependencies) if (graph.hasNode(other)) graph.setEdge(other, name);
+  const ids = new Map(tasks.map(({ name }, at) => [name, String(at)])); // not names: dagre stumbles over "constructor"
+  for (const id of ids.values()) graph.setNode(id, { width, height });
+  for (const { name, dependencies } of tasks) for (const other of dependencies) if (ids.has(other)) graph.setEdge(ids.get(other)!, ids.get(name)!);
   layout(graph);
   return Object.fromEntries(
     tasks.map(({ name }) => {
-      const { x, y } = graph.node(name) as Point;
+      const { x, y } = graph.node(ids.get(name)!) as Point;
       return [name, { x: Math.round(x - width / 2), y: Math.round(y - height / 2) }];
     }),
   );

@@ -1,11 +1,13 @@
 import { beforeAll, expect, test } from "vitest";
-import { duration, percent, size } from "./format";
+import { duration, percent, pointed, size } from "./format";
 import { i18n } from "@lingui/core";
 
 beforeAll(() => i18n.loadAndActivate({ locale: "en", messages: {} }));
 
 test.each([
   [0, "0 sec"],
+  [0.0123, "13 ms"],
+  [0.0999, "0.1 sec"],
   [0.44, "0.4 sec"],
   [59.6, "1 min"],
   [61, "1 min 1 sec"],
@@ -18,6 +20,11 @@ test.each([
 test("what is not quite done is not shown as done", () => {
   expect(percent(0.99999)).toBe("99%");
   expect(percent(1)).toBe("100%");
+});
+
+test("a comma is the point of a number where the language has it there, and nowhere else", () => {
+  expect(pointed(" 0,25 ", ",")).toBe("0.25");
+  expect(pointed("1,000")).toBe("1,000");
 });
 
 test("sizes are powers of a thousand", () => {

@@ -19,6 +19,16 @@ export function number(value: number, digits = 0): string {
   return once(`number ${digits}`, (locale) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits })).format(value);
 }
 
+function decimalMark(): string {
+  const parts = once("number 1", (locale) => new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })).formatToParts(0.5);
+  return parts.find(({ type }) => type === "decimal")?.value ?? ".";
+}
+
+/** A number as it was typed, with the point that programs read. A comma is one only where the language has it there: 1,000 is not 1. */
+export function pointed(text: string, mark = decimalMark()): string {
+  return mark === "," ? text.trim().replace(",", ".") : text.trim();
+}
+
 export function percent(share: number): string {
   const cut = share < 1 ? Math.min(share, 0.99) : 1; // what is not done is never shown as 100 %
   return once("percent", (locale) => new Intl.NumberFormat(locale, { style: "percent" })).format(Math.floor(cut * 100) / 100);
@@ -49,8 +59,9 @@ function unit(value: number, name: string, digits = 0): string {
   ).format(value);
 }
 
-/** Two units at most: "1 h 5 min", "12 s", "0.4 s". */
+/** Two units at most: "1 h 5 min", "12 s", "0.4 s"; what takes next to no time takes 3 ms and not none. */
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.095) return unit(Math.ceil(seconds * 1000), "millisecond");
   if (seconds < 9.95) return unit(Math.max(0, Math.round(seconds * 10) / 10), "second", 1);
   const rounded = Math.round(seconds);
   const at = SPANS.findIndex(([, length]) => rounded >= length);

@@ -27,7 +27,7 @@ describe("in French", () => {
       "il n’y a pas de tâche « a » ; les tâches d’ici : b, c",
     );
     expect(problemSaid({ detail: "must be a list, not an object", code: "list-type", values: { given: "an object" } })).toBe("doit être une liste, et non un objet");
-    expect(problemSaid({ detail: "", code: "names-nothing", values: { name: "x", known: [] } })).toBe("{x} ne désigne rien ; ici il pourrait désigner : aucun");
+    expect(problemSaid({ detail: "", code: "names-nothing", values: { name: "x", known: [] } })).toBe("{x} ne désigne rien");
   });
 
   test("what was meant, perhaps, is told instead of all that there is", () => {

@@ -15,7 +15,7 @@ export interface Said {
 export function said(key: string, { detail, code, values = {} }: Said): string {
   if (!code || !known(key)) return detail;
   const told = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, shown(name, value, values)]));
-  const names = Object.keys(values);
+  const names = Object.keys(values).filter((name) => !(Array.isArray(values[name]) && values[name].length === 0));
   const more = names.includes("near") ? ["said.near"] : names.map((name) => `${key}.${name}`);
   return [key, ...more].filter(known).map((part) => t(part, told)).join("");
 }

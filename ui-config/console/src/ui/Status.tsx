@@ -47,10 +47,14 @@ export interface Counted {
   failed_parts: number;
 }
 
-/** A state in words: what completed although parts of it failed is never told as if all had gone well. */
+/**
+ * A state in words: what completed although parts of it failed is never told as if all had gone well. Of what failed, how
+ * many parts did is told where that were not all: what went well in one piece counts as no part.
+ */
 export function statusSaid(status: AnyStatus, of?: Counted | null): string {
   const word = t(`status.${status}`);
-  return of && of.failed_parts > 0 ? t("status.with_failed", { status: word, failed: of.failed_parts, parts: of.parts }) : word;
+  const tells = of && of.failed_parts > 0 && (status !== "FAILED" || of.failed_parts < of.parts);
+  return tells ? t("status.with_failed", { status: word, failed: of.failed_parts, parts: of.parts }) : word;
 }
 
 export function toneWith(status: AnyStatus, of?: Counted | null): Tone {

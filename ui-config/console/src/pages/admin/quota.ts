@@ -1,5 +1,6 @@
 import type { Schemas } from "../../api/client";
 import { QUOTAS, type QuotaName } from "../../api/quotas";
+import { pointed } from "../../text/format";
 
 /** A limit as a form has it: as the role says, none, or a number (of stored bytes: in GB). */
 export interface Limit {
@@ -28,7 +29,7 @@ export function quotaOf(limits: Limits): Schemas["OwnQuota"] | null {
     const { way, amount } = limits[name];
     if (way === "none") quota[name] = null;
     if (way !== "own") continue;
-    const value = Number(amount.replace(",", ".")) * (name === "stored_bytes" ? GIGA : 1);
+    const value = Number(pointed(amount)) * (name === "stored_bytes" ? GIGA : 1);
     if (amount.trim() === "" || !(value >= 0) || (name !== "stored_bytes" && !Number.isInteger(value))) return null;
     quota[name] = Math.round(value);
   }

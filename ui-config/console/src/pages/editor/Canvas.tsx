@@ -16,6 +16,7 @@ import {
   useReactFlow,
 } from "@xyflow/react";
 import { type DragEvent, type KeyboardEvent, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
+import { own } from "../../api/own";
 import { FEW, type Places, type Point } from "../../graph/arrange";
 import { t } from "../../text/text";
 import { Icon } from "../../ui/Icon";
@@ -74,7 +75,7 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
     if (frame.current && points.length) void flow.setViewport(viewOf(points, { width: frame.current.clientWidth, height: frame.current.clientHeight }));
   });
   const show = useEffectEvent((task: string | null) => {
-    const point = task === null ? undefined : found[task];
+    const point = task === null ? undefined : own(found, task);
     if (point) void flow.setCenter(point.x + WIDTH / 2, point.y + HEIGHT / 2, { zoom: Math.max(0.7, flow.getZoom()) });
     else fit();
   });
@@ -193,7 +194,7 @@ function useNodes(tasks: readonly Task[], places: Places, selected: readonly str
     for (const { task } of problems) if (task !== null) wrong.set(task, (wrong.get(task) ?? 0) + 1);
     const kept = new Map<string, TaskNodeType>();
     const nodes = tasks.map((task) => {
-      const position = places[task.id] ?? { x: 0, y: 0 };
+      const position = own(places, task.id) ?? { x: 0, y: 0 };
       const old = last.current.get(task.id);
       const faults = wrong.get(task.id) ?? 0;
       const data = old && old.data.task === task && old.data.wrong === faults && old.data.editable === editable ? old.data : { task, wrong: faults, editable };

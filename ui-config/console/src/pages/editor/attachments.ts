@@ -1,5 +1,6 @@
 /** Files that accompany the workflow: hashed here, kept in the browser until the service has them, sent in turn. */
 import { type Dispatch, useEffect, useEffectEvent, useRef, useState } from "react";
+import { own } from "../../api/own";
 import { sha256Of } from "../../api/sha256";
 import { upload } from "../../api/uploads";
 import { type Attached, forgetFile, keepFile, keptFile } from "./drafts";
@@ -32,10 +33,9 @@ export function useAttachments(files: Files, dispatch: Dispatch<Change>): Attach
 
   function tell(name: string, now: Sending | null) {
     setSending((all) => {
-      const next = { ...all };
-      if (now) next[name] = now;
-      else delete next[name];
-      return next;
+      if (now) return { ...all, [name]: now };
+      const { [name]: _, ...others } = all;
+      return others;
     });
   }
 
@@ -48,7 +48,7 @@ export function useAttachments(files: Files, dispatch: Dispatch<Change>): Attach
       try {
         if (!stop.signal.aborted) await work(stop.signal);
       } catch (error) {
-        if (!stop.signal.aborted) setSending((all) => ({ ...all, [name]: { ...(all[name] ?? { sent: 0, size: 0 }), phase: "failed", error } }));
+        if (!stop.signal.aborted) setSending((all) => ({ ...all, [name]: { ...(own(all, name) ?? { sent: 0, size: 0 }), phase: "failed", error } }));
       }
     });
   }
@@ -88,7 +88,7 @@ export function useAttachments(files: Files, dispatch: Dispatch<Change>): Attach
   }
 
   async function again(name: string) {
-    const file = files[name];
+    const file = own(files, name);
     if (!file) return;
     const kept = await keptFile(file.sha256);
     if (kept) send(name, kept, file.sha256);
@@ -97,8 +97,8 @@ export function useAttachments(files: Files, dispatch: Dispatch<Change>): Attach
 
   // what a draft or an undo brought back is sent, what an undo took away is not
   const follow = useEffectEvent(() => {
-    for (const [name, file] of Object.entries(files)) if (!file.stored && !sending[name]) void again(name);
-    for (const [name, { phase }] of Object.entries(sending)) if (!files[name] && phase !== "hashing") stop(name);
+    for (const [name, file] of Object.entries(files)) if (!file.stored && !own(sending, name)) void again(name);
+    for (const [name, { phase }] of Object.entries(sending)) if (!own(files, name) && phase !== "hashing") stop(name);
   });
   useEffect(() => follow(), [files, sending]);
   useEffect(() => {

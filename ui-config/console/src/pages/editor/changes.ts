@@ -1,4 +1,5 @@
 /** Says in a few lines what two versions of a workflow differ in. */
+import { own } from "../../api/own";
 import type { Model, Task } from "./model";
 
 export type Change =
@@ -40,13 +41,13 @@ function ofTasks(before: readonly Task[], after: readonly Task[]): Change[] {
 
 function ofFiles(before: Files, after: Files): Change[] {
   return differing(before, after).map((file) => ({
-    what: !(file in before) ? "file_added" : !(file in after) ? "file_removed" : "file_changed",
+    what: !Object.hasOwn(before, file) ? "file_added" : !Object.hasOwn(after, file) ? "file_removed" : "file_changed",
     file,
   }));
 }
 
 function differing(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): string[] {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
-    (key) => before[key] !== after[key] && JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+    (key) => own(before, key) !== own(after, key) && JSON.stringify(own(before, key)) !== JSON.stringify(own(after, key)),
   );
 }

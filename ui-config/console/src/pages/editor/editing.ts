@@ -1,5 +1,6 @@
 /** The state of the editor: one history of texts, what the newest one says, files, places on the canvas. */
 import { useReducer } from "react";
+import { own } from "../../api/own";
 import type { Attached } from "./drafts";
 import { begin, type History, type Moment, record, redo, refile, select, undo } from "./history";
 import type { Places } from "../../graph/arrange";
@@ -57,7 +58,7 @@ export function hashesOf(files: Readonly<Record<string, Attached>>): Record<stri
 export function isChanged({ base, history, files }: Editing): boolean {
   if (history.now.text !== base.text) return true;
   const names = Object.keys(files);
-  return names.length !== Object.keys(base.files).length || names.some((name) => files[name]!.sha256 !== base.files[name]);
+  return names.length !== Object.keys(base.files).length || names.some((name) => files[name]!.sha256 !== own(base.files, name));
 }
 
 export function changed(editing: Editing, change: Change): Editing {
@@ -120,11 +121,12 @@ function storedNow(files: Moment["files"], sha256: string): Moment["files"] {
 /** Which tasks stand elsewhere: those that are moved on, step by step, are moved back at once. */
 function differing(before: Places, after: Places): string {
   const names = Object.keys({ ...before, ...after });
-  return names.filter((name) => before[name]?.x !== after[name]?.x || before[name]?.y !== after[name]?.y).sort().join(" ");
+  return names.filter((name) => own(before, name)?.x !== own(after, name)?.x || own(before, name)?.y !== own(after, name)?.y).sort().join(" ");
 }
 
 function moved(places: Places, { from, to }: { from: string; to: string }): Places {
-  const { [from]: point, ...rest } = places;
+  const point = own(places, from);
+  const { [from]: _, ...rest } = places;
   return point ? { ...rest, [to]: point } : places;
 }
 

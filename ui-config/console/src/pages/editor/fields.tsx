@@ -127,13 +127,13 @@ const NAME = /^[A-Za-z_]\w{0,63}$/;
 /** Names with values: parameters, inputs, axes of a grid. */
 export function Rows({ label, hint, at, fault, values, fresh, add, onPut, onRename, input }: RowsProps) {
   const names = Object.keys(values);
-  function refuses(own: string, name: string): string | null {
+  function refuses(before: string, name: string): string | null {
     if (!NAME.test(name)) return t("editor.name_parameter");
-    return name !== own && name in values ? t("editor.name_taken", { name }) : null;
+    return name !== before && Object.hasOwn(values, name) ? t("editor.name_taken", { name }) : null;
   }
   function another() {
     let name = fresh.name;
-    for (let number = 2; name in values; number++) name = `${fresh.name}${number}`;
+    for (let number = 2; Object.hasOwn(values, name); number++) name = `${fresh.name}${number}`;
     onPut(name, fresh.value);
   }
   return (

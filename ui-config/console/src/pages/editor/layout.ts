@@ -1,4 +1,5 @@
 /** Where tasks stand on the canvas of the editor. */
+import { own } from "../../api/own";
 import { arrange, type Places, type Point, type Shape } from "../../graph/arrange";
 
 export const WIDTH = 208;
@@ -15,12 +16,15 @@ interface Node {
 /** Places for all: those that have one keep it, new ones stand right of what they depend on, else below everything. */
 export function place(tasks: readonly Node[], kept: Places): Places {
   const places: Record<string, Point> = {};
-  for (const { id } of tasks) if (kept[id]) places[id] = kept[id];
+  for (const { id } of tasks) {
+    const point = own(kept, id);
+    if (point) places[id] = point;
+  }
   if (Object.keys(places).length === 0) return arrange(tasks.map(({ id, dependencies }) => ({ name: id, dependencies })), SHAPE);
   const taken = new Set(Object.values(places).map(cell));
   for (const { id, dependencies } of tasks) {
-    if (places[id]) continue;
-    const before = dependencies.map((name) => places[name]).filter((point) => point !== undefined);
+    if (own(places, id)) continue;
+    const before = dependencies.map((name) => own(places, name)).filter((point) => point !== undefined);
     const all = Object.values(places);
     let point = before.length
       ? { x: Math.max(...before.map(({ x }) => x)) + COLUMN, y: before[0]!.y }

@@ -102,7 +102,7 @@ function readPieces(text: string, pieces: readonly Piece[], before?: Model): Mod
     parts.push({ at, read: part });
     for (const fault of part.faults) faults.push({ ...fault, offset: at + fault.offset });
     if (piece.kind === "field" || piece.kind === "tasks") {
-      if (piece.key in fields) faults.push({ offset: at, detail: `the key '${piece.key}' is given twice`, code: "key-twice", values: { name: piece.key }, yaml: false });
+      if (Object.hasOwn(fields, piece.key)) faults.push({ offset: at, detail: `the key '${piece.key}' is given twice`, code: "key-twice", values: { name: piece.key }, yaml: false });
       fields[piece.key] = isObject(part.value) ? part.value[piece.key] : null;
     } else if (piece.kind === "task") {
       values.push(Array.isArray(part.value) && part.value.length === 1 ? part.value[0] : null);

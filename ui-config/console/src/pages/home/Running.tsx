@@ -45,7 +45,7 @@ function RunCard({ run }: { run: Run }) {
       <Progress value={run.progress} label={t("workflow.progress_of", { name: run.name })} />
       <p className="fine"><Ending run={run} /></p>
       <p className="fine faint">{t("home.held", { count: held })}</p>
-      <p className="fine faint">{t("home.begun")} <Ago at={run.created_at} /> · {run.owner}</p>
+      <p className="fine faint">{t(run.started_at ? "home.begun" : "run.created")} <Ago at={run.started_at ?? run.created_at} /> · {run.owner}</p>
     </article>
   );
 }

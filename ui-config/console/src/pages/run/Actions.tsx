@@ -53,9 +53,9 @@ export function Actions({ run }: { run: Run }) {
       )}
       <Menu label={<><Icon name="more" /><span>{t("run.more")}</span></>}>
         {mine && !over && <button type="button" onClick={() => setAsked("rerun")}><Icon name="play" />{t("run.rerun")}</button>}
-        {mine && over && <button type="button" onClick={() => setAsked("reset")}><Icon name="undo" />{t("run.reset")}</button>}
+        {mine && over && run.workflow_id && <button type="button" onClick={() => setAsked("reset")}><Icon name="undo" />{t("run.reset")}</button>}
         {mine && !over && <button type="button" onClick={() => setAsked("signal")}><Icon name="signal" />{t("run.signal")}</button>}
-        <a className="button" href={archiveAddress(run.id, "zip")} download><Icon name="download" />{t("run.archive")}</a>
+        {run.workflow_id && <a className="button" href={archiveAddress(run.id, "zip")} download><Icon name="download" />{t("run.archive")}</a>}
         <Link className="button" href={`/runs/compare?a=${run.id}`}><Icon name="split" />{t("run.compare")}</Link>
         {mine && run.workflow_id && <button type="button" onClick={() => setAsked("share")}><Icon name="people" />{t("run.share")}</button>}
       </Menu>

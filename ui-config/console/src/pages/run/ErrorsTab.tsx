@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { may, useMe } from "../../api/me";
+import { own } from "../../api/own";
 import { type ErrorGroup, errorsQuery, type Run, useControl } from "../../api/runs";
 import { number } from "../../text/format";
 import { failureSaid } from "../../text/said";
@@ -33,8 +34,8 @@ function Group({ run, group }: { run: Run; group: ErrorGroup }) {
   const [asked, setAsked] = useState(false);
   const [, open] = useSubtaskPlace();
   const unfinished = run.tasks.filter(({ status }) => status === "FAILED" || status === "CANCELLED");
-  const count = unfinished.reduce((sum, { name }) => sum + (group.tasks[name] ?? 0), 0);
-  const can = may.change(me, run.owner) && (run.status === "FAILED" || run.status === "CANCELLED") && count > 0;
+  const count = unfinished.reduce((sum, { name }) => sum + (own(group.tasks, name) ?? 0), 0);
+  const can = may.change(me, run.owner) && (run.status === "FAILED" || run.status === "CANCELLED") && count > 0 && run.workflow_id !== "";
   async function retry() {
     await control.mutateAsync({ verb: "retry-failed", error_group: group.id });
     tell(t("errors.retried"));

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 import { write } from "../../api/exact";
+import { own } from "../../api/own";
 import { type Run, specQuery, useRerun } from "../../api/runs";
 import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
@@ -15,8 +16,8 @@ export function RerunDialog({ run, onClose }: { run: Run; onClose: () => void })
   const rerun = useRerun(run.id);
   const [, go] = useLocation();
   const [typed, setTyped] = useState<Record<string, string>>({});
-  const own = (version.data?.spec.parameters ?? {}) as Record<string, unknown>;
-  const values = { ...own, ...run.parameters };
+  const standard = (version.data?.spec.parameters ?? {}) as Record<string, unknown>;
+  const values = { ...standard, ...run.parameters };
   const answers = Object.entries(typed).map(([name, text]) => [name, read(text, values[name])] as const);
   const wrong = new Set(answers.filter(([, answer]) => answer === null).map(([name]) => name));
   function start(event: FormEvent) {
@@ -34,7 +35,7 @@ export function RerunDialog({ run, onClose }: { run: Run; onClose: () => void })
       <form className="stack" onSubmit={start}>
         <p>{Object.keys(values).length === 0 ? t("run.rerun_no_parameters") : t("run.rerun_what")}</p>
         {Object.entries(values).map(([name, value]) => {
-          const text = typed[name] ?? written(value);
+          const text = own(typed, name) ?? written(value);
           const set = (to: string) => setTyped({ ...typed, [name]: to });
           return (
             <Field key={name} label={name} fault={wrong.has(name) ? t("run.parameter_wrong", { value: written(value) }) : null}>

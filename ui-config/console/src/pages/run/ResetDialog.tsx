@@ -22,7 +22,7 @@ export function ResetDialog({ run, onClose }: { run: Run; onClose: () => void })
             {run.tasks.map(({ name }) => <option key={name}>{name}</option>)}
           </select>
         </Field>
-        <p>{t("run.reset_what", { tasks: forgotten.join(", "), count: forgotten.length })}</p>
+        <p>{version.data ? t("run.reset_what", { tasks: forgotten.join(", "), count: forgotten.length }) : t("run.reset_unknown", { task })}</p>
       </div>
     </Confirm>
   );

@@ -1,6 +1,7 @@
 import { type DragEvent, type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 import { useImportWorkflow } from "../../api/workflows";
+import { pointed } from "../../text/format";
 import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
@@ -21,7 +22,7 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
   const [, go] = useLocation();
   const importing = useImportWorkflow();
   const recorded = looksRecorded(text);
-  const factor = Number(scale.replace(",", "."));
+  const factor = Number(pointed(scale));
   const scaleWrong = recorded && !commands && !(factor > 0 && factor <= 1000);
 
   async function take(file: File | undefined) {

@@ -1,4 +1,5 @@
 import { useId } from "react";
+import { own } from "../../api/own";
 import { t } from "../../text/text";
 import { Field } from "../../ui/Field";
 import { kindOf, wrong, written } from "./parameters";
@@ -13,7 +14,7 @@ interface Props {
 export function ParameterFields({ defaults, texts, onChange }: Props) {
   const faulty = wrong(texts, defaults);
   return Object.keys(defaults).map((name) => (
-    <Parameter key={name} name={name} standard={defaults[name]} text={texts[name] ?? ""} faulty={faulty.includes(name)}
+    <Parameter key={name} name={name} standard={defaults[name]} text={own(texts, name) ?? ""} faulty={faulty.includes(name)}
       onChange={(text) => onChange({ ...texts, [name]: text })} />
   ));
 }

@@ -2,7 +2,7 @@ import { type FormEvent, useState } from "react";
 import { serviceNow } from "../../api/clock";
 import { createSchedule, editSchedule, type Overlap, type Schedule } from "../../api/schedules";
 import type { Workflow } from "../../api/workflows";
-import { momentIn, weekdayName } from "../../text/format";
+import { momentIn, pointed, weekdayName } from "../../text/format";
 import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
@@ -43,7 +43,7 @@ export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workfl
   const { busy, error, attempt } = useAttempt();
 
   const expression = way === "simple" ? cronFor(simple) : cron.trim();
-  const seconds = Math.round(Number(amount.replace(",", ".")) * UNITS[unit]);
+  const seconds = Math.round(Number(pointed(amount)) * UNITS[unit]);
   const zoneWrong = way !== "interval" && !isZone(zone);
   const amountWrong = way === "interval" && !(seconds >= 1);
   const faulty = zoneWrong || amountWrong || (way === "cron" && expression === "") || wrong(texts, defaults).length > 0;

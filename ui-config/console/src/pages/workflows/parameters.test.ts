@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parse, write } from "../../api/exact";
-import { changed, kindOf, read, wrong, written } from "./parameters";
+import { changed, kindOf, read, startingTexts, wrong, written } from "./parameters";
 
 const defaults = { bound: 750000, title: "March", deep: false, levels: [1, 2], note: null };
 
@@ -22,8 +22,15 @@ test("what is changed is sent as a value of its kind", () => {
   });
 });
 
-test("a number may be written as in French", () => {
-  expect(read("0,25", "number")).toBe(0.25);
+test("a comma between digits is no point", () => {
+  expect(read("1,000", "number")).toBeUndefined();
+});
+
+test("parameters may be called as what every object has", () => {
+  const defaults = parse('{"constructor": 1, "__proto__": "a", "valueOf": true}') as Record<string, unknown>;
+  expect(Object.entries(startingTexts(defaults, {}))).toEqual([["constructor", "1"], ["__proto__", "a"], ["valueOf", "true"]]);
+  expect(changed({ constructor: "2" } as Record<string, string>, defaults)).toEqual({ constructor: 2 });
+  expect(write(changed(parse('{"__proto__": "b"}') as Record<string, string>, defaults))).toBe('{"__proto__":"b"}');
 });
 
 test("what cannot be read is told by name", () => {

@@ -1,4 +1,6 @@
 import { type Exact, isNumber, numberOf, parse, write } from "../../api/exact";
+import { own } from "../../api/own";
+import { pointed } from "../../text/format";
 
 /**
  * Parameters as a form has them: a text for each, of the kind that its default has. What is neither text, number
@@ -23,7 +25,7 @@ export function read(text: string, kind: Kind): unknown {
   if (kind === "text") return text;
   if (kind === "truth") return text === "true";
   if (kind === "number") {
-    return numberIn(text.trim().replace(",", "."));
+    return numberIn(pointed(text));
   }
   try {
     return parse(text);
@@ -43,20 +45,20 @@ function numberIn(text: string): number | Exact | undefined {
 
 /** What a form begins with: the defaults, and over them what was chosen before. */
 export function startingTexts(defaults: Record<string, unknown>, chosen: Record<string, unknown> = {}): Record<string, string> {
-  return Object.fromEntries(Object.keys(defaults).map((name) => [name, written(name in chosen ? chosen[name] : defaults[name])]));
+  return Object.fromEntries(Object.keys(defaults).map((name) => [name, written(Object.hasOwn(chosen, name) ? chosen[name] : defaults[name])]));
 }
 
 /** Those of `texts` that differ from their defaults, as values. */
 export function changed(texts: Record<string, string>, defaults: Record<string, unknown>): Record<string, unknown> {
-  const found: Record<string, unknown> = {};
-  for (const [name, standard] of Object.entries(defaults)) {
-    const text = texts[name];
-    if (text !== undefined && text !== written(standard)) found[name] = read(text, kindOf(standard));
-  }
-  return found;
+  return Object.fromEntries(
+    Object.entries(defaults).flatMap(([name, standard]) => {
+      const text = own(texts, name);
+      return text === undefined || text === written(standard) ? [] : [[name, read(text, kindOf(standard))]];
+    }),
+  );
 }
 
 /** The names whose text stands for no value. */
 export function wrong(texts: Record<string, string>, defaults: Record<string, unknown>): string[] {
-  return Object.keys(texts).filter((name) => name in defaults && read(texts[name]!, kindOf(defaults[name])) === undefined);
+  return Object.keys(texts).filter((name) => Object.hasOwn(defaults, name) && read(texts[name]!, kindOf(defaults[name])) === undefined);
 }

@@ -11,6 +11,7 @@ export const KIND_ICONS: Record<Kind, IconName> = {
   sleep: "wait",
   workflow: "workflow",
   flow: "dot",
+  unknown: "dot",
 };
 
 export function statusOf(node: TaskNode) {

@@ -15,7 +15,12 @@ const spec = {
 };
 const task = (name: string, status: RunTask["status"] = "RUNNING"): RunTask =>
   ({ name, status, total: 4, queued: 1, leased: 1, completed: 2, failed: 0, cancelled: 0, parts: 4, failed_parts: 0, progress: 0.5, error: null, error_told: null, child_run_id: null, result_bytes: null });
-const run = (tasks: RunTask[], paused: string[] = []): Pick<Run, "tasks" | "paused_tasks"> => ({ tasks, paused_tasks: paused });
+const run = (tasks: RunTask[], paused: string[] = []): Pick<Run, "tasks" | "paused_tasks" | "workflow_id"> => ({ tasks, paused_tasks: paused, workflow_id: "w1" });
+
+test("tasks may be called as what every object has", () => {
+  const [one, other] = place([["constructor", []], ["valueof", ["constructor"]]], false);
+  expect(other!.x).toBeGreaterThan(one!.x);
+});
 
 test("the whole graph is there from the start, with what the run tells of it", () => {
   const nodes = nodesOf(spec, run([task("draw")], ["draw"]));
@@ -28,11 +33,9 @@ test("the whole graph is there from the start, with what the run tells of it", (
   expect(nodes.map(doing)).toEqual(["python3 report.py", "image.py: draw()", "approve", "5"]);
 });
 
-test("tasks of a flow without a spec are shown as they come", () => {
-  expect(nodesOf(null, run([task("sum-1"), task("wait-go-1")])).map(({ name, kind }) => [name, kind])).toEqual([
-    ["sum-1", "flow"],
-    ["wait-go-1", "flow"],
-  ]);
+test.each([["an engineer's flow", "", "flow"], ["a run whose workflow is deleted", "w1", "unknown"]])("tasks of %s are shown as they come", (_, workflow_id, kind) => {
+  const nodes = nodesOf(null, { ...run([task("sum-1"), task("wait-go-1")]), workflow_id });
+  expect(nodes.map(({ name, kind }) => [name, kind])).toEqual([["sum-1", kind], ["wait-go-1", kind]]);
 });
 
 test("the outline tells each task after what it depends on", () => {

@@ -1,7 +1,8 @@
 /** A run's tasks as a graph: from its version's spec, or as they come where there is none. Nothing here draws. */
 import type { Run, RunTask } from "../../../api/runs";
 
-export type Kind = "command" | "python" | "wait" | "sleep" | "workflow" | "flow";
+/** `unknown` is what a workflow that is gone said of it. */
+export type Kind = "command" | "python" | "wait" | "sleep" | "workflow" | "flow" | "unknown";
 
 export interface TaskNode {
   name: string;
@@ -33,7 +34,7 @@ function kindOf(spec: TaskSpec): Kind {
   return KINDS.find((kind) => spec[kind] !== undefined && spec[kind] !== null) ?? "command";
 }
 
-export function nodesOf(spec: Record<string, unknown> | null, run: Pick<Run, "tasks" | "paused_tasks">): TaskNode[] {
+export function nodesOf(spec: Record<string, unknown> | null, run: Pick<Run, "tasks" | "paused_tasks" | "workflow_id">): TaskNode[] {
   const told = new Map(run.tasks.map((task) => [task.name, task]));
   const paused = new Set(run.paused_tasks);
   const specs = (spec?.tasks ?? []) as TaskSpec[];
@@ -49,7 +50,7 @@ export function nodesOf(spec: Record<string, unknown> | null, run: Pick<Run, "ta
   const written = new Set(specs.map(({ name }) => name));
   for (const task of run.tasks) {
     if (written.has(task.name)) continue;
-    nodes.push({ name: task.name, kind: "flow", dependencies: [], task, paused: paused.has(task.name), cleanUp: false, spec: null });
+    nodes.push({ name: task.name, kind: run.workflow_id ? "unknown" : "flow", dependencies: [], task, paused: paused.has(task.name), cleanUp: false, spec: null });
   }
   return nodes;
 }

@@ -14,6 +14,7 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
     case "yes-no":
       return <p className="big-number">{t(shape.value ? "results.yes" : "results.no")}</p>;
     case "text":
+      if (shape.value === "") return <p className="faint">{t("results.empty_text")}</p>;
       return <pre tabIndex={0} className="long">{shape.value}</pre>;
     case "image":
       return <PictureView picture={shape.picture} name={name} />;
@@ -26,12 +27,12 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
         <div className="stack">
           {shape.facts.length > 0 && (
             <dl className="facts">
-              {shape.facts.map(([key, value]) => [<dt key={`${key} name`}>{key}</dt>, <dd key={key}>{plain(value)}</dd>])}
+              {shape.facts.map(([key, value]) => [<dt key={`${key} name`}>{key || t("results.unnamed")}</dt>, <dd key={key}>{plain(value)}</dd>])}
             </dl>
           )}
           {shape.parts.map(([key, part]) => (
             <section key={key} className="stack" aria-label={key}>
-              <h3>{key}</h3>
+              <h3>{key || t("results.unnamed")}</h3>
               <ResultView shape={part} name={`${name}-${key}`} />
             </section>
           ))}

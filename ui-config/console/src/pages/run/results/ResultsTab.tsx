@@ -11,11 +11,11 @@ import { json } from "../parameters";
 import { useSubtaskPlace } from "../place";
 import { referencesIn } from "./bytes";
 import { BytesList, BytesView } from "./BytesView";
+import { CallsView } from "./CallsView";
 import { DownloadText } from "./Download";
 import { FailedParts } from "./FailedParts";
 import { ResultView } from "./ResultView";
 import { shapeOf } from "./shapes";
-import { untagged } from "./tagged";
 import { useAsked } from "../../../ui/useAsked";
 
 /** What the run's tasks came to, the last one first. */
@@ -24,7 +24,8 @@ export default function ResultsTab({ run }: { run: Run }) {
   const version = useQuery(specQuery(run));
   const nodes = ordered(nodesOf(version.data?.spec ?? null, run)).map(({ task }) => task).toReversed();
   const parsed = new Map(nodes.map(({ name, spec }) => [name, spec?.parse]));
-  const done = nodes.flatMap(({ task }) => (task?.status === "COMPLETED" ? [task] : []));
+  const flow = !run.workflow_id; // an engineer's own: nobody but it puts results together
+  const done = nodes.flatMap(({ task }) => (task && (flow ? task.completed > 0 : task.status === "COMPLETED") ? [task] : []));
   if (version.isPending) return <Loading />;
   const chosen = done.find(({ name }) => name === search.get("task")) ?? done[0];
   if (!chosen) return <Empty title={t("results.none")}>{t("results.none_why")}</Empty>;
@@ -40,13 +41,14 @@ export default function ResultsTab({ run }: { run: Run }) {
             </select>
           </label>
         )}
-        <span className="row push">
+        {!flow && <span className="row push">
           <a className="button small" href={resultsAddress(run.id, chosen.name)} download={`${chosen.name}.${chosen.result_bytes === null ? "json" : "bin"}`}><Icon name="download" />{t("results.download_one")}</a>
           <a className="button small" href={archiveAddress(run.id, "zip")} download><Icon name="archive" />{t("results.download_all")}</a>
-        </span>
+        </span>}
       </div>
-      {chosen.failed_parts > 0 && <FailedParts key={`parts of ${chosen.name}`} run={run} task={chosen} />}
-      <One key={chosen.name} run={run} task={chosen.name} bytes={version.isError || parsed.get(chosen.name) === "bytes"} />
+      {flow && <p className="fine faint">{t("results.of_calls")}</p>}
+      {!flow && chosen.failed_parts > 0 && <FailedParts key={`parts of ${chosen.name}`} run={run} task={chosen} />}
+      {flow ? <CallsView key={chosen.name} run={run} task={chosen.name} /> : <One key={chosen.name} run={run} task={chosen.name} bytes={version.isError || parsed.get(chosen.name) === "bytes"} />}
     </div>
   );
 }
@@ -56,7 +58,7 @@ function One({ run, task, bytes }: { run: Run; task: string; bytes: boolean }) {
   const result = useQuery(resultQuery(run.id, task));
   const [, open] = useSubtaskPlace();
   const found = useMemo(() => (result.data?.is === "json" && result.data.whole ? json(result.data.text) : null), [result.data]);
-  const shape = useMemo(() => found && shapeOf(run.workflow_id ? found.value : untagged(found.value)), [found, run.workflow_id]);
+  const shape = useMemo(() => found && shapeOf(found.value), [found]);
   const parts = useMemo(() => (bytes && found ? referencesIn(found.value) : null), [bytes, found]);
   if (result.isPending) return <Loading />;
   if (result.isError) return <Problem error={result.error} again={() => void result.refetch()} />;
@@ -82,7 +84,7 @@ function One({ run, task, bytes }: { run: Run; task: string; bytes: boolean }) {
     <section className="stack" aria-label={t("results.of", { task })}>
       <h2>{task}</h2>
       <ResultView shape={shape} name={task} />
-      {shape.is === "text" && <DownloadText name={`${task}.txt`} text={shape.value} type="text/plain">{t("results.as_text")}</DownloadText>}
+      {shape.is === "text" && shape.value !== "" && <DownloadText name={`${task}.txt`} text={shape.value} type="text/plain">{t("results.as_text")}</DownloadText>}
     </section>
   );
 }

@@ -12,6 +12,7 @@ test.each([
   [[{ a: 1 }, { b: 2 }], "table"],
   [[[1, 2], [3, 4]], "table"],
   [[1, 2, 3], "table"],
+  [[{ a: 1 }, null], "table"],
   [{ columns: ["a"], rows: [[1]] }, "table"],
   [[[1, 2], [3]], "other"],
   [[], "other"],
@@ -22,6 +23,11 @@ test.each([
   ["<p>svg</p>", "text"],
 ])("%j is shown as %s", (value, is) => {
   expect(shapeOf(value).is).toBe(is);
+});
+
+test("fields may be called as what every object has", () => {
+  const shape = shapeOf(parse('[{"constructor": 1, "__proto__": 2}, {"a": 3}]'));
+  expect(shape).toEqual({ is: "table", table: { columns: ["constructor", "__proto__", "a"], rows: [[1, 2, null], [null, null, 3]] } });
 });
 
 test("objects with different fields make one table, with gaps", () => {

@@ -1,5 +1,6 @@
 /** What a result is, so that it can be shown as what it is. Nothing here draws or fetches. */
 import { asWritten, compare, type Exact, isExact, isNumber, numberOf, parse, write } from "../../../api/exact";
+import { own } from "../../../api/own";
 import { imageIn, type Picture } from "./images";
 
 export interface Table {
@@ -65,13 +66,14 @@ function tableOfOurs(value: Fields): Table | null {
   return { columns, rows };
 }
 
-/** A list of objects, of lists as long as each other, or of plain values. */
+/** A list of objects, some of which may be null as the places of failed parts are, of lists as long as each other, or of plain values. */
 function tableIn(items: readonly unknown[]): Table | null {
   if (items.length === 0) return null;
-  if (items.every(isFields)) {
-    const columns = [...new Set(items.flatMap((item) => Object.keys(item)))];
+  if (items.some(isFields) && items.every((item) => item === null || isFields(item))) {
+    const given = items.map((item): Fields => (isFields(item) ? item : {}));
+    const columns = [...new Set(given.flatMap((item) => Object.keys(item)))];
     if (columns.length === 0 || columns.length > 200) return null;
-    return { columns, rows: items.map((item) => columns.map((column) => item[column] ?? null)) };
+    return { columns, rows: given.map((item) => columns.map((column) => own(item, column) ?? null)) };
   }
   if (items.every(Array.isArray)) {
     const width = items[0]!.length;
@@ -187,7 +189,7 @@ export function pretty(value: unknown, margin = ""): string {
 const SHOWN = 4000; // characters
 
 /** A result's JSON text as it is read best, cut where it is long. `meant` makes of its value what it stands for. */
-export function resultText(json: string, meant: (value: unknown) => unknown = (value) => value): string {
+export function resultText(json: string, meant: (value: unknown) => unknown = (value) => value, most = SHOWN): string {
   let text = json;
   try {
     const value = meant(parse(json));
@@ -195,5 +197,5 @@ export function resultText(json: string, meant: (value: unknown) => unknown = (v
   } catch {
     // not whole: shown as it is
   }
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
