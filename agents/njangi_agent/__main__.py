@@ -13,7 +13,7 @@ from typing import Optional, Sequence
 
 from njangi_agent import __version__, identity
 from njangi_agent.cache import Cache
-from njangi_agent.errors import AgentError, Refused
+from njangi_agent.errors import AgentError, Refused, ServiceUnavailable
 from njangi_agent.home import claim
 from njangi_agent.identity import Identity
 from njangi_agent.logs import fields, logger, start_logging
@@ -44,6 +44,18 @@ exit codes: 0 left in order, 1 the service refused this machine, 2 wrong usage, 
 
 class UsageError(AgentError):
     """The command line asks for something that cannot be done."""
+
+
+class NoService(AgentError):
+    """Nothing answers at the address that is a Njangi service."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"no Njangi service can be joined at {self.url}: {self.reason}"
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -118,7 +130,10 @@ def _joined(options: argparse.Namespace, home: Path, sandbox: Sandbox) -> Identi
         service = Service(url, token)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    volunteer_id, secret = service.enrol(options.name, describe(home, sandbox))
+    try:
+        volunteer_id, secret = service.enrol(options.name, describe(home, sandbox))
+    except ServiceUnavailable as error:
+        raise NoService(url, error.reason) from error
     service.close()
     who = Identity(url, volunteer_id, secret)
     identity.save(home, who)

@@ -54,7 +54,7 @@ class Subscribe(_Message):
     run_id: str | None = None
     workflow_id: str | None = None
     owner: str | None = None
-    after: Annotated[int, Field(ge=0)] | None = None
+    after: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
 
 class Unsubscribe(_Message):
@@ -162,7 +162,7 @@ DECLARED[socket] = Action.READ
 async def _introduced(socket: WebSocket) -> User | None:
     """Return whose token the first message brings, None if it brings none that is good."""
     try:
-        message = _MESSAGES.validate_json(await asyncio.wait_for(socket.receive_text(), FIRST_MESSAGE_SECONDS))
+        message = _MESSAGES.validate_json(await asyncio.wait_for(_received(socket), FIRST_MESSAGE_SECONDS))
     except (TimeoutError, ValidationError):
         return None
     return await _user(socket, message.token) if isinstance(message, Auth) else None
@@ -171,9 +171,9 @@ async def _introduced(socket: WebSocket) -> User | None:
 async def _converse(socket: WebSocket, conversation: Conversation) -> None:
     """Take messages until the connection ends."""
     while True:
-        text = await socket.receive_text()
+        received = await _received(socket)
         try:
-            message = _MESSAGES.validate_json(text)
+            message = _MESSAGES.validate_json(received)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
@@ -182,6 +182,15 @@ async def _converse(socket: WebSocket, conversation: Conversation) -> None:
             )
             continue
         await conversation.take(message)
+
+
+async def _received(socket: WebSocket) -> str | bytes:
+    """Return the next message, as text or as bytes. Raises WebSocketDisconnect when the client has closed."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+    received: str | bytes = message.get("text") or message.get("bytes") or b""
+    return received
 
 
 async def _user(socket: WebSocket, token: str) -> User | None:

@@ -233,6 +233,9 @@ async def test_a_socket_tells_each_subscription_until_it_is_ended(client: Client
         await ws.send(json.dumps({"op": "unsubscribe", "id": "new"}))
         await ws.send(json.dumps({"op": "subscribe", "id": "odd", "types": ["no way"]}))
         assert json.loads(await ws.recv())["op"] == "error"
+        for odd in (b"\xff\x00", b"", f'{{"op": "subscribe", "id": "odd", "after": {2**63}}}', "[" * 30_000):
+            await ws.send(odd)
+            assert json.loads(await ws.recv())["op"] == "error"
         await tell(stores, run_id, "test.told")
         await tell(stores, run_id, "run.failed")
         assert json.loads(await ws.recv())["event"]["type"] == "run.failed", "the ended subscription tells nothing"

@@ -148,7 +148,7 @@ def test_help_shows_examples(tmp_path: Path) -> None:
         (["join", "ftp://somewhere", "--token", "x"], 2, "http://"),
         (["join", "http://127.0.0.1:1", "--token", "x", "--slots", "0"], 2, "1 or more"),
         (["join", "http://127.0.0.1:1", "--token-file", "/does/not/exist"], 2, "token file"),
-        (["join", "http://127.0.0.1:1", "--token", "x"], 3, "unavailable"),
+        (["join", "http://127.0.0.1:1", "--token", "x"], 3, "can be joined at http://127.0.0.1:1: "),
         (["join", "SERVICE", "--token", "wrong"], 1, "refused"),
     ],
 )
