@@ -16,6 +16,7 @@ from njangi_flows.problems import coded
 from njangi_flows.spec import InvalidSpecError
 from starlette.exceptions import HTTPException
 
+from api.json_bodies import fault_of_unread
 from api.prefect import PrefectUnavailableError
 from api.refusals import RefusalError
 from api.tracing import HEADER, request_id
@@ -217,6 +218,10 @@ async def _overflow(request: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         return await _unforeseen(request, error)
+    if error.status_code == HTTPStatus.BAD_REQUEST and isinstance(error.__cause__, ValueError | RecursionError):
+        fault = await fault_of_unread(request)
+        if fault is not None:
+            return await _validation(request, fault)
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods_of(request)))

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from njangi_agent.dialect import MESSAGE_DEPTH, Step, fault_of
+from njangi_agent.dialect import MESSAGE_DEPTH, Step, fault_in, fault_of
 from starlette.requests import HTTPConnection
 
 _NUL = "the JSON holds a NUL character"
@@ -25,14 +25,35 @@ async def check_json(connection: HTTPConnection) -> None:
     """Raise 422 for a JSON body that MongoDB, or another program, could not take. For all routes, before their own."""
     if not isinstance(connection, Request) or not hasattr(connection, "_json"):
         return
-    body = await connection.json()
-    found: tuple[Sequence[Step], str] | None = fault_of(body, depth=MESSAGE_DEPTH)
-    if found is None and _NUL_ESCAPED in await connection.body() and not connection.url.path.startswith(_ALL_VALUES):
+    body, raw = await connection.json(), await connection.body()
+    ours = connection.url.path.startswith(_ALL_VALUES)
+    found = fault_of(body, depth=MESSAGE_DEPTH) if ours else _fault_in(raw, body)
+    if found is None and _NUL_ESCAPED in raw and not ours:
         place = nul_in(body)
-        found = (place, _NUL) if place is not None else None
+        found = (list(place), _NUL) if place is not None else None
     if found is not None:
-        steps, fault = found
-        raise RequestValidationError([{"type": "unfit", "loc": ("body", *steps), "msg": fault, "input": None}])
+        raise _refusal(*found)
+
+
+async def fault_of_unread(request: Request) -> RequestValidationError | None:
+    """Return what is not carried in a body that could not even be read; None if it is no JSON at all."""
+    try:
+        found = fault_in(await request.body(), depth=MESSAGE_DEPTH)
+    except ValueError:
+        return None
+    return None if found is None else _refusal(*found)
+
+
+def _fault_in(raw: bytes, body: Any) -> tuple[list[Step], str] | None:
+    """Return what is not carried, and what cannot be told from what was read of it: a key that comes twice."""
+    try:
+        return fault_in(raw, depth=MESSAGE_DEPTH)
+    except ValueError:  # in UTF-16, say
+        return fault_of(body, depth=MESSAGE_DEPTH)
+
+
+def _refusal(steps: Sequence[Step], fault: str) -> RequestValidationError:
+    return RequestValidationError([{"type": "unfit", "loc": ("body", *steps), "msg": fault, "input": None}])
 
 
 def nul_in(body: Any) -> tuple[Step, ...] | None:

@@ -62,16 +62,17 @@ def dumps(value: Any, *, depth: int = MAX_DEPTH, text_keys: bool = False) -> str
 
 def loads(text: Union[str, bytes], *, depth: int = MAX_DEPTH) -> Any:
     """Read JSON; bytes are UTF-8. Raises ValueError, and of its kinds NotCarriedError for JSON that is not carried."""
-    try:
-        value = _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8"))
-    except RecursionError:
-        raise NotCarriedError("", _too_deep(depth)) from None
-    except ValueError as error:
-        if "integer string conversion" in str(error):
-            raise NotCarriedError("", _TOO_MANY_DIGITS) from None
-        raise
+    value = _read(text)
     check(value, depth=depth)
     return value
+
+
+def fault_in(text: Union[str, bytes], *, depth: int = MAX_DEPTH) -> Optional[Tuple[List[Step], str]]:
+    """Return the steps to the first thing in JSON text that is not carried, and the reason; None if all is.
+
+    Raises ValueError for what is no JSON.
+    """
+    return fault_of(_read(text), depth=depth)
 
 
 def check(value: Any, *, depth: int = MAX_DEPTH, text_keys: bool = False) -> None:
@@ -94,6 +95,7 @@ def path_of(steps: Sequence[Step]) -> str:
 
 
 _TOO_MANY_DIGITS = f"a whole number has more than {MAX_DIGITS} digits; give it as text or in parts"
+_TWICE = "the key comes twice in its object"
 _NOT_FINITE = "it is no finite number, which JSON has no form for"
 _HALF_A_PAIR = "the text holds half a surrogate pair, which no other program can read (a file name that is not UTF-8?)"
 
@@ -114,6 +116,8 @@ def _fault(value: Any, room: int, text_keys: bool) -> _Fault:
         return _fault_in_object(value, room, text_keys) if room else ([], "")
     if isinstance(value, (list, tuple)):
         return _fault_in_array(value, room, text_keys) if room else ([], "")
+    if isinstance(value, _NotCarried):
+        return [], value.reason
     return [], f"JSON has no form for a value of type {type(value).__name__}"
 
 
@@ -158,14 +162,47 @@ def _shown(step: Step) -> str:
     return f"[{json.dumps(step[:_NAME_CHARACTERS])}]"
 
 
+class _NotCarried:
+    """Stands in a value that was read for what is not carried, so that a path leads to it; "" for the depth."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def _read(text: Union[str, bytes]) -> Any:
+    """Return the value of JSON text, with a `_NotCarried` for each thing that is none of the dialect."""
+    text = text if isinstance(text, str) else text.decode("utf-8")
+    try:
+        return _decoded(text)
+    except RecursionError:
+        return _NotCarried("")
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except ValueError as error:
+        if "integer string conversion" not in str(error):
+            raise
+        return _LONG_DECODER.decode(text)
+
+
 def _object(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"an object has the key {json.dumps(twice[:_NAME_CHARACTERS])} twice")
+        for key, _ in pairs:
+            if key in seen:
+                value[key] = _NotCarried(_TWICE)
+            seen.add(key)
     return value
+
+
+def _whole_number(text: str) -> Any:
+    return int(text) if len(text.lstrip("-")) <= MAX_DIGITS else _NotCarried(_TOO_MANY_DIGITS)
 
 
 _ENCODER = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":"))
 _DECODER = json.JSONDecoder(object_pairs_hook=_object)
+_LONG_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole_number)
+"""For text with a whole number that Python does not read."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from njangi_agent.dialect import MAX_DIGITS
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.resolver import BaseResolver, VersionedResolver
@@ -19,6 +20,8 @@ from ruamel.yaml.tag import Tag
 from njangi_flows.problems import Problem, pointer
 
 EXACT_IN_DOUBLES = 2**53
+TOO_LARGE: int = 10**MAX_DIGITS
+"""Whole numbers from here on are not carried, and Python itself does not read them."""
 _TAG = "tag:yaml.org,2002:"
 _NUMBER_STARTS = "-+.0123456789"
 _SCALARS = (
@@ -77,6 +80,17 @@ class PlainText(str):
     """A text that was written without quotes."""
 
 
+def whole_number(text: str) -> int:
+    """Return a whole number of the core schema; TOO_LARGE for decimal digits that are too many to be read."""
+    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+    if base == 10 and len(text) > MAX_DIGITS and len(text.lstrip("+-").lstrip("0")) > MAX_DIGITS:
+        return TOO_LARGE
+    if base != 10:
+        return int(text[2:], base)
+    number = int(text.lstrip("+-").lstrip("0") or "0")  # Python counts leading zeros as digits
+    return -number if text.startswith("-") else number
+
+
 def written_float(text: str) -> WrittenFloat:
     number = WrittenFloat(text)
     number.written = text
@@ -88,8 +102,7 @@ class CoreConstructor(SafeConstructor):
 
     def construct_yaml_int(self, node: Any) -> int:
         text = self.construct_scalar(node)
-        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-        number = WrittenInt(text[2:] if base != 10 else text, base)
+        number = WrittenInt(whole_number(text))
         number.written = text
         return number
 

@@ -26,7 +26,15 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from njangi_flows.core_schema import CoreConstructor, CoreResolver, doubts, plain, written_float
+from njangi_flows.core_schema import (
+    TOO_LARGE,
+    CoreConstructor,
+    CoreResolver,
+    doubts,
+    plain,
+    whole_number,
+    written_float,
+)
 from njangi_flows.problems import InvalidSpecError, Problem, pointer
 from njangi_flows.sentences import Value
 
@@ -37,9 +45,6 @@ MAX_WHOLE_NUMBER = 2**63 - 1
 """Of what the service itself reads. Values, which only people's programs read, have MAX_DIGITS."""
 _VALUES = frozenset({"parameters", "payload", "items", "grid"})
 """Fields that hold values."""
-_TOO_LARGE = 10**MAX_DIGITS
-
-
 _MOST_DOUBTS = 100
 
 
@@ -74,9 +79,14 @@ def read(text: str) -> Document:
 
 
 def load_value(text: str) -> Any:
-    """Return a single value as a command line gives it: JSON where the text is JSON, else the text itself."""
-    value = plain(_from_json(text))
-    return text if value is None and text != "null" else value
+    """Return a single value as a command line gives it: JSON where the text is JSON, else the text itself.
+
+    Raises InvalidSpecError for JSON that is not carried, with pointers into the value.
+    """
+    value = _from_json(text)
+    if problems := list(unfit(value)):
+        raise InvalidSpecError(problems)
+    return text if value is None and text != "null" else plain(value)
 
 
 def unfit(value: object, *place: str | int) -> Iterator[Problem]:
@@ -99,7 +109,7 @@ def unfit(value: object, *place: str | int) -> Iterator[Problem]:
         if not math.isfinite(value):
             yield Problem.of(pointer(*place), "not-finite", given=str(value))
     elif isinstance(value, int):
-        if abs(value) >= _TOO_LARGE:
+        if abs(value) >= TOO_LARGE:
             yield Problem.of(pointer(*place), "too-many-digits", limit=MAX_DIGITS)
         elif abs(value) > MAX_WHOLE_NUMBER and _VALUES.isdisjoint(place):
             yield Problem.of(pointer(*place), "number-too-large", limit=str(MAX_WHOLE_NUMBER))
@@ -110,7 +120,7 @@ def unfit(value: object, *place: str | int) -> Iterator[Problem]:
 def _from_json(text: str) -> Any:
     """Return the value of a JSON text, or None where it is none (YAML may still read it)."""
     try:
-        return json.loads(text, object_pairs_hook=_each_key_once, parse_float=written_float)
+        return json.loads(text, object_pairs_hook=_each_key_once, parse_float=written_float, parse_int=whole_number)
     except InvalidSpecError:
         raise
     except (ValueError, RecursionError):

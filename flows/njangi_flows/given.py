@@ -11,12 +11,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from njangi_agent.dialect import check
 from pydantic import JsonValue
 
-from njangi_flows.core_schema import loses
-from njangi_flows.document import load_value
-from njangi_flows.problems import Problem, nearest, pointer, shown
+from njangi_flows.core_schema import loses, whole_number
+from njangi_flows.document import load_value, unfit
+from njangi_flows.problems import InvalidSpecError, Problem, nearest, pointer, shown
 
 _WHOLE = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -41,9 +40,10 @@ def kind_of(value: object) -> str:
 
 
 def read_text(text: str, default: JsonValue) -> Any:
-    """Return the value that a text means beside `default`. Raises NotOfKindError.
+    """Return the value that a text means beside `default`.
 
-    Beside null it is JSON where it is JSON and no digit gets lost, else text.
+    Beside null it is JSON where it is JSON and no digit gets lost, else text. Raises NotOfKindError, and
+    InvalidSpecError for JSON that is not carried.
     """
     kind = kind_of(default)
     if kind == "text":
@@ -56,18 +56,25 @@ def read_text(text: str, default: JsonValue) -> Any:
         return _TRUTHS[text.strip()]
     if kind == "":
         return untyped(text)
-    try:
-        value = load_value(text)
-    except ValueError as error:
-        raise NotOfKindError from error
+    value = load_value(text)
     if kind_of(value) != kind:
         raise NotOfKindError
     return value
 
 
 def untyped(text: str) -> Any:
-    """Return what a text means where nothing says of what kind it is: JSON, unless that loses digits, else text."""
-    return text if _FLOAT.fullmatch(text) and not _WHOLE.fullmatch(text) and loses(text) else load_value(text)
+    """Return what a text means where nothing says of what kind it is: JSON, unless that loses digits, else text.
+
+    Raises InvalidSpecError for JSON that is not carried; a number that is not (NaN, 5,000 digits) is text.
+    """
+    if _FLOAT.fullmatch(text) and not _WHOLE.fullmatch(text) and loses(text):
+        return text
+    try:
+        return load_value(text)
+    except InvalidSpecError as error:
+        if error.problems[0].code in ("not-finite", "too-many-digits") and not error.problems[0].pointer:
+            return text
+        raise
 
 
 def fitting(name: str, value: Any, default: JsonValue, *, strict: bool = True) -> tuple[Any, Problem | None]:
@@ -76,16 +83,24 @@ def fitting(name: str, value: Any, default: JsonValue, *, strict: bool = True) -
     Unless `strict`, a value of another kind is taken as it is.
     """
     kind = kind_of(default)
-    if kind == "" or kind_of(value) == kind:
+    if kind in ("", kind_of(value)):
         return value, None
     try:
         if isinstance(value, str):
-            return read_text(value, default), None
+            found = read_text(value, default)
+            return found, next(unfit(found, "parameters", name), None)
     except NotOfKindError:
         pass
+    except InvalidSpecError as error:
+        return value, _in_parameter(name, error.problems[0])
     if not strict:
         return value, None
     return value, Problem.of(pointer("parameters", name), f"parameter-{kind}", given=shown(value))
+
+
+def _in_parameter(name: str, problem: Problem) -> Problem:
+    """Return the problem of a value as one of the parameter that has it."""
+    return Problem.of(pointer("parameters", name) + problem.pointer, problem.code, **problem.values)
 
 
 def typed(texts: Mapping[str, str], defaults: Mapping[str, JsonValue]) -> tuple[dict[str, Any], list[Problem]]:
@@ -95,12 +110,21 @@ def typed(texts: Mapping[str, str], defaults: Mapping[str, JsonValue]) -> tuple[
     for name, text in texts.items():
         if name not in defaults:
             problems.append(no_parameter(name, defaults))
-        elif defaults[name] is None:
-            values[name] = untyped(text)
-        else:
-            values[name], problem = fitting(name, text, defaults[name])
-            problems += [problem] if problem is not None else []
+            continue
+        problem = next(unfit(text, "parameters", name), None)
+        if problem is None:
+            values[name], problem = _typed(name, text, defaults[name])
+        problems += [problem] if problem is not None else []
     return values, problems
+
+
+def _typed(name: str, text: str, default: JsonValue) -> tuple[Any, Problem | None]:
+    if default is not None:
+        return fitting(name, text, default)
+    try:
+        return untyped(text), None
+    except InvalidSpecError as error:
+        return text, _in_parameter(name, error.problems[0])
 
 
 def no_parameter(name: str, defaults: Mapping[str, JsonValue]) -> Problem:
@@ -111,12 +135,7 @@ def no_parameter(name: str, defaults: Mapping[str, JsonValue]) -> Problem:
 
 def _number(text: str) -> int | float:
     if _WHOLE.fullmatch(text):
-        try:
-            whole = int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-            check(whole)
-        except ValueError as error:  # it has too many digits
-            raise NotOfKindError from error
-        return whole
+        return whole_number(text)
     if not _FLOAT.fullmatch(text):
         raise NotOfKindError
     number = float(text)

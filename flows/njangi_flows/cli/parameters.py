@@ -45,5 +45,7 @@ def _texts(given: Sequence[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"-p needs name=value, such as -p bound=1000, not '{text}'")
+        if name in found:
+            raise UsageError(f"-p gives '{name}' twice")
         found[name] = value
     return found

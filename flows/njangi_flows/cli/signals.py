@@ -11,6 +11,7 @@ from njangi_flows.cli.options import As, Output, RunId, Token, Url, show_as
 from njangi_flows.cli.service import connect
 from njangi_flows.given import untyped
 from njangi_flows.kinds import signal_name
+from njangi_flows.problems import InvalidSpecError
 
 
 def signal(
@@ -31,7 +32,11 @@ def signal(
         signal_name(name)
     except ValueError as error:
         raise UsageError(f"the name of a signal {error}, not '{name}'") from error
+    try:
+        value = untyped(payload)
+    except InvalidSpecError as error:
+        raise UsageError("what it brings is wrong:", error.problems) from error
     with connect(url, token) as service:
-        sent = service.signal(run, name, untyped(payload))
+        sent = service.signal(run, name, value)
     text = f"signal '{name}' was sent to run {run}; it is number {sent.get('number')} of that run"
     show_as(output, sent, lambda: typer.echo(text))

@@ -62,6 +62,9 @@ async def test_bodies_of_flows_carry_values_everywhere(service: httpx.AsyncClien
         pytest.param('{"a": [1, {"b": "x\\u0000y"}]}', "/a/1/b", "NUL", id="NUL in a value"),
         pytest.param('{"a": {"\\u0000": 1}}', "/a", "NUL", id="NUL in a key"),
         pytest.param('{"a": ["\\udc00"]}', "/a/0", "surrogate", id="half a surrogate pair"),
+        pytest.param('{"a": [{"b": 1, "c": 2, "b": 1}]}', "/a/0/b", "twice", id="a key twice"),
+        pytest.param('{{"a": [-{}, {}]}}'.format("9" * 4300, "9" * 4301), "/a/1", "4300 digits", id="digits"),
+        pytest.param('{"a": %s}' % ("[" * 100_000), "", "nested", id="nesting without end"),
     ],
 )
 async def test_a_fault_is_found_where_it_is(service: httpx.AsyncClient, text: str, pointer: str, word: str) -> None:

@@ -273,6 +273,7 @@ def test_every_problem_of_a_file_is_told_before_anything_is_sent(service: FakeSe
         pytest.param(["submit", "flow.yaml", "-p", "bound"], "name=value", id="parameter-without-value"),
         pytest.param(["submit", "flow.yaml", "-p", "bond=1"], "did you mean 'bound'?", id="unknown-parameter"),
         pytest.param(["submit", "flow.yaml", "-p", "bound=many"], "must be a number", id="no-number"),
+        pytest.param(["submit", "flow.yaml", "-p", "bound=1", "-p", "bound=2"], "twice", id="parameter-twice"),
         pytest.param(["show", "../workflows"], "is not the id of a run", id="no-id"),
         pytest.param(["show", "r9"], "the service refused: no such", id="unknown-run"),
         pytest.param(["nonsense"], "No such command", id="unknown-command"),

@@ -45,8 +45,8 @@ def test_a_text_is_read_as_its_default_is(default: Any, text: str, value: Any) -
         (3, "1_000", "parameter-number"),
         (3, ".inf", "parameter-number"),
         (3, "", "parameter-number"),
-        pytest.param(3, "9" * 4301, "parameter-number", id="more digits than are carried"),
-        pytest.param(3, "0x" + "f" * 4000, "parameter-number", id="as many in hexadecimal"),
+        pytest.param(3, "9" * 4301, "too-many-digits", id="more digits than are carried"),
+        pytest.param(3, "0x" + "f" * 4000, "too-many-digits", id="as many in hexadecimal"),
         (3, True, "parameter-number"),
         (3, None, "parameter-number"),
         ("a", 1.1, "parameter-text"),
@@ -86,3 +86,32 @@ def test_a_workflow_of_the_first_language_takes_what_it_took() -> None:
     spec = a_spec(1, n=3, text="a")
     assert run_parameters(spec, {"n": "many", "text": 1.1}) == {"n": "many", "text": 1.1}
     assert run_parameters(spec, {"n": "5"}) == {"n": 5, "text": "a"}
+
+
+@pytest.mark.parametrize("default", [None, [], {}])
+@pytest.mark.parametrize(
+    ("text", "pointer", "code"),
+    [
+        ('{"a": 1, "a": 2}', "/parameters/x", "key-twice"),
+        ('[1, {"a": 1e400}]', "/parameters/x/1/a", "not-finite"),
+        ("[NaN]", "/parameters/x/0", "not-finite"),
+        ('["\\ud800"]', "/parameters/x/0", "broken-text"),
+        ("[" + "9" * 4301 + "]", "/parameters/x/0", "too-many-digits"),
+        ("[" * 300 + "]" * 300, "/parameters/x" + "/0" * 81, "too-deep"),
+    ],
+    ids=["key twice", "1e400", "NaN", "half a pair", "digits", "depth"],
+)
+def test_a_text_that_brings_what_is_not_carried_is_refused(default: Any, text: str, pointer: str, code: str) -> None:
+    _, [problem] = typed({"x": text}, {"x": default})
+    assert (problem.pointer, problem.code) == (pointer, code)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "1e400", "9" * 4301])
+def test_beside_null_a_number_that_is_not_carried_is_text(text: str) -> None:
+    assert typed({"x": text}, {"x": None}) == ({"x": text}, [])
+
+
+@pytest.mark.parametrize("default", [None, "a", 3, [1]])
+def test_an_argument_that_is_no_utf_8_is_refused(default: Any) -> None:
+    _, [problem] = typed({"x": "caf\udce9"}, {"x": default})
+    assert problem.code == "broken-text"

@@ -46,6 +46,8 @@ def test_a_refusal_and_a_wrong_name_are_told(service: FakeService) -> None:
     assert (result.exit_code, "run r1 has ended" in result.stderr) == (2, True)
     wrong = njangi(service, "signal", "r1", "a b")
     assert (wrong.exit_code, "letters, digits" in wrong.stderr) == (2, True)
+    broken = njangi(service, "signal", "r1", "approved", '{"by": [1e400]}')
+    assert (broken.exit_code, "/by/0: must be a finite number" in broken.stderr) == (2, True)
     assert len(service.sent) == 1
 
 
