@@ -39,23 +39,17 @@ def kind_of(value: object) -> str:
     return "list" if isinstance(value, list) else "object"
 
 
-def read_text(text: str, default: JsonValue) -> Any:
-    """Return the value that a text means beside `default`.
+def _read(text: str, kind: str) -> Any:
+    """Return the value of a kind other than text that a text means.
 
-    Beside null it is JSON where it is JSON and no digit gets lost, else text. Raises NotOfKindError, and
-    InvalidSpecError for JSON that is not carried.
+    Raises NotOfKindError, and InvalidSpecError for JSON that is not carried.
     """
-    kind = kind_of(default)
-    if kind == "text":
-        return text
     if kind == "number":
         return _number(text.strip())
     if kind == "truth":
         if text.strip() not in _TRUTHS:
             raise NotOfKindError
         return _TRUTHS[text.strip()]
-    if kind == "":
-        return untyped(text)
     value = load_value(text)
     if kind_of(value) != kind:
         raise NotOfKindError
@@ -87,7 +81,7 @@ def fitting(name: str, value: Any, default: JsonValue, *, strict: bool = True) -
         return value, None
     try:
         if isinstance(value, str):
-            found = read_text(value, default)
+            found = _read(value, kind)
             return found, next(unfit(found, "parameters", name), None)
     except NotOfKindError:
         pass

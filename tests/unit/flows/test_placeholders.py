@@ -163,11 +163,12 @@ def test_a_parameter_that_names_the_part_is_filled_in_a_command_too() -> None:
     assert called(spec, 1)[0] == ["run", "<1>", "--x=<1>"]
 
 
-def test_what_a_placeholder_brings_in_is_not_looked_at_again() -> None:
+@pytest.mark.parametrize("brought", ["{up.result}", "{bound}", "{who}"])
+def test_what_a_placeholder_brings_in_is_not_looked_at_again(brought: str) -> None:
     spec = a_spec(command=["run", "{own}", "x{own}"], parameters={"own": "{who}"})
     task = spec.task("task")
-    calls = filling.calls_of(spec, task, {**spec.parameters, "who": "{up.result}"}, {})
-    assert preview.arguments(calls, calls.parameters({})) == ["run", "{up.result}", "x{up.result}"]
+    calls = filling.calls_of(spec, task, {**spec.parameters, "who": brought}, {})
+    assert preview.arguments(calls, calls.parameters({})) == ["run", brought, f"x{brought}"]
 
 
 def test_a_file_that_is_named_inside_an_argument_lies_in_the_folder() -> None:

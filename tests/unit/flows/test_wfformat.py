@@ -68,12 +68,13 @@ def test_recorded_sizes_limit_no_stand_in_and_leave_a_recorded_program_room() ->
     executed = document["workflow"]["execution"]["tasks"]
     for at, memory in enumerate((2e9, 336, 0)):
         executed[at] |= {"memoryInBytes": memory, "command": {"program": "p"}}
+    document["workflow"]["specification"]["files"][0]["sizeInBytes"] = 10**9
     defaults = Resources()
     for task in parse(wfformat.read(document), files=[]).tasks:
         assert (task.resources.memory, task.resources.storage) == (defaults.memory, defaults.storage)
-    first, second, _ = parse(wfformat.read(document, commands=True), files=[]).tasks
+    first, second, third = parse(wfformat.read(document, commands=True), files=[]).tasks
     assert (first.resources.memory, second.resources.memory) == (4_000_000_000, defaults.memory)
-    assert second.resources.storage == defaults.storage
+    assert (first.resources.storage, third.resources.storage) == (2_000_000_000, defaults.storage)
 
 
 OLD: dict[str, Any] = {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Skew } from "./clock";
+import { learnFrom, serviceNow, Skew } from "./clock";
 
 const HOUR = 3_600_000;
 
@@ -26,4 +26,10 @@ test("a clock that is set anew is believed anew", () => {
   skew.learn(5_000, 5_000, 5_100);
   skew.learn(5_000 + HOUR, 6_000, 6_100);
   expect(Math.abs(skew.ahead - HOUR)).toBeLessThanOrEqual(1100);
+});
+
+test("what the service's answers are dated by is what its clock says", () => {
+  const sent = Date.now();
+  learnFrom(new Response(null, { headers: { Date: new Date(sent + HOUR).toUTCString() } }), sent);
+  expect(Math.abs(serviceNow() - Date.now() - HOUR)).toBeLessThanOrEqual(1100);
 });

@@ -1,7 +1,7 @@
 import { i18n } from "@lingui/core";
 import { beforeAll, expect, test } from "vitest";
 import english from "../../../locales/en.json";
-import { statusSaid } from "./Status";
+import { statusSaid, toneWith } from "./Status";
 
 beforeAll(() => i18n.loadAndActivate({ locale: "en", messages: english }));
 
@@ -12,4 +12,9 @@ test.each([
   ["COMPLETED", 0, 6, "Completed"],
 ] as const)("%s with %d of %d parts failed is told as %s", (status, failed_parts, parts, said) => {
   expect(statusSaid(status, { failed_parts, parts })).toBe(said);
+});
+
+test("what completed although parts of it failed does not look as if all had gone well", () => {
+  expect(toneWith("COMPLETED", { failed_parts: 2, parts: 6 })).toBe("warn");
+  expect([toneWith("COMPLETED", { failed_parts: 0, parts: 6 }), toneWith("FAILED", { failed_parts: 2, parts: 6 })]).toEqual(["good", "bad"]);
 });
