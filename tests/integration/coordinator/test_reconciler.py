@@ -122,7 +122,8 @@ async def test_a_run_whose_own_request_is_still_at_it_is_not_submitted_beside(wo
     world.prefect.busy = asyncio.Event()
     request = asyncio.create_task(world.reconciler.submit(run))
     await asyncio.sleep(0)
-    await world.later(6)
+    async with asyncio.timeout(10):
+        await world.later(6)
     world.prefect.busy.set()
     await request
     await world.later(1)

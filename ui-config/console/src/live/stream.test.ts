@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { write } from "../api/exact";
 import { Stream, type Told } from "./stream";
 
 vi.hoisted(() => vi.stubGlobal("location", { origin: "http://service" }));
@@ -86,5 +87,14 @@ test("a stream that is cut before anything happened goes on where it began", asy
   await heard();
   expect(service.asked).toEqual([null, "90"]);
   expect(told.map(({ type }) => type)).toEqual(["resync", "run.completed"]);
+  end();
+});
+
+test("numbers of what is told keep all of their digits", async () => {
+  const { told, end } = followed({ seq: 1, at: Date.now() });
+  await heard();
+  service.say('id: 2\nevent: run.completed\ndata: {"seq":2,"run_id":"r1","largest":170141183460469231731687303715884105727}\n\n');
+  await heard();
+  expect(write(told[0]?.largest)).toBe("170141183460469231731687303715884105727");
   end();
 });
