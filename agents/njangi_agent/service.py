@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import threading
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
@@ -78,16 +79,20 @@ class Service:
         from then on its name is believed, also after a power failure.
 
         Raises Altered when its content is not what its name says; with what an earlier call left, only that is wrong.
+        Raises Rejected when this machine cannot keep it, as on a full disk; nothing of it is left there then.
         """
         there = path.stat().st_size if path.exists() else 0
         headers = {"Range": f"bytes={there}-"} if there else {}
         try:
             with self._exchange("GET", f"/v1/agent/blobs/{sha256}", None, headers, _TIMEOUT) as response:
-                with path.open("ab" if response.status == 206 else "wb") as file:
+                with path.open("ab" if response.status == 206 else "wb", buffering=0) as file:
                     for chunk in iter(lambda: response.read(_CHUNK), b""):
-                        file.write(chunk)
+                        _append(file, chunk)
                 if response.length:  # http.client keeps quiet about a connection that broke off
                     raise ServiceUnavailable(f"{response.length} bytes of a blob did not arrive")
+        except _NotKept as error:
+            path.unlink()
+            raise Rejected(200, f"this machine cannot keep it: {error}") from error
         except Rejected as error:
             if error.status != 416:  # all is there already
                 raise
@@ -227,6 +232,18 @@ class Service:
                 raise
             connection.close()  # the service had ended the idle connection; every call is safe to repeat
             return _sent(connection, method, path, body, headers)
+
+
+class _NotKept(Exception):
+    """A file took no more. It is no OSError, which would stand for a broken line: waiting for its end is in vain."""
+
+
+def _append(file: RawIOBase, chunk: bytes) -> None:
+    try:
+        while chunk:
+            chunk = chunk[file.write(chunk) or 0 :]
+    except OSError as error:
+        raise _NotKept(str(error)) from error
 
 
 class _Rest(NamedTuple):

@@ -203,6 +203,15 @@ async def test_a_blob_that_came_as_another_is_fetched_again(tmp_path: Path) -> N
     assert (tmp_path / "down").read_bytes() == b"content"
 
 
+def test_a_full_disk_is_not_waited_out_as_a_bad_line_is(tmp_path: Path) -> None:
+    (tmp_path / "down").symlink_to("/dev/full")
+    page = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent")
+    refused = pytest.raises(Rejected, match=r"this machine cannot keep it.*No space left")
+    with page as url, closing(Service(url, "s")) as client, refused:
+        client.fetch_blob("0" * 64, tmp_path / "down")
+    assert not (tmp_path / "down").is_symlink()
+
+
 @pytest.mark.parametrize(("secret", "seconds"), [("s", 1800.0), (None, 60.0)], ids=["proven", "not proven"])
 def test_what_proves_nothing_has_an_agent_wait_for_a_minute_at_most(secret: str | None, seconds: float) -> None:
     answer = b"HTTP/1.1 503 Busy\r\nRetry-After: 1800\r\nContent-Length: 0\r\n\r\n"
