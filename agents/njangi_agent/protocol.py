@@ -261,7 +261,7 @@ def _names(item: Any) -> Tuple[str, str]:
     """Return the subtask's id and the lease's token as far as they are given; "" is nobody's."""
     fields = item if isinstance(item, dict) else {}
     subtask_id, token = fields.get("subtask_id"), fields.get("token")
-    return subtask_id if isinstance(subtask_id, str) else "", token if isinstance(token, str) else ""
+    return subtask_id if _is_writable(subtask_id) else "", token if _is_writable(token) else ""
 
 
 def _beat(item: Any) -> Optional[Held]:
@@ -284,8 +284,8 @@ def _held(item: Any) -> Held:
     if details is not None:
         loads(details)
     return Held(
-        subtask_id=_text(fields, "subtask_id", 500),
-        token=_text(fields, "token", 100),
+        subtask_id=_name(fields, "subtask_id", 500),
+        token=_name(fields, "token", 100),
         progress=None if progress is None else min(1.0, _number(fields, "progress")),
         details=details,
         details_blob=blob,
@@ -311,8 +311,8 @@ def read_report(item: Any) -> Report:
     stdout = _tail(fields, "stdout")
     stderr = _tail(fields, "stderr") or _tail_of_error(error)
     return Report(
-        subtask_id=_text(fields, "subtask_id", 500),
-        token=_text(fields, "token", 100),
+        subtask_id=_name(fields, "subtask_id", 500),
+        token=_name(fields, "token", 100),
         outcome=outcome,
         result=result,
         blob=blob,
@@ -382,6 +382,19 @@ def _text(fields: Mapping[str, Any], name: str, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest:
         raise ProtocolError(f"{name} must be text of at most {longest} characters")
     return value
+
+
+def _name(fields: Mapping[str, Any], name: str, longest: int) -> str:
+    """Return what names something: no text for people, so none that would have to be changed to be kept."""
+    text = _text(fields, name, longest)
+    if not _is_writable(text):
+        raise ProtocolError(f"{name} holds half a surrogate pair")
+    return text
+
+
+def _is_writable(value: Any) -> bool:
+    """Whether it is text that can be written as UTF-8: a lone surrogate cannot."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _count(fields: Mapping[str, Any], name: str) -> int:

@@ -130,11 +130,23 @@ def test_one_bad_report_becomes_a_failure_with_the_reason_and_the_others_stay(mo
     assert why in bad.error.message
 
 
-@pytest.mark.parametrize("item", [None, [], "report", {"subtask_id": 1, "token": None}, {**RETURNED, "token": 7}])
+@pytest.mark.parametrize(
+    "item",
+    [
+        None,
+        [],
+        "report",
+        {"subtask_id": 1, "token": None},
+        {**RETURNED, "token": 7},
+        {**RETURNED, "result": "1", "subtask_id": "s\ud800", "token": "\udfff"},
+    ],
+)
 def test_a_report_of_no_known_attempt_keeps_its_place_and_is_nobodys(item: Any) -> None:
-    [report] = sync_request({"slots": 1, "reports": [item]}).reports
+    request = sync_request({"slots": 1, "reports": [item], "held": [item]})
+    [report] = request.reports
     assert not report.token
     assert report.outcome is Outcome.FAILED
+    assert not request.held
 
 
 def test_words_that_are_no_text_are_shown_and_travel() -> None:
