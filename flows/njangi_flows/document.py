@@ -84,24 +84,27 @@ def load_value(text: str) -> Any:
     Raises InvalidSpecError for JSON that is not carried, with pointers into the value.
     """
     value = _from_json(text)
-    if problems := list(unfit(value)):
+    if problems := list(unfit(value, values=True)):
         raise InvalidSpecError(problems)
     return text if value is None and text != "null" else plain(value)
 
 
-def unfit(value: object, *place: str | int) -> Iterator[Problem]:
-    """Yield what in `value` JSON cannot carry: other types, keys that are no text, not-a-number, broken text."""
+def unfit(value: object, *place: str | int, values: bool = False) -> Iterator[Problem]:
+    """Yield what in `value` JSON cannot carry: other types, keys that are no text, not-a-number, broken text.
+
+    Whole numbers may have MAX_DIGITS where a document holds values, and everywhere if these are `values`.
+    """
     if len(place) > CARRIED_DEPTH:
         yield Problem.of(pointer(*place), "too-deep", limit=CARRIED_DEPTH)
     elif isinstance(value, dict):
         for key, item in value.items():
             if isinstance(key, str) and _encodable(key):
-                yield from unfit(item, *place, key)
+                yield from unfit(item, *place, key, values=values)
             else:
                 yield Problem.of(pointer(*place), "key-type", given=ascii(str(key)[:60]))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from unfit(item, *place, index)
+            yield from unfit(item, *place, index, values=values)
     elif isinstance(value, str):
         if not _encodable(value):
             yield Problem.of(pointer(*place), "broken-text")
@@ -111,7 +114,7 @@ def unfit(value: object, *place: str | int) -> Iterator[Problem]:
     elif isinstance(value, int):
         if abs(value) >= TOO_LARGE:
             yield Problem.of(pointer(*place), "too-many-digits", limit=MAX_DIGITS)
-        elif abs(value) > MAX_WHOLE_NUMBER and _VALUES.isdisjoint(place):
+        elif abs(value) > MAX_WHOLE_NUMBER and not values and _VALUES.isdisjoint(place):
             yield Problem.of(pointer(*place), "number-too-large", limit=str(MAX_WHOLE_NUMBER))
     elif value is not None:
         yield Problem.of(pointer(*place), "value-type", given=ascii(value))

@@ -31,6 +31,8 @@ def a_spec(language: int, **parameters: Any) -> Any:
         (True, "false", False),
         ([1], "[2, 3]", [2, 3]),
         ({}, '{"a": 1}', {"a": 1}),
+        ([1], f"[{2**127 - 1}]", [2**127 - 1]),
+        ({}, f'{{"a": [{2**1279 - 1}]}}', {"a": [2**1279 - 1]}),
     ],
 )
 def test_a_text_is_read_as_its_default_is(default: Any, text: str, value: Any) -> None:
@@ -75,6 +77,8 @@ def test_a_value_of_another_kind_is_refused_with_what_it_must_be(default: Any, v
         ("null", None),
         ("a b", "a b"),
         ("1e3", 1e3),
+        (str(2**1279 - 1), 2**1279 - 1),
+        (f"[{2**127 - 1}]", [2**127 - 1]),
     ],
 )
 def test_beside_null_a_text_is_json_unless_that_loses_digits(text: str, value: Any) -> None:

@@ -20,6 +20,7 @@ SENT = (202, {"run_id": "r1", "name": "approved", "number": 3, "at": "2026-06-01
         pytest.param([], None, id="nothing"),
         pytest.param(['{"by": "Ana"}'], {"by": "Ana"}, id="object"),
         pytest.param(["3"], 3, id="number"),
+        pytest.param([str(2**127 - 1)], 2**127 - 1, id="many digits"),
         pytest.param(["null"], None, id="null"),
         pytest.param(["as it is"], "as it is", id="text"),
     ],
@@ -54,7 +55,7 @@ def test_a_refusal_and_a_wrong_name_are_told(service: FakeService) -> None:
 @pytest.mark.parametrize(
     ("payload", "told"),
     [
-        pytest.param('{"rows": [1, NaN]}', "payload.rows[1]: it is no finite number", id="NaN"),
+        pytest.param('{"rows": [1, NaN]}', "/rows/1: must be a finite number", id="NaN"),
         pytest.param("caf\udce9", "payload: the text holds half a surrogate pair", id="a name that is not UTF-8"),
     ],
 )
