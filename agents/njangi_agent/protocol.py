@@ -260,8 +260,8 @@ def not_taken(unfit: Report, reason: str) -> Report:
 def _names(item: Any) -> Tuple[str, str]:
     """Return the subtask's id and the lease's token as far as they are given; "" is nobody's."""
     fields = item if isinstance(item, dict) else {}
-    subtask_id, token = fields.get("subtask_id"), fields.get("token")
-    return subtask_id if _is_writable(subtask_id) else "", token if _is_writable(token) else ""
+    subtask_id, token = (fields.get(name) for name in ("subtask_id", "token"))
+    return _writable(subtask_id), _writable(token)
 
 
 def _beat(item: Any) -> Optional[Held]:
@@ -387,14 +387,16 @@ def _text(fields: Mapping[str, Any], name: str, longest: int) -> str:
 def _name(fields: Mapping[str, Any], name: str, longest: int) -> str:
     """Return what names something: no text for people, so none that would have to be changed to be kept."""
     text = _text(fields, name, longest)
-    if not _is_writable(text):
+    if text and not _writable(text):
         raise ProtocolError(f"{name} holds half a surrogate pair")
     return text
 
 
-def _is_writable(value: Any) -> bool:
-    """Whether it is text that can be written as UTF-8: a lone surrogate cannot."""
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+def _writable(value: Any) -> str:
+    """Return text that can be written as UTF-8; "" for what is no text, or holds half a surrogate pair."""
+    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
+        return ""
+    return value
 
 
 def _count(fields: Mapping[str, Any], name: str) -> int:
