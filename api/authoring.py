@@ -44,7 +44,7 @@ async def read_spec(given: Any, files: Collection[str]) -> Authored:
     spec = specs.parse(document, files=files)
     if problems := specs.unfilled(spec, spec.parameters):
         raise InvalidSpecError(problems)
-    return Authored(spec, document, source, specs.in_order([*doubts, *specs.warnings(spec)]))
+    return Authored(spec, document, source, specs.in_order([*doubts, *specs.warnings(spec, document)]))
 
 
 async def new_workflow(

@@ -30,6 +30,8 @@ from njangi_flows.problems import Problem, nearest, pointer
 from njangi_flows.programs import program_texts
 
 _LIKE_A_NAME = re.compile(r"\.?[A-Za-z_][\w-]*(\.[\w-]+)*")
+_SHAPED = re.compile(r"([A-Za-z_][\w-]*(?:\.(?:result|failed))?)\s*[^\w\s.,-]")
+"""A name with more in its braces: `{n:03d}`, `{who!r}`, `{list.result[0]}`, as other languages have it."""
 _SHELL_FORM = re.compile(r"\$(?:(\w+)|\((\w+)\))")
 
 
@@ -166,11 +168,16 @@ def _nowhere_filled(outline: Outline, part: TaskOutline, task: TaskSpec) -> Iter
 
 
 def of_labels(outline: Outline) -> Iterator[Problem]:
-    """Yield the known names in the texts that only people read."""
+    """Yield the known names in the texts that only people read, and in the defaults of parameters."""
+    if outline.language == 1:
+        return
     known = {*outline.inputs, *outline.parameters}
-    for pointer_, text in outline.labels.items() if outline.language > 1 else ():
+    for pointer_, text in outline.labels.items():
         for name in sorted(names_in(text) & known):
             yield Problem.of(pointer_, "not-filled", name=name)
+    for at, text in _texts_in(outline.parameters, "parameters"):
+        for name in sorted(names_in(text) & known):
+            yield Problem.of(pointer(*at), "not-filled", name=name)
 
 
 def warnings(outline: Outline, part: TaskOutline, task: TaskSpec) -> Iterator[Problem]:
@@ -215,6 +222,8 @@ def _texts_in(value: JsonValue, *place: str | int) -> Iterator[tuple[tuple[str |
 def _of_text(place: str, text: str, known: Collection[str]) -> Iterator[Problem]:
     for content, depth in contents(text):
         name = content.strip()
+        if depth == 1 and (first := _SHAPED.match(content)) and first[1] in known and content not in known:
+            yield Problem.of(place, "more-than-a-name", written=f"{{{content[:60]}}}", name=first[1])
         if not _LIKE_A_NAME.fullmatch(name):
             continue
         if depth == 2 and content not in known:

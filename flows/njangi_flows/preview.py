@@ -49,7 +49,7 @@ def items_of(
 def first_call(spec: WorkflowSpec, task: TaskSpec, given: Values, items: Sequence[JsonValue] | None, size: int) -> Call:
     """Return how the first subtask of a task over `items` would be called, of many items the first ones.
 
-    What only the run knows stays as its placeholder. Raises NotFilledError.
+    What only the run knows stays as its placeholder, and what is left out is counted. Raises NotFilledError.
     """
     calls = _calls(spec, task, given)
     part: dict[str, JsonValue] = {}
@@ -61,7 +61,9 @@ def first_call(spec: WorkflowSpec, task: TaskSpec, given: Values, items: Sequenc
         part = {name: f"{{{name}}}" for name in task.split.parameters}
     parameters = calls.parameters(part)
     if task.command is not None:
-        return Call([_cut(text) for text in arguments(calls, parameters)[: 2 * MOST_SHOWN]], None)
+        argv = arguments(calls, parameters)
+        more = len(argv) - 2 * MOST_SHOWN
+        return Call([*map(_cut, argv[: 2 * MOST_SHOWN]), *([f"… (+{more})"] if more > 0 else [])], None)
     return Call(None, {name: _shortened(value) for name, value in parameters.items()})
 
 

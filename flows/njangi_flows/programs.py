@@ -44,9 +44,9 @@ _AWK = _Interpreter(
 _SED = _Interpreter(
     frozenset({"-e", "--expression"}), "e", operand=True, files=frozenset({"-f", "--file"}), valued=frozenset({"-l"})
 )
-_JQ = _Interpreter(
-    operand=True, files=frozenset({"-f", "--from-file"}), valued=frozenset({"--indent", "-L", "--arg", "--argjson"})
-)
+_JQ = _Interpreter(operand=True, files=frozenset({"-f", "--from-file"}), valued=frozenset({"--indent", "-L"}))
+_NAMED = frozenset({"--arg", "--argjson", "--slurpfile", "--rawfile"})
+"""Options of jq that two more arguments follow, a name and what it stands for."""
 _PYTHON = _by("-c", letters="c", valued=["-W", "-X"])
 _NODE = _by("-e", "--eval", "-p", "--print", "-pe", valued=["-r", "--require", "--import"])
 _R = _by("-e")
@@ -66,6 +66,7 @@ _INTERPRETERS = {
     "matlab": _by("-r", "-batch"),
     **dict.fromkeys(("lua", "luajit", "gnuplot", "racket", "elixir", "scala", "groovy", "ghc"), _by("-e", "--eval")),
     "guile": _by("-c"),
+    **dict.fromkeys(("pwsh", "powershell"), _by("-c", "-Command")),
     **dict.fromkeys(("awk", "gawk", "mawk", "nawk", "original-awk"), _AWK),
     **dict.fromkeys(("sed", "gsed"), _SED),
     **dict.fromkeys(("jq", "gojq", "jaq", "yq"), _JQ),
@@ -82,13 +83,16 @@ _STARTERS = frozenset(
 
 
 def program_texts(command: Sequence[str]) -> dict[int, str]:
-    """Return which arguments are program text, and of which interpreter."""
+    """Return which arguments are program text, and of which interpreter.
+
+    A shell with `-c` is one wherever it stands: whatever program gets it runs it.
+    """
     found: dict[int, str] = {}
-    starts = range(len(command)) if command and _name(command[0]) in _STARTERS else range(min(1, len(command)))
-    for start in starts:
+    starts = bool(command) and _name(command[0]) in _STARTERS
+    for start in range(len(command)):
         name = _name(command[start])
         interpreter = _INTERPRETERS.get(name) or _INTERPRETERS.get(_VERSION.sub("", name))
-        if interpreter is not None and start not in found:
+        if interpreter is not None and start not in found and (starts or start == 0 or interpreter is _SHELL):
             texts = _of_shell(command, start + 1) if interpreter is _SHELL else _of(interpreter, command, start + 1)
             found |= {index: name for index in texts if index < len(command) and index not in found}
     return found
@@ -134,7 +138,7 @@ def _of(interpreter: _Interpreter, command: Sequence[str], at: int) -> Iterator[
             given = True
             at += 1 if equals or (command[at][:2] != command[at] and not command[at].startswith("--")) else 2
         else:
-            at += 3 if option in ("--arg", "--argjson") else 2 if command[at] in interpreter.valued else 1
+            at += 3 if option in _NAMED else 2 if command[at] in interpreter.valued else 1
     if at < len(command) and command[at] == "--":
         at += 1
     if interpreter.operand and not given:

@@ -144,6 +144,13 @@ SENTENCES: Mapping[str, str] = {
     "stays-as-it-is": "{{{name}}} names nothing and stays as it is",
     "stays-as-it-is.known": "; here it could name: {known}",
     "shell-form": "{written} stays as it is, since no shell reads it; the placeholder is {{{name}}}",
+    "no-shell": (
+        "no shell runs a command, so {written} is an argument like any other; "
+        'for a shell write ["sh", "-c", "..."], or quote it if that is what you mean'
+    ),
+    "more-than-a-name": (
+        "{written} stays as it is: braces with a name alone are filled in, {{{name}}}; let the program do the rest"
+    ),
     "doubled-braces": "doubled braces stand for braces: {written} becomes {{{name}}}; a placeholder has single ones",
     "spaces-in-braces": "{name} is not filled in between spaces; the placeholder is {{{name}}}",
     "files-alike": "'{name}' and '{other}' are one file where names differ by neither case nor accents",

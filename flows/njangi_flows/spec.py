@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
-from njangi_flows import checks, preview
+from njangi_flows import checks, preview, shell_checks
 from njangi_flows.document import load, read, unfit
 from njangi_flows.given import fitting, no_parameter
 from njangi_flows.kinds import SignalName, SignalPayload, WaitSpec
@@ -102,9 +102,13 @@ def stored(document: Mapping[str, JsonValue]) -> dict[str, Any]:
     return {"language": 1, **document}
 
 
-def warnings(spec: WorkflowSpec) -> list[Problem]:
-    """Return what in a workflow is likely meant otherwise than it is read, in its order; the first hundred."""
-    return in_order(list(islice(checks.warnings(_outline(spec)), _MOST_PROBLEMS)))
+def warnings(spec: WorkflowSpec, document: object = None) -> list[Problem]:
+    """Return what in a workflow is likely meant otherwise than it is read, in its order; the first hundred.
+
+    `document` is what it was read from.
+    """
+    found = chain(checks.warnings(_outline(spec)), shell_checks.warnings(document))
+    return in_order(list(islice(found, _MOST_PROBLEMS)))
 
 
 def unfilled(spec: WorkflowSpec, parameters: Mapping[str, JsonValue]) -> list[Problem]:

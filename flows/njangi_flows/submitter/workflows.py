@@ -19,6 +19,7 @@ from njangi_flows.submitter.models import (
     Readers,
     RunStatus,
     RunView,
+    SavedWorkflow,
     TemplateList,
     TemplateView,
     Validated,
@@ -71,9 +72,9 @@ class Workflows:
 
     async def create(
         self, spec: JsonValue, files: Mapping[str, str] | None = None, **chosen: Unpack[ChosenId]
-    ) -> WorkflowView:
-        """Make a workflow. Raises InvalidError with every problem that its spec has."""
-        return await self._to.post(WorkflowView, "/v1/workflows", {"spec": spec, "files": files or {}, **chosen})
+    ) -> SavedWorkflow:
+        """Make a workflow; its `warnings` are what is likely meant otherwise. Raises InvalidError with every problem."""
+        return await self._to.post(SavedWorkflow, "/v1/workflows", {"spec": spec, "files": files or {}, **chosen})
 
     async def validate(self, spec: JsonValue, files: Mapping[str, str] | None = None) -> Validated:
         """Tell what a run would do, and store nothing. Raises InvalidError with every problem."""
@@ -87,11 +88,11 @@ class Workflows:
 
     async def edit(
         self, workflow_id: str, version: int | None, spec: JsonValue, files: Mapping[str, str] | None = None
-    ) -> WorkflowView:
+    ) -> SavedWorkflow:
         """Make a new version of that version, whatever it is at for None. Raises ConflictError if it is at another."""
         headers = {"If-Match": "*" if version is None else f'"{version}"'}
         body = {"spec": spec, "files": files or {}}
-        return await self._to.put(WorkflowView, _ONE, body, headers=headers, workflow_id=workflow_id)
+        return await self._to.put(SavedWorkflow, _ONE, body, headers=headers, workflow_id=workflow_id)
 
     async def delete(self, workflow_id: str) -> None:
         """Delete a workflow, its versions and schedules; its runs stay. Raises ConflictError while some go on."""
@@ -156,13 +157,13 @@ class Workflows:
         scale: float = 1.0,
         commands: bool = False,
         **chosen: Unpack[ChosenId],
-    ) -> WorkflowView:
+    ) -> SavedWorkflow:
         """Make a workflow of a document of ours or in WfFormat, whose stand-ins last recorded seconds times `scale`.
 
         With `commands` the recorded programs are run instead of stand-ins.
         """
         body = {"document": document, "files": files or {}, "scale": scale, "commands": commands, **chosen}
-        return await self._to.post(WorkflowView, "/v1/workflows:import", body)
+        return await self._to.post(SavedWorkflow, "/v1/workflows:import", body)
 
     def export(
         self, workflow_id: str, format: Literal["yaml", "json", "wfformat"] = "yaml", version: int | None = None

@@ -209,6 +209,9 @@ def test_only_what_volunteers_run_has_parts_that_may_fail() -> None:
         ("sed -n -e PROGRAM x", "sed"),
         ("sed PROGRAM x", "sed"),
         ("jq --arg n 3 PROGRAM x", "jq"),
+        ("jq --slurpfile all x --rawfile text y PROGRAM z", "jq"),
+        ("xvfb-run -a some-wrapper bash -ec PROGRAM", "bash"),
+        ("pwsh -NoProfile -Command PROGRAM", "pwsh"),
         ("Rscript -e PROGRAM", "Rscript"),
         ("R --slave -e PROGRAM", "R"),
         ("find . -exec sh -c PROGRAM sh {} ;", "sh"),
@@ -234,7 +237,7 @@ def test_the_text_of_a_program_keeps_its_braces(command: str, programs: str) -> 
         "bash run.sh -c x{who}",
         "awk -f run.awk x{who}",
         "sh -c true sh x{who}",
-        "echo sh -c x{who}",
+        "echo python3 -c x{who}",
     ],
 )
 def test_an_argument_that_is_no_program_is_filled_beside_one(command: str) -> None:
@@ -301,6 +304,11 @@ def test_a_field_that_is_never_filled_refuses_a_placeholder_as_what_it_is(task: 
         ("{ who }", "spaces-in-braces"),
         ("{{ inputs.parameters.who }}", "doubled-braces"),
         ("{{.ID}}", "doubled-braces"),
+        ("{bound:03d}", "more-than-a-name"),
+        ("x{who!r}", "more-than-a-name"),
+        ("x{up.result[0]}", "more-than-a-name"),
+        ("x{bound+1}", "more-than-a-name"),
+        ("{whom:>8}", None),
         ("{{who}}", None),
         ("{}", None),
         ("[0-9]{4}x", None),
@@ -319,6 +327,43 @@ def test_a_label_that_names_a_parameter_is_warned_of() -> None:
     document = {**a_document(command="x"), "name": "for {who}", "tags": ["n{bound}"], "description": "of {nobody}"}
     found = warnings(parse(document, files=FILES))
     assert [(item.pointer, item.code) for item in found] == [("/name", "not-filled"), ("/tags/0", "not-filled")]
+
+
+def test_a_default_that_names_a_parameter_is_warned_of() -> None:
+    document = a_document(command="x")
+    document["parameters"] |= {"greeting": "Hello {who}", "more": [{"a": "{bound}"}, "{nobody}", "{{who}}"]}
+    found = warnings(parse(document, files=FILES))
+    assert [(item.pointer, item.code) for item in found] == [
+        ("/parameters/greeting", "not-filled"),
+        ("/parameters/more/0/a", "not-filled"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "written"),
+    [
+        ("sort a.txt | uniq", "|"),
+        ("run {who} > out.txt", ">"),
+        ("run 2>&1", "2>&1"),
+        ("run >out.txt", ">out.txt"),
+        ("make && ./run", "&&"),
+        ("cd data; run", ";"),
+        ("cat data/*.txt", "data/*.txt"),
+        ("run $HOME", "$HOME"),
+        ("echo $(date)", "$("),
+        ("echo `date`", "`"),
+        ("cat ~/data", "~/data"),
+        ("sh -c 'sort a | uniq > b; echo $HOME *.txt'", None),
+        ('echo "a | b > $c"', None),
+        ("find . -exec rm {} \\;", None),
+        ("run --url=http://a/b?c=1&d=2 a<b x=3*4 {who}", None),
+        (["echo", "a", "|", "b"], None),
+    ],
+)
+def test_what_only_a_shell_understands_is_warned_of(command: str | list[str], written: str | None) -> None:
+    document = {"name": "w", "parameters": {"who": "Ada"}, "tasks": [{"name": "t", "command": command}]}
+    found = [(item.pointer, item.values["written"]) for item in warnings(parse(document, files=()), document)]
+    assert found == ([("/tasks/0/command", written)] if written else [])
 
 
 def test_a_warning_names_what_was_meant() -> None:
