@@ -73,7 +73,7 @@ class Workflows:
     async def create(
         self, spec: JsonValue, files: Mapping[str, str] | None = None, **chosen: Unpack[ChosenId]
     ) -> SavedWorkflow:
-        """Make a workflow; its `warnings` are what is likely meant otherwise. Raises InvalidError with every problem."""
+        """Make a workflow, with warnings of what is likely meant otherwise. Raises InvalidError with every problem."""
         return await self._to.post(SavedWorkflow, "/v1/workflows", {"spec": spec, "files": files or {}, **chosen})
 
     async def validate(self, spec: JsonValue, files: Mapping[str, str] | None = None) -> Validated:
