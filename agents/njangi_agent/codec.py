@@ -24,6 +24,7 @@ from njangi_agent.dialect import MAX_DEPTH, NotCarriedError
 
 _PLAIN = (bool, int, float, str, tuple, list, dict)
 _SMALL = 2**63
+_TOO_DEEP = f"it is nested deeper than {MAX_DEPTH} levels as it travels (parameters may have some more)"
 
 
 class Kind(NamedTuple):
@@ -56,9 +57,9 @@ def decode(text: str) -> Any:
     return unpack(dialect.loads(text))
 
 
-def pack(value: Any) -> Any:
+def pack(value: Any, depth: int = MAX_DEPTH) -> Any:
     """Return a value as JSON has it, made of new lists and dicts. Raises NotCarriedError."""
-    return _pack(value, MAX_DEPTH)
+    return _pack(value, depth)
 
 
 def unpack(value: Any) -> Any:
@@ -99,7 +100,7 @@ def _pack(value: Any, room: int) -> Any:
     if type_ is float:
         return value if value - value == 0 else {_FLOAT.tag: repr(value)}
     if room <= 0:
-        raise NotCarriedError("", f"it is nested deeper than {MAX_DEPTH} levels as it travels")
+        raise NotCarriedError("", _TOO_DEEP)
     if type_ is list:
         return _pack_list(value, room)
     if type_ is dict:

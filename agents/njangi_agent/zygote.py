@@ -93,7 +93,9 @@ def _set(limit: int, value: int) -> None:
 def _load(task: Dict[str, Any]) -> Callable[..., Any]:
     module = type(sys)("task")
     sys.modules["task"] = module
-    exec(compile(task["source"], "task.py", "exec"), module.__dict__)  # noqa: S102 - what a sandbox is for
+    own = task["values"] == "python"  # such a source says itself whether its annotations are evaluated
+    code = compile(task["source"], "task.py", "exec", dont_inherit=own)
+    exec(code, module.__dict__)  # noqa: S102 - what a sandbox is for
     function: Callable[..., Any] = getattr(module, task["function"])
     return function
 

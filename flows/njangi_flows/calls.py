@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from njangi_agent import codec
-from njangi_agent.dialect import NotCarriedError
+from njangi_agent.dialect import CARRIED_DEPTH, NotCarriedError
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import Pause
-from prefect.futures import PrefectConcurrentFuture, PrefectFuture
+from prefect.futures import PrefectConcurrentFuture, PrefectFuture, PrefectFutureList
 from prefect.states import Cancelled
 from prefect.utilities.annotations import BaseAnnotation, allow_failure
 from prefect.utilities.collections import visit_collection
@@ -85,7 +85,7 @@ def packed(parameters: Mapping[str, Any]) -> dict[str, JsonValue]:
     travelling: dict[str, JsonValue] = {}
     for name, value in parameters.items():
         try:
-            travelling[name] = codec.pack(value)
+            travelling[name] = codec.pack(value, CARRIED_DEPTH - 1)
         except NotCarriedError as error:
             within = error.path if error.path.startswith("[") or not error.path else f".{error.path}"
             raise NotCarriedError(f"{name}{within}", error.reason) from None
@@ -108,11 +108,20 @@ def to_come(value: object) -> tuple[list[PrefectFuture[Any]], bool]:
             )
         if isinstance(found, PrefectFuture):
             futures.append(found)
-        resolvable = resolvable or isinstance(found, (PrefectFuture, State, BaseAnnotation))
+        resolvable = resolvable or isinstance(found, (PrefectFuture, PrefectFutureList, State, BaseAnnotation))
         return found
 
     visit_collection(value, visit_fn=look, return_data=False)
     return futures, resolvable
+
+
+def with_plain_lists(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters with lists in the place of the lists of futures that `map` gives, which are lists of values."""
+
+    def plain(found: Any) -> Any:
+        return list(found) if type(found) is PrefectFutureList else found
+
+    return dict(visit_collection(parameters, visit_fn=plain, return_data=True))
 
 
 def stand_ins(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from njangi_agent import dialect
+from njangi_agent.dialect import CARRIED_DEPTH
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
 from pydantic import JsonValue
@@ -112,7 +113,7 @@ class Session:
         if definition.digest not in self._defined:
             self._defined[definition.digest] = asyncio.create_task(self._define(held, definition))
         places = await self._defined[definition.digest]
-        content = dialect.dumps(parameters).encode()
+        content = dialect.dumps(parameters, depth=CARRIED_DEPTH).encode()
         contents = hashlib.sha256(content).hexdigest()
         if len(content) > INLINE_BYTES:
             await held.service.put_blob(content)

@@ -10,7 +10,8 @@
 
 What travels is the function's source and its parameters, so the function must be self-contained: it may use builtins,
 its parameters, what it imports itself, and modules of the standard library that its module imports. Parameters and
-results arrive as what they are, see `njangi_agent.codec`; what would not is refused when the call is made.
+results arrive as what they are, see `njangi_agent.codec`; what would not is refused when the call is made. They
+are copies: what a function changes in a parameter is not seen by the flow.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overl
 from uuid import UUID
 
 from njangi_agent import dialect
+from njangi_agent.dialect import CARRIED_DEPTH
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import RunInput, State
@@ -38,13 +40,13 @@ from prefect.utilities.engine import collect_task_run_inputs_sync, resolve_input
 from pydantic import JsonValue
 
 from njangi_flows import quantities
-from njangi_flows.calls import Call, CallFuture, packed, settle, stand_ins, to_come, worth_another_try
+from njangi_flows.calls import Call, CallFuture, packed, settle, stand_ins, to_come, with_plain_lists, worth_another_try
 from njangi_flows.identity import Definition
 from njangi_flows.model import Timeouts
 from njangi_flows.nodes import node, node_id
 from njangi_flows.options import REFUSED, OptionRefusedError, no_tags_of_its_own, working
 from njangi_flows.session import session_of
-from njangi_flows.source import portable_source, written
+from njangi_flows.source import portable_source, taken_by, written
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,6 +85,7 @@ class VolunteerTask(Task[P, R]):
         self._timeouts = Timeouts.model_validate({field: limit for field, limit in limits.items() if limit is not None})
         super().__init__(function, persist_result=False, cache_policy=NO_CACHE, **own)
         self._written = written(self.fn)  # now: the file may be another when the first call is made
+        self._made: tuple[list[object], Definition] | None = None
         own.pop("name", None)
         waiting: Task[[Call], Any] = Task(
             settle,
@@ -98,14 +101,20 @@ class VolunteerTask(Task[P, R]):
         waiting.on_running_hooks = self.on_running_hooks
         self.waiting = waiting
 
-    @functools.cached_property
+    @property
     def definition(self) -> Definition:
-        """The function as it travels. Raises NotSelfContainedError."""
+        """The function as it travels, with what its module's names stand for now. Raises NotSelfContainedError."""
+        around = taken_by(self.fn)
+        if self._made is None or any(now is not before for now, before in zip(around, self._made[0], strict=True)):
+            self._made = around, self._definition()
+        return self._made[1]
+
+    def _definition(self) -> Definition:
         return Definition.of(
             {
                 "name": self.name,
                 "source": portable_source(self.fn, self._written),
-                "function": self.fn.__name__,
+                "function": self.fn.__code__.co_name,
                 "values": "python",
                 "cpu": self._cpu,
                 "memory": self._memory,
@@ -123,7 +132,9 @@ class VolunteerTask(Task[P, R]):
             "on_running": self.on_running_hooks,
         }
         changed = {name: value for name, value in options.items() if value is not NotSet}
-        return type(self)(self.fn, **{**self._options, **{name: list(hooks[name]) for name in hooks}, **changed})
+        task = type(self)(self.fn, **{**self._options, **{name: list(hooks[name]) for name in hooks}, **changed})
+        task._written = self._written
+        return task
 
     def on_commit(self, fn: Callable[..., None]) -> NoReturn:
         raise OptionRefusedError("on_commit", REFUSED["on_commit"][1])
@@ -175,15 +186,15 @@ class VolunteerTask(Task[P, R]):
             raise NoFlowError(self.name)
         no_tags_of_its_own(context.flow_run.tags)
         upstream, resolvable = to_come([parameters, wait_for])
-        travelling = packed(stand_ins(parameters) if resolvable else parameters)
+        given = with_plain_lists(parameters) if resolvable else None
+        travelling = packed(parameters if given is None else stand_ins(given))
         session = session_of(context.flow_run, context.flow.name)
-        digest = hashlib.sha256(dialect.dumps(travelling).encode()).hexdigest()
+        digest = hashlib.sha256(dialect.dumps(travelling, depth=CARRIED_DEPTH).encode()).hexdigest()
         key = session.call_name(f"{self.definition.digest}/{digest}")
         id_ = node_id(session.flow_run_id, key)
         edges = {edge.id for edge in collect_task_run_inputs_sync([parameters, wait_for])}
         edges |= {edge.id for inputs in (dependencies or {}).values() for edge in inputs if hasattr(edge, "id")}
         done: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        given = parameters if resolvable else None
         work = self._run(Call(session), key, travelling, given, upstream, sorted(edges), done)
         session.start(work, copy_context())
         return CallFuture(task_run_id=id_, wrapped_future=done)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from njangi_agent.dialect import NotCarriedError
+from njangi_agent.dialect import MAX_DEPTH, NotCarriedError
 from njangi_flows import volunteer_task
 from njangi_flows.options import OptionRefusedError
 from prefect import allow_failure, flow, task
@@ -149,3 +149,18 @@ async def test_what_would_not_arrive_is_refused_where_it_is_given(stack: Stack) 
 
     told = await asyncio.to_thread(refused)
     assert "value: a value of type datetime.date does not travel" in told
+
+
+async def test_what_calls_give_is_handed_on_whole_also_as_a_list_of_futures_and_nested_to_the_bound(
+    stack: Stack,
+) -> None:
+    deepest: list[Any] = []
+    for _ in range(MAX_DEPTH - 1):
+        deepest = [deepest]
+
+    @flow(persist_result=False)
+    def hands_on() -> list[Any]:
+        doubled = double.map([1, 2])
+        return [same(doubled), same({"in": [doubled]}), same(double.map([])), same(same(deepest)) == deepest]
+
+    assert await asyncio.to_thread(hands_on) == [[2, 4], {"in": [[2, 4]]}, [], True]

@@ -122,3 +122,14 @@ def test_another_type_travels_once_it_is_registered() -> None:
                 codec.register(taken)
     finally:
         del codec._TAGS["$date"], codec._KINDS[datetime.date]
+
+
+def test_what_is_made_of_the_deepest_values_travels_where_there_is_room_for_it() -> None:
+    deepest: Any = []
+    for _ in range(dialect.MAX_DEPTH - 1):
+        deepest = [deepest]
+    assert codec.decode(codec.encode(deepest)) == deepest
+    made = (deepest, {"and": deepest})
+    with pytest.raises(NotCarriedError):
+        codec.pack(made)
+    assert alike(codec.unpack(codec.pack(made, dialect.CARRIED_DEPTH)), made)

@@ -96,3 +96,9 @@ async def test_no_number_is_lost_on_the_way(bench: Bench) -> None:
         bench, "import math\ndef f(x): return (x, math.copysign(1, x[1]))", {"x": (2**1279 - 1, -0.0, math.inf)}
     )
     assert (back, sign) == ((2**1279 - 1, 0.0, math.inf), -1)
+
+
+async def test_annotations_are_evaluated_where_the_source_does_not_put_that_off(bench: Bench) -> None:
+    source = "def f():\n    def g(x: int): return x\n    return str(g.__annotations__['x'])"
+    put_off = f"from __future__ import annotations\n{source}"
+    assert [await called(bench, text, {}) for text in (source, put_off)] == [["<class 'int'>"], ["int"]]
