@@ -128,6 +128,20 @@ async def test_a_service_that_fails_for_a_while_gets_the_report_in_the_end(
     assert not list((tmp_path / "spool").iterdir())
 
 
+async def test_a_report_that_waits_for_the_service_is_on_disk_meanwhile(service: FakeService, tmp_path: Path) -> None:
+    let_go = asyncio.Event()
+    service.lend(TASK, a_lease("s0"))
+    async with at_work(service, tmp_path, Work(let_go)):
+        await until(service, lambda: not service.queue)
+        service.faults.extend([503] * 100)
+        let_go.set()
+        async with asyncio.timeout(10):
+            while [report.subtask_id for report in Spool(tmp_path / "spool").load()] != ["s0"]:
+                await asyncio.sleep(0.01)
+        service.faults.clear()
+        await until(service, lambda: "s0" in service.reports)
+
+
 async def test_a_report_that_could_not_be_sent_is_sent_by_the_next_agent(service: FakeService, tmp_path: Path) -> None:
     Spool(tmp_path / "spool").keep([Report("s0", "token-of-s0", Outcome.RETURNED, result='"left over"')])
     async with at_work(service, tmp_path, Work()):
