@@ -51,6 +51,16 @@ async def test_a_run_that_completes_without_some_parts_says_so_until_it_begins_a
         assert (again.status, again.failed_parts, again.parts) == (RunStatus.SUBMITTED, 0, 0)
 
 
+async def test_a_task_that_fails_tells_how_many_of_all_its_subtasks_failed(stores: Stores) -> None:
+    held = await a_run(stores)
+    await held.put(*range(8), size=1)
+    for batch in (1, 5):
+        leased = await lease(stores, "v", 1, NOON, batch=batch, task=held.key())
+        await report(stores, [ended(item, Outcome.FAILED) for item in leased], NOON)
+    await held.change("a", TaskStatus.FAILED, why=lambda parts: f"{parts.failed} of {parts.total} subtasks failed")
+    assert (await stores.tasks.get(f"{held.run.id}/a")).error == "2 of 8 subtasks failed"
+
+
 async def test_calls_of_an_engineers_flow_that_fails_leave_their_tasks_as_they_ended(stores: Stores) -> None:
     new = NewRun("flow:f", "f", 1, "ada", 50, {}, {}, {}, prefect_flow_run_id="fr1")
     run = await stores.runs.adopt(new, now=NOON)
