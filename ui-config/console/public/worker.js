@@ -1,5 +1,6 @@
 // Keeps what was loaded of the console itself: hashed files for good, the page for when there is no network.
-// Data is kept elsewhere (src/api/kept.ts); calls of the API never pass through here.
+// Data is kept elsewhere (src/api/kept.ts); calls of the API never pass through here. Only what bears the service's own
+// header is kept: a network's sign-in page answers 200, too.
 const PAGE = "njangi-page";
 const FILES = "njangi-files";
 const MOST_FILES = 120;
@@ -20,12 +21,16 @@ self.addEventListener("message", (event) => {
   event.waitUntil(Promise.all([page, ...event.data.map((address) => kept(new Request(address)))]));
 });
 
+function isOurs(answer) {
+  return answer.ok && answer.headers.has("X-Request-ID");
+}
+
 async function kept(request) {
   const cache = await caches.open(FILES);
   const found = await cache.match(request);
   if (found) return found;
   const answer = await fetch(request);
-  if (answer.ok) {
+  if (isOurs(answer)) {
     await cache.put(request, answer.clone());
     const names = await cache.keys();
     await Promise.all(names.slice(0, Math.max(0, names.length - MOST_FILES)).map((name) => cache.delete(name)));
@@ -37,7 +42,7 @@ async function newest(request) {
   const cache = await caches.open(PAGE);
   try {
     const answer = await fetch(request);
-    if (answer.ok && answer.headers.get("content-type")?.startsWith("text/html")) await cache.put("/", answer.clone());
+    if (isOurs(answer) && answer.headers.get("content-type")?.startsWith("text/html")) await cache.put("/", answer.clone());
     return answer;
   } catch (error) {
     const found = await cache.match("/");
