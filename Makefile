@@ -31,17 +31,20 @@ demo: $(INSTALLED) ## start everything, run a workflow on local agents, show whe
 up: $(INSTALLED) ## start everything and keep it running (ARGS="--agents 2 --port 8400")
 	$(BIN)/python -m stack up $(ARGS)
 
+# Without its cache each process that a test starts would compile our sources anew.
+test service-test browser-test thorough faults: export PYTHONDONTWRITEBYTECODE =
+
 # In parts side by side, since most tests wait most of the time. The browser's tests hold the event loop of their process.
 test: $(INSTALLED) ## run the tests (ARGS="tests/unit -k name" for some, in one process)
 	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),@$(MAKE) --no-print-directory --jobs 3 --output-sync=target service-test browser-test console-test)
 
 service-test: $(INSTALLED) ## run the tests of all but the console
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 25
 
 browser-test: $(INSTALLED) console-packages ## run the tests of the console in a real browser
 	$(BIN)/python -m pytest tests/ui --durations 10
 
-thorough: $(INSTALLED) ## try ten times as many random lives of runs and leases as `make test` does: half an hour
+thorough: $(INSTALLED) ## try ten times as many random lives of runs and leases as `make test` does: a quarter of an hour
 	NJANGI_THOROUGH=10 $(BIN)/python -m pytest tests/integration/storage/test_replay.py tests/integration/storage/test_lease_cycle.py $(ARGS)
 
 lint: $(INSTALLED) console-lint ## check style, types and which package imports which

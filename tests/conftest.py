@@ -20,7 +20,31 @@ from storage.mongod import mongodb
 from storage.stores import Stores
 from tests.end_to_end.submitting import Submitter
 
+# Whoever makes an HTTP client, Prefect too, reads every certificate that it trusts: 20 ms, thousands of times. Nothing
+# here is encrypted, so one certificate is enough, for the processes that are started as well.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("certificate.pem"))
+
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+WHOLE = "the whole stack"
+FLOWS = "tests/integration/flows"  # with a stack of their own
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have tests that share a stack run in one of the processes, first, and those of each other file in one too.
+
+    A stack takes 20 s of a processor to start, and some more of it as long as it runs.
+    """
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: groups[item] not in (WHOLE, FLOWS))
+
+
+def _group(item: pytest.Item) -> str:
+    if FLOWS in item.path.as_posix():
+        return FLOWS
+    return WHOLE if "stack" in getattr(item, "fixturenames", ()) else str(item.path)
 
 
 def many(examples: int) -> int:
@@ -36,12 +60,17 @@ async def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         yield uri
 
 
+_prepared: set[tuple[str, str]] = set()
+
+
 @asynccontextmanager
 async def emptied(uri: str, name: str) -> AsyncIterator[Stores]:
     """Yield stores over an empty database, and empty it again: to make collections and indexes takes seconds."""
     async with open_database(uri, name) as database:
         made = Stores(database)
-        await made.prepare()
+        if (uri, name) not in _prepared:
+            await made.prepare()
+            _prepared.add((uri, name))
         yield made
         names = await database.mongo.list_collection_names()
         await asyncio.gather(*(database[name].delete_many({}) for name in names))

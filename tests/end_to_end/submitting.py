@@ -121,7 +121,7 @@ class Submitter:
         """Wait until `true(run)`, and return the run. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while not true(run := await self.run(run_id)):
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.2)
         return run
 
     async def ended(self, run_id: str, seconds: float = 90.0) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import httpx
 from njangi_flows.cli import folder
@@ -122,25 +121,3 @@ async def test_a_cancelled_run_ends_soon_and_stops_its_agents(submitter: Submitt
     run = await submitter.ended(run_id, 30)
     assert run["status"] == "CANCELLED"
     await submitter.completed(await submitter.start(python("t", SQUARE, split={"range": 3}, aggregate="list")), 60)
-
-
-async def test_the_census_flow_of_an_engineer_runs_on_volunteers(submitter: Submitter, stack: Stack) -> None:
-    from flows.library.stdlib_census import census
-
-    async with httpx.AsyncClient(base_url=f"{stack.settings.prefect_url}/api", timeout=30) as prefect:
-        deployment = (await prefect.get("/deployments/name/stdlib-census/stdlib-census")).raise_for_status().json()
-        made = await prefect.post(f"/deployments/{deployment['id']}/create_flow_run", json={})
-        flow_run_id = made.raise_for_status().json()["id"]
-    async with asyncio.timeout(90):
-        while True:
-            runs = (await submitter.get("/v1/runs"))["runs"]
-            found = [run["id"] for run in runs if run["prefect_flow_run_id"] == flow_run_id]
-            if found:
-                break
-            await asyncio.sleep(0.2)
-    await submitter.completed(found[0], 180)
-    wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
-    async with httpx.AsyncClient(base_url=f"{stack.settings.prefect_url}/api", timeout=30) as prefect:
-        artifacts = (await prefect.post("/artifacts/filter", json=wanted)).json()
-    tables = {item["key"]: json.loads(item["data"]) for item in artifacts if item["type"] == "table"}
-    assert census.problems(census.from_artifacts(tables), census.single_process()) == []

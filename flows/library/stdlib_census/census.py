@@ -116,9 +116,9 @@ def table(counted: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 @flow(name="stdlib-census", persist_result=False)
-def stdlib_census(groups_wanted: int = GROUPS) -> dict[str, Any]:
-    """Count the standard library of this interpreter on volunteers' machines."""
-    library = Path(sysconfig.get_path("stdlib"))
+def stdlib_census(groups_wanted: int = GROUPS, package: str = "") -> dict[str, Any]:
+    """Count the standard library of this interpreter on volunteers' machines, or one package of it."""
+    library = Path(sysconfig.get_path("stdlib"), package)
     sources = [[read(path, library) for path in group] for group in groups(files(library), groups_wanted)]
     census = table(count_group.map(sources).result())
     for key in ARTIFACTS:
@@ -137,9 +137,9 @@ def from_artifacts(tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     }
 
 
-def single_process() -> dict[str, Any]:
+def single_process(package: str = "") -> dict[str, Any]:
     """Return what `stdlib_census` returns, counted in this process alone."""
-    library = Path(sysconfig.get_path("stdlib"))
+    library = Path(sysconfig.get_path("stdlib"), package)
     return table(count([read(path, library)]) for path in files(library))
 
 

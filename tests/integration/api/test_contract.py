@@ -20,7 +20,7 @@ from tests.integration.api.conftest import serving
 
 ROOT = Path(__file__).parents[3]
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = int(os.environ.get("NJANGI_FUZZ_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("NJANGI_FUZZ_EXAMPLES", "2"))
 DEFINITIONS = "(workflows|schedules|templates|blobs|uploads)"
 PHASES = "examples,coverage,fuzzing" if EXAMPLES > 100 else "examples,fuzzing"
 LARGE = 1_000_000_000

@@ -7,7 +7,6 @@ import contextlib
 import gzip
 import os
 import re
-import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ import httpx
 import psutil
 import pytest
 import pytest_asyncio
-from pymongo import AsyncMongoClient
 
 from api.connections import LARGEST_HEAD, LONGEST_URL, MOST_HEADERS, Connection
+from tests.conftest import emptied
 from tests.integration.api.conftest import Client, serving
 
 Serve = Callable[..., contextlib.AbstractAsyncContextManager[Client]]
@@ -29,16 +28,15 @@ class Hasty(Connection):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def serve(mongodb_uri: str, tmp_path: Path) -> AsyncIterator[Serve]:
+async def serve(mongodb_uri: str, databases: str, tmp_path: Path) -> AsyncIterator[Serve]:
     """Start services with limits of their own over one database."""
-    database = f"test_{secrets.token_hex(6)}"
+    database = f"{databases}_limits"
 
     def start(**settings: Any) -> contextlib.AbstractAsyncContextManager[Client]:
         return serving(mongodb_uri, tmp_path, database, http=Hasty, **settings)
 
-    yield start
-    async with AsyncMongoClient[dict[str, Any]](mongodb_uri) as mongo:
-        await mongo.drop_database(database)
+    async with emptied(mongodb_uri, database):
+        yield start
 
 
 async def dial(client: Client) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -106,10 +106,11 @@ HOW = ("call", "submit", "map", "threads", "as_completed")
 
 
 @st.composite
-def programs(draw: st.DrawFn) -> Program:
+def programs(draw: st.DrawFn, longest: int) -> Program:
+    """Draw a program of at most `longest` steps."""
     steps: list[Step] = []
     pool = draw(st.lists(VALUES, min_size=1, max_size=3))
-    for at in range(draw(st.integers(1, 5))):
+    for at in range(draw(st.integers(1, longest))):
         values = tuple(draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3)))
         after = draw(st.none() | st.integers(0, at - 1)) if at else None
         steps.append(Step(draw(st.sampled_from(HOW)), draw(st.sampled_from(sorted(FUNCTIONS))), values, after))

@@ -134,7 +134,7 @@ class Stack:
                 run = (await http.get(f"/v1/runs/{run_id}")).raise_for_status().json()
                 if condition(run):
                     return dict(run)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.2)
 
     async def results(self, run_id: str) -> dict[str, Any]:
         async with self.http("admin") as http:

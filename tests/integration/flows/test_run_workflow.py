@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from njangi_flows.worker import STARTS_AT_ONCE
 
 from tests.integration.flows.stack_under_test import Stack, SubtaskError, Volunteer
 
@@ -201,11 +202,11 @@ async def test_a_cancelled_run_ends_cancelled_at_once(stack: Stack) -> None:
     assert (await stack.flow_run(run_id))["state_type"] == "CANCELLED"
 
 
-async def test_thirty_runs_at_once_all_complete(stack: Stack) -> None:
+async def test_more_runs_at_once_than_a_worker_takes_up_at_once_all_complete(stack: Stack) -> None:
     ids = await asyncio.gather(
         *(
             stack.submit({"name": "square", "python": SQUARE, "split": {"range": 5}, "aggregate": "sum"})
-            for _ in range(30)
+            for _ in range(STARTS_AT_ONCE + 4)
         )
     )
     runs = await asyncio.gather(*(stack.ended(run_id, 120) for run_id in ids))

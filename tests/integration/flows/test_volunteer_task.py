@@ -17,7 +17,6 @@ from prefect.flow_engine import run_flow_async
 from prefect.futures import PrefectFutureList
 from prefect.states import Pending
 
-from flows.library.stdlib_census.census import count, files, groups, read, table
 from tests.integration.flows.stack_under_test import Stack, Volunteer
 
 pytestmark = [
@@ -25,6 +24,8 @@ pytestmark = [
     # Prefect's engine leaves connections to its own server to the garbage collector.
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"),
 ]
+
+MANY = 250
 
 
 @volunteer_task
@@ -85,17 +86,17 @@ async def test_an_async_flow_may_submit_too(stack: Stack) -> None:
     assert await submitted() == 42
 
 
-async def test_a_thousand_mapped_calls_take_no_thousand_threads(stack: Stack) -> None:
+async def test_hundreds_of_mapped_calls_take_no_hundreds_of_threads(stack: Stack) -> None:
     most = 0
 
     @flow
     def mapped() -> list[int]:
         nonlocal most
-        futures: PrefectFutureList[int] = double.map(list(range(1000)))
+        futures: PrefectFutureList[int] = double.map(list(range(MANY)))
         most = threading.active_count()
         return list(futures.result())
 
-    assert await in_a_thread(mapped) == [2 * x for x in range(1000)]
+    assert await in_a_thread(mapped) == [2 * x for x in range(MANY)]
     assert most < 40
 
 
@@ -146,19 +147,3 @@ async def test_a_second_start_of_a_flow_run_adopts_what_the_first_one_did(stack:
         assert await run_flow_async(interrupted, flow_run=await prefect.read_flow_run(flow_run.id)) == 12
     assert (len(made), starts) == (3, 2)
     assert {id_: volunteer.attempts[id_] for id_ in volunteer.attempts if id_ not in before} == dict.fromkeys(made, 1)
-
-
-async def test_the_census_counts_as_one_process_does(stack: Stack) -> None:
-    import sysconfig
-    from pathlib import Path
-
-    library = Path(sysconfig.get_path("stdlib"))
-    some = [path for path in files(library) if path.parent == library][:40]
-    census_of = volunteer_task(count)
-
-    @flow
-    def census() -> dict[str, Any]:
-        sources = [[read(path, library) for path in group] for group in groups(some, 7)]
-        return table(census_of.map(sources).result())
-
-    assert await in_a_thread(census) == table([count([read(path, library) for path in some])])
