@@ -1,10 +1,10 @@
 """Give each call of a bundle what its first call found: empty folders, the same environment, its own output.
 
 Calls of a bundle share one process, which is what makes them cheap. Restored before each: the working folder and what
-is in it, the temporary folders, environment, umask, search path, signal handlers, timers, standard streams; random
-generators are seeded anew. Not restored: what lives in modules (globals, caches, settings of libraries), open files,
-process limits. A call that leaves threads or processes behind is the last one in its process. Used by `zygote`; imports
-nothing but `removal`.
+is in it, the temporary folders, environment, umask, search path, arguments, limit of recursion, tracing, signal
+handlers, timers, standard streams; random generators are seeded anew. Not restored: what lives in modules (globals,
+caches, settings of libraries), open files, process limits. A call that leaves threads or processes behind is the last
+one in its process. Used by `zygote`; imports nothing but `removal`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from njangi_agent import removal
 _handler = getattr(sys.modules["_signal"], "getsignal")  # noqa: B009 - what `signal.getsignal` makes an enum of
 _GENERATORS = ("random", "numpy.random")
 """Seeded anew before each call: processes forked from one would draw the same numbers, one after the other."""
+_WRITES = ("utf-8", "surrogateescape", True)
 _TIMERS = ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF")
 
 
@@ -49,7 +50,8 @@ class Start:
     def remember(self) -> None:
         """Take the process as it is now, with the task's source loaded, for what each call starts with."""
         self._environment = dict(os.environ)
-        self._path = list(sys.path)
+        self._path, self._arguments = list(sys.path), list(sys.argv)
+        self._recursion = sys.getrecursionlimit()
         self._umask = os.umask(0o022)
         os.umask(self._umask)
         self._handlers = {int(number): _handler(int(number)) for number in signal.valid_signals()}
@@ -80,6 +82,11 @@ class Start:
                 os.environ[name] = value
         if sys.path != self._path:
             sys.path[:] = self._path
+        if sys.argv != self._arguments:
+            sys.argv = list(self._arguments)
+        sys.setrecursionlimit(self._recursion)
+        sys.settrace(None)
+        sys.setprofile(None)
         for name in _GENERATORS:
             if name in sys.modules:
                 with contextlib.suppress(Exception):
@@ -137,10 +144,11 @@ class Start:
         return None if self._processes is None else os.pread(self._processes, 256, 0).rsplit(b" ", 1)[-1]
 
     def _streams(self) -> None:
-        """Make standard output and error what they were, unless they are still."""
-        if sys.stdout is not self._out or self._out.closed:
+        """Make the standard streams what they were; what is read of the input is never kept for later."""
+        sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8")  # type: ignore[misc]
+        if sys.stdout is not self._out or not _is_ours(self._out):
             self._out = sys.stdout = sys.__stdout__ = _stream(1)  # type: ignore[misc]
-        if sys.stderr is not self._err or self._err.closed:
+        if sys.stderr is not self._err or not _is_ours(self._err):
             self._err = sys.stderr = sys.__stderr__ = _stream(2)  # type: ignore[misc]
 
     def _inputs(self) -> List[Tuple[int, ...]]:
@@ -181,7 +189,16 @@ def _look(folder: int, tree: removal.Tree, found: List[Tuple[int, ...]], *, cont
             found.append(())
 
 
+def _is_ours(stream: io.TextIOWrapper) -> bool:
+    """Whether a stream still writes as `_stream` made it."""
+    try:
+        return not stream.closed and (stream.encoding, stream.errors, stream.line_buffering) == _WRITES
+    except ValueError:  # it is detached
+        return False
+
+
 def _stream(handle: int) -> io.TextIOWrapper:
     """Return a stream that writes line by line, so that what a killed call has said is not lost."""
     raw = io.FileIO(handle, "wb", closefd=False)
-    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "surrogateescape", line_buffering=True)
+    encoding, errors, by_line = _WRITES
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=by_line)

@@ -24,7 +24,7 @@ import os
 import resource
 import signal
 import sys
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
 
 from njangi_agent import codec, dialect
 from njangi_agent.fresh import Start
@@ -113,7 +113,7 @@ def _run_bundle(
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     notes = os.path.dirname(os.environ["NJANGI_HEARTBEAT"])
     start.forked()
-    spent = 0.0
+    process, spent = os.getpid(), 0.0
     for number in range(first, len(calls)):
         if number > first and (task["isolate"] or start.is_left_over()):
             start.hand_on(number)
@@ -127,11 +127,26 @@ def _run_bundle(
         try:
             kind, payload = "ok", _called(function, calls[number], task)
         except BaseException as error:
+            if os.getpid() != process:
+                _leave(error, task)
             kind, payload = "error", _described(error, task)
+        if os.getpid() != process:
+            _leave(None, task)
         start.end_output()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         _send(answers, kind, number, payload, usage, spent)
         spent = usage.ru_utime + usage.ru_stime
+
+
+def _leave(ended: Optional[BaseException], task: Dict[str, Any]) -> NoReturn:
+    """End a process that the function forked and that came out of it: only the one that was called answers."""
+    code = ended.code if isinstance(ended, SystemExit) else 0 if ended is None else 1
+    if ended is not None and not isinstance(ended, SystemExit):
+        _described(ended, task)
+    with contextlib.suppress(BaseException):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0 if code is None else code if isinstance(code, int) else 1)
 
 
 def _called(function: Callable[..., Any], parameters: Dict[str, Any], task: Dict[str, Any]) -> bytes:

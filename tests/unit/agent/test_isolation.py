@@ -16,7 +16,7 @@ from njangi_agent.protocol import File, Outcome, Report
 from .conftest import Bench, MemoryBlobs, a_lease
 
 FOUND = """
-import os, signal, sys, threading, time, subprocess
+import io, os, signal, sys, threading, time, subprocess
 def found():
     umask = os.umask(0); os.umask(umask)
     files = sorted(os.path.join(place, name) for place, _, names in os.walk('.') for name in names)
@@ -25,7 +25,10 @@ def found():
     alarm = signal.getitimer(signal.ITIMER_REAL)[0] > 0
     handler = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     threads = len(os.listdir('/proc/self/task'))
-    return [os.getcwd(), files, folders, variables, umask, alarm, handler, list(sys.path), threads]
+    traced = sys.gettrace() is not None or sys.getprofile() is not None
+    streams = [sys.stdin.read(), sys.stdout.encoding, sys.stderr.line_buffering]
+    interpreter = [list(sys.path), list(sys.argv), sys.getrecursionlimit(), traced]
+    return [os.getcwd(), files, folders, variables, umask, alarm, handler, threads, interpreter, streams]
 """
 
 
@@ -57,6 +60,13 @@ LEAVINGS = [
     "os.mkdir('deeper'); os.chdir('deeper')",
     "os.environ['LEFT'] = '1'; os.environ['HOME'] = '/'; del os.environ['LANG']; sys.path.append('left')",
     "os.umask(0)",
+    "sys.argv.append('left'); sys.setrecursionlimit(500)",
+    "sys.setprofile(lambda *_: None); sys.settrace(lambda *_: None)",
+    "sys.stdin = io.StringIO('left')",
+    "open('left', 'w').write('one\\ntwo\\n'); os.dup2(os.open('left', os.O_RDONLY), 0); sys.stdin.readline()",
+    "sys.stdin.close()",
+    "sys.stdout.reconfigure(encoding='latin-1'); sys.stderr.reconfigure(line_buffering=False)",
+    "sys.stdout.detach()",
     "signal.signal(signal.SIGTERM, lambda *_: None); signal.signal(signal.SIGALRM, print); signal.alarm(1)",
     "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
     "sys.stdout.close(); sys.stderr = None; os.dup2(0, 2)",
@@ -107,6 +117,19 @@ def f(x):
 """
     reports = await boxed.function(source, *calls(3))
     assert values(reports) == [["left-0"], ["left-1"], ["left-2"]]
+
+
+async def test_only_the_process_that_was_called_answers(bench: Bench) -> None:
+    source = """
+import os, sys
+def f(x):
+    if os.fork() == 0:
+        if x == 0: sys.exit(3)
+        if x == 1: raise ValueError('child')
+        return 'child'
+    return [x, os.WEXITSTATUS(os.wait()[1])]
+"""
+    assert values(await bench.function(source, *calls(4))) == [[0, 3], [1, 1], [2, 0], [3, 0]]
 
 
 @pytest.mark.parametrize("isolate", [False, True], ids=["bundled", "isolated"])
