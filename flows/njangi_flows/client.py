@@ -25,7 +25,7 @@ from urllib.parse import quote
 import httpx
 from njangi_agent.dialect import CARRIED_DEPTH, check
 from njangi_agent.proof import NONCE_HEADER, key_of, new_nonce
-from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from njangi_flows.messages import (
     Adopted,
@@ -423,7 +423,7 @@ class FlowService:
             await asyncio.sleep(max(wait, random.uniform(0.05, min(LONGEST_RETRY_SECONDS, 0.1 * 2 ** min(tries, 10)))))
 
 
-_JSON: TypeAdapter[Any] = TypeAdapter(Any)
+_JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="constants"))  # refused, never null
 
 
 class _Problem(BaseModel):

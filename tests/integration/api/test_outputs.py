@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 import zipfile
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -123,6 +124,20 @@ async def test_the_last_64_kib_of_both_streams_are_kept_of_every_attempt_that_te
         ]
         assert await client.services.stores.database["logs"].count_documents({}) == 3
     await http.aclose()
+
+
+async def test_results_leave_as_they_were_accepted(client: Client) -> None:
+    texts = {"digits": str(2**1279 - 1), "deep": "[" * 80 + "]" * 80, "zeros": "[1.10,1e22]", "nul": '"\\u0000"'}
+    flow, run_id = await client.flow()
+    async with aclosing(flow), client.http("admin") as http:
+        for name, text in texts.items():
+            done = {"status": "COMPLETED", "result": text}
+            assert (await flow.put(f"/v1/flow/runs/{run_id}/tasks/{name}", json=done)).is_success
+            assert (await http.get(f"/v1/runs/{run_id}/results/{name}")).text == text
+        whole = (await http.get(f"/v1/runs/{run_id}/results")).text
+    fields = [f'"{name}":{text}' for name, text in texts.items()]
+    assert all(field in whole for field in fields)
+    assert len(whole) == len(",".join(fields)) + 2
 
 
 async def test_all_results_come_as_one_archive(client: Client) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from njangi_agent.dialect import loads
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Outcome, Report
 
 from .conftest import Bench
@@ -134,6 +135,8 @@ def f(x):
     assert len(reports) == 2
     assert {report.outcome for report in reports} <= {Outcome.FAILED, Outcome.RETURNED}
     assert any(report.error for report in reports)
+    for report in reports:
+        loads(report.result or "null")
     assert outcomes(await boxed.function("def f(x): return x", *calls(1))) == ["0"]
 
 

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import io
 import json
+import math
 import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,7 @@ import httpx
 import jsonschema
 import pytest
 import pytest_asyncio
+from njangi_agent.dialect import NotCarriedError
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, key_of, proof
 from njangi_flows import messages
 from njangi_flows.client import FlowService, ServiceError, WrongBlobError
@@ -116,6 +118,7 @@ class Service:
 
     def __init__(self) -> None:
         self.called: list[str] = []
+        self.bodies: list[bytes] = []
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         operation = operation_of(request.method, request.url.path)
@@ -148,6 +151,7 @@ class Service:
         if schema is None:
             assert not request.content or "application/octet-stream" in content, name
             return
+        self.bodies.append(request.content)
         body = json.loads(request.content)
         jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(body)
         inside = {field for field in sent(body) if not field.startswith(FREE)}
@@ -223,6 +227,16 @@ async def test_every_call_of_the_client_is_in_the_document(flows: FlowService, s
     assert called == public
     unread = {"flowReleaseRun", "flowPutBatches", "flowStartChild", "flowRequeueBatch"}
     assert set(service.called) == READS.keys() | unread | {"flowCheckBlob", "flowPutBlob", "flowGetBlob"}
+
+
+async def test_what_would_not_arrive_equal_is_refused_where_it_is_given_or_arrives_as_what_it_is(
+    flows: FlowService, service: Service
+) -> None:
+    with pytest.raises(NotCarriedError) as refused:
+        await flows.start_child(LEASE, "t", "w", {"rows": [1, math.nan]}, "cancel")
+    assert refused.value.path == "rows[1]"
+    await flows.put_task(LEASE, "t", TaskChange("RUNNING", plan={"x": math.inf}))
+    assert b'"plan":{"x":Infinity}' in service.bodies[-1], "which the service refuses; null it would take"
 
 
 @pytest.mark.parametrize("name", READS)
