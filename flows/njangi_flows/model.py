@@ -158,7 +158,7 @@ LEAST_STORAGE = _MEBIBYTE
 class Resources(_Model):
     """What one subtask needs while it runs: cores, and bytes of memory and of storage."""
 
-    cpu: float = Field(default=1.0, gt=0, le=1024)
+    cpu: float = Field(default=1.0, gt=0, le=1024, allow_inf_nan=False)
     memory: Size = Field(default=256 * _MEBIBYTE, gt=0, lt=2**50)
     storage: Size = Field(default=64 * _MEBIBYTE, ge=0, lt=2**50)
 

@@ -62,7 +62,7 @@ REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {
 }
 """What does not work, with the values besides None that ask for nothing, and what would be right."""
 
-_NAME = re.compile(r"(?!wait-|sleep-)[^/\x00-\x1f\x7f]{1,200}")
+_NAME = re.compile(r"(?!wait-|sleep-|\.{1,2}$)[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 
 
 class OptionRefusedError(TypeError):
@@ -89,8 +89,8 @@ def working(options: Mapping[str, Any]) -> dict[str, Any]:
     name = kept.get("name")
     if name is not None and not _NAME.fullmatch(name):
         raise ValueError(
-            f"a volunteer task cannot be called {name!r}: a name has 1 to 200 characters, no slash, and does not begin "
-            "with wait- or sleep-, which are the names of waits"
+            f"a volunteer task cannot be called {name!r}: a name has 1 to 200 characters, is text without a slash and "
+            "not just dots, and does not begin with wait- or sleep-, which are the names of waits"
         )
     return kept
 

@@ -39,10 +39,9 @@ from prefect.utilities.callables import get_call_parameters
 from prefect.utilities.engine import collect_task_run_inputs_sync, resolve_inputs_sync
 from pydantic import JsonValue
 
-from njangi_flows import quantities
 from njangi_flows.calls import Call, CallFuture, packed, settle, stand_ins, to_come, with_plain_lists, worth_another_try
 from njangi_flows.identity import Definition
-from njangi_flows.model import Timeouts
+from njangi_flows.model import Resources, Timeouts
 from njangi_flows.nodes import node, node_id
 from njangi_flows.options import REFUSED, OptionRefusedError, no_tags_of_its_own, working
 from njangi_flows.session import session_of
@@ -77,10 +76,13 @@ class VolunteerTask(Task[P, R]):
     def __init__(self, function: Callable[P, R], **options: Any) -> None:
         self._options = working(options)
         own = dict(self._options)
-        self._cpu = float(own.pop("cpu", 1.0))
-        self._memory = quantities.size(own.pop("memory", DEFAULT_MEMORY))
-        self._storage = quantities.size(own.pop("storage", DEFAULT_STORAGE))
-        self._isolate = bool(own.pop("isolate", False))
+        asked = {field: own.pop(field, None) for field in Resources.model_fields}
+        self._resources = Resources.model_validate(
+            {field: amount for field, amount in asked.items() if amount is not None}
+        )
+        self._isolate = own.pop("isolate", None) or False
+        if self._isolate is not True and self._isolate is not False:
+            raise TypeError(f"isolate is True or False, not {self._isolate!r}")
         limits = {field: own.pop(option, None) for option, field in _LIMITS.items()}
         self._timeouts = Timeouts.model_validate({field: limit for field, limit in limits.items() if limit is not None})
         super().__init__(function, persist_result=False, cache_policy=NO_CACHE, **own)
@@ -116,9 +118,7 @@ class VolunteerTask(Task[P, R]):
                 "source": portable_source(self.fn, self._written),
                 "function": self.fn.__code__.co_name,
                 "values": "python",
-                "cpu": self._cpu,
-                "memory": self._memory,
-                "storage": self._storage,
+                **self._resources.model_dump(mode="json"),
                 "isolate": self._isolate,
                 **self._timeouts.model_dump(mode="json"),
             }

@@ -102,10 +102,20 @@ def test_tags_within_a_flow_are_refused_those_of_its_run_are_not() -> None:
             no_tags_of_its_own(["a", "b"])
 
 
-@pytest.mark.parametrize("name", ["a/b", "wait-x", "sleep-0", "a\nb", "x" * 201])
+@pytest.mark.parametrize("name", ["a/b", ".", "..", "wait-x", "sleep-0", "a\nb", "\ud800", "x" * 201])
 def test_a_name_that_would_lead_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="cannot be called"):
         volunteer_task(name=name)(double)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"cpu": 0}, {"cpu": -1}, {"cpu": float("nan")}, {"memory": 0}, {"storage": -1}, {"isolate": "no"}, {"timeout": 0}],
+    ids=repr,
+)
+def test_what_no_machine_could_have_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError), match=r"greater than|finite number|True or False"):
+        volunteer_task(**options)(double)
 
 
 def test_changed_options_take_effect() -> None:
