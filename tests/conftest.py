@@ -60,18 +60,14 @@ async def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         yield uri
 
 
-_prepared: set[tuple[str, str]] = set()
-
-
 @asynccontextmanager
 async def emptied(uri: str, name: str) -> AsyncIterator[Stores]:
-    """Yield stores over an empty database, and empty it again: to make collections and indexes takes seconds."""
+    """Yield stores over an empty database, and empty it again: to make collections and indexes takes seconds.
+
+    Whoever uses the stores prepares them first; a service does so itself.
+    """
     async with open_database(uri, name) as database:
-        made = Stores(database)
-        if (uri, name) not in _prepared:
-            await made.prepare()
-            _prepared.add((uri, name))
-        yield made
+        yield Stores(database)
         names = await database.mongo.list_collection_names()
         await asyncio.gather(*(database[name].delete_many({}) for name in names))
 
@@ -92,6 +88,7 @@ async def databases(mongodb_uri: str) -> AsyncIterator[str]:
 async def stores(mongodb_uri: str, databases: str) -> AsyncIterator[Stores]:
     """Stores over an empty database."""
     async with emptied(mongodb_uri, f"{databases}_stores") as made:
+        await made.prepare()
         yield made
 
 
