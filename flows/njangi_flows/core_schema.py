@@ -32,6 +32,8 @@ _SCALARS = (
     ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", list(_NUMBER_STARTS)),
 )
 _OLD_TRUTHS = frozenset({"yes", "no", "on", "off"})
+_BY_SIXTIES = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+"""A number of YAML 1.1: 12:30:45 is 45045 there."""
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 _BARE_EXPONENT = re.compile(r"[-+]?[0-9]+[eE][0-9]+")
 _TRAILING_ZERO = re.compile(r"\.[0-9]+0$")
@@ -61,6 +63,8 @@ class CarefulResolver(VersionedResolver):
             return found
         if value.lower() in _OLD_TRUTHS:
             return Tag(suffix=f"{_TAG}bool")
+        if _BY_SIXTIES.fullmatch(value):
+            return Tag(suffix=f"{_TAG}int")
         return CoreResolver().resolve(kind, value, implicit)
 
 

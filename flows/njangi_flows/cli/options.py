@@ -12,6 +12,7 @@ import typer
 from ruamel.yaml import YAML
 
 from njangi_flows.cli import completing
+from njangi_flows.core_schema import CarefulResolver
 
 
 class Output(enum.StrEnum):
@@ -58,6 +59,7 @@ def as_json(value: object) -> str:
 
 def as_yaml(value: object) -> str:
     writer = YAML(typ="safe", pure=True)
+    writer.Resolver = CarefulResolver  # text that some reader takes for something else gets quotes
     writer.default_flow_style = False
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     text = io.StringIO()

@@ -1,10 +1,13 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from njangi_agent.dialect import MAX_DEPTH, MAX_DIGITS
+from njangi_flows.cli import options
 from njangi_flows.document import MAX_BYTES, MAX_YAML_BYTES, Document, read, unfit
 from njangi_flows.kinds import SignalPayload
 from njangi_flows.spec import InvalidSpecError, load
@@ -142,10 +145,13 @@ def test_yaml_that_is_written_for_export_is_read_as_what_it_was(value: Any) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["1_1", ".5e3", "+.5", "1.", "no", "On", "0777", "1e3", "12:30:45", "0b1", "~", "", "null"]
+    "text", ["1_1", ".5e3", "+.5", "1.", "no", "On", "0777", "1e3", "12:30:45", "0b1", "~", "", "null", "2026-01-01"]
 )
-def test_text_that_looks_like_something_else_is_quoted_for_export(text: str) -> None:
-    assert read(as_yaml({"a": text})) == Document({"a": text}, [])
+@pytest.mark.parametrize("write", [as_yaml, options.as_yaml], ids=["export", "-o yaml"])
+def test_text_that_looks_like_something_else_to_some_reader_is_quoted(write: Callable[[Any], str], text: str) -> None:
+    written = write({"a": text})
+    assert read(written) == Document({"a": text}, [])
+    assert yaml.safe_load(written) == {"a": text}, "as YAML 1.1 has it"
 
 
 @given(st.text(max_size=60) | st.text("{}[]:,-&*!|>\"'#% \n\tab1~?", max_size=40))
