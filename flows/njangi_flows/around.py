@@ -20,6 +20,8 @@ _OF_MODULE = {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD
 """What takes a name from the module, or from the body of a class and then the module; attributes are other steps."""
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 _INSTALLED = {"site-packages", "dist-packages"}
+_GIVEN = "njangi"
+"""The module that every call finds there, whatever folder is called so here."""
 
 
 class NotSelfContainedError(TypeError):
@@ -133,7 +135,8 @@ def _is_standard(module: str) -> bool:
 def _file_of_ones_own(module: str) -> str | None:
     """Return where a module lies that is here, and neither in the standard library nor installed."""
     try:
-        spec = importlib.util.find_spec(module.partition(".")[0])
+        top = module.partition(".")[0]
+        spec = importlib.util.find_spec(top) if top != _GIVEN else None
     except (ImportError, ValueError):
         return None
     if spec is None or spec.origin in ("built-in", "frozen"):

@@ -285,11 +285,14 @@ def test_what_would_be_missing_on_a_volunteers_machine_is_named(function: Callab
         travelling(function)
 
 
-def test_what_only_a_volunteer_has_may_be_imported_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_only_a_volunteer_has_may_be_imported_inside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "njangi").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
     told: list[int] = []
+    source = travelling(tells)
     njangi = SimpleNamespace(heartbeat=told.append, last_heartbeat=lambda default: default + 5)
     monkeypatch.setitem(sys.modules, "njangi", njangi)
-    assert run(travelling(tells), "tells", 2) == 5
+    assert run(source, "tells", 2) == 5
     assert told == [7]
 
 
