@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Response
+from njangi_agent.dialect import MESSAGE_DEPTH, loads
 from njangi_flows import spec as specs
 from njangi_flows import wfformat
 from pydantic import Field
@@ -89,8 +90,8 @@ def _recorded(given: dict[str, Any] | str) -> dict[str, Any] | None:
         if not given.lstrip().startswith("{"):
             return None
         try:
-            document = json.loads(given)
-        except (ValueError, RecursionError):
+            document = loads(given, depth=MESSAGE_DEPTH)
+        except ValueError:  # the check of workflows says what is wrong
             return None
     return document if wfformat.is_wfformat(document) else None
 

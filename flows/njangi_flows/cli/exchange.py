@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from njangi_agent.dialect import MESSAGE_DEPTH, loads
 
 from njangi_flows import wfformat
 from njangi_flows.cli import folder
@@ -91,9 +91,9 @@ def _recorded(file: Path) -> dict[str, Any] | None:
     try:
         if file.stat().st_size > LARGEST_BYTES:
             raise UsageError(f"{file} is larger than the {LARGEST_BYTES} bytes that are sent at once")
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = loads(file.read_text(encoding="utf-8"), depth=MESSAGE_DEPTH)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError):
+    except ValueError:  # the service says what is wrong
         return None
     return document if wfformat.is_wfformat(document) else None

@@ -52,3 +52,11 @@ async def test_a_recorded_workflow_comes_in_and_goes_out_and_in_again(client: Cl
         assert broken.status_code == 422
         [problem] = broken.json()["errors"]
         assert problem["pointer"] == "/workflow/specification/tasks/1/parents/0"
+
+
+async def test_a_recorded_workflow_that_says_something_twice_is_refused(client: Client) -> None:
+    text = json.dumps(recorded("epigenomics", 40)).replace('"schemaVersion"', '"name": "another", "schemaVersion"', 1)
+    async with client.http("admin") as http:
+        refused = await http.post("/v1/workflows:import", json={"document": text})
+    assert refused.status_code == 422
+    assert "'name'" in refused.text and "twice" in refused.text
