@@ -69,7 +69,7 @@ async def test_results_that_cannot_be_aggregated_fail_the_task_and_say_why(submi
 async def test_an_error_that_no_retry_mends_is_not_retried(submitter: Submitter) -> None:
     retry = {"maximum_attempts": 5, "initial_interval": "30s", "non_retryable": ["ValueError"]}
     run_id = await submitter.start(python("bad", "def f():\n    raise ValueError('never')\n", retry=retry))
-    run = await submitter.ended(run_id, 25)
+    run = await submitter.ended(run_id)
     assert run["status"] == "FAILED" and "never" in run["error"]
     [subtask] = await submitter.subtasks(run_id, "bad")
     assert len(subtask["attempts"]) == 1
