@@ -47,7 +47,8 @@ def _whole(value: object) -> object:
     return round(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
-Bytes = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+Bytes = Annotated[int, BeforeValidator(_whole), Field(ge=0, lt=2**63)]
+Cores = Annotated[float, Field(ge=0, le=1024)]
 
 
 class _Task(_Part):
@@ -78,7 +79,7 @@ class _Executed(_Part):
     id: str
     runtime: float = Field(alias="runtimeInSeconds", ge=0, allow_inf_nan=False)
     command: _Command | None = None
-    cores: float | None = Field(default=None, alias="coreCount", ge=0)
+    cores: Cores | None = Field(default=None, alias="coreCount")
     memory: Bytes | None = Field(default=None, alias="memoryInBytes")
 
 

@@ -20,7 +20,8 @@ _OF_TASKS, _IN_BYTES = "1.3", "1.4"
 _KILOBYTE = 1000
 
 Fields = dict[str, Any]
-_Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Size = Annotated[float, Field(ge=0, le=2**53)]
+_Cores = Annotated[float, Field(ge=0, le=1024)]
 
 
 class _Part(BaseModel):
@@ -48,7 +49,7 @@ class _Task(_Part):
     children: list[str] = Field(default_factory=list)
     files: list[_File] = Field(default_factory=list)
     runtime: _Size | None = Field(default=None, validation_alias=AliasChoices("runtimeInSeconds", "runtime"))
-    cores: float | None = None
+    cores: _Cores | None = None
     memory: _Size | None = None
     memory_in_bytes: _Size | None = Field(default=None, alias="memoryInBytes")
     command: _Command | None = None

@@ -199,6 +199,15 @@ def test_a_workflow_of_ours_goes_out_with_what_its_run_took() -> None:
             "'First_ID1'",
             id="no parent in an older version",
         ),
+        *(
+            pytest.param(
+                {**OLD, "workflow": {"jobs": [{**OLD["workflow"]["jobs"][0], field: value}]}},
+                f"/workflow/jobs/0/{field}",
+                "or less",
+                id=f"{field} in an older version",
+            )
+            for field, value in (("memory", 1e18), ("cores", 5000), ("runtime", 1e300))
+        ),
         pytest.param(
             changed(tasks__2__parents=["thrid"]), "/tasks/2/parents/0", "did you mean 'third'", id="no parent"
         ),
