@@ -91,7 +91,7 @@ def _recorded(file: Path) -> dict[str, Any] | None:
     try:
         if file.stat().st_size > LARGEST_BYTES:
             raise UsageError(f"{file} is larger than the {LARGEST_BYTES} bytes that are sent at once")
-        document = loads(file.read_text(encoding="utf-8"), depth=MESSAGE_DEPTH)
+        document = loads(folder.text_in(file), depth=MESSAGE_DEPTH)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
     except ValueError:  # the service says what is wrong

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
-from njangi_agent.texts import NotTextError, pieces_of
+from njangi_agent.texts import NotTextError, pieces_of, text_of
 
 from njangi_flows.cli.failures import UsageError
 from njangi_flows.cli.showing import printable
@@ -58,17 +58,25 @@ def read(path: Path) -> Submission:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UsageError(f"{path} is larger than a workflow may be ({MAX_BYTES} bytes)")
-        text = path.read_text(encoding="utf-8")
+        text = text_in(path)
         document = read_document(text)
         spec = parse(authored(document.fields), files=Folder(path.parent))
         if problems := [*unfilled(spec, spec.parameters), *_no_text(spec, path.parent)]:
             raise InvalidSpecError(problems)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
     except InvalidSpecError as error:
         raise UsageError(f"{path} is not a workflow yet:", error.problems) from error
     files = {name: path.parent / name for name in sorted(needed_files(spec))}
-    return Submission(text, spec, files, in_order([*document.doubts, *warnings(spec)]))
+    return Submission(text, spec, files, in_order([*document.doubts, *warnings(spec, document.fields)]))
+
+
+def text_in(path: Path) -> str:
+    """Return the text of a file, whose lines end in LF. Raises OSError, and UsageError for what is no UTF-8."""
+    try:
+        return text_of(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
+    except NotTextError as error:
+        raise UsageError(f"{path} cannot be read:", [not_text("", path.name, error)]) from error
 
 
 def _no_text(spec: WorkflowSpec, folder: Path) -> Iterator[Problem]:

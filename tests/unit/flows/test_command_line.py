@@ -265,6 +265,20 @@ def test_every_problem_of_a_file_is_told_before_anything_is_sent(service: FakeSe
     assert service.sent == []
 
 
+@pytest.mark.parametrize("command", ["submit", "import"])
+def test_a_workflow_in_another_encoding_is_refused_with_what_helps(
+    service: FakeService, folder: Path, command: str
+) -> None:
+    (folder / "latin1.yaml").write_bytes("name: Yaound\u00e9\n".encode("latin-1"))
+    result = njangi(service, command, "latin1.yaml")
+    assert (result.exit_code, "iconv -f LATIN1 -t UTF-8" in result.stderr) == (2, True)
+
+
+def test_a_command_that_looks_as_if_for_a_shell_is_warned_of(service: FakeService, folder: Path) -> None:
+    (folder / "piped.yaml").write_text("name: x\ntasks: [{name: t, command: sort a.txt | uniq}]\n")
+    assert "/tasks/0/command: no shell runs a command" in njangi(service, "submit", "piped.yaml").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
