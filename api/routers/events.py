@@ -13,7 +13,7 @@ from api.followers import event_json
 from storage.ledger import Ledger
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
-After = Annotated[int, Query(ge=0)]
+After = Annotated[int, Query(ge=0, lt=2**63)]
 
 
 @router.get("/{run_id}/events")
@@ -22,7 +22,7 @@ async def events(
     request: Request,
     app: App,
     caller: Reader,
-    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0)] = 0,
+    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0, lt=2**63)] = 0,
     after: After = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Response:

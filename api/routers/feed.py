@@ -23,8 +23,8 @@ async def events(
     run_id: str | None = None,
     workflow_id: str | None = None,
     owner: str | None = None,
-    last_event_id: Annotated[int | None, Header(alias="Last-Event-ID", ge=0)] = None,
-    after: Annotated[int | None, Query(ge=0)] = None,
+    last_event_id: Annotated[int | None, Header(alias="Last-Event-ID", ge=0, lt=2**63)] = None,
+    after: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Response:
     """Return events in order: a JSON page, or with Accept: text/event-stream as they happen from now on.

@@ -140,6 +140,10 @@ async def test_the_history_is_whole_and_goes_on_after_any_event(client: Client) 
         assert run.unknown == {"test.told": 3}
         assert (await http.get("/v1/runs/r0/history")).status_code == 404
         assert (await http.get("/v1/runs/r0/events")).status_code == 404
+        streaming = {"Accept": "text/event-stream"}
+        for address in (f"/v1/runs/{run_id}/history", f"/v1/runs/{run_id}/events", "/v1/events"):
+            beyond = await http.get(address, params={"after": 2**63}, headers=streaming)
+            assert beyond.status_code == 422, "no number of an event, and too late to say so once the answer has begun"
 
 
 async def test_after_a_gap_in_the_news_followers_look_for_themselves(stores: Stores) -> None:
