@@ -12,7 +12,7 @@ from tests.ui.browser import kept
 from tests.ui.conftest import BrowserAs
 from tests.ui.pages import until
 from tests.ui.site import Site
-from tests.ui.test_run import ended, got, is_now, of_spec
+from tests.ui.test_run import ended, got, is_now, of_spec, python
 
 ENDS_WHEN_TOLD: dict[str, Any] = {"tasks": [{"name": "answer", "wait": {"signal": "go"}}]}
 
@@ -92,3 +92,39 @@ def test_a_browser_whose_clock_is_wrong_tells_when_things_happened_by_the_servic
         is_over(page)
         created = page.locator(".run-facts time").first
         expect(created).to_have_text(re.compile(r"^(now|\d+ seconds? ago|1 minute ago)$"))
+
+
+def test_a_page_that_cannot_be_loaded_says_so_and_leaves_the_rest_usable(browser_as: BrowserAs) -> None:
+    page = browser_as(
+        "ada", allow=["Failed to (fetch|load)", "net::ERR_FAILED", "error boundary"], service_workers="block"
+    )
+    page.route("**/assets/VolunteersPage*", lambda route: route.abort())
+    page.goto("/help")
+    sections = page.get_by_role("navigation", name="Sections")
+    sections.get_by_role("link", name="Volunteers").click()
+    expect(page.get_by_role("alert")).to_contain_text("This page could not be loaded")
+    sections.get_by_role("link", name="Runs").click()
+    expect(page.get_by_role("heading", level=1, name="Runs")).to_be_visible()
+    sections.get_by_role("link", name="Volunteers").click()
+    page.unroute("**/assets/VolunteersPage*")
+    page.get_by_role("button", name="Load the page again").click()
+    expect(page.get_by_role("heading", level=1, name="Volunteers")).to_be_visible()
+
+
+def test_what_the_calls_of_an_engineers_flow_came_to_is_told_one_by_one(site: Site, browser_as: BrowserAs) -> None:
+    source = "def f(part):\n    return {'square': part * part}\n"
+    run_id = of_spec(site, {"name": "calls", "tasks": [python("square", source, split={"range": 3})]})
+    assert ended(site, run_id) == "COMPLETED"
+    page = browser_as("ada")
+
+    def without_workflow(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "workflow_id": ""})
+
+    page.route(f"**/v1/runs/{run_id}", without_workflow)
+    page.goto(f"/runs/{run_id}/results")
+    rows = page.get_by_role("region", name="Result of square").get_by_role("row")
+    expect(rows).to_contain_text(["Result", '{"square": 0}', '{"square": 1}', '{"square": 4}'])
+    expect(page.get_by_role("link", name="All results")).to_have_count(0)
+    page.get_by_role("button", name="square, subtask 2").click()
+    expect(page.get_by_role("dialog")).to_contain_text('{"square": 4}')

@@ -11,13 +11,15 @@ const service = {
   asked: [] as (string | null)[],
   say: (() => {}) as (text: string) => void,
   cut: () => {},
+  online: () => {},
+  offline: () => {},
 };
 
 beforeEach(() => {
   vi.useFakeTimers();
   service.asked = [];
   vi.stubGlobal("document", { hidden: false, addEventListener() {}, removeEventListener() {} });
-  vi.stubGlobal("addEventListener", () => {});
+  vi.stubGlobal("addEventListener", (change: string, listener: () => void) => (service[change as "online"] = listener));
   vi.stubGlobal("removeEventListener", () => {});
   vi.stubGlobal("Request", class extends Request {
     constructor(input: string, init?: RequestInit) {
@@ -31,6 +33,7 @@ beforeEach(() => {
         start(out) {
           service.say = (text) => out.enqueue(new TextEncoder().encode(text));
           service.cut = () => out.error(new Error("cut"));
+          request.signal.addEventListener("abort", service.cut);
         },
       }),
     );
@@ -46,7 +49,7 @@ function followed(known: { seq: number; at: number } | null) {
   const stream = new Stream(known);
   const told: Told[] = [];
   stream.listen((bundle) => told.push(...bundle));
-  return { told, end: stream.follow() };
+  return { stream, told, end: stream.follow() };
 }
 
 const heard = () => vi.advanceTimersByTimeAsync(300);
@@ -96,5 +99,25 @@ test("numbers of what is told keep all of their digits", async () => {
   service.say('id: 2\nevent: run.completed\ndata: {"seq":2,"run_id":"r1","largest":170141183460469231731687303715884105727}\n\n');
   await heard();
   expect(write(told[0]?.largest)).toBe("170141183460469231731687303715884105727");
+  end();
+});
+
+test("a network that is gone is known at once, and one that is back is used at once", async () => {
+  const { stream, end } = followed({ seq: 41, at: Date.now() });
+  await heard();
+  service.say("id: 41\n: still here\n\n");
+  await heard();
+  expect(stream.link.up).toBe(true);
+  const answering = fetch;
+  vi.stubGlobal("fetch", async () => Promise.reject(new TypeError("no network")));
+  service.offline();
+  await heard();
+  expect(stream.link.up).toBe(false);
+  await vi.advanceTimersByTimeAsync(MINUTE); // waits longer and longer between tries
+  vi.stubGlobal("fetch", answering);
+  service.online();
+  await heard();
+  expect(stream.link.up).toBe(true);
+  expect(service.asked).toEqual(["41", "41"]);
   end();
 });

@@ -29,6 +29,7 @@ const SILENCE = 40_000; // ms; the service breaks its own silence every 15 s
 const CATCH_UP = 5 * 60_000; // ms; what is older than that is asked for anew instead of being told event by event
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 20_000;
+const NETWORK = ["online", "offline"] as const;
 
 /**
  * The service's events, followed over one connection while the page is visible, without a gap: it begins after the
@@ -44,6 +45,7 @@ export class Stream {
   private bundle: Told[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private stop: AbortController | null = null;
+  private retry = () => {};
   private readonly address: string;
 
   constructor(known: Known | null, address = "/v1/events") {
@@ -62,15 +64,19 @@ export class Stream {
     return () => this.watchers.delete(watcher);
   };
 
-  /** Follow until the returned function is called. A hidden page is not kept up to date, and catches up when seen. */
+  /**
+   * Follow until the returned function is called. A hidden page is not kept up to date, and catches up when seen. Where
+   * the network comes or goes, the connection that there was may be dead without a word: another one is tried at once.
+   */
   follow(): () => void {
     const look = () => (document.hidden ? this.end() : this.begin());
+    const retry = () => this.retry();
     document.addEventListener("visibilitychange", look);
-    addEventListener("online", look);
+    for (const change of NETWORK) addEventListener(change, retry);
     look();
     return () => {
       document.removeEventListener("visibilitychange", look);
-      removeEventListener("online", look);
+      for (const change of NETWORK) removeEventListener(change, retry);
       this.end();
     };
   }
@@ -97,18 +103,25 @@ export class Stream {
       }
       this.say(false);
       if (Date.now() - began > SILENCE) wait = FIRST_WAIT;
-      await new Promise((resolve) => {
-        const timer = setTimeout(resolve, wait * (0.7 + 0.6 * Math.random()));
-        signal.addEventListener("abort", () => (clearTimeout(timer), resolve(null)), { once: true });
-      });
-      wait = Math.min(wait * 2, LONGEST_WAIT);
+      const waited = await this.pause(wait * (0.7 + 0.6 * Math.random()), signal);
+      wait = waited ? Math.min(wait * 2, LONGEST_WAIT) : FIRST_WAIT;
     }
+  }
+
+  /** Return whether all of the time has passed, and nothing came that makes another try worth while. */
+  private pause(wait: number, signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(true), wait);
+      this.retry = () => (clearTimeout(timer), resolve(false));
+      signal.addEventListener("abort", this.retry, { once: true });
+    });
   }
 
   private async read(signal: AbortSignal): Promise<void> {
     const cut = new AbortController();
     const give = () => cut.abort();
     signal.addEventListener("abort", give, { once: true });
+    this.retry = give;
     let silence = setTimeout(give, SILENCE);
     try {
       if (Date.now() - this.link.heard > CATCH_UP) this.last = null;

@@ -12,6 +12,8 @@ interface State {
   fault: { error: unknown; address: string } | null;
 }
 
+const NOT_LOADED = /module|preload/i; // in each browser's words for a part of the console that did not come
+
 /** Says so where a page cannot be shown, which would else leave an empty screen. */
 export class Caught extends Component<Props, State> {
   state: State = { fault: null };
@@ -28,11 +30,12 @@ export class Caught extends Component<Props, State> {
   render(): ReactNode {
     const { fault } = this.state;
     if (fault === null) return this.props.children;
+    const kind = NOT_LOADED.test(String(fault.error)) ? "not_loaded" : "unexpected";
     return (
       <div className="page">
         <div className="problem" role="alert">
-          <strong>{t("problem.unexpected")}</strong>
-          <p>{t("problem.unexpected_hint")}</p>
+          <strong>{t(`problem.${kind}`)}</strong>
+          <p>{t(`problem.${kind}_hint`)}</p>
           <div><button type="button" className="small" onClick={() => location.reload()}>{t("problem.reload")}</button></div>
           <p className="fine faint" lang="en">{String(fault.error)}</p>
         </div>

@@ -72,6 +72,16 @@ export function Status({ status, of }: { status: AnyStatus; of?: Counted | null 
   );
 }
 
+/** The state of a run, and whether it is being cancelled. */
+export function RunState({ run }: { run: Counted & { status: Schemas["RunStatus"]; cancel_requested: boolean } }) {
+  return (
+    <>
+      <Status status={run.status} of={run} />
+      {run.cancel_requested && !isOver(run.status) && <span className="status warn"><Icon name="stop" size={14} />{t("run.ending")}</span>}
+    </>
+  );
+}
+
 const OVER: ReadonlySet<string> = new Set(["COMPLETED", "FAILED", "CANCELLED", "SKIPPED", "DEAD"]);
 
 export function isOver(status: AnyStatus): boolean {

@@ -11,7 +11,8 @@ import { reasonOf } from "../run/eta";
 import { helpFor, says } from "../run/reasons";
 import { contentOf } from "./checks";
 import type { Editing } from "./editing";
-import { commandText } from "./values";
+import { isObject, type Model } from "./model";
+import { commandText, shown } from "./values";
 
 /** What a run would do if it began now: nothing is started. */
 export function DryRun({ editing, onClose }: { editing: Editing; onClose: () => void }) {
@@ -25,13 +26,13 @@ export function DryRun({ editing, onClose }: { editing: Editing; onClose: () => 
   return (
     <Dialog title={t("editor.dry_run")} wide onClose={onClose}>
       <p className="faint">{t("editor.dry_run_what")}</p>
-      {plan.isPending ? <Loading /> : plan.isError ? <Problem error={plan.error} again={() => void plan.refetch()} /> : <Planned plan={plan.data} />}
+      {plan.isPending ? <Loading /> : plan.isError ? <Problem error={plan.error} again={() => void plan.refetch()} /> : <Planned plan={plan.data} model={editing.current} />}
       <div><button type="button" onClick={onClose} autoFocus>{t("ui.close")}</button></div>
     </Dialog>
   );
 }
 
-function Planned({ plan }: { plan: Plan }) {
+function Planned({ plan, model }: { plan: Plan; model: Model }) {
   const { soonest, latest, slots } = plan.estimate;
   return (
     <>
@@ -59,7 +60,7 @@ function Planned({ plan }: { plan: Plan }) {
           <tbody>
             {plan.tasks.map((task) => (
               <tr key={task.task}>
-                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint">{said(`plan.${task.code}`, { ...task, detail: task.reason })}</span></>}<First task={task.task} call={task.first} /></td>
+                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint">{said(`plan.${task.code}`, { ...task, detail: task.reason })}</span></>}<First name={functionOf(model, task.task)} call={task.first} /></td>
                 <td>{kindText(task.kind)}</td>
                 {[task.items, task.subtasks, task.batches].map((count, at) => <td key={at} className="number">{count !== null ? number(count) : task.reason ? "?" : "–"}</td>)}
               </tr>
@@ -75,9 +76,15 @@ function Planned({ plan }: { plan: Plan }) {
 }
 
 /** How the first subtask would be called. */
-function First({ task, call }: { task: string; call: Plan["tasks"][number]["first"] }) {
+function First({ name, call }: { name: string; call: Plan["tasks"][number]["first"] }) {
   if (!call || (!call.arguments && !call.parameters)) return null;
-  return <><br /><span className="fine faint">{t("editor.plan.first")}</span> <code className="fine">{call.arguments ? commandText(call.arguments) : `${task}(${given(call.parameters ?? {})})`}</code></>;
+  return <><br /><span className="fine faint">{t("editor.plan.first")}</span> <code className="fine">{call.arguments ? commandText(call.arguments) : `${name}(${given(call.parameters ?? {})})`}</code></>;
+}
+
+/** The name of the function that a task calls. */
+function functionOf(model: Model, task: string): string {
+  const python = model.byId.get(task)?.fields.python;
+  return isObject(python) ? shown(python.function) : task;
 }
 
 /** The arguments of a function, as Python would write their names. */

@@ -5,8 +5,9 @@ import { duration } from "../../text/format";
 import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Progress } from "../../ui/Progress";
-import { Status } from "../../ui/Status";
+import { RunState } from "../../ui/Status";
 import { Loading, Problem } from "../../ui/states";
+import { reasonOf } from "../run/eta";
 import { heldOf } from "./concerns";
 
 interface Props {
@@ -40,7 +41,7 @@ function RunCard({ run }: { run: Run }) {
     <article className="card run" aria-label={run.name}>
       <div className="head">
         <h3><Link href={`/runs/${run.id}`}>{run.name}</Link></h3>
-        <Status status={run.status} of={run} />
+        <RunState run={run} />
       </div>
       <Progress value={run.progress} label={t("workflow.progress_of", { name: run.name })} />
       <p className="fine"><Ending run={run} /></p>
@@ -55,7 +56,8 @@ function Ending({ run }: { run: Run }) {
   const now = useNow();
   const left = (at: string) => Math.max(0, (Date.parse(at) - now) / 1000);
   if (run.status === "PAUSED") return t("home.is_paused");
-  if (!run.eta?.from || !run.eta.until) return t("home.eta_unknown");
+  if (!run.eta) return t("home.eta_unknown");
+  if (!run.eta.from || !run.eta.until) return t("run.no_eta", { reason: reasonOf(run.eta) });
   const [from, until] = [duration(left(run.eta.from)), duration(left(run.eta.until))];
   return from === until ? t("home.eta_one", { until }) : t("home.eta", { from, until });
 }

@@ -1,12 +1,12 @@
 import { Link } from "wouter";
-import { ENDED, type Run } from "../../api/runs";
+import type { Run } from "../../api/runs";
 import { duration, moment, number, percent } from "../../text/format";
 import { endingSaid } from "../../text/said";
 import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Icon } from "../../ui/Icon";
 import { Progress } from "../../ui/Progress";
-import { Status } from "../../ui/Status";
+import { RunState } from "../../ui/Status";
 import { Actions } from "./Actions";
 import { ending, reasonOf } from "./eta";
 
@@ -20,8 +20,7 @@ export function Head({ run }: { run: Run }) {
         <div className="row">
           <Link href="/runs" className="button plain small" aria-label={t("run.all")}><Icon name="back" /></Link>
           <h1>{run.name}</h1>
-          <Status status={run.status} of={run} />
-          {run.cancel_requested && !ENDED.has(run.status) && <span className="status warn"><Icon name="stop" size={14} />{t("run.ending")}</span>}
+          <RunState run={run} />
         </div>
         <Actions run={run} />
       </div>

@@ -5,7 +5,7 @@ import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Progress } from "../../ui/Progress";
 import { Scroll } from "../../ui/Scroll";
-import { Status } from "../../ui/Status";
+import { RunState } from "../../ui/Status";
 
 interface Props {
   runs: readonly Run[];
@@ -51,7 +51,7 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
                   {run.tags.map((tag) => <Link key={tag} className="tag" href={`/runs?tag=${encodeURIComponent(tag)}`}>{tag}</Link>)}
                 </span>
               </td>
-              <td data-label={t("graph.state")}><Status status={run.status} of={run} /></td>
+              <td data-label={t("graph.state")}><RunState run={run} /></td>
               <td data-label={t("graph.progress")}>{ENDED.has(run.status) ? <Ended run={run} /> : <Progress value={run.progress} label={t("run.progress_of", { name: run.name })} />}</td>
               <td data-label={t("run.owner")}>{run.owner}</td>
               <td data-label={t("run.created")}><Ago at={run.created_at} /></td>

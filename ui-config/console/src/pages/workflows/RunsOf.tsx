@@ -8,7 +8,7 @@ import { t } from "../../text/text";
 import { Ago, useNow } from "../../ui/Ago";
 import { Progress } from "../../ui/Progress";
 import { Scroll } from "../../ui/Scroll";
-import { isOver, Status } from "../../ui/Status";
+import { isOver, RunState } from "../../ui/Status";
 import { Empty, Loading, Problem } from "../../ui/states";
 
 const SHOWN = 25;
@@ -31,7 +31,7 @@ export function RunsOf({ workflow, onRun }: { workflow: Workflow; onRun?: () => 
         <table className="folding">
           <thead>
             <tr>
-              <th scope="col">{t("workflow.run_begun")}</th>
+              <th scope="col">{t("run.created")}</th>
               <th scope="col">{t("workflow.run_state")}</th>
               <th scope="col">{t("workflow.run_progress")}</th>
               <th scope="col">{t("workflow.run_took")}</th>
@@ -43,7 +43,7 @@ export function RunsOf({ workflow, onRun }: { workflow: Workflow; onRun?: () => 
             {runs.data.runs.map((run) => (
               <tr key={run.id}>
                 <th scope="row"><Link href={`/runs/${run.id}`}><Ago at={run.created_at} /></Link></th>
-                <td data-label={t("workflow.run_state")}><Status status={run.status} of={run} /></td>
+                <td data-label={t("workflow.run_state")}><RunState run={run} /></td>
                 <td data-label={t("workflow.run_progress")}>
                   {!isOver(run.status) && <Progress value={run.progress} label={t("workflow.progress_of", { name: run.name })} />}
                   {run.error && <span className="fine clamp">{endingSaid(run)}</span>}

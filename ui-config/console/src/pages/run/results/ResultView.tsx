@@ -46,7 +46,9 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
 /** A number as it was computed, not rounded; only its marks are those of the language. */
 export function exact(value: number | Exact): string {
   if (isExact(value)) return value.value;
-  return Number.isInteger(value) && Math.abs(value) > 1e15 ? String(value) : value.toLocaleString(locale(), { maximumSignificantDigits: 17 });
+  const size = Math.abs(value);
+  const written = (Number.isInteger(value) && size > 1e15) || (size > 0 && size < 1e-6); // 1e-300 is not told in 300 zeros
+  return written ? String(value) : value.toLocaleString(locale(), { maximumSignificantDigits: 17 });
 }
 
 export function plain(value: unknown): string {
