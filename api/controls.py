@@ -39,6 +39,7 @@ _MESSAGES = {
     Tell.RESUME: "resumed",
     Tell.REOPEN: "begun again",
     Tell.CANCEL: "cancelled",
+    Tell.COMPLETE: "completed before it was started again",
 }
 
 

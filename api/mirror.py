@@ -91,11 +91,11 @@ class Mirror:
         if state.type == "CRASHED":
             await self._contradict(state, now)
         status = _RUN_STATUS.get(state.type)
-        if status is None:
-            return
 
         async def copy(turn: Turn) -> Run | None:
-            run = await self._stores.runs.follow(turn, state, status, now=now)
+            run = await self._stores.runs.follow(turn, state, status, now=now) if status is not None else None
+            if run is None and state.type in ("FAILED", "CRASHED"):
+                await self._stores.controls.insist(turn, state, now=now)
             if run is not None and run.status in ENDED:
                 await self._stores.controls.close(turn, run, now=now)
             elif run is not None and not run.ending:

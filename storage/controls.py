@@ -179,6 +179,21 @@ class ControlStore:
             change["clean_up.begun_again"] = True
         await self._runs.update_one({"_id": run_id}, {"$set": change, "$inc": {"change": 1}}, session=turn.session)
 
+    async def insist(self, turn: Turn, state: FlowRunState, *, now: datetime) -> None:
+        """Have Prefect told how a run has ended whose flow was started again after that, and came to `state`.
+
+        Its worker may take a flow that goes on for crashed, and start a second copy, which finds nothing to carry.
+        """
+        for status, tell in ((RunStatus.COMPLETED, Tell.COMPLETE), (RunStatus.CANCELLED, Tell.CANCEL)):
+            ended = {
+                "prefect_flow_run_id": state.flow_run_id,
+                "status": status,
+                "to_tell": None,
+                "prefect_state.at": {"$lt": state.at},
+            }
+            change = {"$set": {"to_tell": tell, "updated_at": now}, "$inc": {"change": 1}}
+            await self._runs.update_one(ended, change, session=turn.session)
+
     async def told(self, run: Run, state: FlowRunState, *, held: bool, now: datetime) -> None:
         """Note that Prefect is in `state` as told, unless the run has changed since it was read.
 

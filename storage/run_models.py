@@ -38,6 +38,7 @@ class Tell(enum.StrEnum):
     REOPEN = "REOPEN"
     FAIL = "FAIL"
     CANCEL = "CANCEL"
+    COMPLETE = "COMPLETE"
 
 
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)

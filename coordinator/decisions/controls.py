@@ -75,8 +75,8 @@ LATER = Move("", "")
 def telling(tell: str, type_: str, held: bool) -> Move | None:
     """Return the state to set in Prefect; None when it is as it should be, LATER when it is too early.
 
-    `tell` is PAUSE, RESUME, REOPEN, FAIL or CANCEL, `type_` the flow run's state now, `held` whether a flow carries
-    the run.
+    `tell` is PAUSE, RESUME, REOPEN, FAIL, CANCEL or COMPLETE, `type_` the flow run's state now, `held` whether a flow
+    carries the run.
     """
     match tell:
         case "PAUSE" if type_ in _FINAL:
@@ -95,4 +95,6 @@ def telling(tell: str, type_: str, held: bool) -> Move | None:
             return Move("FAILED", "Failed")
         case "CANCEL" if type_ != "CANCELLED":
             return Move("CANCELLED", "Cancelled")
+        case "COMPLETE" if type_ in ("FAILED", "CRASHED"):
+            return Move("COMPLETED", "Completed")
     return None

@@ -105,6 +105,26 @@ async def test_one_paused_task_does_not_hold_the_others(client: Client) -> None:
         assert (await admin.post(f"/v1/runs/{run_id}/tasks/none:pause")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("type_", "status", "tell"),
+    [("COMPLETED", RunStatus.COMPLETED, Tell.COMPLETE), ("CANCELLED", RunStatus.CANCELLED, Tell.CANCEL)],
+)
+async def test_prefect_is_told_how_a_run_ended_whose_flow_was_started_again_after_that_and_failed(
+    client: Client, type_: str, status: RunStatus, tell: Tell
+) -> None:
+    stores = client.services.stores
+    async with client.http("admin") as http:
+        run_id = (await started(http, task("a")))["id"]
+        await ends(client, run_id, type_, status)
+        ended = await stores.runs.get(run_id)
+        for later, told in ((timedelta(seconds=-5), None), (timedelta(seconds=5), tell)):
+            failed = FlowRunState(f"flow-run-of-{run_id}", "FAILED", "Failed", "it had ended", utc_now() + later)
+            await client.services.mirror.take(failed)
+            assert (await stores.runs.get(run_id)).to_tell is told
+        assert (await http.get(f"/v1/runs/{run_id}")).json()["status"] == status
+        assert (await stores.runs.get(run_id)).ended_at == ended.ended_at
+
+
 async def test_all_runs_of_an_owner_are_controlled_at_once(client: Client) -> None:
     async with client.http("admin") as http:
         mine = {(await started(http, task("a")))["id"] for _ in range(3)}

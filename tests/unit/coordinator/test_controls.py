@@ -74,6 +74,8 @@ def test_what_a_state_asks_of_a_run(type_: str, name: str, ours: bool, record: R
         pytest.param("RESUME", "COMPLETED", False, Move("SCHEDULED", "Resuming"), id="it ended before cleaning up"),
         pytest.param("CANCEL", "COMPLETED", False, Move("CANCELLED", "Cancelled"), id="cancelled as it completed"),
         pytest.param("CANCEL", "CANCELLED", False, None, id="heard of it in time"),
+        pytest.param("COMPLETE", "FAILED", False, Move("COMPLETED", "Completed"), id="its second copy failed"),
+        pytest.param("COMPLETE", "RUNNING", False, None, id="its second copy goes on"),
     ],
 )
 def test_what_prefect_is_told(tell: str, type_: str, held: bool, move: Move | None) -> None:
