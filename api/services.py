@@ -366,8 +366,6 @@ class Services:
                 self.dispatcher.run_cancelled(run_id)
             self.dispatcher.work_opened()
         await self._give_up_what_all_refuse(now)
-        if forgiven := await self.stores.refusals.forgive(now=now):
-            self.dispatcher.forgiven(forgiven)
 
     async def _give_up_what_all_refuse(self, now: datetime) -> None:
         for task in await self.stores.refusals.tasks(now=now):

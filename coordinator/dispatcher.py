@@ -113,12 +113,6 @@ class Dispatcher:
         self._retry_parked = True
         self._wake.set()
 
-    def forgiven(self, machines: Sequence[tuple[str, str]]) -> None:
-        """Tell which volunteers may have again what they have failed of which tasks, since nobody else is there."""
-        for volunteer_id, task_id in machines:
-            self._rests.returned(volunteer_id, task_id)
-        self.work_opened()
-
     def leave(self) -> None:
         """Answer all who wait for work, now and from now on."""
         self._leaving = True
@@ -391,7 +385,7 @@ class Dispatcher:
             self._stale = True
 
     async def _rest(self, assignments: Sequence[Assignment], leases: Sequence[Leased]) -> None:
-        """Let volunteers rest from tasks of which they got nothing: they have refused or failed what waits of them."""
+        """Let volunteers rest from tasks of which they got nothing, since they have refused what waits of them."""
         got = {(lease.volunteer_id, lease.task_id) for lease in leases}
         missed = [item for item in assignments if (item.volunteer_id, item.task_id) not in got]
         for item in await self._subtasks.refused(missed) if missed else ():

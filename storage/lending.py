@@ -170,13 +170,7 @@ class LendingStore:
         await self._tasks.update_many(
             not_done,
             {
-                "$set": {
-                    "status": SubtaskStatus.QUEUED,
-                    "updated_at": now,
-                    "losses": 0,
-                    "refused_by": [],
-                    "failed_by": [],
-                },
+                "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []},
                 "$unset": {"lease": "", "assigned_to": "", "aside": ""},
             },
             session=turn.session,

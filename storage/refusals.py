@@ -1,4 +1,4 @@
-"""Subtasks that wait for a machine that has not refused or failed them, and what becomes of them when none is left."""
+"""Subtasks that wait although machines have refused them, and their end when none is left that would take them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,6 @@ class RefusalStore:
             name="refused",
             partialFilterExpression={"status": SubtaskStatus.QUEUED, "refused_by.0": {"$exists": True}},
         )
-        await self._tasks.create_index([("updated_at", 1)], name="failed", partialFilterExpression=_FAILED)
 
     async def tasks(self, *, now: datetime) -> Sequence[RefusedTask]:
         """Return tasks with subtasks that were refused and wait since. Costs a look at an index if there are none."""
@@ -60,11 +59,8 @@ class RefusalStore:
             found = self._tasks.find(waiting, {"parent_task_id": 1, "refused_by": 1}).sort("updated_at", 1)
             async for item in found.limit(SUBTASKS_A_LOOK):
                 by_task[item["parent_task_id"]][item["_id"]] = set(item["refused_by"])
-        return await self._asked(by_task, now) if by_task else []
-
-    async def _asked(self, by_task: Mapping[str, Mapping[str, Set[str]]], now: datetime) -> Sequence[RefusedTask]:
-        """Return these tasks, as far as they are lent, with the machines online that are large enough for each."""
-        with unavailable_is_ours():
+            if not by_task:
+                return []
             tasks = await (await self._batches.aggregate(_counted(by_task))).to_list()
             machines = await self._volunteers.find(online(now), {"machine": 1}).to_list()
         return [
@@ -77,29 +73,6 @@ class RefusalStore:
             )
             for task in tasks
         ]
-
-    async def forgive(self, *, now: datetime) -> Sequence[tuple[str, str]]:
-        """Let machines have again what they have failed, where nobody else is online; return them with their tasks.
-
-        Costs a look at an index if nothing waits that has failed before.
-        """
-        by_task: defaultdict[str, dict[str, Set[str]]] = defaultdict(dict)
-        failed: dict[str, Set[str]] = {}
-        with unavailable_is_ours():
-            shown = {"parent_task_id": 1, "failed_by": 1, "refused_by": 1}
-            async for item in self._tasks.find(_FAILED, shown).sort("updated_at", 1).limit(SUBTASKS_A_LOOK):
-                failed[item["_id"]] = set(item["failed_by"])
-                by_task[item["parent_task_id"]][item["_id"]] = {*item["failed_by"], *item.get("refused_by", ())}
-        left: set[str] = set()
-        forgiven: set[tuple[str, str]] = set()
-        for task in await self._asked(by_task, now) if by_task else ():
-            none_else = [subtask for subtask, by in task.refused.items() if task.machines <= by]
-            left.update(none_else)
-            forgiven.update((volunteer, task.id) for subtask in none_else for volunteer in failed[subtask])
-        if left:
-            with unavailable_is_ours():
-                await self._tasks.update_many({**_FAILED, "_id": {"$in": list(left)}}, {"$set": {"failed_by": []}})
-        return list(forgiven)
 
     async def give_up(self, task_id: str, subtasks: Collection[str] | None, *, now: datetime) -> int:
         """Fail these of a task's subtasks that still wait, None: all that do; return how many.
@@ -147,7 +120,6 @@ def _counted(task_ids: Collection[str]) -> list[Document]:
     return [{"$match": {"$or": keys}}, {"$group": group}, {"$match": {"lending": True}}]
 
 
-_FAILED: Document = {"status": SubtaskStatus.QUEUED, "failed_by.0": {"$exists": True}}
 _REFUSED: Document = {"status": SubtaskStatus.QUEUED, "refused_by.0": {"$exists": True}}
 
 

@@ -266,7 +266,7 @@ def not_returned(subtask: Document, item: VolunteerReport, now: datetime) -> tup
         told = {**error, "stderr": report.stderr[-EXCERPT:]}
         changed = {"status": SubtaskStatus.FAILED, "updated_at": now, "error": told, "lease.until": None}
         ended = _ended(subtask, report.outcome, error, now, _wrote(report))
-        return SubtaskStatus.FAILED, {"$set": changed, "$push": ended, "$addToSet": {"failed_by": item.volunteer_id}}
+        return SubtaskStatus.FAILED, {"$set": changed, "$push": ended}
     status, change = lost(subtask, report.outcome, error, now, _wrote(report))
     if report.outcome is Outcome.REFUSED:
         change["$addToSet"] = {"refused_by": item.volunteer_id}

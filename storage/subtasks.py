@@ -39,7 +39,6 @@ from storage.subtask_models import (
     TaskKey,
     VolunteerReport,
 )
-from storage.volunteers import online
 
 AT_ONCE = 50
 """How many subtasks are written in the transaction that makes them leasable; more of them would keep others waiting."""
@@ -84,7 +83,6 @@ class SubtaskStore:
         self._batches = database["batches"]
         self._logs = database["logs"]
         self._runs = database["runs"]
-        self._volunteers = database["volunteers"]
         self._ledger = ledger
 
     async def prepare(self) -> None:
@@ -368,7 +366,6 @@ class SubtaskStore:
             "batch": assignment.batch_id,
             "status": SubtaskStatus.QUEUED,
             "refused_by": {"$ne": assignment.volunteer_id},
-            "failed_by": {"$ne": assignment.volunteer_id},
         }
         picked: list[Document] = []
         for bucket in ({"$gte": start}, {"$lt": start}):
@@ -380,21 +377,14 @@ class SubtaskStore:
         return picked
 
     async def refused(self, assignments: Sequence[Assignment]) -> list[Assignment]:
-        """Return those whose volunteer has refused, or failed, some of the subtasks that wait in the batch."""
-        names = ("refused_by", "failed_by")
+        """Return those whose volunteer has refused some of the subtasks that wait in the batch."""
         theirs: Document = {
             "status": SubtaskStatus.QUEUED,
-            "$or": [{"batch": item.batch_id, name: item.volunteer_id} for item in assignments for name in names],
+            "$or": [{"batch": item.batch_id, "refused_by": item.volunteer_id} for item in assignments],
         }
-        by = {"$setUnion": [{"$ifNull": [f"${name}", []]} for name in names]}
-        pair = {"batch": "$batch", "by": "$by"}
         with unavailable_is_ours():
-            pairs: list[Document] = [
-                {"$match": theirs},
-                {"$project": {"batch": 1, "by": by}},
-                {"$unwind": "$by"},
-                {"$group": {"_id": pair}},
-            ]
+            pair = {"batch": "$batch", "by": "$refused_by"}
+            pairs: list[Document] = [{"$match": theirs}, {"$unwind": "$refused_by"}, {"$group": {"_id": pair}}]
             rows = await (await self._tasks.aggregate(pairs)).to_list()
         refused = {(row["_id"]["batch"], row["_id"]["by"]) for row in rows}
         return [item for item in assignments if (item.batch_id, item.volunteer_id) in refused]
@@ -456,8 +446,6 @@ class SubtaskStore:
 
         Those stay FAILED that were set aside or whose error is of a type in `but`, and past the batch's `close_by` all
         of them, for want of time. Raises RunLeaseLostError unless `token` holds the run.
-
-        The next try is another machine's, where there is one: what failed may have failed for the machine's sake.
         """
 
         async def once(turn: Turn) -> None:
@@ -489,8 +477,7 @@ class SubtaskStore:
             await self._tasks.update_many(
                 failed,
                 {
-                    "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []}
-                    | ({} if await self._is_another_online(turn, now) else {"failed_by": []}),
+                    "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []},
                     "$unset": {"assigned_to": ""},
                 },
                 session=turn.session,
@@ -508,9 +495,6 @@ class SubtaskStore:
             turn.tell("subtasks.requeued", now, run_id=batch["run_id"], **told)
 
         await self._ledger.write(once)
-
-    async def _is_another_online(self, turn: Turn, now: datetime) -> bool:
-        return await self._volunteers.count_documents(online(now), limit=2, session=turn.session) > 1
 
     async def settled(self, batch_ids: Sequence[str]) -> list[Batch]:
         """Return those of `batch_ids` of which every subtask has ended."""

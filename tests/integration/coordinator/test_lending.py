@@ -152,34 +152,6 @@ async def test_a_volunteer_that_came_too_late_is_lent_what_is_handed_back_at_onc
     assert {first.subtask_id, second.subtask_id} == {f"{TASK.task_id}/0", f"{TASK.task_id}/1"}
 
 
-async def test_what_failed_on_a_machine_is_tried_on_another_while_one_is_online(stores: Stores) -> None:
-    await define(stores, TASK, heartbeat=7.0)
-    await queue(stores, 1, NOON)
-    batch = f"{TASK.task_id}/b0"
-    async with dispatching(stores, Definitions(stores.tasks)) as dispatcher:
-
-        async def fails(member: Volunteer, try_: int) -> None:
-            [failed] = await lease(stores, member.id, 1, NOON)
-            await report(stores, [ended(failed, Outcome.FAILED, "it is broken")], NOON)
-            await stores.subtasks.requeue(batch, try_=try_, token=TOKEN, now=NOON)
-            dispatcher.work_opened()
-
-        broken = await a_member(stores)
-        await fails(broken, 2)
-        await fails(broken, 3)  # it is the only one
-        sound = await a_member(stores)
-        await fails(broken, 4)
-        assert (await ask(dispatcher, broken, 1)).leases == []
-        assert await stores.refusals.forgive(now=NOON) == []
-        await fails(sound, 5)
-        for member in (broken, sound):
-            assert (await ask(dispatcher, member, 1)).leases == []
-        forgiven = await stores.refusals.forgive(now=NOON)
-        assert sorted(forgiven) == sorted((member.id, TASK.task_id) for member in (broken, sound))
-        dispatcher.forgiven(forgiven)
-        assert len((await ask(dispatcher, broken, 1)).leases) == 1
-
-
 async def test_what_every_machine_refuses_fails_with_the_last_reason(stores: Stores) -> None:
     await define(stores, TASK, heartbeat=7.0)
     await queue(stores, 2, NOON, batch_size=1)
