@@ -299,7 +299,7 @@ def test_a_run_can_be_rebuilt_from_its_events_after_every_step(tmp_path_factory:
         told: set[str] = set()
         machine = type("Machine", (RunLife,), {"loop": loop, "stores": stores, "told": told})
         few = settings(
-            max_examples=many(25),
+            max_examples=many(50),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
