@@ -39,7 +39,7 @@ test: $(INSTALLED) ## run the tests (ARGS="tests/unit -k name" for some, in one 
 	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),@$(MAKE) --no-print-directory --jobs 3 --output-sync=target service-test browser-test console-test)
 
 service-test: $(INSTALLED) ## run the tests of all but the console
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 25
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25
 
 browser-test: $(INSTALLED) console-packages ## run the tests of the console in a real browser
 	$(BIN)/python -m pytest tests/ui --durations 10

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from xdist.scheduler import LoadFileScheduling
 
 from stack.settings import Settings
 from stack.supervisor import Stack
@@ -25,26 +27,28 @@ from tests.end_to_end.submitting import Submitter
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("certificate.pem"))
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-WHOLE = "the whole stack"
-FLOWS = "tests/integration/flows"  # with a stack of their own
+TOGETHER = ("tests/integration/flows/", "tests/end_to_end/", "tests/faults/")
+"""Folders whose tests share a stack, which takes 20 s of a processor to start: each is run by one process, first."""
 
 
-@pytest.hookimpl(tryfirst=True)
+class ByStack(LoadFileScheduling):  # type: ignore[misc]
+    """Gives the tests of a file, or of a folder that shares a stack, to one of the processes."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _together(nodeid) or nodeid.split("::", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStack:
+    return ByStack(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have tests that share a stack run in one of the processes, first, and those of each other file in one too.
-
-    A stack takes 20 s of a processor to start, and some more of it as long as it runs.
-    """
-    groups = {item: _group(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: groups[item] not in (WHOLE, FLOWS))
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: _together(item.nodeid) is None)
 
 
-def _group(item: pytest.Item) -> str:
-    if FLOWS in item.path.as_posix():
-        return FLOWS
-    return WHOLE if "stack" in getattr(item, "fixturenames", ()) else str(item.path)
+def _together(nodeid: str) -> str | None:
+    return next((folder for folder in TOGETHER if nodeid.startswith(folder)), None)
 
 
 def many(examples: int) -> int:

@@ -120,7 +120,7 @@ async def test_what_failed_is_tried_again_only_if_the_next_start_makes_the_call_
     assert [volunteer.attempts[f"{run_id}/reads/{index}"] for index in (0, 1)] == [1, 2]
 
 
-async def test_resources_that_were_changed_are_those_of_the_call(stack: Stack) -> None:
+async def test_resources_that_were_changed_are_those_of_the_call(stack: Stack, volunteer: Volunteer) -> None:
     ids: list[str] = []
 
     @flow(persist_result=False)
