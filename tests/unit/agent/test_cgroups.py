@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_processes_that_together_use_too_much_memory_are_ended_and_that_is_told(
     eat = "import time; x = bytearray(60 << 20); time.sleep(5)"
     with groups.group(LIMITS) as group:
         assert not group.ran_out_of_memory()
-        done = run(group, "sh", "-c", f"for i in 1 2 3; do python3 -c '{eat}' & done; wait")
+        done = run(group, "sh", "-c", f"for i in 1 2 3; do {sys.executable} -c '{eat}' & done; wait")
         assert group.ran_out_of_memory(), done
 
 
