@@ -89,6 +89,17 @@ def fault_of(value: Any, *, depth: int = MAX_DEPTH, text_keys: bool = False) -> 
     return None if fault is None else (fault[0][::-1], fault[1] or _too_deep(depth))
 
 
+def is_text(text: str) -> bool:
+    """Whether UTF-8 can hold a text: it has no half of a surrogate pair."""
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def path_of(steps: Sequence[Step]) -> str:
     """Return steps as people write them: `rows[3].when`."""
     return "".join(map(_shown, steps)).lstrip(".")
@@ -107,7 +118,7 @@ def _too_deep(depth: int) -> str:
 def _fault(value: Any, room: int, text_keys: bool) -> _Fault:
     """Return the steps to a fault, the last first, and the reason, "" for the depth. Recurses `room` levels at most."""
     if isinstance(value, str):
-        return None if value.isascii() or _is_text(value) else ([], _HALF_A_PAIR)
+        return None if is_text(value) else ([], _HALF_A_PAIR)
     if value is None or isinstance(value, int):
         return None if value is None or -_TOO_LARGE < value < _TOO_LARGE else ([], _TOO_MANY_DIGITS)
     if isinstance(value, float):
@@ -138,20 +149,12 @@ def _fault_in_object(value: Dict[Any, Any], room: int, text_keys: bool) -> _Faul
                 return [], _TOO_MANY_DIGITS
             if str(key) in value:
                 return [], f"it has the key {str(key)[:_NAME_CHARACTERS]} both as a number and as text"
-        elif not _is_text(key):
+        elif not is_text(key):
             return [], f"a key: {_HALF_A_PAIR}"
         if (fault := _fault(item, room - 1, text_keys)) is not None:
             fault[0].append(str(key))
             return fault
     return None
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _shown(step: Step) -> str:

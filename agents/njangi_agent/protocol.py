@@ -12,7 +12,7 @@ import enum
 from dataclasses import asdict, dataclass, field
 from typing import Any, Mapping, Optional, Sequence, Tuple
 
-from njangi_agent.dialect import loads
+from njangi_agent.dialect import is_text, loads
 
 VERSION = 1
 INLINE_RESULT_BYTES = 64 * 1024
@@ -261,7 +261,7 @@ def _names(item: Any) -> Tuple[str, str]:
     """Return the subtask's id and the lease's token as far as they are given; "" is nobody's."""
     fields = item if isinstance(item, dict) else {}
     subtask_id, token = (fields.get(name) for name in ("subtask_id", "token"))
-    return _writable(subtask_id), _writable(token)
+    return _text_or_empty(subtask_id), _text_or_empty(token)
 
 
 def _beat(item: Any) -> Optional[Held]:
@@ -387,16 +387,14 @@ def _text(fields: Mapping[str, Any], name: str, longest: int) -> str:
 def _name(fields: Mapping[str, Any], name: str, longest: int) -> str:
     """Return what names something: no text for people, so none that would have to be changed to be kept."""
     text = _text(fields, name, longest)
-    if text and not _writable(text):
+    if not is_text(text):
         raise ProtocolError(f"{name} holds half a surrogate pair")
     return text
 
 
-def _writable(value: Any) -> str:
-    """Return text that can be written as UTF-8; "" for what is no text, or holds half a surrogate pair."""
-    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
-        return ""
-    return value
+def _text_or_empty(value: Any) -> str:
+    """Return text that UTF-8 can hold; "" for anything else."""
+    return value if isinstance(value, str) and is_text(value) else ""
 
 
 def _count(fields: Mapping[str, Any], name: str) -> int:

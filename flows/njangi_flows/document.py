@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
-from njangi_agent.dialect import CARRIED_DEPTH, MAX_DIGITS
+from njangi_agent.dialect import CARRIED_DEPTH, MAX_DIGITS, is_text
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -98,7 +98,7 @@ def unfit(value: object, *place: str | int, values: bool = False) -> Iterator[Pr
         yield Problem.of(pointer(*place), "too-deep", limit=CARRIED_DEPTH)
     elif isinstance(value, dict):
         for key, item in value.items():
-            if isinstance(key, str) and _encodable(key):
+            if isinstance(key, str) and is_text(key):
                 yield from unfit(item, *place, key, values=values)
             else:
                 yield Problem.of(pointer(*place), "key-type", given=ascii(str(key)[:60]))
@@ -106,7 +106,7 @@ def unfit(value: object, *place: str | int, values: bool = False) -> Iterator[Pr
         for index, item in enumerate(value):
             yield from unfit(item, *place, index, values=values)
     elif isinstance(value, str):
-        if not _encodable(value):
+        if not is_text(value):
             yield Problem.of(pointer(*place), "broken-text")
     elif isinstance(value, float):
         if not math.isfinite(value):
@@ -179,10 +179,6 @@ def _look_over(text: str) -> None:
 
 def _first_line(message: str) -> str:
     return message.strip().partition("\n")[0]
-
-
-def _encodable(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else True
 
 
 def _refuse(code: str, **values: Value) -> NoReturn:
