@@ -197,7 +197,7 @@ async def test_a_cancelled_run_ends_cancelled_at_once(stack: Stack) -> None:
     await stack.when(run_id, lambda run: run["status"] == "RUNNING")
     async with stack.http("admin") as http:
         (await http.post(f"/v1/runs/{run_id}:cancel")).raise_for_status()
-    run = await stack.ended(run_id)
+    run = await stack.ended(run_id, 10)
     assert run["status"] == "CANCELLED"
     assert (await stack.flow_run(run_id))["state_type"] == "CANCELLED"
 
