@@ -38,6 +38,7 @@ class ByStack(LoadFileScheduling):  # type: ignore[misc]
         return _together(nodeid) or nodeid.split("::", 1)[0]
 
 
+@pytest.hookimpl(optionalhook=True)  # so that the suite also runs without xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStack:
     return ByStack(config, log)
 
