@@ -30,12 +30,14 @@ ADMIN = User("root", Role.ADMIN)
 
 
 async def told(http: httpx.AsyncClient, after: int | None = None, **query: Any) -> AsyncIterator[dict[str, Any]]:
-    """Yield the events of a stream; the first, empty one says that it is open."""
+    """Yield the events of a stream; the first, empty one says that it is open and has its place in the log."""
     headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(after)} if after is not None else {})
     async with http.stream("GET", "/v1/events", headers=headers, params=query) as stream:
         assert stream.status_code == 200, await stream.aread()
+        placed = False
         async for line in stream.aiter_lines():
-            if line.startswith("retry: "):
+            if not placed and line.startswith("retry: " if after is not None else "id: "):
+                placed = True
                 yield {}
             if line.startswith("data: "):
                 yield json.loads(line[6:])
