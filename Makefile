@@ -75,8 +75,8 @@ cli-docs: $(INSTALLED) ## write docs/cli.md anew, after a change of the command 
 
 models: $(INSTALLED) $(GENERATOR) ## write the typed client's models anew from docs/openapi.json
 	$(BIN)/python flows/write_models.py $(GENERATOR)
-	$(BIN)/ruff check --fix --quiet flows/njangi_flows/submitter
-	$(BIN)/ruff format --quiet flows/njangi_flows/submitter
+	$(BIN)/ruff check --fix --quiet flows/njangi_flows/client
+	$(BIN)/ruff format --quiet flows/njangi_flows/client
 
 differential: $(INSTALLED) ## run 200 drawn flows in Prefect's threads and on volunteers: the same values (FLOWS=1000)
 	NJANGI_DIFFERENTIAL_FLOWS=$(FLOWS) $(BIN)/python -m pytest tests/integration/flows/test_differential.py $(ARGS)

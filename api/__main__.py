@@ -11,9 +11,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.connections import Connection
-from api.logs import write_logs
-from api.routers.socket import LARGEST_MESSAGE
+from api.http.connections import Connection
+from api.http.logs import write_logs
+from api.routers.live.socket import LARGEST_MESSAGE
 from api.services import Services
 from api.settings import Settings
 

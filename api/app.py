@@ -14,58 +14,42 @@ from starlette.routing import BaseRoute
 from api.audit import Audit
 from api.console import Console
 from api.dependencies import carrying, changing, reading, volunteer
-from api.errors import handle_errors
+from api.http.address_checks import check_address
+from api.http.body_limits import LimitBodies
+from api.http.errors import handle_errors
+from api.http.json_bodies import check_json
+from api.http.metrics import Requests
+from api.http.protection import CORS, Protect
+from api.http.rate_limits import RateLimits
+from api.http.tracing import TraceRequests
 from api.idempotency import AnswerOnce
-from api.json_bodies import check_json
-from api.limits import LimitBodies
-from api.metrics import Requests
 from api.openapi import document_of
-from api.plain_text import check_address
 from api.proofs import Prove
-from api.protection import CORS, Protect
-from api.rate_limits import RateLimits
-from api.routers import (
-    agent,
-    audit,
+from api.routers import flow, health
+from api.routers.blobs import blob_routes
+from api.routers.live import events, feed, socket, webhooks
+from api.routers.people import audit, session, tokens, users
+from api.routers.runs import (
     bulk,
     comparison,
     controls,
-    events,
-    exchange,
     failures,
-    feed,
-    flow,
     grid,
-    health,
-    join_tokens,
     logs,
     outputs,
-    program,
     runs,
-    schedules,
-    session,
-    sharing,
     signals,
-    socket,
-    templates,
-    throughput,
     timelines,
-    tokens,
-    users,
-    versions,
-    volunteers,
     waiting,
     waits,
-    webhooks,
-    workflows,
 )
-from api.routers.blobs import blob_routes
 from api.routers.uploads import upload_routes
-from api.scheduling import open_scheduler
+from api.routers.volunteers import agent, join_tokens, program, throughput, volunteers
+from api.routers.workflows import exchange, schedules, sharing, templates, versions, workflows
+from api.runs.scheduling import open_scheduler
 from api.services import open_services
 from api.settings import Settings
-from api.templates import Templates
-from api.tracing import TraceRequests
+from api.workflows.templates import Templates
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -11,10 +11,10 @@ import contextlib
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.tracing import request_id
 from api.services import Services, utc_now
-from api.tracing import request_id
 from storage.errors import StorageUnavailableError
-from storage.users import PEOPLE, User
+from storage.people.users import PEOPLE, User
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _NO_CHANGES = ("/v1/blobs/", "/v1/uploads", "/v1/workflows:validate")

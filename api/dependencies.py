@@ -13,25 +13,23 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
+from api.access.rights import Action, Verdict, decide, roles_for
 from api.audit import record
-from api.refusals import RefusalError
-from api.rights import Action, Verdict, decide, roles_for
+from api.http.rate_limits import KNOWN, SESSION_COOKIE
+from api.http.refusals import RefusalError
 from api.services import Services, utc_now
 from coordinator.scheduler import Scheduler
 from storage.errors import NotFoundError
-from storage.join_tokens import PREFIX
+from storage.people.join_tokens import PREFIX
+from storage.people.users import User, token_hash
 from storage.sharing import Noun
-from storage.users import User, token_hash
-from storage.volunteers import Volunteer, VolunteerStatus
+from storage.volunteers.store import Volunteer, VolunteerStatus
 
 _LATER = {"Retry-After": "60"}
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _STORED = ("njangi-token-", "njangi-session-")
 _SAFE = ("GET", "HEAD", "OPTIONS")
-SESSION_COOKIE = "njangi_session"
 CSRF_HEADER = "Njangi-CSRF"
-KNOWN = "known_caller"
-"""What is set in a request's state when the token that it carries is somebody's."""
 _NOUNS = {f"{noun}_id": noun for noun in Noun}
 
 DECLARED: dict[Callable[..., Any], Action] = {}

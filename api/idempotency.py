@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access.rights import Action, Verdict, decide
 from api.dependencies import identify, services_of
-from api.errors import RETRY_AFTER, problem
-from api.rights import Action, Verdict, decide
+from api.http.errors import RETRY_AFTER, problem
 from api.services import utc_now
 from storage.errors import StorageUnavailableError
-from storage.idempotency import Answer, KeyReusedError, UnderWayError
-from storage.users import User
+from storage.people.idempotency import Answer, KeyReusedError, UnderWayError
+from storage.people.users import User
 
 HEADER = "idempotency-key"
 LONGEST_KEY = 255

@@ -17,7 +17,7 @@ from fastapi.openapi.utils import get_openapi
 from njangi_agent.protocol import SyncAnswer, SyncRequest
 from pydantic import TypeAdapter
 
-from api import reference
+from api import openapi_texts as reference
 from api.settings import Settings
 
 Document = dict[str, Any]

@@ -8,7 +8,8 @@ from njangi_agent.proof import LONGEST_NONCE, NONCE_HEADER, PROOF_HEADER, STORED
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.dependencies import KNOWN, services_of, user_of
+from api.dependencies import services_of, user_of
+from api.http.rate_limits import KNOWN
 from storage.errors import NjangiError
 
 _PROVEN = "/v1/"

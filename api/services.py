@@ -13,27 +13,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from api.callers import USER_SECONDS, VOLUNTEER_SECONDS, Callers
-from api.controls import Controls
-from api.estimates import Estimates
-from api.feed import Feed
-from api.followers import Followers
-from api.lately import Lately
-from api.metrics import Counts, Requests, Tables
-from api.mirror import Mirror
-from api.outward import Outward
-from api.passwords import Passwords
-from api.prefect import Prefect, PrefectUnavailableError
-from api.quotas import Quotas
+from api.access.callers import USER_SECONDS, VOLUNTEER_SECONDS, Callers
+from api.access.passwords import Passwords
+from api.http.metrics import Counts, Requests, Tables
+from api.integrations.event_readers import Outward
+from api.live.feed import Feed
+from api.live.followers import Followers
 from api.settings import Settings
-from coordinator.allowances import Allowances
+from coordinator.cached import Lately
 from coordinator.decisions.quotas import Quota
 from coordinator.decisions.refusals import all_refuse_all, refused_by_all
-from coordinator.definitions import Definitions
-from coordinator.dispatcher import Dispatcher
-from coordinator.office import Office
+from coordinator.dispatching.allowances import Allowances
+from coordinator.dispatching.definitions import Definitions
+from coordinator.dispatching.dispatcher import Dispatcher
+from coordinator.estimates import Estimates
+from coordinator.leadership import Office
+from coordinator.prefect.client import Prefect, PrefectUnavailableError
+from coordinator.prefect.mirror import Mirror
+from coordinator.quotas import Quotas
 from coordinator.reconciler import Reconciler
-from storage.deadlines import Overdue
+from coordinator.run_controls import Controls
+from storage.change_stream import BatchChanged, EventTold, RightsChanged, WatchBegan, watch
 from storage.errors import (
     FailuresToleratedError,
     NjangiError,
@@ -48,12 +48,12 @@ from storage.errors import (
 )
 from storage.figures import Figures
 from storage.ledger import Turn
-from storage.news import BatchChanged, EventTold, RightsChanged, WatchBegan, watch
-from storage.run_models import ENDED, Run
+from storage.people.users import Role, User, new_token
+from storage.runs.models import ENDED, Run
 from storage.stores import Stores, open_stores
-from storage.subtask_models import Batch
-from storage.users import Role, User, new_token
-from storage.volunteers import Volunteer
+from storage.subtasks.deadlines import Overdue
+from storage.subtasks.models import Batch
+from storage.volunteers.store import Volunteer
 
 log = logging.getLogger(__name__)
 

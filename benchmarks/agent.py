@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from njangi_agent.cache import Cache
+from njangi_agent.executors.reports import Results
+from njangi_agent.executors.slot import Slot
 from njangi_agent.protocol import Lease, Report, TaskDefinition
-from njangi_agent.reports import Results
-from njangi_agent.sandbox import detect
-from njangi_agent.slot import Slot
+from njangi_agent.sandbox.isolation import detect
 
 from benchmarks.report import Figures, arguments, show
 

@@ -23,7 +23,7 @@ from benchmarks.report import Figures, arguments, show
 from benchmarks.stored import fill
 from storage.database import open_database
 from storage.stores import Stores
-from storage.subtask_models import SubtaskStatus
+from storage.subtasks.models import SubtaskStatus
 from tests.ui.browser import Watch, chromium, chromium_path, new_context, settled, text
 from tests.ui.site import Site
 from tests.ui.test_budget import entry_bytes, first_paint

@@ -22,8 +22,8 @@ from typing import Any
 
 import httpx
 import psutil
-from njangi_flows.compile import order
-from njangi_flows.spec import WorkflowSpec, parse
+from njangi_flows.engine.compile import order
+from njangi_flows.workflow.spec import WorkflowSpec, parse
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.end_to_end import Submitter, service_of

@@ -17,7 +17,7 @@ import httpx
 import psutil
 
 from benchmarks.synthetic_agent import SyntheticAgent
-from storage.mongod import Mongod
+from stack.mongod import Mongod
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -6,11 +6,11 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from storage.database import Document, open_database
-from storage.run_models import NewRun, RunStatus
+from storage.runs.models import NewRun, RunStatus
+from storage.runs.tasks import NewTask, TaskStatus
 from storage.stores import Stores
-from storage.subtask_documents import opened, queued
-from storage.subtask_models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
-from storage.tasks import NewTask, TaskStatus
+from storage.subtasks.documents import opened, queued
+from storage.subtasks.models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
 
 BATCH = 100
 AT_ONCE = 5_000

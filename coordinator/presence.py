@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from coordinator.office import Office
-from storage.presence import AT_ONCE, PresenceStore
-from storage.volunteers import OFFLINE_AFTER
+from coordinator.leadership import Office
+from storage.volunteers.presence import AT_ONCE, PresenceStore
+from storage.volunteers.store import OFFLINE_AFTER
 
 GAP = timedelta(seconds=30)
 """After so long without a look, the service itself was away."""

@@ -22,7 +22,7 @@ from coordinator.decisions.recovery import (
 )
 from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
-from storage.run_models import RUN_LEASE, FlowRunState, Run
+from storage.runs.models import RUN_LEASE, FlowRunState, Run
 from storage.stores import Stores
 
 log = logging.getLogger(__name__)

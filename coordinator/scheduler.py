@@ -31,8 +31,8 @@ from coordinator.decisions.schedules import (
     times_between,
 )
 from storage.errors import IdTakenError, NjangiError, NotFoundError
-from storage.runs import RunStore
-from storage.schedules import Action, Backfill, Cause, Outcome, Rule, Schedule, ScheduleStore, Taken
+from storage.runs.store import RunStore
+from storage.workflows.schedules import Action, Backfill, Cause, Outcome, Rule, Schedule, ScheduleStore, Taken
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from coordinator.office import Office
-from storage.throughput import ThroughputStore
+from coordinator.leadership import Office
+from storage.volunteers.throughput import ThroughputStore
 
 ONLINE_EVERY = timedelta(minutes=1)
 

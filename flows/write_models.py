@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from njangi_flows.problems import pointer
+from njangi_flows.workflow.problems import pointer
 
 DOCUMENT = Path("docs/openapi.json")
-TARGET = Path("flows/njangi_flows/submitter/models.py")
+TARGET = Path("flows/njangi_flows/client/models.py")
 OTHERS = ("/v1/flow/", "/v1/agent/")
 _REFERENCE = pointer("components", "schemas") + "/"
 _HEAD = '''"""What the service answers. Written by `make models` from docs/openapi.json: mend it there."""

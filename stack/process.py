@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 
 from stack.errors import ServiceFailedError
+from stack.mongod import die_with_parent
 from stack.settings import INSTANCE, INSTANCE_HEADER
-from storage.mongod import die_with_parent
 
 LOG_BYTES = 8 * 1024 * 1024
 READY_SECONDS = 120.0

@@ -25,12 +25,12 @@ import httpx
 from stack import deploy
 from stack.backoff import Backoff
 from stack.errors import AlreadyRunningError, PortTakenError, ServiceFailedError, StackError
-from stack.order import levels
+from stack.mongod import Mongod
+from stack.orphans import end_remnants, mark
 from stack.process import LOG_BYTES, Process, Ready, answers, rotate
-from stack.remnants import end_remnants, mark
 from stack.settings import CHECKOUT, Settings, environment, port_is_free, reserve
+from stack.stop_order import levels
 from storage.errors import NjangiError
-from storage.mongod import Mongod
 
 log = logging.getLogger(__name__)
 
@@ -261,7 +261,7 @@ class Stack:
         yield Service("prefect", self._program("prefect", prefect, ready=health))
         api = self._program("api", ["-m", "api"], ready=answers(f"{self.settings.url}/readyz"))
         yield Service("api", api, needs=["mongod"])
-        flow_worker = self._program("flow-worker", ["-m", "njangi_flows.worker"], token="flow")
+        flow_worker = self._program("flow-worker", ["-m", "njangi_flows.engine.worker"], token="flow")
         yield Service("flow-worker", flow_worker, needs=["api", DEPLOYMENTS])
         worker = ["-m", "prefect", "worker", "start", "--pool", "python", "--type", "process", "--name", "python"]
         yield Service("python-worker", self._program("python-worker", worker, token="flow"), needs=["api", DEPLOYMENTS])

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.run_models import RunStatus
-from storage.subtask_models import SubtaskStatus
-from storage.volunteers import VolunteerStatus
+from storage.runs.models import RunStatus
+from storage.subtasks.models import SubtaskStatus
+from storage.volunteers.store import VolunteerStatus
 
 
 @dataclass(frozen=True, slots=True)

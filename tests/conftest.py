@@ -15,10 +15,10 @@ import pytest
 import pytest_asyncio
 from xdist.scheduler import LoadFileScheduling
 
+from stack.mongod import mongodb
 from stack.settings import Settings
 from stack.supervisor import Stack
 from storage.database import open_database
-from storage.mongod import mongodb
 from storage.stores import Stores
 from tests.end_to_end.submitting import Submitter
 

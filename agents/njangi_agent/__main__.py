@@ -14,17 +14,17 @@ from typing import Optional, Sequence
 from njangi_agent import __version__, identity
 from njangi_agent.cache import Cache
 from njangi_agent.errors import AgentError, Refused, ServiceUnavailable
+from njangi_agent.executors.reports import Results
+from njangi_agent.executors.slot import Slot
 from njangi_agent.home import claim
 from njangi_agent.identity import Identity
 from njangi_agent.logs import fields, logger, start_logging
 from njangi_agent.loop import Agent
 from njangi_agent.machine import cores, describe
-from njangi_agent.remote import Remote
-from njangi_agent.reports import Results
-from njangi_agent.sandbox import Sandbox, detect
-from njangi_agent.service import Service
-from njangi_agent.slot import Slot
-from njangi_agent.spool import Spool
+from njangi_agent.sandbox.isolation import Sandbox, detect
+from njangi_agent.service.client import Remote
+from njangi_agent.service.http_client import Service
+from njangi_agent.service.spool import Spool
 
 log = logger(__name__)
 

@@ -10,8 +10,8 @@ AgentError
 
 from __future__ import annotations
 
+from njangi_agent.output_tails import NOTHING, Written, shown_text
 from njangi_agent.protocol import MESSAGE_CHARACTERS, AttemptError, Outcome
-from njangi_agent.tails import NOTHING, Written, shown_text
 
 
 class AgentError(Exception):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from njangi_agent.errors import AgentError
-from njangi_agent.folder import remove
+from njangi_agent.sandbox.folder import remove
 
 
 class HomeInUse(AgentError):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Protocol, Sequence, Set, Union
 
 from njangi_agent.decisions import Decision, Snapshot, Turn, backoff, next_turn
-from njangi_agent.desk import Desk
-from njangi_agent.details import Tell
 from njangi_agent.errors import AgentError, AttemptFailed, Refused, Rejected, ServiceUnavailable
+from njangi_agent.executors.details import Tell
+from njangi_agent.executors.reports import failed, handed_back
 from njangi_agent.logs import fields, logger
 from njangi_agent.protocol import (
     MAX_REPORTS_PER_SYNC,
@@ -24,9 +24,9 @@ from njangi_agent.protocol import (
     TaskDefinition,
     not_taken,
 )
-from njangi_agent.remote import chance
-from njangi_agent.reports import failed, handed_back
-from njangi_agent.spool import Spool
+from njangi_agent.service.client import chance
+from njangi_agent.service.spool import Spool
+from njangi_agent.work_state import Desk
 
 log = logger(__name__)
 

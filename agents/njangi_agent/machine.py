@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 from njangi_agent.protocol import Machine
-from njangi_agent.sandbox import Sandbox
+from njangi_agent.sandbox.isolation import Sandbox
 
 
 def describe(home: Path, sandbox: Sandbox) -> Machine:

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from njangi_agent.proof import STORED_HEADER
 
 from api.dependencies import App
-from api.downloads import send_blob
+from api.http.downloads import send_blob
 from api.services import utc_now
 from storage.errors import NotFoundError
-from storage.users import Role, User
-from storage.volunteers import Volunteer
+from storage.people.users import Role, User
+from storage.volunteers.store import Volunteer
 
 Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 Guard = Callable[..., Awaitable[User] | Awaitable[Volunteer]]
@@ -64,11 +64,11 @@ def blob_routes(prefix: str, *, read: Guard, write: Guard) -> APIRouter:
         """Tell whether a blob is stored. Who asks may refer to it for some days from now on."""
         if await app.stores.blobs.touch({sha256}, by=by.name, now=utc_now()):
             raise NotFoundError("blob", sha256)
-        return await send_blob(app, request, sha256, "application/octet-stream")
+        return await send_blob(app.stores.blobs, request, sha256, "application/octet-stream")
 
     @router.get("/blobs/{sha256}", dependencies=[Depends(read)])
     async def get_blob(sha256: Sha256, request: Request, app: App) -> Response:
         """Return a blob, or the part of it that the header Range asks for."""
-        return await send_blob(app, request, sha256, "application/octet-stream")
+        return await send_blob(app.stores.blobs, request, sha256, "application/octet-stream")
 
     return router

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
-from njangi_flows.endings import subtasks_failed
+from njangi_flows.runs.endings import subtasks_failed
 from pydantic import BaseModel, Field
 
-from api import own_flows
 from api.dependencies import App, Flow
-from api.flow_answers import (
+from api.runs.flow_answers import (
     AdoptedRun,
     Beaten,
     CarriedRun,
@@ -34,15 +33,16 @@ from api.flow_answers import (
     TaskResult,
     ToldTask,
 )
-from api.parts import parts_of_task
-from api.queueing import Batches, check_stored, queue
+from api.runs.parts import parts_of_task
+from api.runs.queueing import Batches, check_stored, queue
 from api.services import Services, utc_now
+from coordinator.prefect import engineers_flows as own_flows
 from storage.errors import RunLeaseLostError, UnknownUsersError
-from storage.parts import Parts
-from storage.run_models import RUN_LEASE, NewRun, Orders, Run
-from storage.subtask_documents import ranges
-from storage.subtask_models import Batch, Subtask
-from storage.tasks import TaskChange, TaskStatus
+from storage.runs.models import RUN_LEASE, NewRun, Orders, Run
+from storage.runs.parts import Parts
+from storage.runs.tasks import TaskChange, TaskStatus
+from storage.subtasks.documents import ranges
+from storage.subtasks.models import Batch, Subtask
 
 router = APIRouter(prefix="/v1/flow", tags=["flow"])
 RunToken = Annotated[str, Header(alias="Njangi-Run-Token")]

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from api.dependencies import Anyone, App
-from api.metrics import text
+from api.http.metrics import text
 from storage.errors import StorageUnavailableError
 
 router = APIRouter(tags=["health"], dependencies=[Anyone])

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from api.dependencies import App
 from api.routers.blobs import Depositor, Guard, depositor
 from api.services import utc_now
-from storage.uploads import Upload
+from storage.files.uploads import Upload
 
 VERSION = "1.0.0"
 MEDIA_TYPE = "application/offset+octet-stream"

@@ -6,18 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from njangi_flows.awaited import SignalTimeoutError
-    from njangi_flows.calls import VolunteerTaskError
-    from njangi_flows.signals import sleep, wait_for_signal
-    from njangi_flows.volunteer_tasks import volunteer_task
+    from njangi_flows.engine.waiting_tasks import SignalTimeoutError
+    from njangi_flows.tasks.calls import VolunteerTaskError
+    from njangi_flows.tasks.signals import sleep, wait_for_signal
+    from njangi_flows.tasks.volunteer_tasks import volunteer_task
 
 __all__ = ["SignalTimeoutError", "VolunteerTaskError", "sleep", "volunteer_task", "wait_for_signal"]
 _HOME = {
-    "SignalTimeoutError": "awaited",
-    "VolunteerTaskError": "calls",
-    "sleep": "signals",
-    "volunteer_task": "volunteer_tasks",
-    "wait_for_signal": "signals",
+    "SignalTimeoutError": "engine.waiting_tasks",
+    "VolunteerTaskError": "tasks.calls",
+    "sleep": "tasks.signals",
+    "volunteer_task": "tasks.volunteer_tasks",
+    "wait_for_signal": "tasks.signals",
 }
 
 

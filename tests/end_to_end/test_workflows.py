@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 from njangi_flows.cli import folder
-from njangi_flows.spec import read as read_document
+from njangi_flows.workflow.spec import read as read_document
 
 from flows.library.mersenne_factors import check
 from stack.supervisor import Stack

@@ -76,7 +76,7 @@ def agents(main: Main, url: str, count: int) -> list[Process]:
 def flow_worker(main: Main, name: str, url: str) -> Process:
     """Return a flow worker beside the stack's own, which finds the service at `url`."""
     token = (main.settings.home / "tokens" / "flow").read_text().strip()
-    return _process(main, name, ["njangi_flows.worker", "--name", name], NJANGI_FLOW_TOKEN=token, NJANGI_URL=url)
+    return _process(main, name, ["njangi_flows.engine.worker", "--name", name], NJANGI_FLOW_TOKEN=token, NJANGI_URL=url)
 
 
 def replica(main: Main, name: str, port: int) -> Process:

@@ -18,7 +18,7 @@ STOP_SECONDS = 60.0
 PARTS = {
     "agent": "njangi_agent",
     "api": "api",
-    "flow-worker": "njangi_flows.worker",
+    "flow-worker": "njangi_flows.engine.worker",
     "mongod": "--dbpath",
     "prefect": "stack.prefect_server",
     "python-worker": "worker",

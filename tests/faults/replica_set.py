@@ -14,9 +14,9 @@ from typing import Any, Self
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
+from stack.mongod import FLAGS, REPLICA_SET, find_mongod
 from stack.process import Process
 from stack.settings import CHECKOUT, HOST, free_port
-from storage.mongod import FLAGS, REPLICA_SET, find_mongod
 
 CACHE_GB = 0.25  # the least that MongoDB takes
 ELECTION_MILLISECONDS = 5000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -67,12 +68,33 @@ async def survived(submitter: Submitter, stack: Stack, fault: Fault, folder: Pat
 async def test_an_agent_killed_in_mid_run_costs_only_what_it_was_doing(
     submitter: Submitter, stack: Stack, tmp_path: Path
 ) -> None:
-    run_id = await survived(submitter, stack, kill("agent-1"), tmp_path)
+    async def kill_it_while_it_holds_a_lease(stack: Stack) -> None:
+        pid = stack.pid("agent-1")
+        assert pid is not None
+        async with asyncio.timeout(LONGEST_SECONDS):
+            while True:
+                os.kill(pid, signal.SIGSTOP)  # so that it cannot report between the look and the kill
+                await asyncio.sleep(0.2)
+                if await leases_of(submitter, "agent-1"):
+                    break
+                os.kill(pid, signal.SIGCONT)
+                await asyncio.sleep(0.2)
+        os.kill(pid, signal.SIGKILL)
+        await stack.replaced("agent-1", pid)
+
+    run_id = await survived(submitter, stack, kill_it_while_it_holds_a_lease, tmp_path)
     twice = [item for item in await submitter.subtasks(run_id, "slow") if len(item["attempts"]) > 1]
     assert twice, "the killed agent held something"
     for item in twice:
         lost, returned = item["attempts"][-2:]
         assert (lost["outcome"], returned["outcome"]) == ("EXPIRED", "RETURNED")
+
+
+async def leases_of(submitter: Submitter, name: str) -> list[dict[str, Any]]:
+    volunteers = (await submitter.get("/v1/volunteers"))["volunteers"]
+    [id_] = [volunteer["id"] for volunteer in volunteers if volunteer["name"] == name]
+    leases: list[dict[str, Any]] = (await submitter.get(f"/v1/volunteers/{id_}"))["leases"]
+    return leases
 
 
 def slow() -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from njangi_agent.errors import ServiceUnavailable
 from njangi_agent.protocol import Lease, Machine, Outcome, Report, SyncAnswer, SyncRequest, Verdict
-from njangi_agent.remote import Remote
-from njangi_agent.service import Service
+from njangi_agent.service.client import Remote
+from njangi_agent.service.http_client import Service
 
 from benchmarks.service import Flow, running_service
 from benchmarks.service import Service as RunningService

@@ -14,8 +14,8 @@ import pytest
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 
-import storage.mongod
-from storage.mongod import DataInUseError, Mongod, MongodNotFoundError, MongodStartError, mongodb, socket_path
+import stack.mongod
+from stack.mongod import DataInUseError, Mongod, MongodNotFoundError, MongodStartError, mongodb, socket_path
 
 Collection = AsyncCollection[dict[str, Any]]
 
@@ -62,7 +62,7 @@ async def test_an_acknowledged_write_survives_kill_9_and_the_same_object_starts_
 async def test_a_directory_in_use_is_refused_and_its_owner_stays_reachable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.mongod, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(stack.mongod, "LOCK_SECONDS", 0.1)
     async with Mongod(tmp_path / "mongod") as owner:
         with pytest.raises(DataInUseError, match="already uses"):
             await Mongod(tmp_path / "mongod").start()
@@ -103,7 +103,7 @@ async def test_without_any_mongod_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(storage.mongod, "WHEEL", "no-such-wheel")
+    monkeypatch.setattr(stack.mongod, "WHEEL", "no-such-wheel")
     with pytest.raises(MongodNotFoundError, match="MONGODB_URI"):
         await Mongod(tmp_path / "mongod").start()
 
@@ -119,7 +119,7 @@ async def test_a_mongod_killed_while_it_is_started_fails_as_any_start_does_and_m
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mongod = Mongod(tmp_path / "mongod")
-    configure = storage.mongod._configure
+    configure = stack.mongod._configure
 
     async def killed_first(*arguments: Any) -> None:
         assert mongod.pid is not None
@@ -127,7 +127,7 @@ async def test_a_mongod_killed_while_it_is_started_fails_as_any_start_does_and_m
         await configure(*arguments)
 
     with monkeypatch.context() as at_the_wrong_moment:
-        at_the_wrong_moment.setattr(storage.mongod, "_configure", killed_first)
+        at_the_wrong_moment.setattr(stack.mongod, "_configure", killed_first)
         with pytest.raises(MongodStartError):
             await mongod.start()
     assert mongod.pid is None

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from stack.remnants import end_remnants, mark
+from stack.orphans import end_remnants, mark
 from stack.settings import Settings
 from stack.supervisor import Stack
 

@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from njangi_flows.cli import (
+from njangi_flows.cli import folder, following, parameters, showing, watching
+from njangi_flows.cli.commands import (
     account,
     comparing,
     controls,
@@ -20,19 +21,14 @@ from njangi_flows.cli import (
     exchange,
     explaining,
     files,
-    folder,
-    following,
     history,
     outputs,
-    parameters,
     people,
     schedules,
-    showing,
     signals,
     status,
     templates,
     volunteers,
-    watching,
     webhooks,
     workflows,
 )

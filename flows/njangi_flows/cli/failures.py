@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from njangi_flows.problems import Problem
+from njangi_flows.workflow.problems import Problem
 
 
 class CommandError(Exception):

@@ -11,9 +11,9 @@ from njangi_agent.texts import NotTextError, pieces_of, text_of
 
 from njangi_flows.cli.failures import UsageError
 from njangi_flows.cli.showing import printable
-from njangi_flows.document import MAX_BYTES
-from njangi_flows.problems import Problem
-from njangi_flows.spec import (
+from njangi_flows.workflow.document import MAX_BYTES
+from njangi_flows.workflow.problems import Problem
+from njangi_flows.workflow.spec import (
     InvalidSpecError,
     WorkflowSpec,
     authored,
@@ -23,8 +23,8 @@ from njangi_flows.spec import (
     unfilled,
     warnings,
 )
-from njangi_flows.spec import read as read_document
-from njangi_flows.text_files import not_text, text_files
+from njangi_flows.workflow.spec import read as read_document
+from njangi_flows.workflow.text_files import not_text, text_files
 
 
 class Folder(Collection[str]):

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 from ruamel.yaml import YAML
 
-from njangi_flows.cli import completing
-from njangi_flows.core_schema import CarefulResolver
+from njangi_flows.cli import completion as completing
+from njangi_flows.workflow.core_schema import CarefulResolver
 
 
 class Output(enum.StrEnum):

@@ -7,7 +7,7 @@ from typing import Any
 
 from njangi_flows.cli.failures import UsageError
 from njangi_flows.cli.service import Service
-from njangi_flows.given import typed
+from njangi_flows.workflow.parameter_values import typed
 
 
 def values(given: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:

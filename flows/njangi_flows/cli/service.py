@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 from njangi_agent.dialect import MESSAGE_DEPTH, NotCarriedError, check
 
-from njangi_flows.cli import remembered
+from njangi_flows.cli import saved_tokens as remembered
 from njangi_flows.cli.failures import RefusedError, UnreachableError, UsageError
 from njangi_flows.cli.uploading import RESUMABLE_BYTES, upload
-from njangi_flows.problems import Problem
 from njangi_flows.proven import NotProvenError, Token
+from njangi_flows.workflow.problems import Problem
 
 DEFAULT_URL = "http://127.0.0.1:8400"
 TOKEN_FILE = Path(".njangi") / "tokens" / "admin"

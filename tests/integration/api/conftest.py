@@ -17,7 +17,7 @@ import pytest_asyncio
 import uvicorn
 
 from api.app import create_app
-from api.connections import Connection
+from api.http.connections import Connection
 from api.services import Services
 from api.settings import Settings
 from tests.conftest import emptied

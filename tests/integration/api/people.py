@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from storage.users import Role, new_token
+from storage.people.users import Role, new_token
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client
 

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 from njangi_agent.protocol import Outcome, Report, SyncRequest
-from njangi_agent.service import Service
+from njangi_agent.service.http_client import Service
 
-from api.reported_blobs import vouched
+from api.runs.reported_blobs import vouched
 from api.services import utc_now
 from tests.integration.api.conftest import Client, put_task, reports
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 from njangi_flows.cli.app import app
-from njangi_flows.submitter import Njangi
+from njangi_flows.client import Njangi
 from typer.testing import CliRunner
 
 from tests.integration.api.conftest import Client, put_task

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from njangi_flows.cli import remembered
+from njangi_flows.cli import saved_tokens as remembered
 from njangi_flows.cli.app import app
 from typer.main import get_command
 

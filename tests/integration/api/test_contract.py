@@ -69,9 +69,9 @@ def test_every_refusal_is_a_problem_and_every_call_has_a_tag_that_is_told(tmp_pa
 async def test_the_service_keeps_to_its_document(
     mongodb_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: str, role: str
 ) -> None:
-    for place in ("api.routers.flow", "api.routers.waits"):
+    for place in ("api.routers.flow", "api.routers.runs.waits"):
         monkeypatch.setattr(f"{place}.LONGEST_WAIT", 0.05)
-    monkeypatch.setattr("coordinator.dispatcher.LONGEST_WAIT", 0.05)
+    monkeypatch.setattr("coordinator.dispatching.dispatcher.LONGEST_WAIT", 0.05)
     many = {"requests_per_token": LARGE, "requests_per_address": LARGE, "failures_per_address": LARGE}
     database = f"test_{secrets.token_hex(6)}"
     async with serving(mongodb_uri, tmp_path, database, **many) as client:

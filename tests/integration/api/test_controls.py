@@ -12,7 +12,7 @@ import pytest
 
 from api.services import utc_now
 from storage.ledger import Turn
-from storage.run_models import FlowRunState, RunStatus, Tell
+from storage.runs.models import FlowRunState, RunStatus, Tell
 from tests.integration.api.conftest import Client, beat, put_task, reports
 
 WISH = {"slots": 4, "wish": 4, "wait": 0}

@@ -11,11 +11,11 @@ from contextlib import aclosing
 from typing import Any
 
 import httpx
-from njangi_flows.history import rebuild
+from njangi_flows.runs.history import rebuild
 
-from api.followers import KEPT, Followers
+from api.live.followers import KEPT, Followers
 from storage.ledger import Turn
-from storage.run_models import FlowRunState, NewRun, RunStatus
+from storage.runs.models import FlowRunState, NewRun, RunStatus
 from storage.stores import Stores
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client, put_task, reports, until

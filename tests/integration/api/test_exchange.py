@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from njangi_flows.spec import load
+from njangi_flows.workflow.spec import load
 
 from tests.integration.api.conftest import Client
 from tests.wfformat_shapes import recorded

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.services import utc_now
-from storage.users import Role
+from storage.people.users import Role
 from tests.integration.api.conftest import Client, definition, put_task, reports
 from tests.integration.api.people import a_run, a_workflow, person
 

@@ -15,13 +15,13 @@ import psutil
 import pytest
 import websockets
 
-from api import feed as feeds
-from api.feed import Feed, Listener, Resync, Told
-from api.hearing import Wanted
+from api.access.event_access import Wanted
+from api.live import feed as feeds
+from api.live.feed import Feed, Listener, Resync, Told
 from storage.ledger import Turn
-from storage.run_models import NewRun
+from storage.people.users import Role, User
+from storage.runs.models import NewRun
 from storage.stores import Stores
-from storage.users import Role, User
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client, until
 

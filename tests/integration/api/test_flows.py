@@ -9,7 +9,7 @@ from contextlib import aclosing
 import httpx
 
 from api.services import utc_now
-from storage.run_models import FlowRunState
+from storage.runs.models import FlowRunState
 from tests.integration.api.conftest import Client, beat, definition, put_task, reports
 from tests.integration.storage.leasing import counts_of
 

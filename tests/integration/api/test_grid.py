@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from njangi_flows.history import rebuild
+from njangi_flows.runs.history import rebuild
 
-from api.grid import compressed
-from storage import subtask_documents as documents
-from storage.grids import STATUSES, Grid, cell
+from api.runs.grid import compressed
 from storage.stores import Stores
-from storage.subtask_models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
+from storage.subtasks import documents
+from storage.subtasks.grids import STATUSES, Grid, cell
+from storage.subtasks.models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client, put_task, reports
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from storage.errors import StorageUnavailableError
-from storage.run_models import Run
-from storage.users import Role, User
+from storage.people.users import Role, User
+from storage.runs.models import Run
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client
 from tests.integration.api.test_workflows import SPEC

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from api.program import packed
+from api.agent_program import packed
 from api.services import utc_now
 from tests.conftest import NOON
 from tests.integration.api.conftest import MACHINE, Client, put_task, serving, until, until_true

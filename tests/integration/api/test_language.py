@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.services import utc_now
-from storage.workflows import NewWorkflow, Workflow
+from storage.workflows.store import NewWorkflow, Workflow
 from tests.integration.api.conftest import Client
 
 OLD = """\

@@ -10,9 +10,9 @@ import httpx
 import jsonpatch
 
 from api.services import utc_now
-from storage.run_models import FlowRunState, RunStatus
+from storage.people.users import Role, new_token
+from storage.runs.models import FlowRunState, RunStatus
 from storage.sharing import EVERYBODY
-from storage.users import Role, new_token
 from tests.integration.api.conftest import Client, put_task, reports
 
 TEXT = """\

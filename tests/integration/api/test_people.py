@@ -11,10 +11,10 @@ import pytest
 
 from api.services import utc_now
 from storage.errors import TooManyTriesError
-from storage.sign_ins import TRIES_A_NAME, WINDOW
+from storage.people.sign_ins import TRIES_A_NAME, WINDOW
+from storage.people.tokens import TokenKind
+from storage.people.users import Role, Scope
 from storage.stores import Stores
-from storage.tokens import TokenKind
-from storage.users import Role, Scope
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client, until_true
 from tests.integration.api.people import PASSWORD, SPEC, a_run, a_workflow, invited, person, signed_in, signs_in

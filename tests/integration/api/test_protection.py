@@ -16,7 +16,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from api.connections import LARGEST_HEAD, LONGEST_URL, MOST_HEADERS, Connection
+from api.http.connections import LARGEST_HEAD, LONGEST_URL, MOST_HEADERS, Connection
 from tests.conftest import emptied
 from tests.integration.api.conftest import Client, serving
 

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from api import outlets
-from api.outlets import PublishingError, RedisOutlet, as_prefect
-from api.publishing import NOTED_EVERY, Publisher
-from coordinator.office import Office
+from api.integrations import outlets
+from api.integrations.outlets import PublishingError, RedisOutlet, as_prefect
+from api.integrations.publishing import NOTED_EVERY, Publisher
+from coordinator.leadership import Office
 from storage.ledger import EVENTS_A_PAGE, Event, Turn
 from storage.stores import Stores
 from tests.conftest import NOON

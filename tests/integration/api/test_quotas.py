@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from storage.users import Role
+from storage.people.users import Role
 from tests.integration.api.conftest import Client, put_task, reports, until_true
 from tests.integration.api.people import SPEC, a_run, a_workflow, person
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from storage.users import Role
+from storage.people.users import Role
 from tests.integration.api.conftest import Client
 from tests.integration.api.people import SPEC, a_run, a_workflow, person
 

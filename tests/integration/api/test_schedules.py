@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.services import utc_now
-from storage.run_models import FlowRunState, RunStatus
+from storage.runs.models import FlowRunState, RunStatus
 from tests.integration.api.conftest import Client
 from tests.integration.api.test_workflows import SPEC
 

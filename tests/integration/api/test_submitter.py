@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from njangi_flows.submitter import ConflictError, Event, InvalidError, Njangi, NotFoundError, UnauthorizedError
-from njangi_flows.submitter.models import Role, RunStatus, Scope
+from njangi_flows.client import ConflictError, Event, InvalidError, Njangi, NotFoundError, UnauthorizedError
+from njangi_flows.client.models import Role, RunStatus, Scope
 
 from tests.integration.api.conftest import Client
 from tests.integration.api.people import PASSWORD
@@ -60,7 +60,7 @@ async def test_from_a_file_to_the_end_of_a_run(client: Client) -> None:
 
 
 async def test_lists_are_read_over_their_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("njangi_flows.submitter.transport.LARGEST_PAGE", 2)
+    monkeypatch.setattr("njangi_flows.client.transport.LARGEST_PAGE", 2)
     async with njangi(client) as admin:
         for number in range(5):
             await admin.workflows.create({"name": f"w{number}", "tasks": [{"name": "t", "command": "true"}]})

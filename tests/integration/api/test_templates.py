@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from api.templates import LIBRARY
+from api.workflows.templates import LIBRARY
 from tests.integration.api.conftest import Client
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from storage.run_models import FlowRunState, RunStatus
+from storage.runs.models import FlowRunState, RunStatus
 from tests.integration.api.conftest import Client
 
 LONG_AGO = "2026-06-01T12:00:00Z"

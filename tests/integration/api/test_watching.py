@@ -11,9 +11,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.logs import JsonLines
+from api.http.logs import JsonLines
+from api.http.tracing import request_id
 from api.settings import Settings
-from api.tracing import request_id
 from tests.integration.api.conftest import Client, put_task, reports
 
 

@@ -12,15 +12,15 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from api.posting import Poster, PostingError, signature
-from api.webhooks import Courier, WebhookOutlet
+from api.integrations.posting import Poster, PostingError, signature
+from api.integrations.webhooks import Courier, WebhookOutlet
 from coordinator.decisions.deliveries import MOST_TRIES
-from coordinator.office import Office
+from coordinator.leadership import Office
 from storage.ledger import Turn
-from storage.run_models import NewRun
+from storage.people.users import Role
+from storage.runs.models import NewRun
 from storage.stores import Stores
-from storage.users import Role
-from storage.webhooks import NewWebhook, WebhookStatus
+from storage.webhooks.store import NewWebhook, WebhookStatus
 from tests.conftest import NOON
 from tests.integration.api.conftest import Client, until
 from tests.receiver import Receiver, answering, receiving

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 import pytest
 from njangi_agent.protocol import Held, Machine, SyncRequest
 
-from coordinator.definitions import Definitions
-from coordinator.dispatcher import Dispatcher
+from coordinator.dispatching.definitions import Definitions
+from coordinator.dispatching.dispatcher import Dispatcher
 from storage.errors import StorageUnavailableError
 from storage.listing import Filter, Page, Sort
 from storage.stores import Stores
-from storage.volunteers import Seen, Volunteer, VolunteerStore, together
+from storage.volunteers.store import Seen, Volunteer, VolunteerStore, together
 from tests.conftest import NOON
 from tests.integration.api.conftest import until
 from tests.integration.coordinator.test_lending import unlimited

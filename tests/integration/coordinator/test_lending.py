@@ -11,13 +11,13 @@ from datetime import timedelta
 
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Machine, Outcome, Report, SyncRequest, Verdict
 
-from coordinator.allowances import Allowances
-from coordinator.definitions import Definitions
-from coordinator.dispatcher import BATCHES_LOOKED_AT, Answer, Dispatcher
+from coordinator.dispatching.allowances import Allowances
+from coordinator.dispatching.definitions import Definitions
+from coordinator.dispatching.dispatcher import BATCHES_LOOKED_AT, Answer, Dispatcher
+from storage.runs.tasks import TaskChange, TaskStatus
 from storage.stores import Stores
-from storage.subtask_models import BUCKETS, TaskKey
-from storage.tasks import TaskChange, TaskStatus
-from storage.volunteers import Volunteer
+from storage.subtasks.models import BUCKETS, TaskKey
+from storage.volunteers.store import Volunteer
 from tests.conftest import NOON
 from tests.integration.storage.leasing import TASK, TOKEN, a_held_run, ended, lease, queue, report
 

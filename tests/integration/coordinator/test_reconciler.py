@@ -13,10 +13,10 @@ from coordinator.decisions.recovery import MOST_RECOVERIES
 from coordinator.reconciler import Reconciler
 from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
-from storage.run_models import RUN_LEASE, FlowRunState, NewRun, Run, RunStatus
+from storage.runs.models import RUN_LEASE, FlowRunState, NewRun, Run, RunStatus
+from storage.runs.tasks import TaskChange, TaskStatus
 from storage.stores import Stores
-from storage.subtask_models import NewBatch, NewSubtask, TaskKey
-from storage.tasks import TaskChange, TaskStatus
+from storage.subtasks.models import NewBatch, NewSubtask, TaskKey
 from tests.conftest import NOON
 from tests.integration.storage.leasing import lease, report, returned
 

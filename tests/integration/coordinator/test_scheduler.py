@@ -15,9 +15,9 @@ from coordinator.scheduler import LOOK_AGAIN, MOST_RUNS, UNDONE_AFTER, BackfillE
 from storage.errors import IdTakenError, NotFoundError
 from storage.ledger import Turn
 from storage.listing import Filter, Page, Sort
-from storage.run_models import FlowRunState, NewRun, OfSchedule, Run, RunStatus
-from storage.schedules import Action, Cause, Outcome, Rule, Schedule, Taken
+from storage.runs.models import FlowRunState, NewRun, OfSchedule, Run, RunStatus
 from storage.stores import Stores
+from storage.workflows.schedules import Action, Cause, Outcome, Rule, Schedule, Taken
 from tests.conftest import NOON
 
 SECOND = timedelta(seconds=1)

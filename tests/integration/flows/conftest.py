@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from njangi_flows.run_workflow import run_workflow
+from njangi_flows.engine.run_workflow import run_workflow
 from prefect.client.orchestration import get_client
 from prefect.context import refresh_global_settings_context
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 from njangi_agent import codec
-from njangi_agent.zygote import arguments
+from njangi_agent.executors.zygote import arguments
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 MACHINE = {
@@ -101,7 +101,7 @@ class Stack:
     @asynccontextmanager
     async def worker(self, name: str) -> AsyncIterator[Any]:
         log = self.logs / f"{name}.log"
-        async with process("njangi_flows.worker", self.environment, "--name", name, log=log) as child:
+        async with process("njangi_flows.engine.worker", self.environment, "--name", name, log=log) as child:
             yield child
 
     async def submit(self, *tasks: dict[str, Any], files: Mapping[str, bytes] | None = None, **spec: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from njangi_agent.dialect import MAX_DEPTH, NotCarriedError
 from njangi_flows import volunteer_task
-from njangi_flows.options import OptionRefusedError
+from njangi_flows.tasks.options import OptionRefusedError
 from prefect import allow_failure, flow, task
 from prefect.runtime import flow_run as running
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.outlets import as_prefect
-from api.prefect import Prefect
+from api.integrations.outlets import as_prefect
+from coordinator.prefect.client import Prefect
 from storage.ledger import Event
 from tests.integration.flows.stack_under_test import MACHINE, Stack
 

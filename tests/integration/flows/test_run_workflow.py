@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from njangi_flows.worker import STARTS_AT_ONCE
+from njangi_flows.engine.worker import STARTS_AT_ONCE
 
 from tests.integration.flows.stack_under_test import Stack, SubtaskError, Volunteer
 

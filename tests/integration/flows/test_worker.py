@@ -128,7 +128,7 @@ async def holding(stack: Stack, run_id: str) -> AsyncIterator[None]:
 async def test_a_worker_leaves_though_nobody_answers_it(stack: Stack, tmp_path: Path) -> None:
     nobody = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "NJANGI_URL": "http://127.0.0.1:9"}
     log = tmp_path / "worker.log"
-    async with process("njangi_flows.worker", {**stack.environment, **nobody}, log=log) as worker:
+    async with process("njangi_flows.engine.worker", {**stack.environment, **nobody}, log=log) as worker:
         await said(log, "the Prefect server is away; waiting for it")
         assert worker.returncode is None
         worker.send_signal(signal.SIGTERM)

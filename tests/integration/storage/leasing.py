@@ -9,9 +9,9 @@ from typing import Any
 
 from njangi_agent.protocol import AttemptError, Outcome, Report, Verdict
 
-from storage.run_models import RunStatus
+from storage.runs.models import RunStatus
 from storage.stores import Stores
-from storage.subtask_models import Assignment, Leased, NewBatch, NewSubtask, TaskKey, VolunteerReport
+from storage.subtasks.models import Assignment, Leased, NewBatch, NewSubtask, TaskKey, VolunteerReport
 
 MINUTE = timedelta(minutes=1)
 TASK = TaskKey(run_id="r1", workflow_id="w1", name="factor", priority=50, cpu=1.0, memory=1, storage=1)

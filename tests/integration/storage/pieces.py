@@ -6,9 +6,9 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from njangi_flows import history
+from njangi_flows.runs import history
 
-from api.followers import event_json
+from api.live.followers import event_json
 from storage.errors import StorageUnavailableError
 from storage.stores import Stores
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage.blob_collection import _REFERENCES, Collected
+from storage.files.blob_collection import _REFERENCES, Collected
 from storage.stores import Stores
 from tests.conftest import NOON
 

@@ -9,9 +9,9 @@ import pytest
 from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from storage.errors import NotFoundError, RunHeldError
-from storage.run_models import FlowRunState, NewRun, Parent, Run, RunStatus, Tell
+from storage.runs.models import FlowRunState, NewRun, Parent, Run, RunStatus, Tell
+from storage.runs.tasks import NewTask, TaskChange, TaskStatus
 from storage.stores import Stores
-from storage.tasks import NewTask, TaskChange, TaskStatus
 from tests.conftest import NOON
 
 

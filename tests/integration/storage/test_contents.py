@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from storage.errors import OtherContentsError
-from storage.run_models import NewRun
+from storage.runs.models import NewRun
+from storage.runs.tasks import TaskChange, TaskStatus
 from storage.stores import Stores
-from storage.subtask_models import Call, NewBatch, NewSubtask
-from storage.subtasks import AT_ONCE
-from storage.tasks import TaskChange, TaskStatus
+from storage.subtasks.models import Call, NewBatch, NewSubtask
+from storage.subtasks.store import AT_ONCE
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, lease, report, returned
 from tests.integration.storage.test_controls import Held, a_run

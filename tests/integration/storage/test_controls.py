@@ -22,11 +22,11 @@ from storage.errors import (
     StorageUnavailableError,
 )
 from storage.ledger import Turn
-from storage.run_models import FlowRunState, NewRun, Run, RunStatus, Tell
-from storage.signals import Wanted
+from storage.runs.models import FlowRunState, NewRun, Run, RunStatus, Tell
+from storage.runs.signals import Wanted
+from storage.runs.tasks import NewTask, TaskChange, TaskStatus
 from storage.stores import Stores
-from storage.subtask_models import MAX_LOSSES, NewBatch, NewSubtask, SubtaskStatus, TaskKey
-from storage.tasks import NewTask, TaskChange, TaskStatus
+from storage.subtasks.models import MAX_LOSSES, NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, counts_of, ended, lease, report, returned
 from tests.integration.storage.pieces import rebuilt

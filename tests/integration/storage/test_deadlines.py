@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from njangi_agent.protocol import Held, Outcome, Verdict
 
-from storage.deadlines import Overdue
 from storage.stores import Stores
-from storage.subtask_models import Subtask, SubtaskStatus
+from storage.subtasks.deadlines import Overdue
+from storage.subtasks.models import Subtask, SubtaskStatus
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, counts_of, ended, lease, queue, report, returned
 

@@ -6,7 +6,7 @@ import pytest
 from njangi_agent.protocol import Held, Outcome
 
 from storage.stores import Stores
-from storage.subtask_models import Leased, Subtask
+from storage.subtasks.models import Leased, Subtask
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, ended, lease, queue, report, returned
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from storage.idempotency import KEPT, REQUEST_LEASE, Answer, Claim, KeyReusedError, UnderWayError
+from storage.people.idempotency import KEPT, REQUEST_LEASE, Answer, Claim, KeyReusedError, UnderWayError
 from storage.stores import Stores
 
 NOW = datetime.now(UTC)

@@ -20,13 +20,13 @@ from njangi_agent.protocol import Outcome, Verdict
 
 from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
+from stack.mongod import mongodb
 from storage.database import open_database
 from storage.errors import RunHeldError
 from storage.ledger import Turn
-from storage.mongod import mongodb
-from storage.run_models import RunStatus
+from storage.runs.models import RunStatus
 from storage.stores import Stores
-from storage.subtask_models import Leased, NewBatch, NewSubtask, SubtaskStatus
+from storage.subtasks.models import Leased, NewBatch, NewSubtask, SubtaskStatus
 from tests.conftest import NOON, many
 from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, a_held_run, counts_of, ended, lease, report, returned
 

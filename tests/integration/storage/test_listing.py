@@ -12,10 +12,10 @@ import pytest
 
 from storage.errors import BadPageTokenError
 from storage.listing import Filter, Listing, Page, Sort
-from storage.run_models import NewRun, RunStatus
-from storage.runs import SORTS as RUN_SORTS
+from storage.runs.models import NewRun, RunStatus
+from storage.runs.store import SORTS as RUN_SORTS
 from storage.stores import Stores
-from storage.workflows import SORTS as WORKFLOW_SORTS
+from storage.workflows.store import SORTS as WORKFLOW_SORTS
 from tests.conftest import NOON
 
 MINUTE = timedelta(minutes=1)

@@ -6,10 +6,10 @@ from typing import Any
 
 from njangi_agent.protocol import Outcome
 
-from storage.run_models import NewRun, RunStatus
+from storage.runs.models import NewRun, RunStatus
+from storage.runs.tasks import TaskStatus
 from storage.stores import Stores
-from storage.tasks import TaskStatus
-from storage.workflows import NewWorkflow
+from storage.workflows.store import NewWorkflow
 from tests.conftest import NOON
 from tests.integration.storage.leasing import ended, lease, report, returned
 from tests.integration.storage.test_controls import SECOND, Held, a_run

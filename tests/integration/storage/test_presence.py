@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from njangi_agent.protocol import Machine
 
-from coordinator.office import Office
+from coordinator.leadership import Office
 from coordinator.presence import Presence
 from storage.leaders import LEADER_LEASE
-from storage.presence import back, overdue
 from storage.stores import Stores
-from storage.volunteers import OFFLINE_AFTER, Seen, VolunteerStatus
+from storage.volunteers.presence import back, overdue
+from storage.volunteers.store import OFFLINE_AFTER, Seen, VolunteerStatus
 from tests.conftest import NOON
 
 MACHINE = Machine("Linux", "x86_64", "3.11", 2, 2**33, 2**35, "none", ())

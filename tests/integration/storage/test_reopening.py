@@ -9,11 +9,11 @@ import pytest
 from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from storage.errors import StorageUnavailableError
-from storage.pieces import SUBTASKS_A_PIECE
-from storage.run_models import FlowRunState, NewRun, RunStatus
+from storage.runs.models import FlowRunState, NewRun, RunStatus
+from storage.runs.tasks import NewTask, TaskChange, TaskStatus
 from storage.stores import Stores
-from storage.subtask_models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
-from storage.tasks import NewTask, TaskChange, TaskStatus
+from storage.subtasks.models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
+from storage.subtasks.transaction_sizes import SUBTASKS_A_PIECE
 from tests.conftest import NOON
 from tests.integration.storage.leasing import counts_of
 from tests.integration.storage.pieces import measured, rebuilt

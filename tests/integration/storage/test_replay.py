@@ -17,23 +17,23 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from njangi_agent.protocol import Outcome
-from njangi_flows.comparison import run_differences, subtask_differences
-from njangi_flows.history import RULES, Run, apply, rebuild
+from njangi_flows.runs.comparison import run_differences, subtask_differences
+from njangi_flows.runs.history import RULES, Run, apply, rebuild
 
-from api.followers import event_json
-from api.mirror import Mirror
+from api.live.followers import event_json
 from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
+from coordinator.prefect.mirror import Mirror
+from stack.mongod import mongodb
 from storage.database import open_database
 from storage.errors import NjangiError
 from storage.ledger import Turn
-from storage.mongod import mongodb
-from storage.parts import Parts, together
-from storage.run_models import ENDED as RUN_ENDED
-from storage.run_models import FlowRunState, NewRun, Tell
+from storage.runs.models import ENDED as RUN_ENDED
+from storage.runs.models import FlowRunState, NewRun, Tell
+from storage.runs.parts import Parts, together
+from storage.runs.tasks import ENDED, NewTask, TaskChange, TaskStatus
 from storage.stores import Stores
-from storage.subtask_models import MAX_LOSSES, Leased, TaskKey
-from storage.tasks import ENDED, NewTask, TaskChange, TaskStatus
+from storage.subtasks.models import MAX_LOSSES, Leased, TaskKey
 from tests.conftest import NOON, many
 from tests.integration.storage.leasing import MINUTE, counts_of, ended, lease, queue, report, returned
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from storage.errors import NotFoundError, RunEndedError, RunLeaseLostError, TooLargeError, TooManySignalsError
-from storage.run_models import FlowRunState, NewRun, RunStatus
-from storage.signals import MAX_PAYLOAD_BYTES, MAX_SIGNALS, Signal, Wanted
+from storage.runs.models import FlowRunState, NewRun, RunStatus
+from storage.runs.signals import MAX_PAYLOAD_BYTES, MAX_SIGNALS, Signal, Wanted
 from storage.stores import Stores
 from tests.conftest import NOON
 

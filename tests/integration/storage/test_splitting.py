@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from storage import subtask_documents as documents
 from storage.errors import RunLeaseLostError
-from storage.run_models import RunStatus
+from storage.runs.models import RunStatus
+from storage.runs.tasks import TaskChange, TaskStatus
 from storage.stores import Stores, open_stores
-from storage.subtask_models import NewBatch, NewSubtask
-from storage.subtasks import AT_ONCE
-from storage.tasks import TaskChange, TaskStatus
+from storage.subtasks import documents
+from storage.subtasks.models import NewBatch, NewSubtask
+from storage.subtasks.store import AT_ONCE
 from tests.conftest import NOON
 from tests.integration.storage.leasing import TASK, TOKEN, a_held_run, counts_of, lease, report, returned
 

@@ -10,11 +10,11 @@ import pytest
 from njangi_agent.protocol import Verdict
 
 from storage.errors import RunEndedError, RunHeldError, RunUnderWayError, StorageUnavailableError
-from storage.pieces import SUBTASKS_A_PIECE
-from storage.run_models import FlowRunState, NewRun, RunStatus
+from storage.runs.models import FlowRunState, NewRun, RunStatus
+from storage.runs.tasks import NewTask, TaskChange, TaskStatus
 from storage.stores import Stores
-from storage.subtask_models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
-from storage.tasks import NewTask, TaskChange, TaskStatus
+from storage.subtasks.models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
+from storage.subtasks.transaction_sizes import SUBTASKS_A_PIECE
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, counts_of, lease, report, returned
 from tests.integration.storage.pieces import measured, rebuilt

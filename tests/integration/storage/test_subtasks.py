@@ -9,7 +9,7 @@ from njangi_agent.protocol import Held, Outcome, Verdict
 
 from storage.ledger import Turn
 from storage.stores import Stores
-from storage.subtask_models import MAX_LOSSES, SubtaskStatus
+from storage.subtasks.models import MAX_LOSSES, SubtaskStatus
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, TASK, TOKEN, counts_of, ended, lease, queue, report, returned
 

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 from njangi_agent.protocol import Machine, Outcome
 
-from coordinator.office import Office
+from coordinator.leadership import Office
 from coordinator.throughput import Throughput
-from storage import throughput
 from storage.leaders import LEADER_LEASE
 from storage.stores import Stores
-from storage.throughput import HOUR, Hour
-from storage.volunteers import OFFLINE_AFTER, Seen
+from storage.volunteers import throughput
+from storage.volunteers.store import OFFLINE_AFTER, Seen
+from storage.volunteers.throughput import HOUR, Hour
 from tests.conftest import NOON
 from tests.integration.storage.leasing import ended, lease, queue, report, returned
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage.chunks import CHUNK_BYTES, CHUNKS_A_WRITE
 from storage.errors import BlobMismatchError, NotFoundError, TooLargeError, UploadBusyError, UploadOffsetError
+from storage.files.chunks import CHUNK_BYTES, CHUNKS_A_WRITE
+from storage.files.uploads import BUSY, KEPT, WRITE_DOWN, Upload
 from storage.stores import Stores
-from storage.uploads import BUSY, KEPT, WRITE_DOWN, Upload
 from tests.conftest import NOON
 
 WHOLE = random.Random(1).randbytes(CHUNKS_A_WRITE * CHUNK_BYTES + 3 * CHUNK_BYTES + 12_345)

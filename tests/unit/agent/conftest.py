@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from njangi_agent.cache import Cache
+from njangi_agent.executors.reports import Results
+from njangi_agent.executors.slot import Slot
 from njangi_agent.protocol import Lease, Report, TaskDefinition
-from njangi_agent.reports import Results
-from njangi_agent.sandbox import Bubblewrap, NoSandbox, Sandbox, base_python, detect
-from njangi_agent.slot import Slot
+from njangi_agent.sandbox.isolation import Bubblewrap, NoSandbox, Sandbox, base_python, detect
 
 from .service import FakeService
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from njangi_agent import cgroups
-from njangi_agent.limits import Limits
+from njangi_agent.sandbox import cgroups
+from njangi_agent.sandbox.limits import Limits
 
 MIB = 1024 * 1024
 LIMITS = Limits(memory=64 * MIB, storage=MIB, wall=10.0, cpu=10, processes=8)

@@ -15,7 +15,7 @@ from .conftest import a_lease
 from .service import FakeService
 from .test_loop import TASK, Work, at_work, until
 
-SOURCES = sorted(Path(njangi_agent.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(njangi_agent.__file__).parent.rglob("*.py"))
 HOURS = 8 * 3600.0
 CLOCKS = {"time", "time_ns", "gmtime", "localtime", "ctime", "asctime", "clock_gettime"}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from njangi_agent.protocol import File, Lease, Outcome, TaskDefinition
-from njangi_agent.sandbox import Bubblewrap
+from njangi_agent.sandbox.isolation import Bubblewrap
 
 from .conftest import a_lease
 from .service import FakeService

@@ -10,10 +10,10 @@ import socket
 from pathlib import Path
 
 import pytest
-from njangi_agent.arguments import LONGEST_ARGUMENT, render
 from njangi_agent.errors import AttemptFailed
-from njangi_agent.output import answer_of
+from njangi_agent.executors.output import answer_of
 from njangi_agent.protocol import INLINE_RESULT_BYTES, OUTPUT_TAIL_BYTES, File, Outcome
+from njangi_agent.sandbox.arguments import LONGEST_ARGUMENT, render
 
 from .conftest import Bench
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 from njangi_agent.decisions import Snapshot, Turn, backoff, bundle_size, fitting, fitting_notes, next_turn, wish
-from njangi_agent.desk import Desk
+from njangi_agent.output_tails import Written
 from njangi_agent.protocol import (
     LONGEST_SILENCE,
     MAX_REPORTS_PER_SYNC,
@@ -19,7 +19,7 @@ from njangi_agent.protocol import (
     SyncRequest,
     to_json,
 )
-from njangi_agent.tails import Written
+from njangi_agent.work_state import Desk
 
 
 def now(**changes: object) -> Snapshot:

@@ -232,7 +232,7 @@ async def test_a_function_tells_while_it_runs(boxed: Bench) -> None:
 
 
 async def test_a_command_is_told_of_what_it_wrote_in_vain(bare: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("njangi_agent.details.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("njangi_agent.executors.details.LOOK_SECONDS", 0.02)
     told, [report] = await attempt(bare, shell("echo '[NaN]' > $NJANGI_HEARTBEAT; sleep 0.5; echo done"))
     assert told == []
     assert report.result == '"done\\n"'

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from njangi_agent.cache import Cache
-from njangi_agent.details import lay_out
+from njangi_agent.executors.details import lay_out
 from njangi_agent.protocol import File, Outcome, Report
 
 from .conftest import Bench, MemoryBlobs, a_lease

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from njangi_agent.lacks import lack_of_command, module_lacking
+from njangi_agent.executors.missing_software import lack_of_command, module_lacking
 from njangi_agent.protocol import File, Outcome
 
 from .conftest import Bench

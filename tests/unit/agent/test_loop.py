@@ -12,9 +12,9 @@ import pytest
 from njangi_agent.errors import Refused
 from njangi_agent.loop import Agent
 from njangi_agent.protocol import Lease, Outcome, Report, SyncAnswer, TaskDefinition
-from njangi_agent.remote import Remote
-from njangi_agent.service import Service
-from njangi_agent.spool import Spool
+from njangi_agent.service.client import Remote
+from njangi_agent.service.http_client import Service
+from njangi_agent.service.spool import Spool
 
 from .conftest import a_lease
 from .service import FakeService

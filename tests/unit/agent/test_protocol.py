@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from njangi_agent.output_tails import Written
 from njangi_agent.protocol import (
     INLINE_RESULT_BYTES,
     MAX_REPORTS_PER_SYNC,
@@ -25,7 +26,6 @@ from njangi_agent.protocol import (
     sync_request,
     to_json,
 )
-from njangi_agent.tails import Written
 
 WRITTEN = Written("out", "é", 4_000_000, 2)
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from njangi_agent.sandbox import base_python
+from njangi_agent.sandbox.isolation import base_python
 
 
 def test_tasks_get_the_interpreter_below_a_virtual_environment_on_old_pythons_too(

@@ -12,8 +12,8 @@ import pytest
 from njangi_agent.errors import Refused, Rejected, ServiceUnavailable
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, proof
 from njangi_agent.protocol import Machine, SyncRequest
-from njangi_agent.remote import Remote
-from njangi_agent.service import Service
+from njangi_agent.service.client import Remote
+from njangi_agent.service.http_client import Service
 
 from .service import FakeService
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from njangi_agent.output_tails import Tail, shown, shown_text
 from njangi_agent.protocol import OUTPUT_TAIL_BYTES
-from njangi_agent.tails import Tail, shown, shown_text
 
 
 @pytest.mark.parametrize(

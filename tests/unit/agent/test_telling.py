@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from njangi_agent.details import Tell
 from njangi_agent.errors import AttemptFailed
+from njangi_agent.executors.details import Tell
+from njangi_agent.executors.reports import failed
 from njangi_agent.protocol import Held, Lease, Outcome, Report, SyncAnswer, TaskDefinition
-from njangi_agent.reports import failed
 
 from .conftest import a_lease
 from .service import FakeService

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.archives import Entry, ShortEntryError, tarred, zipped
+from api.http.archives import Entry, ShortEntryError, tarred, zipped
 from tests.conftest import NOON
 
 FILES = {"small.json": b"[1]", "empty.json": b"", "large.json": random.Random(3).randbytes(1_000_003), "é/ü.txt": b"x"}

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from api.callers import Callers
+from api.access.callers import Callers
 from api.settings import Settings
 
 

@@ -9,8 +9,8 @@ import pytest
 from fastapi import Depends, FastAPI
 from njangi_agent.dialect import CARRIED_DEPTH, MESSAGE_DEPTH
 
-from api.errors import handle_errors
-from api.json_bodies import check_json
+from api.http.errors import handle_errors
+from api.http.json_bodies import check_json
 
 
 def nested(levels: int) -> Any:

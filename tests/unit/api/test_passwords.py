@@ -6,7 +6,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
-from api.passwords import Passwords
+from api.access.passwords import Passwords
 
 CHEAP = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
 

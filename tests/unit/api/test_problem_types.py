@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from api import connections, errors, refusals
+from api.http import connections, errors, refusals
 
 ROOT = Path(__file__).parents[3]
 BY_FRAMEWORK = (400, 404, 405)

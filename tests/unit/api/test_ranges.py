@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.ranges import Part, UnsatisfiableError, part_of
+from api.http.ranges import Part, UnsatisfiableError, part_of
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
+from api.access.rights import Action, Verdict, acting_role, decide, reader_of
 from api.app import create_app
 from api.dependencies import DECLARED
-from api.rights import Action, Verdict, acting_role, decide, reader_of
 from api.settings import Settings
+from storage.people.users import Role, Scope, User
 from storage.sharing import Owned
-from storage.users import Role, Scope, User
 
 YES, NO, HIDDEN = Verdict.ALLOWED, Verdict.FORBIDDEN, Verdict.HIDDEN
 

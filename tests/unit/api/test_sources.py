@@ -1,9 +1,9 @@
 """The number of the language is put into texts that came in without it."""
 
 import pytest
-from njangi_flows.spec import load
+from njangi_flows.workflow.spec import load
 
-from api.sources import with_language
+from api.workflows.sources import with_language
 
 
 @pytest.mark.parametrize(

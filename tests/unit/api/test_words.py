@@ -10,17 +10,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from njangi_flows import sentences
+from njangi_flows.workflow import sentences
 
-from api import endings, errors, planning
-from api.refusals import REFUSALS, RefusalError
+from api.http import errors
+from api.http.refusals import REFUSALS, RefusalError
+from api.runs import endings, planning
 from coordinator.decisions import eta
 from coordinator.decisions.recovery import GIVEN_UP
 from coordinator.decisions.waiting import ReasonKind
-from storage.controls import DEADLINE_MISSED
-from storage.deadline_errors import TOO_LATE
 from storage.errors import NjangiError
-from storage.refusals import REFUSED
+from storage.runs.controls import DEADLINE_MISSED
+from storage.subtasks.deadline_errors import TOO_LATE
+from storage.volunteers.refusals import REFUSED
 
 ROOT = Path(__file__).parents[3]
 FLOWS = ROOT / "flows" / "njangi_flows"
@@ -84,7 +85,7 @@ def test_every_code_has_a_sentence_that_takes_no_value_but_those_it_is_sent_with
 
 
 def test_every_type_of_error_that_agents_and_the_service_give_to_subtasks_is_explained() -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "agents" / "njangi_agent").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "agents" / "njangi_agent").rglob("*.py"))
     types = set(re.findall(r'AttemptFailed\(\s*"(\w+)"', sources)) | {*TOO_LATE, REFUSED, "Lost"}
     for language in ("en", "fr"):
         texts = json.loads((ROOT / "ui-config" / "locales" / f"{language}.json").read_text())
@@ -99,7 +100,7 @@ def test_the_console_knows_every_kind_of_reason_for_which_something_waits() -> N
 def calls() -> Iterator[tuple[str, ast.Call]]:
     """Yield where the modules of workflows name a code, with the call."""
     at = {"of": 1, "wrong": 0, "wrong_around": 0, "_refuse": 0}
-    for path in sorted(FLOWS.glob("*.py")):
+    for path in sorted(FLOWS.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from njangi_agent.protocol import Outcome, Report
 
-from coordinator.dispatcher import MOST_TEXT_A_TURN, fitting
+from coordinator.dispatching.dispatcher import MOST_TEXT_A_TURN, fitting
 
 
 def test_one_transaction_writes_no_more_than_fits_in_memory_and_at_least_one_sync() -> None:

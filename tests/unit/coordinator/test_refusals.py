@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coordinator.decisions.refusals import LONGEST_REST_SECONDS, all_refuse_all, refused_by_all, rest_seconds
-from coordinator.rests import Rests
+from coordinator.dispatching.refusal_backoff import Rests
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE
 

@@ -8,7 +8,7 @@ import pytest
 from njangi_agent.protocol import LONGEST_SILENCE
 
 from coordinator.decisions.silence import due_busy, due_hung_up, due_idle
-from coordinator.dispatcher import LONGEST_WAIT
+from coordinator.dispatching.dispatcher import LONGEST_WAIT
 from tests.conftest import NOON
 
 BOOKS = 5.0  # seconds until another replica can read that an agent was heard of

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from njangi_agent.dialect import CARRIED_DEPTH, MAX_DEPTH, NotCarriedError
-from njangi_flows.aggregate import AggregateError, NoResult, aggregate
-from njangi_flows.compile import compact
-from njangi_flows.spec import AggregateSpec
+from njangi_flows.engine.compile import compact
+from njangi_flows.workflow.aggregate import AggregateError, NoResult, aggregate
+from njangi_flows.workflow.spec import AggregateSpec
 
 
 def by(kind: str, columns: list[str] | None = None) -> AggregateSpec:

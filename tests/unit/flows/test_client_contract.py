@@ -20,10 +20,10 @@ import pytest
 import pytest_asyncio
 from njangi_agent.dialect import NotCarriedError
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, key_of, proof
-from njangi_flows import messages
-from njangi_flows.client import FlowService, ServiceError, WrongBlobError
-from njangi_flows.messages import BatchInput, FileRef, RunLease, SubtaskInput, TaskChange, Wait
-from njangi_flows.settings import FlowSettings
+from njangi_flows import protocol as messages
+from njangi_flows.engine.flow_client import FlowService, ServiceError, WrongBlobError
+from njangi_flows.engine.settings import FlowSettings
+from njangi_flows.protocol import BatchInput, FileRef, RunLease, SubtaskInput, TaskChange, Wait
 from pydantic import BaseModel
 
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs" / "openapi.json").read_text())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from njangi_flows.cli import completing, reference
+from njangi_flows.cli import completion as completing
+from njangi_flows.cli import reference
 from njangi_flows.cli.app import app
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from njangi_agent.dialect import MAX_DEPTH, MAX_DIGITS
 from njangi_flows.cli import options
-from njangi_flows.document import MAX_BYTES, MAX_YAML_BYTES, Document, read, unfit
-from njangi_flows.kinds import SignalPayload
-from njangi_flows.spec import InvalidSpecError, load
+from njangi_flows.workflow.document import MAX_BYTES, MAX_YAML_BYTES, Document, read, unfit
+from njangi_flows.workflow.kinds import SignalPayload
+from njangi_flows.workflow.spec import InvalidSpecError, load
 from pydantic import TypeAdapter
 
-from api.differences import as_yaml
+from api.workflows.differences import as_yaml
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import CancelledError
 
 import pytest
-from njangi_flows.drawing import drawn
+from njangi_flows.engine.thread_iteration import drawn
 
 
 class Source:

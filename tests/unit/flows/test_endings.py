@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from njangi_flows import endings
-from njangi_flows.endings import Reader, ending
+from njangi_flows.runs import endings
+from njangi_flows.runs.endings import Reader, ending
 
 READER = Reader(endings.SENTENCES)
 

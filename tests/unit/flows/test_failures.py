@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from njangi_flows.failures import lost_for_good
-from njangi_flows.messages import SettledBatch
-from njangi_flows.model import Retry
+from njangi_flows.engine.failures import lost_for_good
+from njangi_flows.protocol import SettledBatch
+from njangi_flows.workflow.model import Retry
 
 RETRY = Retry(maximum_attempts=3, non_retryable=["BadInput"])
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from njangi_flows.spec import InvalidSpecError, Problem, parse, unfilled, warnings
+from njangi_flows.workflow.spec import InvalidSpecError, Problem, parse, unfilled, warnings
 
 
 def told(there: set[str], task: dict[str, Any], **fields: Any) -> list[tuple[str, str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, key_of, proof
-from njangi_flows.client import FlowService, NoServiceError
-from njangi_flows.settings import FlowSettings
+from njangi_flows.engine.flow_client import FlowService, NoServiceError
+from njangi_flows.engine.settings import FlowSettings
 
 SETTINGS = FlowSettings("http://nowhere.example:8400", "token", "holder")
 PROBLEM = {"Content-Type": "application/problem+json"}

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from njangi_flows.given import fitting, typed, untyped
-from njangi_flows.spec import InvalidSpecError, parse, run_parameters
+from njangi_flows.workflow.parameter_values import fitting, typed, untyped
+from njangi_flows.workflow.spec import InvalidSpecError, parse, run_parameters
 
 
 def a_spec(language: int, **parameters: Any) -> Any:

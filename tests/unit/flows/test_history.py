@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from njangi_flows.comparison import run_differences, run_fields, subtask_differences, subtask_fields, task_fields
-from njangi_flows.history import HistoryError, Run, rebuild
+from njangi_flows.runs.comparison import run_differences, run_fields, subtask_differences, subtask_fields, task_fields
+from njangi_flows.runs.history import HistoryError, Run, rebuild
 
 NOON = "2026-06-01T12:00:00+00:00"
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from njangi_flows.cli.app import app
-from njangi_flows.cli.history import MOST_INTERRUPTIONS, lines
+from njangi_flows.cli.commands.history import MOST_INTERRUPTIONS, lines
 from njangi_flows.cli.service import connect
 from typer.testing import CliRunner, Result
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from njangi_flows.kinds import signal_name
-from njangi_flows.spec import InvalidSpecError, parse
+from njangi_flows.workflow.kinds import signal_name
+from njangi_flows.workflow.spec import InvalidSpecError, parse
 
 SLEEP = {"name": "t", "sleep": "1h"}
 WAIT = {"name": "t", "wait": {"signal": "approved"}}

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from njangi_flows.cli.events import following
+from njangi_flows.cli.commands.events import following
 from njangi_flows.cli.failures import UnreachableError
 from njangi_flows.cli.service import connect
 

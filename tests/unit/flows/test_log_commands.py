@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from njangi_flows.cli.outputs import lines
+from njangi_flows.cli.commands.outputs import lines
 
 LOG = {"subtask_id": "r1/t/3", "attempt": 1, "volunteer_id": "v1", "outcome": "FAILED"}
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from njangi_agent.arguments import render
-from njangi_flows import filling, placeholders, preview, split
-from njangi_flows.braces import escaped, in_program, pieces
-from njangi_flows.filling import NotFilledError
-from njangi_flows.model import LANGUAGE
-from njangi_flows.programs import program_texts
-from njangi_flows.spec import InvalidSpecError, Problem, WorkflowSpec, parse, unfilled, warnings
+from njangi_agent.sandbox.arguments import render
+from njangi_flows.workflow import filling, placeholders, preview, split
+from njangi_flows.workflow.braces import escaped, in_program, pieces
+from njangi_flows.workflow.filling import NotFilledError
+from njangi_flows.workflow.model import LANGUAGE
+from njangi_flows.workflow.programs import program_texts
+from njangi_flows.workflow.spec import InvalidSpecError, Problem, WorkflowSpec, parse, unfilled, warnings
 
 FILES = ["n.txt", "run.py", "a.csv", "b.csv"]
 PARAMETERS: dict[str, Any] = {"bound": 7, "who": "Ada", "exact": 10.0, "large": 1e22, "yes": True, "none": None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import pytest
-from njangi_flows.problems import coded, reworded, wrong
+from njangi_flows.workflow.problems import coded, reworded, wrong
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 

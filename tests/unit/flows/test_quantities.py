@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from njangi_flows.quantities import Tolerance, duration, size, tolerance
+from njangi_flows.workflow.quantities import Tolerance, duration, size, tolerance
 
 
 @pytest.mark.parametrize(

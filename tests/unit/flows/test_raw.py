@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from njangi_flows.messages import FileRef, ResultRow
-from njangi_flows.model import AggregateSpec
-from njangi_flows.raw import NoBytesError, gathered
+from njangi_flows.engine.binary_results import NoBytesError, gathered
+from njangi_flows.protocol import FileRef, ResultRow
+from njangi_flows.workflow.model import AggregateSpec
 
 CONTENTS = [b"\x89PNG\r\n\x00", b"\xff" * 70_000, b""]
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from njangi_agent import limits
-from njangi_flows import compile as compiler
-from njangi_flows import model
-from njangi_flows.spec import (
+from njangi_agent.sandbox import limits
+from njangi_flows.engine import compile as compiler
+from njangi_flows.workflow import model
+from njangi_flows.workflow.spec import (
     InvalidSpecError,
     Problem,
     Tolerance,
@@ -431,7 +431,7 @@ def test_run_parameters_are_the_defaults_and_what_was_given() -> None:
 
 
 def test_the_model_does_not_load_prefect() -> None:
-    code = "import sys, njangi_flows.spec, njangi_flows.cli.app; sys.exit('prefect' in sys.modules)"
+    code = "import sys, njangi_flows.workflow.spec, njangi_flows.cli.app; sys.exit('prefect' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

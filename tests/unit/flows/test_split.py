@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from njangi_agent.texts import lines_of
-from njangi_flows.filling import Calls
-from njangi_flows.spec import SplitSpec, TaskSpec
-from njangi_flows.split import batch_sizes, chunk, items, items_per_subtask, size_of_chunks, subtask_parameters
+from njangi_flows.workflow.filling import Calls
+from njangi_flows.workflow.spec import SplitSpec, TaskSpec
+from njangi_flows.workflow.split import batch_sizes, chunk, items, items_per_subtask, size_of_chunks, subtask_parameters
 
 
 def a_split(**fields: Any) -> SplitSpec:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from njangi_agent.dialect import NotCarriedError
-from njangi_flows.submitter import (
+from njangi_flows.client import (
     ConflictError,
     Event,
     ForbiddenError,

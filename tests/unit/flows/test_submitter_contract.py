@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from njangi_flows.submitter import Njangi, models
-from njangi_flows.submitter.transport import Transport, filled
+from njangi_flows.client import Njangi, models
+from njangi_flows.client.transport import Transport, filled
 from pydantic import BaseModel
 
 from tests.unit.flows.test_client_contract import DOCUMENT, fields, operation_of, sample, sent

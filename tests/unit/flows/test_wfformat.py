@@ -6,9 +6,10 @@ import copy
 from typing import Any
 
 import pytest
-from njangi_flows import compile, wfformat
-from njangi_flows.problems import InvalidSpecError
-from njangi_flows.spec import Resources, parse
+from njangi_flows.engine import compile
+from njangi_flows.wfformat import workflows as wfformat
+from njangi_flows.workflow.problems import InvalidSpecError
+from njangi_flows.workflow.spec import Resources, parse
 
 from tests.wfformat_shapes import SHAPES, recorded
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from njangi_agent.dialect import NotCarriedError
-from njangi_flows.calls import VolunteerTaskError, packed, worth_another_try
+from njangi_flows.tasks.calls import VolunteerTaskError, packed, worth_another_try
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from njangi_flows import compile as compiler
 from njangi_flows import volunteer_task
-from njangi_flows.compile import Plan
-from njangi_flows.filling import Calls, calls_of
-from njangi_flows.messages import FileRef
-from njangi_flows.spec import TaskSpec, WorkflowSpec, parse
+from njangi_flows.engine import compile as compiler
+from njangi_flows.engine.compile import Plan
+from njangi_flows.protocol import FileRef
+from njangi_flows.workflow.filling import Calls, calls_of
+from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec, parse
 
 
 def workflow(*tasks: dict[str, Any], **fields: Any) -> WorkflowSpec:

@@ -6,8 +6,8 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from njangi_flows.identity import Definition, Occurrences, Place, Places, WaitNames, task_name
-from njangi_flows.messages import KnownCall, TaskState
+from njangi_flows.protocol import KnownCall, TaskState
+from njangi_flows.tasks.identity import Definition, Occurrences, Place, Places, WaitNames, task_name
 
 FIELDS = {"name": "f", "source": "def f(x): return x", "memory": 1}
 

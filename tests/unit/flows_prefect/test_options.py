@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from njangi_flows import volunteer_task
-from njangi_flows.calls import to_come
-from njangi_flows.options import REFUSED, WORKING, OptionRefusedError, no_tags_of_its_own
-from njangi_flows.volunteer_tasks import VolunteerTask
+from njangi_flows.tasks.calls import to_come
+from njangi_flows.tasks.options import REFUSED, WORKING, OptionRefusedError, no_tags_of_its_own
+from njangi_flows.tasks.volunteer_tasks import VolunteerTask
 from prefect import Task, tags
 from prefect.cache_policies import INPUTS, NO_CACHE
 from prefect.utilities.annotations import NotSet, allow_failure

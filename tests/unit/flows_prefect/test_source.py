@@ -21,8 +21,8 @@ from typing import Any
 
 import httpx
 import pytest
-from njangi_flows.around import NotSelfContainedError
-from njangi_flows.source import portable_source, written
+from njangi_flows.tasks.captured_names import NotSelfContainedError
+from njangi_flows.tasks.source import portable_source, written
 
 LIMIT = 3
 
@@ -311,7 +311,7 @@ def test_a_file_called_like_a_module_of_the_standard_library_does_not_pass_for_i
         "def within(n):\n    import statistics\n    return statistics.mean([n])\n"
     )
     program = (
-        "import flows\nfrom njangi_flows.source import portable_source, written\n"
+        "import flows\nfrom njangi_flows.tasks.source import portable_source, written\n"
         "for function in (flows.above, flows.within):\n"
         "    try: portable_source(function, written(function))\n"
         "    except TypeError as error: print(error)\n"

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from njangi_flows.worker import STARTS_AT_ONCE, NjangiWorker
+from njangi_flows.engine.worker import STARTS_AT_ONCE, NjangiWorker
 from prefect.workers.base import BaseWorker
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stack.order import levels
+from stack.stop_order import levels
 
 
 def test_each_level_needs_only_earlier_ones() -> None:

@@ -14,8 +14,8 @@ import mongomock
 import pytest
 from njangi_agent.protocol import AttemptError, Outcome, Report
 
-from storage import subtask_documents as documents
-from storage.subtask_models import (
+from storage.subtasks import documents
+from storage.subtasks.models import (
     MAX_LOSSES,
     REMEMBERED_ATTEMPTS,
     NewBatch,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from storage.parts import Parts, together
-from storage.run_models import RunStatus
-from storage.task_ends import last_status
-from storage.tasks import TaskStatus
+from storage.runs.models import RunStatus
+from storage.runs.parts import Parts, together
+from storage.runs.task_ends import last_status
+from storage.runs.tasks import TaskStatus
 
 COMPLETED, FAILED, CANCELLED = RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED
 

@@ -74,7 +74,7 @@ export function useSignOut() {
   });
 }
 
-/** What one may do, as api/rights.py decides it: the console only hides what would be refused. */
+/** What one may do, as api/access/rights.py decides it: the console only hides what would be refused. */
 export const may = {
   make: (me: Me) => me.role !== "viewer",
   change: (me: Me, owner: string) => me.role === "admin" || (me.role === "submitter" && me.name === owner),

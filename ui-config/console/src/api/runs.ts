@@ -358,7 +358,7 @@ export async function controlOne(verb: BulkVerb, id: string): Promise<unknown> {
   return control(id, verb === "pause" ? { verb, call_back: false } : { verb });
 }
 
-/** Whether a control does anything to a run in that state, as the service decides it (api/routers/bulk.py). */
+/** Whether a control does anything to a run in that state, as the service decides it (api/routers/runs/bulk.py). */
 export function fits(verb: BulkVerb, status: RunStatus): boolean {
   switch (verb) {
     case "pause":

@@ -1,0 +1,1 @@
+"""Speak with the service: requests, transfers, and the reports that wait for a connection."""

@@ -1,0 +1,66 @@
+"""What one replica does with the event log: webhooks, Prefect's events, Redis, sums by the hour; and who is there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
+from functools import partial
+
+from api.integrations.outlets import PrefectOutlet, RedisOutlet
+from api.integrations.posting import Poster
+from api.integrations.publishing import OFFICE, Outlet, Publisher
+from api.integrations.webhooks import Courier, WebhookOutlet
+from api.settings import Settings
+from coordinator.leadership import Office
+from coordinator.prefect.client import Prefect
+from coordinator.presence import Presence
+from coordinator.throughput import Throughput
+from storage.stores import Stores
+
+AGAIN_SECONDS = 2.0
+PRESENCE_SECONDS = 2.0
+THROUGHPUT_SECONDS = 10.0
+
+Loop = tuple[Callable[[], Awaitable[None]], float, str]
+"""What to do again and again, after how many seconds, and its name."""
+
+
+class Outward:
+    """Run its `loops`, then close it. One replica, that holds the office, does the work."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        stores: Stores,
+        prefect: Prefect,
+        holder: str,
+        wait: Callable[[int, float], Awaitable[int]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`holder` names this replica; `wait` waits for the log to grow (see `Publisher`)."""
+        office = Office(stores.leaders, OFFICE, holder)
+        self._poster = Poster(private=settings.webhooks_private)
+        self._publisher = Publisher(stores.ledger, stores.cursors, office, wait, clock)
+        self._presence = Presence(stores.presence, office, clock)
+        self._throughput = Throughput(stores.throughput, office, clock)
+        self.courier = Courier(stores, self._poster, office, clock)
+        self._redis = RedisOutlet(settings.pubsub_url, settings.pubsub_stream) if settings.pubsub_url else None
+        self._outlets: list[Outlet] = [
+            WebhookOutlet(stores, self.courier.wake, clock),
+            PrefectOutlet(prefect, stores.runs),
+        ]
+        if self._redis is not None:
+            self._outlets.append(self._redis)
+
+    def loops(self) -> Iterator[Loop]:
+        yield self.courier.run, AGAIN_SECONDS, "delivering to webhooks"
+        yield self._presence.tick, PRESENCE_SECONDS, "looking for silent volunteers"
+        yield self._throughput.tick, THROUGHPUT_SECONDS, "summing up what volunteers did"
+        for outlet in self._outlets:
+            yield partial(self._publisher.feed, outlet), AGAIN_SECONDS, f"telling {outlet.name}"
+
+    async def close(self) -> None:
+        """Close connections, after the loops have ended."""
+        await self._poster.close()
+        if self._redis is not None:
+            await self._redis.close()

@@ -1,0 +1,1 @@
+"""Events as they happen, for everybody who follows them."""

@@ -1,0 +1,285 @@
+"""Let thousands follow all events through one process, for the price of one reader of the log.
+
+The newest events are read once, encoded once and kept for all, up to a bound. Each listener is only a place in
+them: one that comes from further back reads the log page by page until it has caught up; one that had caught up and
+then took too little is told to resync and goes on from now. So nothing is ever queued for anybody, and memory does not
+grow with slow listeners.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import cached_property
+
+import orjson
+
+from api.access.event_access import Wanted, may_hear
+from api.live.followers import AWAY_SECONDS, KEEP_ALIVE_SECONDS, event_json
+from storage.audiences import Audience, AudienceStore
+from storage.errors import StorageUnavailableError
+from storage.ledger import EVENTS_A_PAGE, Event, Ledger
+from storage.people.users import User
+
+KEPT = 2000
+KEPT_BYTES = 4 * 1024 * 1024
+"""How many of the newest events are kept in memory, and how large they may be in all."""
+TAKEN_BYTES = 64 * 1024
+"""About how much a listener takes at once: what waits for one that does not read stays below twice this."""
+PAGES_A_CALL = 25
+"""How many pages of the log one request for a page of events looks through."""
+LONGEST_SECONDS = 600.0
+"""How long one stream lasts before its listener must come again, with a token that is still good."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event as it is sent, and who may hear it; encoded once for all."""
+
+    seq: int
+    type: str
+    run_id: str | None
+    audience: Audience
+    json: bytes
+
+    @cached_property
+    def frame(self) -> bytes:
+        return b"id: %d\nevent: %s\ndata: %s\n\n" % (self.seq, self.type.encode(), self.json)
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """The listener missed what came after `after`: it must look for itself, and goes on after `seq`."""
+
+    after: int
+    seq: int
+
+    @property
+    def json(self) -> bytes:
+        return orjson.dumps({"after": self.after, "seq": self.seq})
+
+    @property
+    def frame(self) -> bytes:
+        return b"id: %d\nevent: resync\ndata: %s\n\n" % (self.seq, self.json)
+
+
+class Feed:
+    """The newest events of this service. `run` must be going on beside it."""
+
+    def __init__(self, ledger: Ledger, audiences: AudienceStore) -> None:
+        self._ledger = ledger
+        self._audiences = audiences
+        self._newest: list[Told] = []
+        self._bytes = 0
+        self._floor: int | None = None  # all events numbered above are kept, up to `last`
+        self._news = asyncio.Event()
+        self.last = 0
+        """The number of the newest event that was read."""
+        self.listeners = 0
+        self.changes: Counter[str] = Counter()
+        """How often what a user may do has changed, by name: what was begun before ends, and is let in again or not."""
+        self.leaving = False
+        self.changed = asyncio.Event()
+        """Set, and replaced, when there may be more, and now and then: take it before looking."""
+
+    def told(self) -> None:
+        """Tell that the log may have new events."""
+        self._news.set()
+
+    def leave(self) -> None:
+        """End all streams: this process ends."""
+        self.leaving = True
+        self._wake()
+
+    def user_changed(self, name: str) -> None:
+        """End the streams of a user, whose right to them may have ended."""
+        self.changes[name] += 1
+        self._wake()
+
+    async def run(self) -> None:
+        """Read what is new while somebody listens, until cancelled."""
+        while True:
+            try:
+                await asyncio.wait_for(self._news.wait(), KEEP_ALIVE_SECONDS)
+            except TimeoutError:
+                self._wake()
+                continue
+            self._news.clear()
+            if not self.listeners:
+                self._forget()
+                continue
+            try:
+                await self._look()
+            except BaseException:
+                self._news.set()
+                raise
+
+    def _wake(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def _forget(self) -> None:
+        self._floor = None
+        self._newest.clear()
+        self._bytes = 0
+
+    async def _look(self) -> None:
+        if self._floor is None:
+            newest = await self._ledger.last_seq()
+            floor = max(0, newest - KEPT // 2)  # those who come back after a restart find theirs here
+            page = await self.read(floor)
+            self.last = floor
+            self._floor = floor
+        else:
+            page = await self.read(self.last)
+        while page:
+            self._newest += page
+            self._bytes += sum(len(told.json) for told in page)
+            self.last = page[-1].seq
+            self._trim()
+            self._wake()
+            page = await self.read(self.last)
+        self._wake()
+
+    def _trim(self) -> None:
+        """Forget the oldest down to half of what may be kept: seldom, and not one by one."""
+        if len(self._newest) <= KEPT and self._bytes <= KEPT_BYTES:
+            return
+        gone = 0
+        while len(self._newest) - gone > KEPT // 2 or self._bytes > KEPT_BYTES // 2:
+            told = self._newest[gone]
+            self._bytes -= len(told.json)
+            self._floor = told.seq
+            gone += 1
+        del self._newest[:gone]
+
+    @property
+    def awake(self) -> bool:
+        """Whether the newest events have been read: they are only while somebody listens."""
+        return self._floor is not None
+
+    async def floor(self) -> int:
+        """Return the number above which all events are kept, once they have been read."""
+        while self._floor is None and not self.leaving:
+            changed = self.changed
+            self._news.set()
+            await changed.wait()
+        return self._floor or 0
+
+    def after(self, seq: int) -> Sequence[Told]:
+        """Return the next kept events numbered above `seq`, some TAKEN_BYTES of them."""
+        at = bisect_right(self._newest, seq, key=lambda told: told.seq)
+        end, size = at, 0
+        while end < len(self._newest) and size < TAKEN_BYTES:
+            size += len(self._newest[end].json)
+            end += 1
+        return self._newest[at:end]
+
+    async def read(self, after: int, run_id: str | None = None) -> Sequence[Told]:
+        """Return a page of the log: events numbered above `after`, in order; of one run if `run_id` is given."""
+        events = await self._ledger.events(after=after, run_id=run_id, limit=EVENTS_A_PAGE)
+        return [_told(event, of) for event, of in zip(events, await self._audiences.of(events), strict=True)]
+
+
+def _told(event: Event, audience: Audience) -> Told:
+    return Told(event.seq, event.type, event.run_id, audience, event_json(event))
+
+
+class Listener:
+    """A place in the log, for somebody who wants some events. None as `after` begins with what comes next."""
+
+    def __init__(self, feed: Feed, user: User, wanted: Wanted, after: int | None) -> None:
+        self._feed = feed
+        self._user = user
+        self._wanted = wanted
+        self._changes = feed.changes[user.name]
+        self._caught_up = after is None
+        self.after = after
+        """The number that this listener has everything up to; None before the first look."""
+
+    @property
+    def over(self) -> bool:
+        """Whether what the user may do has changed since."""
+        return self._feed.changes[self._user.name] != self._changes
+
+    @property
+    def behind(self) -> bool:
+        """Whether the next `take` has something to look at already."""
+        return self.after is None or not self._feed.awake or self.after < self._feed.last
+
+    async def take(self) -> Sequence[Told | Resync]:
+        """Return what comes next, none if there is none or none of it is wanted: look at `behind` then."""
+        floor = await self._feed.floor()
+        if self.after is None:
+            self.after = self._feed.last
+        if self.after < floor:
+            if self._caught_up:
+                missed, self.after = self.after, self._feed.last
+                return [Resync(missed, self.after)]
+            page = await self._feed.read(self.after)
+        else:
+            self._caught_up = True
+            page = self._feed.after(self.after)
+        if page:
+            self.after = page[-1].seq
+        return [told for told in page if self._hears(told)]
+
+    def _hears(self, told: Told) -> bool:
+        return self._wanted.covers(told.type, told.run_id, told.audience) and may_hear(self._user, told.audience)
+
+
+async def listen(feed: Feed, listener: Listener) -> AsyncGenerator[Sequence[Told | Resync], None]:
+    """Yield what the listener is to be sent; nothing, at first and now and then, to show where it is.
+
+    Ends when the service leaves, what the user may do has changed, or LONGEST_SECONDS have passed.
+    """
+    clock = asyncio.get_running_loop().time
+    ends, said = clock() + LONGEST_SECONDS, -KEEP_ALIVE_SECONDS
+    feed.listeners += 1
+    try:
+        while not feed.leaving and not listener.over and clock() < ends:
+            changed = feed.changed
+            found: Sequence[Told | Resync] = ()
+            try:
+                if listener.behind:
+                    found = await listener.take()
+            except StorageUnavailableError:
+                await asyncio.sleep(AWAY_SECONDS)
+            if found or (listener.after is not None and clock() - said >= KEEP_ALIVE_SECONDS):
+                yield found
+                said = clock()
+            elif not listener.behind:
+                await changed.wait()
+    finally:
+        feed.listeners -= 1
+
+
+async def stream(feed: Feed, listener: Listener) -> AsyncGenerator[bytes, None]:
+    """Yield what the listener is to be sent as server-sent events."""
+    yield b"retry: 1000\n\n"
+    async with aclosing(listen(feed, listener)) as batches:
+        async for batch in batches:
+            if batch:
+                yield b"".join(told.frame for told in batch)
+            elif listener.after is not None:
+                yield b"id: %d\n: still here\n\n" % listener.after  # where a browser goes on when it returns
+
+
+async def page(feed: Feed, user: User, wanted: Wanted, after: int, limit: int) -> tuple[list[Told], int]:
+    """Return up to `limit` events numbered above `after`, and the number up to which all were looked at."""
+    found: list[Told] = []
+    for _ in range(PAGES_A_CALL):
+        read = await feed.read(after, wanted.run_id)
+        for told in read:
+            after = told.seq
+            if wanted.covers(told.type, told.run_id, told.audience) and may_hear(user, told.audience):
+                found.append(told)
+                if len(found) == limit:
+                    return found, after
+        if len(read) < EVENTS_A_PAGE:
+            break
+    return found, after

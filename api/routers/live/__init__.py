@@ -1,0 +1,1 @@
+"""Routes of events: streams, sockets and webhooks."""

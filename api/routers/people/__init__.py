@@ -1,0 +1,1 @@
+"""Routes of people: sessions, tokens, users and the audit log."""

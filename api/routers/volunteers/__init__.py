@@ -1,0 +1,1 @@
+"""Routes of volunteers: for their agents and for those who look after them."""

@@ -1,0 +1,1 @@
+"""Routes of workflows: editing, versions, schedules, sharing."""

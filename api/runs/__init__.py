@@ -1,0 +1,1 @@
+"""Runs as callers start them, wait for them and look at them."""

@@ -1,0 +1,84 @@
+"""What ends the waits of a run: a signal, the passing of time, the end of a child run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from api.services import Services, utc_now
+from storage.runs.models import Orders
+from storage.runs.signals import Wanted
+
+
+class Ending(enum.StrEnum):
+    SIGNAL = "signal"
+    CHILD = "child"
+    PASSED = "passed"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a task waits for: a signal of that name, its child's end, the moment `until`; the first that comes."""
+
+    task: str
+    signal: str | None = None
+    child: bool = False
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedWait:
+    task: str
+    ending: Ending
+    payload: str | None = None  # JSON text of a signal
+    until: datetime | None = None  # the moment that has passed
+
+
+async def ended_waits(
+    app: Services, run_id: str, token: str, waits: Sequence[Wait], seconds: float
+) -> tuple[Orders, list[EndedWait]]:
+    """Wait until some of a run's waits have ended or it shall be cancelled, at most `seconds`.
+
+    Return what the flow must know, and the waits that have ended. Repeating the call after a lost reply gives the same
+    signals again. Raises RunLeaseLostError as soon as `token` no longer holds the run.
+    """
+    loop = asyncio.get_running_loop()
+    last = loop.time() + seconds
+    children = await app.stores.children.of(run_id, [wait.task for wait in waits if wait.child])
+    with app.run_news.of([run_id, *(child.id for child in children.values())]) as news:
+        while True:
+            news.clear()
+            orders = await app.stores.run_leases.check_hold(run_id, token)
+            now = utc_now()
+            waits = await _as_kept(app, run_id, waits)
+            ended = [] if orders.cancel else await _ended(app, run_id, token, waits, now)
+            patience = last - loop.time()
+            if orders.cancel or ended or patience <= 0 or app.leaving:
+                return orders, ended
+            moments = [(wait.until - now).total_seconds() for wait in waits if wait.until is not None]
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), min(patience, *moments) if moments else patience)
+
+
+async def _ended(app: Services, run_id: str, token: str, waits: Sequence[Wait], now: datetime) -> list[EndedWait]:
+    wanted = [Wanted(wait.task, wait.signal, wait.until) for wait in waits if wait.signal is not None]
+    signals = await app.stores.signals.take(run_id, token, wanted, now=now)
+    children = await app.stores.children.of(run_id, [wait.task for wait in waits if wait.child])
+    found = [EndedWait(signal.taken_by or "", Ending.SIGNAL, signal.payload) for signal in signals]
+    found += [EndedWait(child.task, Ending.CHILD) for child in children.values() if child.ended]
+    ended = {wait.task for wait in found}
+    passed = [wait for wait in waits if wait.until is not None and wait.until <= now and wait.task not in ended]
+    return found + [EndedWait(wait.task, Ending.PASSED, until=wait.until) for wait in passed]
+
+
+async def _as_kept(app: Services, run_id: str, waits: Sequence[Wait]) -> list[Wait]:
+    """Return the waits with their ends as they are now: pauses move them, and while one lasts there is none."""
+    ends = await app.stores.waits.ends(run_id, [wait.task for wait in waits if not wait.child])
+    return [
+        replace(wait, until=None if end.held else end.until) if (end := ends.get(wait.task)) is not None else wait
+        for wait in waits
+    ]

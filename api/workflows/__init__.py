@@ -1,0 +1,1 @@
+"""Workflows as callers write, compare and read them."""

@@ -1,0 +1,1 @@
+"""Lend subtasks to agents and take their reports."""

@@ -1,0 +1,503 @@
+"""Answer agents' syncs: reports in, leases out, many agents in one transaction.
+
+While one transaction is under way the syncs that arrive gather for the next, so the cost of a
+round trip is shared by all who wait and writers of one process never conflict. An agent with a
+wish and no work for it is parked; parked agents cost nothing until a batch opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from njangi_agent.protocol import Outcome, Report, SyncRequest, Verdict
+
+from coordinator.decisions.matching import Match, Offer, Wish, asks_no_more, fits, match, worth_a_look
+from coordinator.decisions.silence import due_busy, due_hung_up, due_idle
+from coordinator.dispatching.allowances import Allowances
+from coordinator.dispatching.definitions import Definition, Definitions
+from coordinator.dispatching.refusal_backoff import Rests
+from storage.errors import StorageUnavailableError
+from storage.ledger import Ledger, Turn
+from storage.subtasks.models import Assignment, Bounds, Leased, OpenBatch, VolunteerReport
+from storage.subtasks.store import SubtaskStore
+from storage.volunteers.store import Seen, Volunteer, VolunteerStatus, VolunteerStore, together
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 55.0
+"""Seconds an idle agent's sync may be parked: below the idle timeouts of common proxies, above the
+59 s at which 5,000 idle agents would cost more than 90 syncs a second."""
+BATCHES_LOOKED_AT = 200
+MOST_LOOKS_A_TURN = 8
+"""How often a turn looks past the first batches for machines that none of these fits."""
+MOST_WISHES_A_TURN = 256
+MOST_TEXT_A_TURN = 16 * 1024 * 1024
+"""Characters of results and logs that one transaction writes, and those of one more sync: the database holds it all in
+memory until it is committed."""
+REMEMBERED_TASKS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a sync came to."""
+
+    verdicts: Sequence[Verdict] = ()
+    leases: Sequence[Leased] = ()
+    cancelled: Sequence[str] = ()
+    wait: float = 0.0  # seconds until the agent should ask again
+    definitions: Mapping[str, Definition] = field(default_factory=dict)  # of the leases' tasks, by task id
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """One agent's sync on its way through."""
+
+    volunteer: Volunteer
+    request: SyncRequest
+    at: datetime  # when it came
+    done: asyncio.Future[Answer]
+    wish: Wish | None
+    until: float  # loop time at which it stops waiting for work
+    verdicts: list[Verdict] = field(default_factory=list)
+    leases: list[Leased] = field(default_factory=list)
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+
+    def answer(self) -> Answer:
+        return Answer(self.verdicts, self.leases, definitions=self.definitions)
+
+
+class Dispatcher:
+    """Serves the syncs of this process; `run` must be going on beside it."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        subtasks: SubtaskStore,
+        volunteers: VolunteerStore,
+        definitions: Definitions,
+        allowances: Allowances,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._ledger = ledger
+        self._subtasks = subtasks
+        self._volunteers = volunteers
+        self._definitions = definitions
+        self._allowances = allowances
+        self._owners: OrderedDict[str, str] = OrderedDict()  # by task id
+        self._clock = clock
+        self._arrived: list[_Turn] = []
+        self._parked: OrderedDict[str, _Turn] = OrderedDict()
+        self._wake = asyncio.Event()
+        self._open: list[Offer] = []
+        self._stale = True  # whether `_open` must be read again
+        self._more = False  # whether there may be batches behind those in `_open`
+        self._nothing_for: list[Wish] = []  # wishes for which nothing was found there
+        self._rests = Rests()
+        self._retry_parked = False
+        self._seconds: OrderedDict[str, float] = OrderedDict()  # mean attempt by task id
+        self._slots: dict[str, int] = {}  # by volunteer, of those heard of lately
+        self._seen: dict[str, Seen] = {}
+        self._extended: dict[str, datetime] = {}
+        self._leaving = False
+        self.leases = 0
+        self.reports = 0
+
+    def work_opened(self) -> None:
+        """Tell that some batch has subtasks to lend."""
+        self._stale = True
+        self._retry_parked = True
+        self._wake.set()
+
+    def leave(self) -> None:
+        """Answer all who wait for work, now and from now on."""
+        self._leaving = True
+        for turn in list(self._parked.values()):
+            self._unpark(turn)
+
+    def run_cancelled(self, run_id: str) -> None:
+        """Let the parked agents who hold subtasks of the run hear of it now."""
+        for turn in list(self._parked.values()):
+            if any(item.subtask_id.startswith(f"{run_id}/") for item in turn.request.held):
+                self._unpark(turn)
+
+    def volunteer_changed(self, volunteer_id: str) -> None:
+        """Lend nothing more on the ground of what was known of the volunteer: it is suspended, retired or resumed."""
+        for turn in self._arrived:
+            if turn.volunteer.id == volunteer_id:
+                turn.wish = None
+        if (parked := self._parked.get(volunteer_id)) is not None:
+            self._unpark(parked)
+
+    async def sync(self, volunteer: Volunteer, request: SyncRequest) -> Answer:
+        """Take an agent's reports and heartbeats, and lend it work, waiting for some as long as it likes.
+
+        A suspended one has nothing any more: what it reports and holds was called back, or ends with its lease.
+        """
+        now = self._clock()
+        if volunteer.status is VolunteerStatus.SUSPENDED:
+            self._note(volunteer, request, now, due_idle(now, LONGEST_WAIT))
+            stale = [Verdict.STALE] * len(request.reports)
+            return Answer(stale, cancelled=[held.subtask_id for held in request.held], wait=LONGEST_WAIT)
+        held = [item.subtask_id.rpartition("/")[0] for item in request.held]
+        try:
+            cancelled = await self._beat(volunteer, request, now)
+        finally:  # it was heard of, whether or not the database was there
+            self._note(volunteer, request, now, self._due(held))
+            self._slots[volunteer.id] = request.slots
+        older = self._parked.get(volunteer.id)
+        if older is not None:
+            self._unpark(older)
+        loop = asyncio.get_running_loop()
+        may_wait = not request.reports and not cancelled and not self._leaving
+        seconds = min(request.wait, LONGEST_WAIT) if may_wait else 0.0
+        turn = _Turn(volunteer, request, now, loop.create_future(), _wish(volunteer, request), loop.time() + seconds)
+        parks = turn.wish is not None and seconds > 0
+        if parks:
+            self._note(volunteer, request, now, due_idle(now, seconds))
+        if request.reports or (turn.wish is not None and self._may_have_work(turn.wish)):
+            self._arrived.append(turn)
+            self._wake.set()
+        elif parks:
+            self._parked[volunteer.id] = turn
+        else:
+            return Answer(cancelled=cancelled)
+        answer = await self._wait(turn, seconds)
+        if answer.leases:
+            self._note(volunteer, request, now, self._due([*held, *(lease.task_id for lease in answer.leases)]))
+        return replace(answer, cancelled=cancelled)
+
+    async def _wait(self, turn: _Turn, seconds: float) -> Answer:
+        """Wait for the turn to be done; when only parked, no longer than `seconds`, nor past a cancellation."""
+        try:
+            await asyncio.wait({turn.done}, timeout=seconds)
+            if not turn.done.done() and turn.volunteer.id in self._parked:
+                self._unpark(turn)
+            return await asyncio.shield(turn.done)
+        except asyncio.CancelledError:
+            self._hung_up(turn)
+            raise
+
+    def _hung_up(self, turn: _Turn) -> None:
+        """Lend nothing to an agent that is no longer there, and expect it back soon."""
+        self._unpark(turn)
+        if turn in self._arrived:
+            turn.wish = None
+        turn.done.cancel()  # so it is not parked after the transaction that it may be part of
+        if not self._leaving:
+            self._note(turn.volunteer, turn.request, turn.at, due_hung_up(self._clock()))
+
+    def _unpark(self, turn: _Turn) -> None:
+        if self._parked.get(turn.volunteer.id) is turn:
+            del self._parked[turn.volunteer.id]
+            turn.done.set_result(turn.answer())
+
+    def _may_have_work(self, wish: Wish) -> bool:
+        wish = self._rested(wish)
+        return self._stale or any(fits(offer, wish) for offer in self._open) or self._may_be_behind(wish)
+
+    def _may_be_behind(self, wish: Wish) -> bool:
+        return self._more and not any(asks_no_more(wish, other) for other in self._nothing_for)
+
+    def _rested(self, wish: Wish) -> Wish:
+        rests_from = self._rests.of(wish.volunteer_id, now=self._clock())
+        return replace(wish, rests_from=rests_from) if rests_from or wish.rests_from else wish
+
+    async def run(self) -> None:
+        """Serve turns until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            count = fitting([turn.request.reports for turn in self._arrived[:MOST_WISHES_A_TURN]])
+            turns, self._arrived = self._arrived[:count], self._arrived[count:]
+            if self._retry_parked:
+                self._retry_parked = False
+                for id_ in list(self._parked)[: MOST_WISHES_A_TURN - len(turns)]:
+                    turns.append(self._parked.pop(id_))
+            if self._arrived:
+                self._wake.set()
+            if turns:
+                await self._serve(turns)
+
+    async def _serve(self, turns: Sequence[_Turn]) -> None:
+        try:
+            leased = await self._write(turns)
+        except Exception as error:
+            if not isinstance(error, StorageUnavailableError):
+                log.exception("a turn of the dispatcher failed")
+            self._stale = True
+            for turn in turns:
+                if not turn.done.done():
+                    turn.done.set_exception(error)
+            return
+        now = asyncio.get_running_loop().time()
+        for turn in turns:
+            if turn.done.done():
+                continue
+            nothing = turn.wish is not None and not turn.leases and not turn.request.reports
+            if nothing and turn.until > now and not self._leaving and turn.volunteer.id not in self._parked:
+                self._parked[turn.volunteer.id] = turn
+            else:
+                turn.done.set_result(turn.answer())
+        if leased and self._parked and self._open:
+            self._retry_parked = True
+            self._wake.set()
+
+    async def _write(self, turns: Sequence[_Turn]) -> bool:
+        """Carry out the turns in one transaction, filling their verdicts and leases; tell if anything was lent."""
+        wishing = [turn for turn in turns if turn.wish is not None]
+        definitions: Mapping[str, Definition] = {}  # kept from here on: a task may be set back before this is answered
+        if wishing and self._stale:
+            self._stale = False
+            await self._allowances.load(set(self._allowances.room))
+            self._open, self._nothing_for = [], []
+            batches = await self._subtasks.open_batches(BATCHES_LOOKED_AT, but=self._allowances.exhausted)
+            self._more = len(batches) == BATCHES_LOOKED_AT
+            self._offer(batches)
+        if wishing and self._more:
+            await self._look_further([self._rested(turn.wish) for turn in wishing if turn.wish is not None])
+        if wishing:
+            await self._allowances.load({offer.owner for offer in self._open} | self._allowances.room.keys())
+            definitions = await self._known_definitions()
+        reports = [VolunteerReport(turn.volunteer.id, report) for turn in turns for report in turn.request.reports]
+        self._learn_durations(reports)
+        matches = self._match(wishing)
+        if not matches and not reports:
+            return False
+        now = self._clock()
+        assignments = self._assignments(wishing, matches, now)
+
+        async def once(turn: Turn) -> tuple[list[Verdict], list[Leased]]:
+            verdicts = await self._subtasks.report(turn, reports, now=now) if reports else []
+            leases = await self._subtasks.lease(turn, assignments, now=now) if assignments else []
+            return verdicts, leases
+
+        verdicts, leases = await self._ledger.write(once)
+        self.leases += len(leases)
+        self.reports += len(reports)
+        self._hand_out(turns, verdicts, leases, definitions)
+        self._credit(reports, verdicts, {turn.volunteer.id: turn.at for turn in turns})
+        self._account(assignments, leases)
+        await self._rest(assignments, leases)
+        self._keep_within_quotas(reports, verdicts, leases)
+        return bool(leases)
+
+    def _offer(self, batches: Sequence[OpenBatch]) -> None:
+        """Add batches to those that may be lent, the most urgent first."""
+        known = {offer.batch_id for offer in self._open}
+        self._open += [
+            Offer(
+                batch.id,
+                batch.task_id,
+                batch.queued,
+                batch.cpu,
+                batch.memory,
+                batch.storage,
+                batch.owner,
+                batch.priority,
+            )
+            for batch in batches
+            if batch.id not in known
+        ]
+        self._open.sort(key=lambda offer: (-offer.priority, offer.batch_id))
+        self._definitions.forget_older({batch.task_id: batch.generation for batch in batches})
+        for batch in batches:
+            self._owners[batch.task_id] = batch.owner
+            self._owners.move_to_end(batch.task_id)
+        while len(self._owners) > REMEMBERED_TASKS:
+            self._owners.popitem(last=False)
+
+    async def _look_further(self, wishes: Sequence[Wish]) -> None:
+        """Look past the first batches for those machines that can run none of them: what fits nobody blocks nobody."""
+        for _ in range(MOST_LOOKS_A_TURN):
+            left = [wish for wish in worth_a_look(wishes, self._open) if self._may_be_behind(wish)]
+            if not left:
+                return
+            wish = left[0]
+            bounds = Bounds(max(wish.cpu, 1.0), wish.memory, wish.storage, wish.rests_from)
+            found = await self._subtasks.open_batches(BATCHES_LOOKED_AT, but=self._allowances.exhausted, within=bounds)
+            self._offer(found)
+            if not found:
+                self._nothing_for.append(wish)
+
+    async def _known_definitions(self) -> Mapping[str, Definition]:
+        """Return the definitions of the tasks that may be lent now; what has none is left out until it has."""
+        tasks = {offer.task_id for offer in self._open}
+        await self._definitions.load(tasks)
+        known = {task_id: found for task_id in tasks if (found := self._definitions.get(task_id)) is not None}
+        if len(known) < len(tasks):
+            self._open = [offer for offer in self._open if offer.task_id in known]
+        return known
+
+    def _match(self, wishing: Sequence[_Turn]) -> list[Match]:
+        wishes = [self._rested(turn.wish) for turn in wishing if turn.wish is not None]
+        if not self._open or not wishes:
+            return []
+        return match(wishes, self._open, self._seconds.get, sum(self._slots.values()), self._allowances.room)
+
+    def _assignments(self, wishing: Sequence[_Turn], matches: Sequence[Match], now: datetime) -> list[Assignment]:
+        lent = Counter[int]()
+        for item in matches:
+            lent[item.wish] += item.count
+        made = []
+        for item in matches:
+            turn, task_id = wishing[item.wish], item.offer.task_id
+            longest = self._definitions.longest_lease(task_id, lent[item.wish], turn.request.wish)
+            latest = now + timedelta(seconds=longest)
+            until = min(latest, now + timedelta(seconds=self._definitions.heartbeat(task_id)))
+            made.append(
+                Assignment(item.offer.batch_id, task_id, turn.volunteer.id, item.count, until=until, latest=latest)
+            )
+        return made
+
+    def _hand_out(
+        self,
+        turns: Sequence[_Turn],
+        verdicts: Sequence[Verdict],
+        leases: Sequence[Leased],
+        definitions: Mapping[str, Definition],
+    ) -> None:
+        said = iter(verdicts)
+        by_volunteer: dict[str, list[Leased]] = {}
+        for lease in leases:
+            by_volunteer.setdefault(lease.volunteer_id, []).append(lease)
+        for turn in turns:
+            turn.verdicts = [next(said) for _ in turn.request.reports]
+            if turn.wish is not None:
+                turn.leases = by_volunteer.pop(turn.volunteer.id, [])
+                turn.definitions = {lease.task_id: definitions[lease.task_id] for lease in turn.leases}
+
+    def _account(self, assignments: Sequence[Assignment], leases: Sequence[Leased]) -> None:
+        """Take what was lent off the batches remembered; read them again when they ran out or others took some."""
+        lent: dict[str, int] = {}
+        for assignment in assignments:
+            lent[assignment.batch_id] = lent.get(assignment.batch_id, 0) + assignment.count
+        if sum(lent.values()) != len(leases):
+            self._stale = True
+        full = len(self._open) >= BATCHES_LOOKED_AT
+        left = [replace(offer, queued=offer.queued - lent.get(offer.batch_id, 0)) for offer in self._open]
+        self._open = [offer for offer in left if offer.queued > 0]
+        if full and len(self._open) < BATCHES_LOOKED_AT // 2:
+            self._stale = True
+
+    async def _rest(self, assignments: Sequence[Assignment], leases: Sequence[Leased]) -> None:
+        """Let volunteers rest from tasks of which they got nothing, since they have refused what waits of them."""
+        got = {(lease.volunteer_id, lease.task_id) for lease in leases}
+        missed = [item for item in assignments if (item.volunteer_id, item.task_id) not in got]
+        for item in await self._subtasks.refused(missed) if missed else ():
+            self._rests.refused(item.volunteer_id, item.task_id, now=self._clock())
+
+    def _keep_within_quotas(
+        self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], leases: Sequence[Leased]
+    ) -> None:
+        """Count what was lent of owners with a limit; look for more of one who has room again."""
+        for lease in leases:
+            self._allowances.lent(self._owners.get(lease.task_id, ""), 1)
+        for item, verdict in zip(reports, verdicts, strict=True):
+            owner = self._owners.get(item.report.subtask_id.rpartition("/")[0], "")
+            if verdict is Verdict.ACCEPTED and self._allowances.returned(owner, 1):
+                self.work_opened()
+
+    def _learn_durations(self, reports: Sequence[VolunteerReport]) -> None:
+        """Remember how long attempts take, as a moving mean by task."""
+        for item in reports:
+            if item.report.outcome is Outcome.RETURNED:
+                task_id = item.report.subtask_id.rpartition("/")[0]
+                known = self._seconds.get(task_id, item.report.seconds)
+                self._seconds[task_id] = known + 0.1 * (item.report.seconds - known)
+                self._seconds.move_to_end(task_id)
+        while len(self._seconds) > REMEMBERED_TASKS:
+            self._seconds.popitem(last=False)
+
+    def _credit(
+        self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], came: Mapping[str, datetime]
+    ) -> None:
+        """Count what each volunteer did, and look again for work when some was given back."""
+        now = self._clock()
+        for item, verdict in zip(reports, verdicts, strict=True):
+            outcome = item.report.outcome
+            if verdict is not Verdict.ACCEPTED:
+                continue
+            task_id = item.report.subtask_id.rpartition("/")[0]
+            if outcome is Outcome.REFUSED:
+                self._rests.refused(item.volunteer_id, task_id, now=now)
+            else:
+                self._rests.returned(item.volunteer_id, task_id)
+            if outcome in (Outcome.HANDED_BACK, Outcome.REFUSED):
+                self.work_opened()
+                continue
+            returned = outcome is Outcome.RETURNED
+            id_ = item.volunteer_id
+            seen = self._seen.get(id_) or Seen(self._slots.get(id_, 0), came[id_])
+            self._seen[id_] = replace(seen, completed=seen.completed + returned, failed=seen.failed + (not returned))
+
+    def _note(self, volunteer: Volunteer, request: SyncRequest, at: datetime, due_at: datetime) -> None:
+        """Note that a sync came `at` then, and when the next one is due, unless a later one has been noted."""
+        seen = self._seen.get(volunteer.id)
+        if seen is None or seen.at <= at:
+            counts = (seen.completed, seen.failed) if seen else (0, 0)
+            self._seen[volunteer.id] = Seen(request.slots, at, *counts, due_at)
+
+    def _due(self, tasks: Sequence[str]) -> datetime:
+        """Return when the next sync is due of an agent that is answered now and holds leases of these tasks."""
+        now = self._clock()
+        return due_busy(now, min(map(self._definitions.heartbeat, tasks))) if tasks else due_idle(now, 0.0)
+
+    async def _beat(self, volunteer: Volunteer, request: SyncRequest, now: datetime) -> Sequence[str]:
+        """Extend the leases named; return the ids of those that are no longer the volunteer's.
+
+        Skipped when it was done a moment ago and no attempt tells anything: a lease lasts several times longer.
+        """
+        if not request.held:
+            return ()
+        tasks = {item.subtask_id.rpartition("/")[0] for item in request.held}
+        await self._definitions.load(tasks)
+        heartbeat = min(self._definitions.heartbeat(id_) for id_ in tasks)
+        last = self._extended.get(volunteer.id)
+        recent = last is not None and now - last < timedelta(seconds=heartbeat / 6)
+        if recent and not any(item.tells for item in request.held):
+            return ()
+        lost = await self._subtasks.extend(volunteer.id, request.held, until=now + timedelta(seconds=heartbeat))
+        self._extended[volunteer.id] = now
+        return sorted(lost)
+
+    async def keep_books(self) -> None:
+        """Once in a while: write down who was heard of, forget who was not, look again for work."""
+        seen, self._seen = self._seen, {}
+        quiet = [id_ for id_ in self._slots if id_ not in seen and id_ not in self._parked]
+        for id_ in quiet:
+            self._slots.pop(id_, None)
+            self._extended.pop(id_, None)
+        try:
+            await self._volunteers.seen(seen)  # those who wait will be heard of again before they count as OFFLINE
+        except BaseException:  # cut short too: what was not written for certain is written the next time
+            self._seen = together(seen, self._seen)
+            raise
+        if self._parked:
+            self.work_opened()
+
+    @property
+    def parked(self) -> int:
+        """How many agents wait for work."""
+        return len(self._parked)
+
+
+def fitting(syncs: Sequence[Sequence[Report]]) -> int:
+    """Return how many of the syncs, from the first on, one transaction writes; at least one, if there is any."""
+    size = 0
+    for count, reports in enumerate(syncs):
+        size += sum(len(report.result or "") + len(report.stdout) + len(report.stderr) for report in reports)
+        if count and size > MOST_TEXT_A_TURN:
+            return count
+    return len(syncs)
+
+
+def _wish(volunteer: Volunteer, request: SyncRequest) -> Wish | None:
+    if request.wish <= 0:
+        return None
+    machine = volunteer.machine
+    return Wish(volunteer.id, request.wish, float(machine.cpu), machine.memory, machine.storage)

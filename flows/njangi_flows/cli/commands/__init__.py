@@ -1,0 +1,1 @@
+"""The commands of `njangi`, a module for each noun."""

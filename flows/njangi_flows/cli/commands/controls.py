@@ -1,0 +1,203 @@
+"""The commands that control runs: hold back, set going again, end, begin again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from njangi_flows.cli import completion as completing
+from njangi_flows.cli import parameters
+from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.options import As, Output, Parameters, Token, Url, show_as
+from njangi_flows.cli.service import Service, connect
+from njangi_flows.cli.showing import printable
+
+Run = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", help="The run's id, as `njangi runs` shows it.", autocompletion=completing.runs),
+]
+Owner = Annotated[str | None, typer.Option("--owner", metavar="NAME", help="All runs of this owner instead of one.")]
+Tag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="All runs with this tag.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count the runs that it would be done to.")]
+Task = Annotated[str | None, typer.Option("--task", "-t", metavar="TASK", help="Only this task of the run.")]
+CallBack = Annotated[bool, typer.Option("--call-back", help="Give up what volunteers are working on now.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    for command in (pause, resume, cancel, retry_failed, reset, rerun):
+        app.command()(command)
+
+
+def pause(
+    run: Run = None,
+    task: Task = None,
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+    call_back: CallBack = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Lend nothing of a run until it is resumed; attempts under way may finish.
+
+    Example: njangi pause 0192f0c1 --call-back
+    """
+    body = {"call_back": True} if call_back else {}
+    with connect(url, token) as service:
+        _control(service, "pause", run, task, _Many(owner, tag, dry_run), body, output, "paused")
+
+
+def resume(
+    run: Run = None,
+    task: Task = None,
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Lend a paused run's subtasks again.
+
+    Example: njangi resume 0192f0c1
+    """
+    with connect(url, token) as service:
+        _control(service, "resume", run, task, _Many(owner, tag, dry_run), {}, output, "resumed")
+
+
+def cancel(
+    run: Run = None,
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Cancel a run; what volunteers are working on is called back. A second time, without cleaning up.
+
+    Example: njangi cancel 0192f0c1
+    """
+    with connect(url, token) as service:
+        _control(service, "cancel", run, None, _Many(owner, tag, dry_run), {}, output, "being cancelled")
+
+
+def retry_failed(
+    run: Run = None,
+    task: Annotated[list[str] | None, typer.Option("--task", "-t", metavar="TASK", help="Only these tasks.")] = None,
+    error: Annotated[
+        str | None,
+        typer.Option("--error", metavar="GROUP", help="Only what failed for this cause, as `njangi errors` shows it."),
+    ] = None,
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Begin a run that has ended again with what failed alone; what was accepted stays.
+
+    Example: njangi retry-failed 0192f0c1
+    Example: njangi retry-failed 0192f0c1 --error 5f3a9c1e20b7
+    """
+    with connect(url, token) as service:
+        body: dict[str, Any] = {"tasks": task or []} | ({"error_group": error} if error is not None else {})
+        _control(service, "retry-failed", run, None, _Many(owner, tag, dry_run), body, output, "begun again")
+
+
+def reset(
+    which: Annotated[list[str], typer.Argument(metavar="[RUN] TASK", help="The run, and the task to begin at.")],
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Begin a run that has ended again at a task: it and all that depends on it are done from nothing.
+
+    Example: njangi reset 0192f0c1 report
+    """
+    with connect(url, token) as service:
+        *run, task = which
+        if len(run) > 1:
+            raise UsageError(f"give a run and one task of it, not '{' '.join(which)}'")
+        _control(
+            service,
+            "reset",
+            run[0] if run else None,
+            None,
+            _Many(owner, tag, dry_run),
+            {"task": task},
+            output,
+            "begun again",
+        )
+
+
+def rerun(
+    run: Run = None,
+    parameter: Parameters = None,
+    owner: Owner = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Start a new run like this one, with the parameters given changed.
+
+    Example: njangi rerun 0192f0c1 -p bound=2000
+    """
+    with connect(url, token) as service:
+        body = {"parameters": parameters.for_runs(service, run, parameter or ())}
+        _control(service, "rerun", run, None, _Many(owner, tag, dry_run), body, output, "started again")
+
+
+@dataclass(frozen=True, slots=True)
+class _Many:
+    """Which runs, instead of one; with `dry_run` they are only counted."""
+
+    owner: str | None
+    tag: str | None
+    dry_run: bool
+
+    @property
+    def filter(self) -> dict[str, str]:
+        return {name: value for name, value in (("owner", self.owner), ("tag", self.tag)) if value is not None}
+
+
+def _control(
+    service: Service,
+    call: str,
+    run: str | None,
+    task: str | None,
+    many: _Many,
+    body: dict[str, Any],
+    output: Output,
+    done: str,
+) -> None:
+    if (run is None) == (not many.filter) or (many.filter and task is not None):
+        raise UsageError("give either a run (and, if you like, one of its tasks) or --owner or --tag")
+    if many.filter:
+        found = service.control(call, body={**body, "filter": many.filter, "dry_run": many.dry_run})
+        done = f"would be {done.removeprefix('being ')}" if many.dry_run else done
+        more = ", and more are left" if found.get("more") else ""
+        show_as(output, found, lambda: typer.echo(f"{len(found['runs'])} runs {done}{more}"))
+        return
+    if many.dry_run:
+        raise UsageError("--dry-run counts the runs of --owner or --tag; one run needs no counting")
+    found = service.control(call, run, task, body)
+    if call == "rerun":
+        show_as(output, found, lambda: typer.echo(f"run {printable(found['id'])}"))
+        return
+    _say(output, found, done, task)
+
+
+def _say(output: Output, run: dict[str, Any], what: str, task: str | None = None) -> None:
+    of = f"task {task} of " if task is not None else ""
+    show_as(output, run, lambda: typer.echo(f"{of}run {printable(run['id'])} is {what}"))

@@ -1,0 +1,99 @@
+"""`njangi import` and `njangi export`: workflows in other formats, in and out."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from njangi_agent.dialect import MESSAGE_DEPTH, loads
+
+from njangi_flows.cli import folder
+from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.options import As, Output, Token, Url, WorkflowId, show_as
+from njangi_flows.cli.service import Service, connect
+from njangi_flows.cli.showing import printable
+from njangi_flows.cli.writing import write
+from njangi_flows.wfformat import workflows as wfformat
+
+LARGEST_BYTES = 12 * 1024 * 1024
+
+
+class Format(enum.StrEnum):
+    YAML = "yaml"
+    JSON = "json"
+    WFFORMAT = "wfformat"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("import")(import_)
+    app.command("export")(export)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A workflow: YAML, JSON, or WfFormat 1.0 to 1.6.")],
+    scale: Annotated[
+        float, typer.Option("--scale", help="WfFormat: let stand-ins last the recorded seconds times this.")
+    ] = 1.0,
+    commands: Annotated[bool, typer.Option("--commands", help="WfFormat: run the recorded programs instead.")] = False,
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Make a workflow of a file, without starting it. A workflow of ours has the files that it names beside it.
+
+    Example: njangi import montage.json --scale 0.01
+    """
+    recorded = _recorded(file)
+    submission = folder.read(file) if recorded is None else None
+    folder.tell(submission.warnings if submission is not None else ())
+    with connect(url, token) as service:
+        files = uploaded(service, submission.files) if submission is not None else {}
+        document = submission.text if submission is not None else recorded
+        found = service.import_workflow(document, files, scale, commands)
+    show_as(output, found, lambda: typer.echo(f"workflow {printable(found['id'])}"))
+
+
+def export(
+    workflow: WorkflowId,
+    format_: Annotated[Format, typer.Option("--format", "-f", help="As what.")] = Format.YAML,
+    version: Annotated[int | None, typer.Option("--version", min=1, help="Else the newest.")] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Write there; `-`: standard output.")
+    ] = "-",
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Print a workflow, or write it to a file; YAML as it came in, comments and all.
+
+    Example: njangi export w0192f0c1 --format wfformat -o out.json
+    """
+    with connect(url, token) as service:
+        write(output, service.export_workflow(workflow, format_, version))
+
+
+def uploaded(service: Service, files: Mapping[str, Path]) -> dict[str, str]:
+    """Send files and return the SHA-256 of each."""
+    hashes = {}
+    for name, path in files.items():
+        try:
+            hashes[name] = service.upload(path)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    return hashes
+
+
+def _recorded(file: Path) -> dict[str, Any] | None:
+    """Return the document of a file in WfFormat, None of any other file."""
+    try:
+        if file.stat().st_size > LARGEST_BYTES:
+            raise UsageError(f"{file} is larger than the {LARGEST_BYTES} bytes that are sent at once")
+        document = loads(folder.text_in(file), depth=MESSAGE_DEPTH)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
+    except ValueError:  # the service says what is wrong
+        return None
+    return document if wfformat.is_wfformat(document) else None

@@ -1,0 +1,42 @@
+"""Send signals to runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.options import As, Output, RunId, Token, Url, show_as
+from njangi_flows.cli.service import connect
+from njangi_flows.workflow.kinds import signal_name
+from njangi_flows.workflow.parameter_values import untyped
+from njangi_flows.workflow.problems import InvalidSpecError
+
+
+def signal(
+    run: RunId,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name, as the task that waits names it.")],
+    payload: Annotated[
+        str, typer.Argument(metavar="[JSON]", help="What it brings, as JSON; other text is taken as it is.")
+    ] = "null",
+    output: As = Output.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Send a signal to a run, for the task that waits for it now or later.
+
+    Example: njangi signal 0192f0c1 approved '{"by": "Ana"}'
+    """
+    try:
+        signal_name(name)
+    except ValueError as error:
+        raise UsageError(f"the name of a signal {error}, not '{name}'") from error
+    try:
+        value = untyped(payload)
+    except InvalidSpecError as error:
+        raise UsageError("what it brings is wrong:", error.problems) from error
+    with connect(url, token) as service:
+        sent = service.signal(run, name, value)
+    text = f"signal '{name}' was sent to run {run}; it is number {sent.get('number')} of that run"
+    show_as(output, sent, lambda: typer.echo(text))

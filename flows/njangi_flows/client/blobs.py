@@ -1,0 +1,149 @@
+"""Blobs: files of workflows, and large results, each under its SHA-256."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+
+from njangi_flows.client.errors import ConflictError, NotFoundError, ProblemError, UnreachableError, refusal
+from njangi_flows.client.transport import Transport, is_passing
+
+RESUMABLE_BYTES = 1024 * 1024
+"""Smaller ones are sent in one request."""
+_PIECE = 256 * 1024
+_TUS = {"Tus-Resumable": "1.0.0"}
+
+
+class Blobs:
+    """What the service keeps under its hash."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._to = transport
+
+    async def has(self, sha256: str) -> bool:
+        try:
+            await self._to.send("HEAD", "/v1/blobs/{sha256}", sha256=sha256)
+        except NotFoundError:
+            return False
+        return True
+
+    async def put(self, source: Path | bytes) -> str:
+        """Store a file's content, or bytes, unless the service has them, and return their SHA-256.
+
+        What is large is sent so that a broken line does not begin it again. Raises OSError of the file.
+        """
+        content = source if isinstance(source, bytes) else None
+        if isinstance(source, Path):
+            sha256, size = await asyncio.to_thread(_digest, source)
+            if size <= RESUMABLE_BYTES:
+                content = await asyncio.to_thread(source.read_bytes)
+        else:
+            sha256, size = hashlib.sha256(source).hexdigest(), len(source)
+        if await self.has(sha256):
+            return sha256
+        if content is not None and size <= RESUMABLE_BYTES:
+            await self._to.send("PUT", "/v1/blobs/{sha256}", content=content, sha256=sha256)
+        else:
+            await Uploads(self._to).send(source, sha256, size)
+        return sha256
+
+    async def get(self, sha256: str) -> AsyncIterator[bytes]:
+        """Yield a blob piece by piece; after a broken line it goes on where it was.
+
+        Raises UnreachableError at the end if it was not what its name says.
+        """
+        digest = hashlib.sha256()
+        async for piece in self._to.bytes("/v1/blobs/{sha256}", sha256=sha256):
+            digest.update(piece)
+            yield piece
+        if digest.hexdigest() != sha256:
+            raise UnreachableError(self._to.url, f"what came as blob {sha256} has another SHA-256; fetch it again")
+
+
+class Uploads:
+    """Uploads that go on after a broken line, by tus 1.0.0; `Blobs.put` makes them."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._to = transport
+
+    async def largest(self) -> int:
+        """Return how many bytes an upload may have."""
+        answer = await self._to.send("OPTIONS", "/v1/uploads")
+        return int(answer.headers["tus-max-size"])
+
+    async def begin(self, sha256: str, size: int) -> tuple[str, int]:
+        """Begin an upload, or find the one that broke off; return its id and how many bytes of it are there."""
+        named = base64.b64encode(sha256.encode()).decode()
+        headers = {**_TUS, "Upload-Length": str(size), "Upload-Metadata": f"sha256 {named}"}
+        answer = await self._to.send("POST", "/v1/uploads", headers=headers)
+        return answer.headers["location"].rpartition("/")[2], int(answer.headers["upload-offset"])
+
+    async def offset(self, upload_id: str) -> int:
+        """Return how many bytes of an upload are there."""
+        answer = await self._to.send("HEAD", "/v1/uploads/{upload_id}", headers=_TUS, upload_id=upload_id)
+        return int(answer.headers["upload-offset"])
+
+    async def discard(self, upload_id: str) -> None:
+        await self._to.send("DELETE", "/v1/uploads/{upload_id}", headers=_TUS, upload_id=upload_id)
+
+    async def send(self, source: Path | bytes, sha256: str, size: int) -> None:
+        """Send all of `source`, from where an earlier try broke off. Raises ClientErrors when no byte more arrives."""
+        upload_id, there = await self.begin(sha256, size)
+        backoff = self._to.backoff()
+        while there < size:
+            known = there
+            try:
+                there = await self._append(upload_id, source, there, size)
+                continue
+            except (UnreachableError, ProblemError) as error:
+                moved = isinstance(error, (ConflictError, NotFoundError))  # it is further, or was forgotten
+                if isinstance(error, ProblemError) and not (moved or is_passing(error)):
+                    raise
+                seconds = backoff.next()
+                if seconds is None:
+                    raise
+            await self._to.pause(seconds)
+            try:
+                there = await self.offset(upload_id)
+            except NotFoundError:
+                upload_id, there = await self.begin(sha256, size)
+            if there > known:
+                backoff = self._to.backoff()
+
+    async def _append(self, upload_id: str, source: Path | bytes, there: int, size: int) -> int:
+        headers = {
+            **_TUS,
+            "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(size - there),
+            "Upload-Offset": str(there),
+        }
+        try:
+            answer = await self._to.http.patch(
+                f"/v1/uploads/{upload_id}", content=_pieces(source, there), headers=headers
+            )
+        except httpx.TransportError as error:
+            raise self._to.unreachable(error) from error
+        if not answer.is_success:
+            raise refusal(answer)
+        return int(answer.headers["upload-offset"])
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+
+
+async def _pieces(source: Path | bytes, there: int) -> AsyncIterator[bytes]:
+    if isinstance(source, bytes):
+        for at in range(there, len(source), _PIECE):
+            yield source[at : at + _PIECE]
+        return
+    with source.open("rb") as file:
+        file.seek(there)
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            yield piece

@@ -1,0 +1,80 @@
+"""Volunteers' machines, and the join tokens that let them in."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
+
+from njangi_flows.client.models import (
+    JoinTokenView,
+    ListedVolunteer,
+    Looked,
+    MadeJoinToken,
+    OneVolunteerView,
+    ThroughputView,
+    Volunteer,
+)
+from njangi_flows.client.transport import Transport
+
+_ONE = "/v1/volunteers/{volunteer_id}"
+
+
+class VolunteerFilter(TypedDict, total=False):
+    name: str
+    seen_since: datetime
+    sort: str
+
+
+class Volunteers:
+    """The machines that take part. To change one is for admins."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._to = transport
+
+    def list(self, **filter: Unpack[VolunteerFilter]) -> AsyncIterator[ListedVolunteer]:
+        return self._to.items(ListedVolunteer, "/v1/volunteers", "volunteers", query=filter)
+
+    async def get(self, volunteer_id: str) -> OneVolunteerView:
+        return await self._to.get(OneVolunteerView, _ONE, volunteer_id=volunteer_id)
+
+    async def throughput(self, hours: int = 24) -> ThroughputView:
+        """Return what all of them did in each of the last hours."""
+        return await self._to.get(ThroughputView, "/v1/volunteers:throughput", query={"hours": hours})
+
+    async def suspend(self, volunteer_id: str, note: str = "") -> Volunteer:
+        """Lend it nothing more and call back what it holds."""
+        return await self._to.post(Volunteer, _ONE + ":suspend", {"note": note}, volunteer_id=volunteer_id)
+
+    async def resume(self, volunteer_id: str) -> Volunteer:
+        return await self._to.post(Volunteer, _ONE + ":resume", volunteer_id=volunteer_id)
+
+    async def retire(self, volunteer_id: str, note: str = "") -> Volunteer:
+        """Part with it for good. Raises ConflictError of one that is retired already."""
+        return await self._to.post(Volunteer, _ONE + ":retire", {"note": note}, volunteer_id=volunteer_id)
+
+
+class JoinTokens:
+    """What lets machines join, for admins."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._to = transport
+
+    async def create(self, name: str, *, uses: int = 1, expires_in: str | float = "7d") -> MadeJoinToken:
+        """Make a token that enrols so many machines; it is shown this once, and is lost with its answer."""
+        body = {"name": name, "uses": uses, "expires_in": expires_in}
+        return await self._to.post(MadeJoinToken, "/v1/join-tokens", body, repeatable=False)
+
+    async def list(self, limit: int = 100) -> builtins.list[JoinTokenView]:
+        kind = dict[str, builtins.list[JoinTokenView]]
+        found: dict[str, Any] = await self._to.get(kind, "/v1/join-tokens", query={"limit": limit})
+        return builtins.list(found["join_tokens"])
+
+    async def look(self, token: str) -> Looked:
+        """Return what a token is for and which machines came by it. Raises NotFoundError, with the reason."""
+        return await self._to.post(Looked, "/v1/join-tokens:look", {"token": token})
+
+    async def revoke(self, token_id: str) -> None:
+        """Let it enrol nothing more; machines that it has enrolled stay."""
+        await self._to.delete("/v1/join-tokens/{token_id}", token_id=token_id)

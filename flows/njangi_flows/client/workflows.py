@@ -1,0 +1,195 @@
+"""Workflows, their versions, and the templates to make them from."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
+
+from pydantic import JsonValue
+
+from njangi_flows.client.blobs import Blobs
+from njangi_flows.client.models import (
+    Difference,
+    ListedWorkflow,
+    OneTemplateView,
+    OneVersionView,
+    Readers,
+    RunStatus,
+    RunView,
+    SavedWorkflow,
+    TemplateList,
+    TemplateView,
+    Validated,
+    VersionView,
+    WorkflowView,
+)
+from njangi_flows.client.transport import Transport
+
+OnConflict = Literal["reject", "return_existing", "replace"]
+_ONE = "/v1/workflows/{workflow_id}"
+
+
+class ChosenId(TypedDict, total=False):
+    """The id that a new thing shall have, and what is done where something has it already."""
+
+    id: str
+    on_conflict: OnConflict
+
+
+class WorkflowFilter(TypedDict, total=False):
+    """Which workflows; `name` and `q` are parts, `sort` is created_at, updated_at, name, priority, or `-` and that."""
+
+    name: str
+    prefix: str
+    q: str
+    status: Sequence[RunStatus]
+    owner: str
+    tag: str
+    priority: int
+    created_since: datetime
+    created_until: datetime
+    archived: bool
+    sort: str
+
+
+class Workflows:
+    """What the caller has, and what is shared with it.
+
+    `spec` is a document, or the text of a YAML or JSON file, which is kept with the version; `files` are the SHA-256 of
+    the blobs that it names, as `upload` returns them.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._to = transport
+
+    async def upload(self, files: Mapping[str, Path | bytes]) -> dict[str, str]:
+        """Store files, unless the service has them, and return the `files` of a workflow that needs them."""
+        blobs = Blobs(self._to)
+        return {name: await blobs.put(content) for name, content in files.items()}
+
+    async def create(
+        self, spec: JsonValue, files: Mapping[str, str] | None = None, **chosen: Unpack[ChosenId]
+    ) -> SavedWorkflow:
+        """Make a workflow, with warnings of what is likely meant otherwise. Raises InvalidError with every problem."""
+        return await self._to.post(SavedWorkflow, "/v1/workflows", {"spec": spec, "files": files or {}, **chosen})
+
+    async def validate(self, spec: JsonValue, files: Mapping[str, str] | None = None) -> Validated:
+        """Tell what a run would do, and store nothing. Raises InvalidError with every problem."""
+        return await self._to.post(Validated, "/v1/workflows:validate", {"spec": spec, "files": files or {}})
+
+    def list(self, **filter: Unpack[WorkflowFilter]) -> AsyncIterator[ListedWorkflow]:
+        return self._to.items(ListedWorkflow, "/v1/workflows", "workflows", query=filter)
+
+    async def get(self, workflow_id: str) -> WorkflowView:
+        return await self._to.get(WorkflowView, _ONE, workflow_id=workflow_id)
+
+    async def edit(
+        self, workflow_id: str, version: int | None, spec: JsonValue, files: Mapping[str, str] | None = None
+    ) -> SavedWorkflow:
+        """Make a new version of that version, whatever it is at for None. Raises ConflictError if it is at another."""
+        headers = {"If-Match": "*" if version is None else f'"{version}"'}
+        body = {"spec": spec, "files": files or {}}
+        return await self._to.put(SavedWorkflow, _ONE, body, headers=headers, workflow_id=workflow_id)
+
+    async def delete(self, workflow_id: str) -> None:
+        """Delete a workflow, its versions and schedules; its runs stay. Raises ConflictError while some go on."""
+        await self._to.delete(_ONE, workflow_id=workflow_id)
+
+    async def start(
+        self,
+        workflow_id: str,
+        parameters: Mapping[str, JsonValue] | None = None,
+        *,
+        deadline: str | float | None = None,
+        **chosen: Unpack[ChosenId],
+    ) -> RunView:
+        """Start a run; it fails after the `deadline`, as "6h" or seconds."""
+        body = {"parameters": parameters or {}, **_given(deadline=deadline), **chosen}
+        return await self._to.post(RunView, _ONE + "/runs", body, workflow_id=workflow_id)
+
+    async def clone(self, workflow_id: str, name: str | None = None, **chosen: Unpack[ChosenId]) -> WorkflowView:
+        """Make a workflow of one's own like it."""
+        body = {**_given(name=name), **chosen}
+        return await self._to.post(WorkflowView, _ONE + ":clone", body, workflow_id=workflow_id)
+
+    async def tag(self, workflow_id: str, tags: Sequence[str]) -> WorkflowView:
+        return await self._to.post(WorkflowView, _ONE + ":tag", {"tags": tags}, workflow_id=workflow_id)
+
+    async def untag(self, workflow_id: str, tags: Sequence[str]) -> WorkflowView:
+        return await self._to.post(WorkflowView, _ONE + ":untag", {"tags": tags}, workflow_id=workflow_id)
+
+    async def archive(self, workflow_id: str) -> WorkflowView:
+        """Put a workflow aside: it is not listed and not started."""
+        return await self._to.post(WorkflowView, _ONE + ":archive", workflow_id=workflow_id)
+
+    async def unarchive(self, workflow_id: str) -> WorkflowView:
+        return await self._to.post(WorkflowView, _ONE + ":unarchive", workflow_id=workflow_id)
+
+    async def share(self, workflow_id: str, names: Sequence[str]) -> builtins.list[str]:
+        """Let users, or "*" for all who are signed in, read it and its runs; return all who may."""
+        found: Readers = await self._to.post(Readers, _ONE + ":share", {"with": names}, workflow_id=workflow_id)
+        return found.readers
+
+    async def unshare(self, workflow_id: str, names: Sequence[str]) -> builtins.list[str]:
+        found: Readers = await self._to.post(Readers, _ONE + ":unshare", {"with": names}, workflow_id=workflow_id)
+        return found.readers
+
+    def versions(self, workflow_id: str) -> AsyncIterator[VersionView]:
+        """Yield what edits left behind, the newest first."""
+        return self._to.items(VersionView, _ONE + "/versions", "versions", workflow_id=workflow_id)
+
+    async def version(self, workflow_id: str, version: int) -> OneVersionView:
+        path = _ONE + "/versions/{version}"
+        return await self._to.get(OneVersionView, path, workflow_id=workflow_id, version=version)
+
+    async def difference(self, workflow_id: str, before: int, after: int) -> Difference:
+        path = _ONE + "/versions/{before}/diff/{after}"
+        return await self._to.get(Difference, path, workflow_id=workflow_id, before=before, after=after)
+
+    async def import_(
+        self,
+        document: str | Mapping[str, Any],
+        files: Mapping[str, str] | None = None,
+        *,
+        scale: float = 1.0,
+        commands: bool = False,
+        **chosen: Unpack[ChosenId],
+    ) -> SavedWorkflow:
+        """Make a workflow of a document of ours or in WfFormat, whose stand-ins last recorded seconds times `scale`.
+
+        With `commands` the recorded programs are run instead of stand-ins.
+        """
+        body = {"document": document, "files": files or {}, "scale": scale, "commands": commands, **chosen}
+        return await self._to.post(SavedWorkflow, "/v1/workflows:import", body)
+
+    def export(
+        self, workflow_id: str, format: Literal["yaml", "json", "wfformat"] = "yaml", version: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield a version, the newest for None, as a file."""
+        query = {"format": format, "version": version}
+        return self._to.bytes(_ONE + "/export", query=query, workflow_id=workflow_id)
+
+
+class Templates:
+    """The workflows that ship with the service."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._to = transport
+
+    async def list(self) -> builtins.list[TemplateView]:
+        found: TemplateList = await self._to.get(TemplateList, "/v1/templates")
+        return found.templates
+
+    async def get(self, name: str) -> OneTemplateView:
+        return await self._to.get(OneTemplateView, "/v1/templates/{name}", name=name)
+
+    async def use(self, name: str, **chosen: Unpack[ChosenId]) -> WorkflowView:
+        """Make a workflow of one's own of it."""
+        return await self._to.post(WorkflowView, "/v1/templates/{name}:use", dict(chosen), name=name)
+
+
+def _given(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,1 @@
+"""What engineers import to have calls of their Prefect flows run by volunteers."""

@@ -1,0 +1,1 @@
+"""Workflows in WfFormat (WfCommons), in and out."""

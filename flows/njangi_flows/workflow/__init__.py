@@ -1,0 +1,1 @@
+"""The workflow language: its model, its checks, how tasks are split, filled and aggregated. Loads without Prefect."""

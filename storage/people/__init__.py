@@ -1,0 +1,1 @@
+"""Users, what lets them in, what they have and what they did."""

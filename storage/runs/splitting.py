@@ -1,0 +1,48 @@
+"""A task falls into subtasks: what that changes of the task and what is queued of it are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from storage.database import Document
+from storage.ledger import Turn
+from storage.runs.tasks import TaskChange, TaskStatus, TaskStore
+from storage.subtasks.models import NewBatch, TaskKey
+from storage.subtasks.store import SubtaskStore
+
+
+class SplittingStore:
+    """Tasks on their way from SPLITTING to RUNNING, and the subtasks that they fall into."""
+
+    def __init__(self, tasks: TaskStore, subtasks: SubtaskStore) -> None:
+        self._tasks = tasks
+        self._subtasks = subtasks
+
+    async def put(
+        self,
+        task: TaskKey,
+        batches: Sequence[NewBatch],
+        *,
+        token: str,
+        now: datetime,
+        begin: TaskChange | None = None,
+        last: bool = False,
+    ) -> None:
+        """Queue batches as `SubtaskStore.put` does; `begin` changes the task before, after the `last` it is RUNNING.
+
+        Repeating is harmless. Raises RunLeaseLostError when the run lease `token` is another's.
+        """
+
+        async def before(turn: Turn, run: Document) -> None:
+            if begin is not None:
+                await self._tasks.apply(turn, run, task.name, begin, now=now)
+
+        async def after(turn: Turn, run: Document) -> None:
+            if last:
+                await self._tasks.apply(turn, run, task.name, TaskChange(TaskStatus.RUNNING), now=now)
+
+        if begin is None and not last:
+            await self._subtasks.put(task, batches, token=token, now=now)
+        else:
+            await self._subtasks.put(task, batches, token=token, now=now, first=before, last=after)

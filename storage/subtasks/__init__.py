@@ -1,0 +1,1 @@
+"""Subtasks and their batches, from the queue to their results."""

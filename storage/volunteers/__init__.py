@@ -1,0 +1,1 @@
+"""Volunteers: their machines, when they were heard of, what they computed."""
