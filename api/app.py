@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from njangi_agent import __version__
 from starlette.routing import BaseRoute
 
-from api.audit import Audit
+from api.audit import AuditMiddleware
 from api.console import Console
 from api.dependencies import carrying, changing, reading, volunteer
 from api.http.address_checks import check_address
@@ -71,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.templates = Templates()
     app.add_middleware(AnswerOnce)
-    app.add_middleware(Audit)
+    app.add_middleware(AuditMiddleware)
     app.add_middleware(LimitBodies, settings=settings)
     app.add_middleware(RateLimits, settings=settings)
     if settings.cors_origins:

@@ -21,7 +21,7 @@ _NO_CHANGES = ("/v1/blobs/", "/v1/uploads", "/v1/workflows:validate")
 """What is sent in pieces, many a workflow, and changes nothing before a workflow names it; and what changes nothing."""
 
 
-class Audit:
+class AuditMiddleware:
     """ASGI middleware: writes down how what was recorded ended."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
-from api.access.rights import Action, Verdict, decide, roles_for
+from api.access.rights import AccessDecision, Action, decide, roles_for
 from api.audit import record
 from api.http.rate_limits import KNOWN, SESSION_COOKIE
 from api.http.refusals import RefusalError
@@ -105,9 +105,9 @@ async def must(app: Services, user: User, action: Action, noun: Noun, id_: str) 
     """Raise 403 or NotFoundError unless `user` may do `action` to that thing."""
     thing = await app.stores.sharing.owned(noun, id_)
     verdict = decide(user, action, thing)
-    if verdict is Verdict.HIDDEN:
+    if verdict is AccessDecision.HIDDEN:
         raise NotFoundError(noun, id_)
-    if verdict is Verdict.FORBIDDEN:
+    if verdict is AccessDecision.FORBIDDEN:
         raise RefusalError("read-only", noun=noun, id=id_, owner=thing.owner)
 
 
@@ -117,7 +117,7 @@ def right(action: Action) -> Callable[[Request], Awaitable[User]]:
     async def check(request: Request) -> User:
         user = await identify(request)
         await record(services_of(request), request, user)
-        if decide(user, action) is not Verdict.ALLOWED:
+        if decide(user, action) is not AccessDecision.ALLOWED:
             raise _refusal(user, action)
         if action in (Action.READ, Action.CHANGE):
             for name, id_ in request.path_params.items():

@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.access.rights import Action, Verdict, decide
+from api.access.rights import AccessDecision, Action, decide
 from api.dependencies import identify, services_of
 from api.http.errors import RETRY_AFTER, problem
 from api.services import utc_now
 from storage.errors import StorageUnavailableError
-from storage.people.idempotency import Answer, KeyReusedError, UnderWayError
+from storage.people.idempotency import KeyReusedError, StoredAnswer, UnderWayError
 from storage.people.users import User
 
 HEADER = "idempotency-key"
@@ -70,7 +70,7 @@ class AnswerOnce:
         except StorageUnavailableError as error:
             await _unavailable(error)(scope, receive, send)
             return
-        if isinstance(claim, Answer):
+        if isinstance(claim, StoredAnswer):
             headers = {"Content-Type": claim.content_type, "Idempotency-Replayed": "true"}
             await Response(claim.body, claim.status, headers)(scope, receive, send)
             return
@@ -124,11 +124,13 @@ class _Recorder:
         return 400 <= self._status < 500
 
     @property
-    def whole(self) -> Answer | None:
+    def whole(self) -> StoredAnswer | None:
         """The answer, if it is one to keep."""
         if not self._ended or self._passing or self._status >= 500:
             return None
-        return Answer(self._status, self._content_type, b"".join(message.get("body", b"") for message in self._held))
+        return StoredAnswer(
+            self._status, self._content_type, b"".join(message.get("body", b"") for message in self._held)
+        )
 
 
 def _concerns(scope: Scope) -> bool:
@@ -145,7 +147,7 @@ async def _submitter(request: Request) -> User | None:
         user = await identify(request)
     except HTTPException:
         return None
-    return user if decide(user, Action.CHANGE) is Verdict.ALLOWED else None
+    return user if decide(user, Action.CHANGE) is AccessDecision.ALLOWED else None
 
 
 def _unavailable(error: StorageUnavailableError) -> Response:

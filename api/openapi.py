@@ -160,7 +160,7 @@ def _sync(schemas: Document) -> Document:
     operation = {
         "tags": ["agent"],
         "summary": "Sync",
-        "description": "One turn of an agent: reports, heartbeats and its wish for work. It waits as long as it asks.",
+        "description": "One sync of an agent: reports, heartbeats and its wish for work. It waits as long as it asks.",
         "requestBody": {"required": True, "content": _json("AgentSyncRequest")},
         "responses": {"200": {"description": "Successful Response", "content": _json("AgentSyncAnswer")}},
     }

@@ -20,20 +20,20 @@ from api.integrations.event_readers import Outward
 from api.live.feed import Feed
 from api.live.followers import Followers
 from api.settings import Settings
-from coordinator.cached import Lately
+from coordinator.cached import Cached
 from coordinator.decisions.quotas import Quota
 from coordinator.decisions.refusals import all_refuse_all, refused_by_all
 from coordinator.dispatching.allowances import Allowances
 from coordinator.dispatching.definitions import Definitions
 from coordinator.dispatching.dispatcher import Dispatcher
 from coordinator.estimates import Estimates
-from coordinator.leadership import Office
+from coordinator.leadership import Leadership
 from coordinator.prefect.client import Prefect, PrefectUnavailableError
 from coordinator.prefect.mirror import Mirror
 from coordinator.quotas import Quotas
 from coordinator.reconciler import Reconciler
 from coordinator.run_controls import Controls
-from storage.change_stream import BatchChanged, EventTold, RightsChanged, WatchBegan, watch
+from storage.change_stream import BatchChanged, EventAdded, RightsChanged, WatchStarted, watch
 from storage.errors import (
     FailuresToleratedError,
     NjangiError,
@@ -47,7 +47,7 @@ from storage.errors import (
     WorkflowArchivedError,
 )
 from storage.figures import Figures
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.people.users import Role, User, new_token
 from storage.runs.models import ENDED, Run
 from storage.stores import Stores, open_stores
@@ -171,7 +171,7 @@ class Services:
         self.run_news = Settlements()
         self.flow_runs = Bell()
         replica = f"{socket.gethostname()}:{settings.port}"  # two that live cannot share it
-        stopping = Office(stores.leaders, "stopping", replica)
+        stopping = Leadership(stores.leaders, "stopping", replica)
         self.controls = Controls(stores, prefect, self.mirror, self.dispatcher, stopping, self.flow_runs.ring, utc_now)
         self.reconciler = Reconciler(stores, prefect, utc_now, replica, self.flow_runs.ring)
         self.log_grew = Bell()
@@ -179,9 +179,9 @@ class Services:
         self.requests = requests
         self.expiries = 0
         """How many leases this process saw run out."""
-        self.figures = Lately(lambda: stores.figures.now(now=utc_now()), FIGURES_SECONDS)
-        self.surroundings = Lately(self._surroundings, SURROUNDINGS_SECONDS)
-        self.machines = Lately(lambda: stores.waiting.machines(now=utc_now()), MACHINES_SECONDS)
+        self.figures = Cached(lambda: stores.figures.now(now=utc_now()), FIGURES_SECONDS)
+        self.surroundings = Cached(self._surroundings, SURROUNDINGS_SECONDS)
+        self.machines = Cached(lambda: stores.waiting.machines(now=utc_now()), MACHINES_SECONDS)
         self.when_a_run_ends: list[Callable[[str], None]] = []
         """Called with the id of each run that ends, in whichever replica."""
         self.leaving = False
@@ -241,23 +241,23 @@ class Services:
         """
         now = utc_now()
 
-        async def request(turn: Turn) -> None:
-            await self.stores.controls.check_open(turn, run_id)
-            await self.stores.runs.request_cancel(turn, run_id, by=by, now=now)
-            await self.stores.stopping.cancel(turn, run_id, now=now)
+        async def request(tx: Transaction) -> None:
+            await self.stores.controls.check_open(tx, run_id)
+            await self.stores.runs.request_cancel(tx, run_id, by=by, now=now)
+            await self.stores.stopping.cancel(tx, run_id, now=now)
 
         await self.stores.ledger.write(request)
         self.dispatcher.run_cancelled(run_id)
         return await self.stores.runs.get(run_id)
 
-    async def cancel_if_open(self, turn: Turn, run_id: str, by: str) -> None:
+    async def cancel_if_open(self, tx: Transaction, run_id: str, by: str) -> None:
         """Within a transaction, ask for a run's end unless that was done before or it has ended.
 
         After it, tell the dispatcher (`run_cancelled`).
         """
-        if await self.stores.runs.is_open(turn, run_id):
-            await self.stores.runs.request_cancel(turn, run_id, by=by, now=utc_now())
-            await self.stores.stopping.cancel(turn, run_id, now=utc_now())
+        if await self.stores.runs.is_open(tx, run_id):
+            await self.stores.runs.request_cancel(tx, run_id, by=by, now=utc_now())
+            await self.stores.stopping.cancel(tx, run_id, now=utc_now())
 
     async def each(self, run_ids: Sequence[str], control: Callable[[str], Awaitable[Run]]) -> list[str]:
         """Control runs one by one; return the ids of those that it applied to, without those that it no longer fits."""
@@ -282,7 +282,7 @@ class Services:
         """Wake agents, flows and followers as things change, whichever replica changed them."""
         async for news in watch(self.stores.database):
             match news:
-                case WatchBegan():
+                case WatchStarted():
                     self.users.forget()
                     self.volunteers.forget()
                     self.settlements.everything_may_have()
@@ -297,7 +297,7 @@ class Services:
                     self.settlements.happened(batch_id)
                 case BatchChanged():
                     self.dispatcher.work_opened()
-                case EventTold(run_id, type_):
+                case EventAdded(run_id, type_):
                     self.feed.told()
                     self.log_grew.ring()
                     if type_.startswith("volunteer."):  # whoever hears of it asks for what it changes

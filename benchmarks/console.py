@@ -69,12 +69,12 @@ async def change_cells(uri: str, run_id: str, seconds: float) -> int:
             some = [indexes.pop() for _ in range(CELLS_A_CHANGE)]
             now = datetime.now(UTC)
 
-            async def write(turn: Any, some: list[int] = some, now: datetime = now) -> None:
+            async def write(tx: Any, some: list[int] = some, now: datetime = now) -> None:
                 ids = [f"{run_id}/stored/{index}" for index in some]
                 done = {"$set": {"status": SubtaskStatus.COMPLETED, "updated_at": now}}
-                await database["tasks"].update_many({"_id": {"$in": ids}}, done, session=turn.session)
+                await database["tasks"].update_many({"_id": {"$in": ids}}, done, session=tx.session)
                 told = {"task": "stored", "volunteer": "v1", "status": "COMPLETED", "indexes": some}
-                turn.tell("subtasks.completed", now, run_id=run_id, **told)
+                tx.emit("subtasks.completed", now, run_id=run_id, **told)
 
             await stores.ledger.write(write)
             rounds += 1

@@ -21,7 +21,7 @@ import psutil
 from benchmarks.report import arguments, show
 from benchmarks.service import Flow, Service
 from benchmarks.synthetic_agent import SyntheticAgent
-from stack.settings import Settings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 
 SYNTHETIC_AGENTS = 4
@@ -216,7 +216,7 @@ async def round_trip(service: Service, prefect_api: str, times: int) -> float:
     return statistics.median(taken[len(taken) // 10 :])
 
 
-def service_of(stack: Stack, settings: Settings) -> Service:
+def service_of(stack: Stack, settings: StackSettings) -> Service:
     api, mongod = stack.pid("api"), stack.pid("mongod")
     if api is None or mongod is None:
         raise RuntimeError("the stack is not up")
@@ -227,11 +227,11 @@ async def measure(quick: bool) -> dict[str, float | str | None]:
     count = 1_000 if quick else 10_000
     figures: dict[str, float | str | None] = {}
     with tempfile.TemporaryDirectory(prefix="njangi-benchmark-", ignore_cleanup_errors=True) as folder:
-        settings = Settings(home=Path(folder), port=0, prefect_port=0, agents=0).resolved()
+        settings = StackSettings(home=Path(folder), port=0, prefect_port=0, agents=0).resolved()
         async with Stack(settings) as stack:
             figures |= await with_synthetic_agents(stack, service_of(stack, settings), count)
     with tempfile.TemporaryDirectory(prefix="njangi-benchmark-", ignore_cleanup_errors=True) as folder:
-        settings = Settings(home=Path(folder), port=0, prefect_port=0, agents=2).resolved()
+        settings = StackSettings(home=Path(folder), port=0, prefect_port=0, agents=2).resolved()
         async with Stack(settings) as stack:
             service = service_of(stack, settings)
             repetitions = [await with_real_agents(stack, service, count) for _ in range(1 if quick else 3)]

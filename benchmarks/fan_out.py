@@ -28,7 +28,7 @@ from benchmarks.end_to_end import (
 )
 from benchmarks.report import Figures, arguments, show
 from benchmarks.service import Service
-from stack.settings import Settings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 
 WARM_UP = 1_000
@@ -98,7 +98,7 @@ async def synthetic_agents(service: Service) -> AsyncIterator[None]:
 async def measure(count: int, repetitions: int) -> Figures:
     """Return medians over the repetitions, and the most memory of all: what one leaves behind shows in the next."""
     with tempfile.TemporaryDirectory(prefix="njangi-benchmark-", ignore_cleanup_errors=True) as folder:
-        settings = Settings(home=Path(folder), port=0, prefect_port=0, agents=0).resolved()
+        settings = StackSettings(home=Path(folder), port=0, prefect_port=0, agents=0).resolved()
         async with Stack(settings) as stack:
             service = service_of(stack, settings)
             submitter = Submitter(service)

@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.report import Figures, arguments, show
 from benchmarks.stack import COUNTED, cpu_seconds
-from stack.settings import Settings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 from tests.end_to_end.submitting import Submitter
 
@@ -29,7 +29,7 @@ TASKS = (
 
 async def measure(folder: Path, runs: int, seconds: float) -> Figures:
     async with (
-        Stack(Settings(home=folder, port=0, prefect_port=0, without=frozenset({"python-worker"}))) as stack,
+        Stack(StackSettings(home=folder, port=0, prefect_port=0, without=frozenset({"python-worker"}))) as stack,
         Submitter(stack) as submitter,
     ):
         workflow = await submitter.create(*TASKS)

@@ -31,7 +31,7 @@ from benchmarks.report import Figures, arguments, show
 from benchmarks.service import Service
 from benchmarks.stack import COUNTED, cpu_seconds
 from benchmarks.synthetic_agent import SyntheticAgent, report
-from stack.settings import Settings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 from tests.wfformat_shapes import SHAPES, recorded
 
@@ -89,7 +89,7 @@ def main() -> int:
 async def measure(folder: Path, shape: str, size: int, workers: int, makespan: float) -> Figures:
     document = recorded(shape, size)
     runtimes = [task["runtimeInSeconds"] for task in document["workflow"]["execution"]["tasks"]]
-    async with Stack(Settings(home=folder, port=0, prefect_port=0)) as stack:
+    async with Stack(StackSettings(home=folder, port=0, prefect_port=0)) as stack:
         service = service_of(stack, stack.settings)
         scale = makespan / bound(await compiled(service, document, 1.0), workers)
         scale = min(scale, 0.8 * HEARTBEAT_SECONDS / max(runtimes))  # the agents send no heartbeats

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import Figures, arguments, show
-from stack.settings import Settings
+from stack.settings import StackSettings
 from tests.end_to_end.submitting import Submitter, python
 from tests.faults.audit import accepted_and_late, events
 from tests.faults.machine import Machine
@@ -114,7 +114,7 @@ async def lost_by_prefect(machine: Machine, submitter: Submitter, runs: int) -> 
 
 async def measure(home: Path, *, quick: bool) -> Figures:
     without = frozenset({"python-worker"})
-    machine = Machine(Settings(home=home, port=0, prefect_port=0, agents=2, without=without))
+    machine = Machine(StackSettings(home=home, port=0, prefect_port=0, agents=2, without=without))
     await machine.start()
     try:
         async with Submitter(machine) as submitter:

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.end_to_end import Submitter, cpu_seconds, echo, noops, processes, service_of
 from benchmarks.report import Figures, arguments, show
 from benchmarks.service import Service
-from stack.settings import Settings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 from storage.database import open_database
 
@@ -79,7 +79,7 @@ async def measure(quick: bool) -> Figures:
     many: float | None = None
     taken, first_leases, used = [], [], []
     with tempfile.TemporaryDirectory(prefix="njangi-benchmark-", ignore_cleanup_errors=True) as folder:
-        settings = Settings(home=Path(folder), port=0, prefect_port=0, agents=0).resolved()
+        settings = StackSettings(home=Path(folder), port=0, prefect_port=0, agents=0).resolved()
         async with Stack(settings) as stack:
             service = service_of(stack, settings)
             submitter = Submitter(service, patience=600)

@@ -20,7 +20,7 @@ from statistics import median
 import psutil
 
 from benchmarks.report import Figures, arguments, show
-from stack.settings import CHECKOUT, Settings
+from stack.settings import CHECKOUT, StackSettings
 from stack.supervisor import Stack
 
 COUNTED = ("mongod", "prefect", "api", "flow-worker")
@@ -75,7 +75,7 @@ async def up(
     Returns the seconds until it was ready, and each service at rest, or `before` when it was not to be watched.
     """
     began = time.monotonic()
-    async with Stack(Settings(home=folder, port=0, prefect_port=0)) as stack:
+    async with Stack(StackSettings(home=folder, port=0, prefect_port=0)) as stack:
         ready = time.monotonic() - began
         if seconds == 0:
             return ready, before or {}

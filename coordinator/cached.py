@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Lately(Generic[T]):
+class Cached(Generic[T]):
     """What `ask` answered at most `seconds` ago. Those who want it while it is asked for wait for the same answer."""
 
     def __init__(self, ask: Callable[[], Awaitable[T]], seconds: float) -> None:

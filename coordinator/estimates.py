@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from njangi_flows.workflow.spec import WorkflowSpec
 
-from coordinator.cached import Lately
+from coordinator.cached import Cached
 from coordinator.decisions.eta import Basis, Durations, Left, TaskLeft, time_left
 from storage.errors import NotFoundError
 from storage.runs.models import ENDED, Run
-from storage.runs.task_timings import Timing
+from storage.runs.task_timings import TaskTiming
 from storage.runs.tasks import ENDED as TASK_ENDED
 from storage.runs.tasks import Task
 from storage.stores import Stores
@@ -36,7 +36,7 @@ class Estimates:
     def __init__(self, stores: Stores, clock: Callable[[], datetime]) -> None:
         self._stores = stores
         self._clock = clock
-        self._slots = Lately(lambda: stores.volunteers.online_slots(now=clock()), SLOTS_SECONDS)
+        self._slots = Cached(lambda: stores.volunteers.online_slots(now=clock()), SLOTS_SECONDS)
 
     async def slots(self) -> int:
         """Return how many slots volunteers offer who are online, as of some seconds ago at most."""
@@ -46,7 +46,7 @@ class Estimates:
         """Count the slots anew the next time."""
         self._slots.forget()
 
-    async def of_run(self, run: Run, tasks: Sequence[Task], timings: Mapping[str, Timing]) -> Eta | None:
+    async def of_run(self, run: Run, tasks: Sequence[Task], timings: Mapping[str, TaskTiming]) -> Eta | None:
         """Return when a run ends that has not, None of one that has."""
         if run.status in ENDED:
             return None
@@ -58,7 +58,7 @@ class Estimates:
             return Eta(None, None, Basis("no-tasks"))
         clean_up = run.clean_up.task if run.clean_up else None
         going = [task for task in tasks if task.status not in TASK_ENDED and task.name != clean_up]
-        earlier: Mapping[str, Timing] = {}
+        earlier: Mapping[str, TaskTiming] = {}
         if any(timings.get(task.name) is None or not timings[task.name].completed for task in going):
             earlier = await self._earlier(run.workflow_id)
         waits = _waits(run)
@@ -89,7 +89,7 @@ class Estimates:
             left.append(TaskLeft(task.name, task.dependencies, 0 if wait else count, 0, _durations(before), wait))
         return time_left(left, await self.slots())
 
-    async def _earlier(self, workflow_id: str) -> Mapping[str, Timing]:
+    async def _earlier(self, workflow_id: str) -> Mapping[str, TaskTiming]:
         last = await self._stores.timings.last_completed(workflow_id) if workflow_id else None
         return await self._stores.timings.of_run(last) if last is not None else {}
 
@@ -101,7 +101,7 @@ class Estimates:
 
 
 def _left(
-    task: Task, timings: Mapping[str, Timing], earlier: Mapping[str, Timing], waits: Mapping[str, Basis]
+    task: Task, timings: Mapping[str, TaskTiming], earlier: Mapping[str, TaskTiming], waits: Mapping[str, Basis]
 ) -> TaskLeft:
     now, before = timings.get(task.name), earlier.get(task.name)
     if task.name in waits:
@@ -114,7 +114,7 @@ def _left(
     )
 
 
-def _durations(timing: Timing | None) -> Durations | None:
+def _durations(timing: TaskTiming | None) -> Durations | None:
     if timing is None or timing.mean is None or timing.deviation is None:
         return None
     return Durations(timing.completed, timing.mean, timing.deviation)

@@ -7,7 +7,7 @@ from datetime import datetime
 from storage.leaders import LEADER_LEASE, LeaderStore
 
 
-class Office:
+class Leadership:
     """One office that replicas stand for. What is done under it must be harmless if two do it for a moment."""
 
     def __init__(self, leaders: LeaderStore, name: str, holder: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from coordinator.leadership import Office
+from coordinator.leadership import Leadership
 from storage.volunteers.presence import AT_ONCE, PresenceStore
 from storage.volunteers.store import OFFLINE_AFTER
 
@@ -16,7 +16,7 @@ GAP = timedelta(seconds=30)
 class Presence:
     """Call `tick` every few seconds in every replica; the one that holds the office looks."""
 
-    def __init__(self, store: PresenceStore, office: Office, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: PresenceStore, office: Leadership, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._office = office
         self._clock = clock

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Set
 
-from coordinator.decisions.quotas import Quota, Usage, overridden, room
+from coordinator.decisions.quotas import Quota, QuotaUsage, overridden, room
 from storage.errors import QuotaExceededError
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.people.users import Account, Role
 from storage.stores import Stores
 
@@ -34,7 +34,7 @@ class Quotas:
             return _UNLIMITED
         return overridden(self._defaults.get(account.role, _UNLIMITED), account.quota)
 
-    async def usage(self, owner: str) -> Usage:
+    async def usage(self, owner: str) -> QuotaUsage:
         """Return what an owner has now."""
         usage = self._stores.usage
         workflows, runs, subtasks, stored = await asyncio.gather(
@@ -43,23 +43,23 @@ class Quotas:
             usage.subtasks([owner]),
             self._stores.blobs.stored_bytes(owner),
         )
-        return Usage(workflows, runs, subtasks[owner].queued, subtasks[owner].leased, stored)
+        return QuotaUsage(workflows, runs, subtasks[owner].queued, subtasks[owner].leased, stored)
 
     async def leased(self, owners: Set[str]) -> Mapping[str, int | None]:
         """Return how many subtasks of each owner may be lent at a time."""
         return {owner: quota.leased for owner, quota in (await self._of(owners)).items()}
 
-    async def one_more_workflow(self, turn: Turn, owner: str, quota: Quota) -> None:
+    async def one_more_workflow(self, tx: Transaction, owner: str, quota: Quota) -> None:
         """Within the transaction that writes it, raise QuotaExceededError if the owner may have no further workflow."""
         if quota.workflows is not None:
-            await self._stores.usage.hold(turn, owner)
-            _check("workflows", quota.workflows, await self._stores.usage.workflows(owner, turn.session))
+            await self._stores.usage.hold(tx, owner)
+            _check("workflows", quota.workflows, await self._stores.usage.workflows(owner, tx.session))
 
-    async def one_more_run(self, turn: Turn, owner: str, quota: Quota) -> None:
+    async def one_more_run(self, tx: Transaction, owner: str, quota: Quota) -> None:
         """Within the transaction that writes it, raise QuotaExceededError if the owner may have no further run."""
         if quota.runs is not None:
-            await self._stores.usage.hold(turn, owner)
-            _check("runs", quota.runs, await self._stores.usage.runs(owner, turn.session))
+            await self._stores.usage.hold(tx, owner)
+            _check("runs", quota.runs, await self._stores.usage.runs(owner, tx.session))
 
     async def may_begin_again(self, owner: str) -> None:
         """Raise QuotaExceededError if the owner may have no further run go on."""

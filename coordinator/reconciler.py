@@ -194,7 +194,5 @@ class Reconciler:
 
     async def _give_up_cleaning(self, run: Run, flow_run_id: str, now: datetime) -> None:
         """End a cancelled run that loses every flow worker before it has cleaned up."""
-        await self._stores.ledger.write(
-            lambda turn: self._stores.runs.request_cancel(turn, run.id, by="njangi", now=now)
-        )
+        await self._stores.ledger.write(lambda tx: self._stores.runs.request_cancel(tx, run.id, by="njangi", now=now))
         await self._prefect.set_state(flow_run_id, "CANCELLED", "Cancelled through Njangi; it could not clean up")

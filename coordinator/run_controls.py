@@ -12,9 +12,9 @@ from datetime import datetime
 
 from coordinator.decisions.controls import LATER, telling
 from coordinator.decisions.failures import group_id
-from coordinator.decisions.reopening import Step, group_steps, reset_steps, retry_steps, unfinished_steps
+from coordinator.decisions.reopening import RestartStep, group_steps, reset_steps, retry_steps, unfinished_steps
 from coordinator.dispatching.dispatcher import Dispatcher
-from coordinator.leadership import Office
+from coordinator.leadership import Leadership
 from coordinator.prefect.client import Prefect, PrefectUnavailableError
 from coordinator.prefect.engineers_flows import startable
 from coordinator.prefect.mirror import OURS, Mirror
@@ -27,7 +27,7 @@ from storage.errors import (
     RunUnderWayError,
     StorageUnavailableError,
 )
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import ENDED, Run, RunStatus, Tell
 from storage.runs.tasks import Task
 from storage.stores import Stores
@@ -52,7 +52,7 @@ class Controls:
         prefect: Prefect,
         mirror: Mirror,
         dispatcher: Dispatcher,
-        office: Office,
+        office: Leadership,
         scheduled: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
@@ -70,9 +70,9 @@ class Controls:
         now = self._clock()
         controls = self._stores.controls
 
-        async def pause(turn: Turn) -> None:
-            await controls.check_open(turn, run_id)
-            await controls.pause(turn, run_id, call_back=call_back, by=by, now=now)
+        async def pause(tx: Transaction) -> None:
+            await controls.check_open(tx, run_id)
+            await controls.pause(tx, run_id, call_back=call_back, by=by, now=now)
 
         await self._write(pause)
         if call_back:
@@ -82,7 +82,7 @@ class Controls:
     async def resume(self, run_id: str, *, by: str) -> Run:
         """Lend the run's subtasks again. Repeating is harmless."""
         now = self._clock()
-        await self._write(lambda turn: self._stores.controls.resume(turn, run_id, by=by, now=now))
+        await self._write(lambda tx: self._stores.controls.resume(tx, run_id, by=by, now=now))
         self._dispatcher.work_opened()
         return await self._told(run_id)
 
@@ -90,7 +90,7 @@ class Controls:
         """Stop lending one task's subtasks. Repeating is harmless."""
         now = self._clock()
         controls = self._stores.controls
-        await self._write(lambda turn: controls.pause_task(turn, run_id, task, call_back=call_back, by=by, now=now))
+        await self._write(lambda tx: controls.pause_task(tx, run_id, task, call_back=call_back, by=by, now=now))
         if call_back:
             self._dispatcher.run_cancelled(run_id)
         return await self._stores.runs.get(run_id)
@@ -98,7 +98,7 @@ class Controls:
     async def resume_task(self, run_id: str, task: str, *, by: str) -> Run:
         """Lend one task's subtasks again. Repeating is harmless."""
         now = self._clock()
-        await self._write(lambda turn: self._stores.controls.resume_task(turn, run_id, task, by=by, now=now))
+        await self._write(lambda tx: self._stores.controls.resume_task(tx, run_id, task, by=by, now=now))
         self._dispatcher.work_opened()
         return await self._stores.runs.get(run_id)
 
@@ -164,13 +164,13 @@ class Controls:
         clean_up = run.clean_up.task if run.clean_up else None
         return [task for task in await self._stores.tasks.of_run(run_id) if task.name != clean_up]
 
-    async def _reopen(self, run_id: str, steps: dict[str, Step], by: str, error_group: str | None = None) -> Run:
+    async def _reopen(self, run_id: str, steps: dict[str, RestartStep], by: str, error_group: str | None = None) -> Run:
         now = self._clock()
         reopen = self._stores.reopening.reopen
-        await self._write(lambda turn: reopen(turn, run_id, steps, error_group=error_group, by=by, now=now))
+        await self._write(lambda tx: reopen(tx, run_id, steps, error_group=error_group, by=by, now=now))
         return await self._told(run_id)
 
-    async def _write(self, work: Callable[[Turn], Awaitable[None]]) -> None:
+    async def _write(self, work: Callable[[Transaction], Awaitable[None]]) -> None:
         await self._stores.ledger.write(work)
 
     # What follows a change

@@ -22,8 +22,8 @@ from typing import Protocol
 from coordinator.decisions.schedules import (
     Due,
     Overlap,
-    Settled,
-    Timing,
+    OverlapDecision,
+    ScheduleTiming,
     TimingError,
     due,
     next_time,
@@ -32,7 +32,16 @@ from coordinator.decisions.schedules import (
 )
 from storage.errors import IdTakenError, NjangiError, NotFoundError
 from storage.runs.store import RunStore
-from storage.workflows.schedules import Action, Backfill, Cause, Outcome, Rule, Schedule, ScheduleStore, Taken
+from storage.workflows.schedules import (
+    Backfill,
+    Rule,
+    Schedule,
+    ScheduleAction,
+    ScheduleCause,
+    ScheduleOutcome,
+    ScheduleStore,
+    Taken,
+)
 
 log = logging.getLogger(__name__)
 
@@ -57,15 +66,18 @@ class BackfillError(NjangiError):
         return str(self.args[0])
 
 
-class Refused(Exception):
+class StartRefusedError(Exception):
     """No run can be made of a schedule as it is; the text says why. Trying again would not help."""
 
 
-class Runs(Protocol):
+class RunStarter(Protocol):
     """What starts and cancels runs."""
 
-    async def start(self, schedule: Schedule, action: Action) -> None:
-        """Write the run `action.run_id`. Raises IdTakenError when it is there, Refused when there can be none."""
+    async def start(self, schedule: Schedule, action: ScheduleAction) -> None:
+        """Write the run `action.run_id`.
+
+        Raises IdTakenError when it is there, StartRefusedError when no run can be started.
+        """
 
     async def cancel(self, run_id: str, schedule: Schedule) -> None:
         """Have a run end, unless it has or somebody has asked for it."""
@@ -75,7 +87,7 @@ class Scheduler:
     """Any number of replicas may run one; `create` and the others may be called on any of them."""
 
     def __init__(
-        self, schedules: ScheduleStore, run_store: RunStore, runs: Runs, clock: Callable[[], datetime]
+        self, schedules: ScheduleStore, run_store: RunStore, runs: RunStarter, clock: Callable[[], datetime]
     ) -> None:
         self._schedules = schedules
         self._run_store = run_store
@@ -208,7 +220,7 @@ class Scheduler:
             schedule, now = await self._schedules.get(schedule_id), self._clock()
             if _decided(schedule, run_id):
                 break
-            action = Action(run_id, now.replace(microsecond=0), Cause.TRIGGER)
+            action = ScheduleAction(run_id, now.replace(microsecond=0), ScheduleCause.TRIGGER)
             going_on = await self._going_on(schedule)
             policy = overlap or Overlap(schedule.rule.overlap)
             waits = policy in (Overlap.QUEUE, Overlap.CANCEL_OLD)
@@ -242,7 +254,7 @@ class Scheduler:
         now = self._clock()
         timing, going_on = _timing(schedule.rule), await self._going_on(schedule)
         times = due(timing, schedule.next_at, now=now, catch_up=schedule.rule.catch_up, most=MOST_RUNS)
-        actions = [Action(_run_id(schedule.id, at), at, Cause.TIME) for at in times.times]
+        actions = [ScheduleAction(_run_id(schedule.id, at), at, ScheduleCause.TIME) for at in times.times]
         policy = Overlap(schedule.rule.overlap)
         settled = settle(policy, actions, schedule.waiting, going_on=bool(going_on))
         after = replace(
@@ -260,13 +272,13 @@ class Scheduler:
         """Start what was decided on, ask for the ends that it waits for, and strike both off."""
         done: dict[str, Taken] = {}
         for action in schedule.starting:
-            taken = Taken(action.at, None, self._clock(), action.cause, Outcome.STARTED, action.run_id)
+            taken = Taken(action.at, None, self._clock(), action.cause, ScheduleOutcome.STARTED, action.run_id)
             try:
                 await self._runs.start(schedule, action)
             except IdTakenError:
                 pass  # somebody died after it
-            except Refused as error:
-                taken = replace(taken, outcome=Outcome.FAILED, detail=str(error))
+            except StartRefusedError as error:
+                taken = replace(taken, outcome=ScheduleOutcome.FAILED, detail=str(error))
             done[action.run_id] = taken
         asked = set(schedule.waiting.cancel) if schedule.waiting is not None else set()
         for run_id in asked:
@@ -312,8 +324,8 @@ class Scheduler:
         return [*starting, *await self._run_store.going_on(schedule.id, beside=False)]
 
 
-def _timing(rule: Rule) -> Timing:
-    return Timing(rule.cron, rule.interval, rule.timezone, rule.start_at, rule.end_at)
+def _timing(rule: Rule) -> ScheduleTiming:
+    return ScheduleTiming(rule.cron, rule.interval, rule.timezone, rule.start_at, rule.end_at)
 
 
 def _run_id(schedule_id: str, at: datetime) -> str:
@@ -326,13 +338,13 @@ def _missed(schedule: Schedule, times: Due, now: datetime) -> list[Taken]:
         return []
     first, until = times.missed
     detail = f"older than the catch-up window of {schedule.rule.catch_up}"
-    return [Taken(first, until, now, Cause.TIME, Outcome.MISSED, detail=detail)]
+    return [Taken(first, until, now, ScheduleCause.TIME, ScheduleOutcome.MISSED, detail=detail)]
 
 
 def _settled(
     schedule: Schedule,
     policy: Overlap,
-    settled: Settled[Action],
+    settled: OverlapDecision[ScheduleAction],
     going_on: Sequence[str],
     now: datetime,
     missed: Sequence[Taken] = (),
@@ -350,18 +362,18 @@ def _settled(
     )
 
 
-def _skipped(skipped: Sequence[tuple[Action, str]], now: datetime) -> list[Taken]:
+def _skipped(skipped: Sequence[tuple[ScheduleAction, str]], now: datetime) -> list[Taken]:
     """Return what is remembered of actions that were skipped: one entry for many with the same reason."""
     found: list[Taken] = []
     for action, why in skipped:
         if found and found[-1].detail == why and found[-1].cause is action.cause:
             found[-1] = replace(found[-1], until=action.at)
         else:
-            found.append(Taken(action.at, None, now, action.cause, Outcome.SKIPPED, action.run_id, why))
+            found.append(Taken(action.at, None, now, action.cause, ScheduleOutcome.SKIPPED, action.run_id, why))
     return found
 
 
-def _backfilled(schedule: Schedule, timing: Timing, *, busy: bool) -> Schedule:
+def _backfilled(schedule: Schedule, timing: ScheduleTiming, *, busy: bool) -> Schedule:
     """Return the schedule with the next times of its first backfill taken."""
     backfill, *later = schedule.backfills
     most = MOST_RUNS if backfill.overlap == Overlap.ALLOW else int(not busy)
@@ -370,7 +382,8 @@ def _backfilled(schedule: Schedule, timing: Timing, *, busy: bool) -> Schedule:
     times = list(islice(times_between(timing, backfill.next_at, backfill.until), most + 1))
     beside = backfill.overlap == Overlap.ALLOW
     actions = [
-        Action(f"{_run_id(schedule.id, at)}-B{backfill.id}", at, Cause.BACKFILL, beside=beside) for at in times[:most]
+        ScheduleAction(f"{_run_id(schedule.id, at)}-B{backfill.id}", at, ScheduleCause.BACKFILL, beside=beside)
+        for at in times[:most]
     ]
     left = [replace(backfill, next_at=times[most])] if len(times) > most else []
     return replace(schedule, starting=[*schedule.starting, *actions], backfills=[*left, *later])

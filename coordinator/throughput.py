@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from coordinator.leadership import Office
+from coordinator.leadership import Leadership
 from storage.volunteers.throughput import ThroughputStore
 
 ONLINE_EVERY = timedelta(minutes=1)
@@ -14,7 +14,7 @@ ONLINE_EVERY = timedelta(minutes=1)
 class Throughput:
     """Call `tick` now and then in every replica; the one that holds the office counts on from where the last came."""
 
-    def __init__(self, store: ThroughputStore, office: Office, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: ThroughputStore, office: Leadership, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._office = office
         self._clock = clock

@@ -16,7 +16,7 @@ from njangi_flows.cli.failures import CommandError
 
 from stack import demo
 from stack.errors import StackError
-from stack.settings import Settings, usual_or_free
+from stack.settings import StackSettings, usual_or_free
 from stack.supervisor import Stack
 from stack.welcome import invitation_link
 from storage.errors import NjangiError
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the options of one stack to a command."""
-    known = Settings()
+    known = StackSettings()
     parser.add_argument("--agents", type=int, default=known.agents, help="volunteers' agents to run on this machine")
     parser.add_argument("--home", type=Path, default=known.home, help="where all data is kept (%(default)s)")
     parser.add_argument("--port", type=int, default=known.port, help="of the API and console (%(default)s)")
@@ -62,17 +62,17 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def settings_from(options: argparse.Namespace) -> Settings:
+def settings_from(options: argparse.Namespace) -> StackSettings:
     """Return what the command line and MONGODB_URI ask for.
 
     A Prefect server that somebody runs for other work keeps its usual port.
     """
     prefect_port = options.prefect_port
     if prefect_port is None:
-        prefect_port = usual_or_free(Settings().prefect_port)
-        if prefect_port != Settings().prefect_port:
-            say(f"port {Settings().prefect_port} is taken: our Prefect server uses {prefect_port}")
-    return Settings(
+        prefect_port = usual_or_free(StackSettings().prefect_port)
+        if prefect_port != StackSettings().prefect_port:
+            say(f"port {StackSettings().prefect_port} is taken: our Prefect server uses {prefect_port}")
+    return StackSettings(
         home=options.home,
         port=options.port,
         prefect_port=prefect_port,
@@ -82,7 +82,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
     )
 
 
-async def run_up(settings: Settings) -> int:
+async def run_up(settings: StackSettings) -> int:
     """Run the stack until SIGINT or SIGTERM, which are heard from the first moment on."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -108,7 +108,7 @@ async def run_up(settings: Settings) -> int:
     return 0
 
 
-def where(settings: Settings, invitation: str | None = None) -> str:
+def where(settings: StackSettings, invitation: str | None = None) -> str:
     """Return where to look now, for people; `invitation` leads the first admin in."""
     first = [
         f"  first admin      {invitation}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Backoff:
+class RestartBackoff:
     """Doubling waits, in seconds; a service that was ready for `well_after` seconds starts over with the first.
 
     Patience is for what cannot run, not for what is killed now and then: while the service is away everybody waits.

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from flows.library.mersenne_factors import check as mersenne
 from flows.library.stdlib_census import census
-from stack.settings import CHECKOUT, Settings
+from stack.settings import CHECKOUT, StackSettings
 from stack.supervisor import Stack
 from stack.welcome import invitation_link
 
@@ -35,7 +35,7 @@ class DemoFailedError(Exception):
     """A run did not complete, or its answer is wrong; the text says which and how."""
 
 
-async def demo(settings: Settings, say: Callable[[str], None]) -> None:
+async def demo(settings: StackSettings, say: Callable[[str], None]) -> None:
     """Start the stack, run both workflows, check and show their answers, stop the stack.
 
     Prints one last line of figures. Raises DemoFailedError or what `Stack` raises.
@@ -55,7 +55,7 @@ async def demo(settings: Settings, say: Callable[[str], None]) -> None:
     say(f"demo: COMPLETED {subtasks} subtasks by {volunteers} volunteers in {seconds:.0f} s")
 
 
-def _both(settings: Settings, token: str, console: Console, expected: Future[dict[str, Any]]) -> tuple[int, int]:
+def _both(settings: StackSettings, token: str, console: Console, expected: Future[dict[str, Any]]) -> tuple[int, int]:
     """Run and check both workflows; return how many subtasks were completed, and by how many volunteers."""
     with connect(settings.url, token) as service:
         flow_run_id = _start_flow(settings, CENSUS)  # Prefect takes its time to start a process for it
@@ -90,7 +90,7 @@ def _submit(service: Service, file: Path) -> str:
     return str(service.start_run(workflow["id"], {})["id"])
 
 
-def _start_flow(settings: Settings, deployment: str) -> str:
+def _start_flow(settings: StackSettings, deployment: str) -> str:
     """Start an engineer's flow through its Prefect deployment and return the id of its flow run."""
     with httpx.Client(base_url=f"{settings.prefect_url}/api", timeout=30) as prefect:
         found = prefect.get(f"/deployments/name/{deployment}").raise_for_status().json()
@@ -98,7 +98,7 @@ def _start_flow(settings: Settings, deployment: str) -> str:
     return str(made["id"])
 
 
-def _census_of(settings: Settings, flow_run_id: str) -> dict[str, Any]:
+def _census_of(settings: StackSettings, flow_run_id: str) -> dict[str, Any]:
     """Return the tables that the census' flow run left in Prefect."""
     wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
     with httpx.Client(base_url=f"{settings.prefect_url}/api", timeout=30) as prefect:

@@ -25,7 +25,7 @@ Ready = Callable[[str], Awaitable[bool]]
 """Whether the child that was given this word as its INSTANCE is ready."""
 
 
-class Process:
+class ChildProcess:
     """A program that runs until it is stopped. `start` may be called again after it ended."""
 
     def __init__(

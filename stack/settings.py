@@ -44,7 +44,7 @@ PREFECT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class StackSettings:
     """One embedded stack. A port of 0 asks for any free one."""
 
     home: Path = Path(".njangi")
@@ -62,7 +62,7 @@ class Settings:
     def prefect_url(self) -> str:
         return f"http://{HOST}:{self.prefect_port}"
 
-    def resolved(self) -> Settings:
+    def resolved(self) -> StackSettings:
         """Return the same with an absolute home and real port numbers."""
         return replace(
             self,
@@ -72,7 +72,7 @@ class Settings:
         )
 
 
-def environment(settings: Settings, mongodb_uri: str, inherited: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: StackSettings, mongodb_uri: str, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return every process's environment; what is `inherited` overrides Prefect's tuning, not where things are."""
     prefect_home = settings.home / "prefect"
     python_path = [str(CHECKOUT), *filter(None, [inherited.get("PYTHONPATH")])]

@@ -23,12 +23,12 @@ from typing import Protocol
 import httpx
 
 from stack import deploy
-from stack.backoff import Backoff
+from stack.backoff import RestartBackoff
 from stack.errors import AlreadyRunningError, PortTakenError, ServiceFailedError, StackError
 from stack.mongod import Mongod
 from stack.orphans import end_remnants, mark
-from stack.process import LOG_BYTES, Process, Ready, answers, rotate
-from stack.settings import CHECKOUT, Settings, environment, port_is_free, reserve
+from stack.process import LOG_BYTES, ChildProcess, Ready, answers, rotate
+from stack.settings import CHECKOUT, StackSettings, environment, port_is_free, reserve
 from stack.stop_order import levels
 from storage.errors import NjangiError
 
@@ -42,7 +42,7 @@ NOTICE_SECONDS = 1.0
 DEPLOYMENTS = "deployments"  # a step between services, which some of them need as if it were one
 
 
-class Child(Protocol):
+class ManagedProcess(Protocol):
     """What the supervisor needs of a process."""
 
     @property
@@ -53,17 +53,17 @@ class Child(Protocol):
 
 
 @dataclass(slots=True)
-class Service:
+class ManagedService:
     """One process that is kept running, and the names of those that must be ready before it starts."""
 
     name: str
-    child: Child
+    child: ManagedProcess
     needs: Sequence[str] = ()
     keeper: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True)
-class Progress:
+class StartProgress:
     """Which names are ready, for those that wait for them."""
 
     ready: set[str] = field(default_factory=set)
@@ -82,12 +82,12 @@ class Progress:
 class Stack:
     """The embedded stack of one home directory. `async with Stack(settings) as stack` starts and stops it."""
 
-    def __init__(self, settings: Settings, say: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, settings: StackSettings, say: Callable[[str], None] = lambda line: None) -> None:
         """`say` is told in a few words what became ready, for the person who waits."""
         self.settings = settings.resolved()
         self._say = say
-        self._backoff = Backoff()
-        self._progress = Progress()
+        self._backoff = RestartBackoff()
+        self._progress = StartProgress()
         self._mongod = Mongod(self.settings.home / "mongod", log=self._log("mongod"))
         self._services = {
             service.name: service for service in self._all_services() if service.name not in self.settings.without
@@ -181,19 +181,19 @@ class Stack:
         wanted = {name for name in names if name in self._services or name == DEPLOYMENTS}
         await self._progress.until(lambda: self._progress.ready >= wanted)
 
-    async def _launch(self, service: Service) -> None:
+    async def _launch(self, service: ManagedService) -> None:
         await self._until_ready(service.needs)
         began = time.monotonic()
         await self._start(service)
         self._say(f"{service.name} ready ({time.monotonic() - began:.1f} s)")
 
-    async def _start(self, service: Service) -> None:
+    async def _start(self, service: ManagedService) -> None:
         rotate(self._log(service.name), LOG_BYTES)
         await service.child.start()
         service.keeper = asyncio.create_task(self._keep(service), name=f"keep {service.name}")
         await self._progress.reached(service.name)
 
-    async def _halt(self, service: Service) -> None:
+    async def _halt(self, service: ManagedService) -> None:
         keeper, service.keeper = service.keeper, None
         if keeper is not None:
             keeper.cancel()
@@ -202,7 +202,7 @@ class Stack:
         self._progress.ready.discard(service.name)
         await service.child.stop()
 
-    async def _keep(self, service: Service) -> None:
+    async def _keep(self, service: ManagedService) -> None:
         """Start the service again whenever it ends, as soon as what it needs is there; ever later if it dies young."""
         failures = 0
         began = time.monotonic()
@@ -253,24 +253,28 @@ class Stack:
             await asyncio.wait_for(self._services[name].child.wait(), NOTICE_SECONDS)
         return self.pid(name) != pid
 
-    def _all_services(self) -> Iterator[Service]:
+    def _all_services(self) -> Iterator[ManagedService]:
         if self.settings.mongodb_uri is None:
-            yield Service("mongod", self._mongod)
+            yield ManagedService("mongod", self._mongod)
         prefect = ["-m", "stack.prefect_server"]
         health = answers(f"{self.settings.prefect_url}/api/health")
-        yield Service("prefect", self._program("prefect", prefect, ready=health))
+        yield ManagedService("prefect", self._program("prefect", prefect, ready=health))
         api = self._program("api", ["-m", "api"], ready=answers(f"{self.settings.url}/readyz"))
-        yield Service("api", api, needs=["mongod"])
+        yield ManagedService("api", api, needs=["mongod"])
         flow_worker = self._program("flow-worker", ["-m", "njangi_flows.engine.worker"], token="flow")
-        yield Service("flow-worker", flow_worker, needs=["api", DEPLOYMENTS])
+        yield ManagedService("flow-worker", flow_worker, needs=["api", DEPLOYMENTS])
         worker = ["-m", "prefect", "worker", "start", "--pool", "python", "--type", "process", "--name", "python"]
-        yield Service("python-worker", self._program("python-worker", worker, token="flow"), needs=["api", DEPLOYMENTS])
+        yield ManagedService(
+            "python-worker", self._program("python-worker", worker, token="flow"), needs=["api", DEPLOYMENTS]
+        )
         for number in range(1, self.settings.agents + 1):
             name = f"agent-{number}"
             agent_home = self.settings.home / "agents" / str(number)
             join = ["join", self.settings.url, "--token-file", str(self._token("join")), "--home", str(agent_home)]
             join += ["--name", f"{platform.node()[:HOST_CHARACTERS] or 'agent'}-{number}"]
-            yield Service(name, self._program(name, ["-m", "njangi_agent", *join, "--slots", "1"]), needs=["api"])
+            yield ManagedService(
+                name, self._program(name, ["-m", "njangi_agent", *join, "--slots", "1"]), needs=["api"]
+            )
 
     def _program(
         self,
@@ -279,14 +283,14 @@ class Stack:
         *,
         ready: Ready | None = None,
         token: str | None = None,
-    ) -> Process:
+    ) -> ChildProcess:
         def child_environment() -> Mapping[str, str]:
             marked = {**self.environment(), **mark(self.settings.home)}
             if token is None:
                 return marked
             return {**marked, f"NJANGI_{token.upper()}_TOKEN": self._token(token).read_text().strip()}
 
-        return Process(
+        return ChildProcess(
             name,
             [sys.executable, *arguments],
             child_environment,

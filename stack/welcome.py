@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 
-from stack.settings import Settings
+from stack.settings import StackSettings
 
 REMEMBERED = "first-invitation"
 """The file in the home folder that holds the invitation, so that a restart shows the same one."""
 
 
-async def invitation_link(settings: Settings) -> str | None:
+async def invitation_link(settings: StackSettings) -> str | None:
     """Return where the first admin chooses a password; None once an admin has one.
 
     Raises httpx.HTTPError when the service does not answer.

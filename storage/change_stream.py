@@ -40,7 +40,7 @@ LONGEST_LOOK_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class WatchBegan:
+class WatchStarted:
     """From here on nothing is missed; before it anything may have happened."""
 
 
@@ -53,7 +53,7 @@ class BatchChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class EventTold:
+class EventAdded:
     """The log has a new event, of this run or of none."""
 
     run_id: str | None
@@ -71,20 +71,20 @@ class RightsChanged:
 _ABOUT_USERS = ("user.", "token.")
 _ABOUT_VOLUNTEERS = ("volunteer.suspended", "volunteer.resumed", "volunteer.retired")
 
-News = RightsChanged | WatchBegan | BatchChanged | EventTold
+Change = RightsChanged | WatchStarted | BatchChanged | EventAdded
 
 
-async def watch(database: Database) -> AsyncIterator[News]:
+async def watch(database: Database) -> AsyncIterator[Change]:
     """Yield what happens. Ends, also with StorageUnavailableError, when the stream breaks; start it again then."""
     with unavailable_is_ours():
         async with await database.mongo.watch(_WATCHED, max_await_time_ms=LONGEST_LOOK_MS) as stream:
-            yield WatchBegan()
+            yield WatchStarted()
             async for change in stream:
                 if change["ns"]["coll"] == "batches":
                     fields = change.get("updateDescription", {}).get("updatedFields", {})
                     yield BatchChanged(change["documentKey"]["_id"], settled=bool(fields.get("settled")))
                 else:
                     event = change["fullDocument"]
-                    yield EventTold(event.get("run_id"), event["type"])
+                    yield EventAdded(event.get("run_id"), event["type"])
                     if event["type"].startswith(_ABOUT_USERS + _ABOUT_VOLUNTEERS):
                         yield RightsChanged(event["data"].get("user"), event["data"].get("volunteer"))

@@ -48,14 +48,14 @@ class Event:
 
 
 @dataclass(slots=True)
-class Turn:
-    """One transaction under way: pass `session` to every operation, and `tell` what happened."""
+class Transaction:
+    """A transaction under way: pass `session` to every operation, and `emit` an event for each change."""
 
     session: Session
     events: list[Document] = field(default_factory=list)
 
-    def tell(self, type_: str, at: datetime, *, run_id: str | None = None, **data: Any) -> None:
-        """Log an event, if the transaction commits."""
+    def emit(self, type_: str, at: datetime, *, run_id: str | None = None, **data: Any) -> None:
+        """Write an event to the log if the transaction commits."""
         self.events.append({"type": type_, "at": at, "run_id": run_id, "data": data})
 
 
@@ -63,7 +63,7 @@ class Turn:
 class _Wanted:
     """What somebody wants written; `result` is done once it is, or cannot be, or once nobody waits for it any more."""
 
-    work: Callable[[Turn], Awaitable[Any]]
+    work: Callable[[Transaction], Awaitable[Any]]
     result: asyncio.Future[Any]
 
 
@@ -92,7 +92,7 @@ class Ledger:
         await self._events.create_index([("run_id", 1), ("_id", 1)])
         await self._counters.update_one({"_id": "events"}, {"$setOnInsert": {"seq": 0}}, upsert=True)
 
-    async def write(self, work: Callable[[Turn], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in a transaction and number its events.
 
         It may run more than once, and after works of others in the same transaction, whose changes it sees. If it
@@ -159,31 +159,31 @@ class Ledger:
             nonlocal tries
             tries += 1
             shared.begun, shared.results = 0, []
-            turn, began = Turn(session), clock()
+            tx, began = Transaction(session), clock()
             if tries > 1:  # others were quicker: let them wait this time
                 await self._counters.update_one({"_id": "events"}, {"$inc": {"waited": 1}}, session=session)
             for wanted in group:
                 if shared.begun and clock() - began > SECONDS_TOGETHER:
                     break
                 shared.begun += 1
-                shared.results.append(None if wanted.result.done() else await wanted.work(turn))
-            if turn.events:
-                await self._number(turn)
+                shared.results.append(None if wanted.result.done() else await wanted.work(tx))
+            if tx.events:
+                await self._number(tx)
 
         try:
             await self._database.transaction(once)
         finally:
             self.conflicts += max(0, tries - 1)
 
-    async def _number(self, turn: Turn) -> None:
+    async def _number(self, tx: Transaction) -> None:
         counter = await self._counters.find_one_and_update(
-            {"_id": "events"}, {"$inc": {"seq": len(turn.events)}}, session=turn.session
+            {"_id": "events"}, {"$inc": {"seq": len(tx.events)}}, session=tx.session
         )
         if counter is None:
             raise RuntimeError("the event counter is missing; Ledger.prepare() was not called")
         first = counter["seq"] + 1
-        documents = [{"_id": first + place, "v": SCHEMA, **event} for place, event in enumerate(turn.events)]
-        await self._events.insert_many(documents, session=turn.session)
+        documents = [{"_id": first + place, "v": SCHEMA, **event} for place, event in enumerate(tx.events)]
+        await self._events.insert_many(documents, session=tx.session)
 
     async def events(self, *, after: int = 0, run_id: str | None = None, limit: int = 1000) -> Sequence[Event]:
         """Return events numbered above `after`, in order; of one run if `run_id` is given."""

@@ -59,7 +59,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ListQuery:
     """One query of a list: in which order, along which index."""
 
     query: Document
@@ -125,7 +125,7 @@ class Listing:
         with unavailable_is_ours():
             return [document["_id"] async for document in found]
 
-    def parts(self, filter_: Filter, sort: Sort, page: Page) -> list[Part]:
+    def parts(self, filter_: Filter, sort: Sort, page: Page) -> list[ListQuery]:
         """Return the queries that make a page, to be read one after the other.
 
         Later pages begin with what is left of the documents whose value is that of the last one shown: so said,
@@ -139,14 +139,14 @@ class Listing:
         if sort.field in filter_.equal:
             order = [by_id]
         if page.token is None:
-            return [Part(_all(conditions), order, index)]
+            return [ListQuery(_all(conditions), order, index)]
         value, id_ = _place(sort, page.token)
         beyond = "$lt" if sort.descending else "$gt"
         others = [condition for condition in conditions if sort.field not in condition]  # the last one met the rest
-        tied = Part(_all([*others, {sort.field: value}, {"_id": {beyond: id_}}]), [by_id], index)
+        tied = ListQuery(_all([*others, {sort.field: value}, {"_id": {beyond: id_}}]), [by_id], index)
         if sort.field in filter_.equal:
             return [tied]
-        return [tied, Part(_all([*conditions, {sort.field: {beyond: value}}]), order, index)]
+        return [tied, ListQuery(_all([*conditions, {sort.field: {beyond: value}}]), order, index)]
 
     def _index(self, filter_: Filter, sort: Sort) -> list[Step]:
         lead = next((name for name in self._leading if name in filter_.equal), None)

@@ -11,7 +11,7 @@ from pymongo import ReturnDocument
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError, UnknownUsersError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 
 EVERYBODY = "*"
 """Among readers: whoever is signed in."""
@@ -74,18 +74,18 @@ class SharingStore:
     ) -> Sequence[str]:
         """A run that is written meanwhile writes to the workflow too, so one of the two starts again."""
 
-        async def write(turn: Turn) -> Sequence[str]:
+        async def write(tx: Transaction) -> Sequence[str]:
             workflows, runs = self._things[Noun.WORKFLOW], self._things[Noun.RUN]
             workflow = await workflows.find_one_and_update(
-                {"_id": workflow_id}, change, return_document=ReturnDocument.AFTER, session=turn.session
+                {"_id": workflow_id}, change, return_document=ReturnDocument.AFTER, session=tx.session
             )
             if workflow is None:
                 raise NotFoundError(Noun.WORKFLOW, workflow_id)
             readers = list(dict.fromkeys((workflow["owner"], *workflow["readers"])))
-            await workflows.update_one({"_id": workflow_id}, {"$set": {"readers": readers}}, session=turn.session)
+            await workflows.update_one({"_id": workflow_id}, {"$set": {"readers": readers}}, session=tx.session)
             kept = [{"$set": {"readers": {"$concatArrays": [["$owner"], {"$filter": _others(readers)}]}}}]
-            await runs.update_many({"workflow_id": workflow_id}, kept, session=turn.session)
-            turn.tell(event, now, workflow=workflow_id, names=list(names), by=by)
+            await runs.update_many({"workflow_id": workflow_id}, kept, session=tx.session)
+            tx.emit(event, now, workflow=workflow_id, names=list(names), by=by)
             return tuple(readers)
 
         return await self._ledger.write(write)

@@ -16,7 +16,7 @@ import pytest_asyncio
 from xdist.scheduler import LoadFileScheduling
 
 from stack.mongod import mongodb
-from stack.settings import Settings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 from storage.database import open_database
 from storage.stores import Stores
@@ -100,7 +100,7 @@ async def stores(mongodb_uri: str, databases: str) -> AsyncIterator[Stores]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The embedded stack with three agents: real processes, real Prefect, real sandbox."""
-    settings = Settings(home=tmp_path_factory.mktemp("stack"), port=0, prefect_port=0, agents=3)
+    settings = StackSettings(home=tmp_path_factory.mktemp("stack"), port=0, prefect_port=0, agents=3)
     async with Stack(settings) as running:
         yield running
 

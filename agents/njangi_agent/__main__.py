@@ -13,7 +13,7 @@ from typing import Optional, Sequence
 
 from njangi_agent import __version__, identity
 from njangi_agent.cache import Cache
-from njangi_agent.errors import AgentError, Refused, ServiceUnavailable
+from njangi_agent.errors import AccessRefusedError, AgentError, ServiceUnavailableError
 from njangi_agent.executors.reports import Results
 from njangi_agent.executors.slot import Slot
 from njangi_agent.home import claim
@@ -23,7 +23,7 @@ from njangi_agent.loop import Agent
 from njangi_agent.machine import cores, describe
 from njangi_agent.sandbox.isolation import Sandbox, detect
 from njangi_agent.service.client import Remote
-from njangi_agent.service.http_client import Service
+from njangi_agent.service.http_client import HttpService
 from njangi_agent.service.spool import Spool
 
 log = logger(__name__)
@@ -46,7 +46,7 @@ class UsageError(AgentError):
     """The command line asks for something that cannot be done."""
 
 
-class NoService(AgentError):
+class NoServiceError(AgentError):
     """Nothing answers at the address that is a Njangi service."""
 
     def __init__(self, url: str, reason: str) -> None:
@@ -72,7 +72,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return 0
     except UsageError as error:
         return _fail(_USAGE, error)
-    except Refused as error:
+    except AccessRefusedError as error:
         return _fail(_REFUSED, error)
     except (AgentError, OSError) as error:
         return _fail(_FAILED, error)
@@ -127,13 +127,13 @@ def _joined(options: argparse.Namespace, home: Path, sandbox: Sandbox) -> Identi
     if not token:
         raise UsageError("to join, give the join token with --token or --token-file")
     try:
-        service = Service(url, token)
+        service = HttpService(url, token)
     except ValueError as error:
         raise UsageError(str(error)) from error
     try:
         volunteer_id, secret = service.enrol(options.name, describe(home, sandbox))
-    except ServiceUnavailable as error:
-        raise NoService(url, error.reason) from error
+    except ServiceUnavailableError as error:
+        raise NoServiceError(url, error.reason) from error
     service.close()
     who = Identity(url, volunteer_id, secret)
     identity.save(home, who)
@@ -149,7 +149,7 @@ def _remembered(home: Path) -> Identity:
 
 
 async def _work(who: Identity, home: Path, sandbox: Sandbox, slots: int) -> None:
-    remote = Remote(Service(who.url, who.secret))
+    remote = Remote(HttpService(who.url, who.secret))
     cache = Cache(home / "cache", remote)
     work = home / "work"
     agent = Agent(remote, [Slot(sandbox, cache, Results(remote), work) for _ in range(slots)], Spool(home / "spool"))

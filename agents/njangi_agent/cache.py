@@ -12,22 +12,22 @@ from collections import Counter
 from pathlib import Path
 from typing import AsyncIterator, Dict, Mapping, Protocol
 
-from njangi_agent.errors import AttemptFailed, Rejected
+from njangi_agent.errors import AttemptFailedError, RequestRejectedError
 from njangi_agent.protocol import Outcome, is_sha256
 
 MOST_BYTES = 2 * 1024**3
 _MODE = 0o755
 
 
-class Blobs(Protocol):
+class BlobSource(Protocol):
     async def fetch(self, sha256: str, path: Path) -> None:
-        """Write the blob to `path`, verified. Waits out an unavailable service; raises Rejected."""
+        """Write the blob to `path`, verified. Waits out an unavailable service; raises RequestRejectedError."""
 
 
 class Cache:
     """A folder of verified blobs, and parts of some. Beyond `most_bytes` the longest unused go, except those in use."""
 
-    def __init__(self, folder: Path, blobs: Blobs, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, folder: Path, blobs: BlobSource, most_bytes: int = MOST_BYTES) -> None:
         self._folder = folder
         self._blobs = blobs
         self._most_bytes = most_bytes
@@ -38,7 +38,7 @@ class Cache:
     async def holding(self, wanted: Mapping[str, str]) -> AsyncIterator[Dict[str, Path]]:
         """Yield the path of each file in `wanted` (name -> SHA-256); they stay until exit.
 
-        Raises AttemptFailed (REFUSED) when the service does not have one of them.
+        Raises AttemptFailedError (REFUSED) when the service does not have one of them.
         """
         self._used.update(wanted.values())
         try:
@@ -48,7 +48,7 @@ class Cache:
 
     async def _get(self, sha256: str) -> Path:
         if not is_sha256(sha256):
-            raise AttemptFailed("InputUnavailable", f"{sha256!r} is no SHA-256", outcome=Outcome.REFUSED)
+            raise AttemptFailedError("InputUnavailable", f"{sha256!r} is no SHA-256", outcome=Outcome.REFUSED)
         path = self._folder / sha256
         if not path.exists():
             task = self._fetching.get(sha256)
@@ -66,8 +66,8 @@ class Cache:
         partial = path.with_suffix(".part")
         try:
             await self._blobs.fetch(sha256, partial)
-        except Rejected as error:
-            raise AttemptFailed("InputUnavailable", str(error), outcome=Outcome.REFUSED) from error
+        except RequestRejectedError as error:
+            raise AttemptFailedError("InputUnavailable", str(error), outcome=Outcome.REFUSED) from error
         partial.rename(path)
         self._shrink()
 

@@ -27,7 +27,7 @@ _SMALL = 2**63
 _TOO_DEEP = f"it is nested deeper than {MAX_DEPTH} levels as it travels (parameters may have some more)"
 
 
-class Kind(NamedTuple):
+class ValueKind(NamedTuple):
     """How values of one type travel: `pack` makes simpler values of one, which `unpack` makes an equal one of.
 
     `unpack` meets what strangers send: it raises ValueError or TypeError for what `pack` would not make.
@@ -39,7 +39,7 @@ class Kind(NamedTuple):
     unpack: Callable[[Any], Any]
 
 
-def register(kind: Kind) -> None:
+def register(kind: ValueKind) -> None:
     """Let values of another type travel. Raises ValueError if the tag or the type is taken."""
     if not kind.tag.startswith("$") or kind.tag in _TAGS or kind.type in _KINDS or kind.type in _PLAIN:
         raise ValueError(f"'{kind.tag}' is no tag for {kind.type.__name__}: one of them is taken, or begins otherwise")
@@ -187,8 +187,8 @@ def _tuple(items: Any) -> Any:
     return tuple(items)
 
 
-_FLOAT = Kind("$float", float, repr, _float)
-_DICT = Kind("$dict", dict, lambda value: [[key, item] for key, item in value.items()], _dict)
-_TUPLE = Kind("$tuple", tuple, list, _tuple)
-_TAGS: Dict[str, Kind] = {kind.tag: kind for kind in (_FLOAT, _DICT, _TUPLE)}
-_KINDS: Dict[type, Kind] = {tuple: _TUPLE}
+_FLOAT = ValueKind("$float", float, repr, _float)
+_DICT = ValueKind("$dict", dict, lambda value: [[key, item] for key, item in value.items()], _dict)
+_TUPLE = ValueKind("$tuple", tuple, list, _tuple)
+_TAGS: Dict[str, ValueKind] = {kind.tag: kind for kind in (_FLOAT, _DICT, _TUPLE)}
+_KINDS: Dict[type, ValueKind] = {tuple: _TUPLE}

@@ -24,7 +24,7 @@ _SYNC_BYTES = MAX_SYNC_BYTES // 2
 _NOTES_BYTES = MAX_SYNC_BYTES // 8
 
 
-class Turn(enum.Enum):
+class SyncKind(enum.Enum):
     """What kind of sync to begin now."""
 
     NONE = "none"
@@ -54,7 +54,7 @@ class Snapshot:
 class Decision:
     """`wait` goes into the sync; `look_again` is when to decide anew if nothing happens."""
 
-    turn: Turn
+    turn: SyncKind
     wish: int
     wait: float
     look_again: float
@@ -79,17 +79,17 @@ def next_turn(now: Snapshot) -> Decision:
     """Return which sync to begin now, if any. At most one of each kind is under way."""
     wanted = wish(now)
     if now.now < now.quiet_until:
-        return Decision(Turn.NONE, wanted, 0.0, now.quiet_until)
+        return Decision(SyncKind.NONE, wanted, 0.0, now.quiet_until)
     if now.news_under_way:
-        return Decision(Turn.NONE, wanted, 0.0, float("inf"))
+        return Decision(SyncKind.NONE, wanted, 0.0, float("inf"))
     if now.news or (now.held and now.now >= now.beat_due):
-        return Decision(Turn.NEWS, wanted, 0.0, float("inf"))
+        return Decision(SyncKind.NEWS, wanted, 0.0, float("inf"))
     beat = now.beat_due if now.held else float("inf")
     if now.poll_under_way or wanted == 0:
-        return Decision(Turn.NONE, wanted, 0.0, beat)
+        return Decision(SyncKind.NONE, wanted, 0.0, beat)
     if now.now < now.poll_after:
-        return Decision(Turn.NONE, wanted, 0.0, min(beat, now.poll_after))
-    return Decision(Turn.POLL, wanted, min(LONGEST_POLL, beat - now.now), beat)
+        return Decision(SyncKind.NONE, wanted, 0.0, min(beat, now.poll_after))
+    return Decision(SyncKind.POLL, wanted, min(LONGEST_POLL, beat - now.now), beat)
 
 
 def bundle_size(queued: int, slots: int, attempt_seconds: Optional[float]) -> int:

@@ -1,11 +1,14 @@
-"""What can go wrong, as far as some caller reacts to it.
+"""The errors of the agent. A class exists where some caller reacts to it.
 
 AgentError
-+-- ServiceUnavailable   try again later
-+-- Refused              this identity or token is not (or no longer) good
-+-- Rejected             the service understood and said no
-|   +-- Altered          a blob came as something else: the service's copy is bad, or something on the way is
-+-- AttemptFailed        an attempt ended without a result
++-- ServiceUnavailableError    the service cannot be reached; try again later
++-- AccessRefusedError         the service does not accept this identity or token
++-- RequestRejectedError       the service refuses the request
+|   +-- AlteredError           a blob arrived with other contents: it is damaged in the service or on the way
++-- AttemptFailedError         an attempt ended without a result
++-- IdentityUnreadableError    the file that holds this machine's identity cannot be read
++-- HomeInUseError             another agent works in this home folder
++-- NoServiceError             no service answers at this address
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ class AgentError(Exception):
     """Base of what the agent raises on purpose."""
 
 
-class ServiceUnavailable(AgentError):
+class ServiceUnavailableError(AgentError):
     """The service cannot answer now; `retry_after` is its own wish in seconds, 0 if it had none."""
 
     def __init__(self, reason: str, retry_after: float = 0.0) -> None:
@@ -30,7 +33,7 @@ class ServiceUnavailable(AgentError):
         return f"the service is unavailable: {self.reason}"
 
 
-class Refused(AgentError):
+class AccessRefusedError(AgentError):
     """401 or 403: the token or the secret does not open this door."""
 
     def __init__(self, detail: str) -> None:
@@ -41,7 +44,7 @@ class Refused(AgentError):
         return f"the service refused: {self.detail}"
 
 
-class Rejected(AgentError):
+class RequestRejectedError(AgentError):
     """Any other 4xx, or an answer that is no answer: repeating the same request will not help."""
 
     def __init__(self, status: int, detail: str) -> None:
@@ -53,14 +56,14 @@ class Rejected(AgentError):
         return f"the service rejected the request ({self.status}): {self.detail}"
 
 
-class Altered(Rejected):
+class AlteredError(RequestRejectedError):
     """A blob arrived whole, and is not what its name says."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(200, detail)
 
 
-class AttemptFailed(AgentError):
+class AttemptFailedError(AgentError):
     """An attempt ended without a result; becomes the error of its report."""
 
     def __init__(self, type: str, message: str, written: Written = NOTHING, outcome: Outcome = Outcome.FAILED) -> None:

@@ -9,7 +9,7 @@ from njangi_agent.errors import AgentError
 from njangi_agent.sandbox.folder import remove
 
 
-class HomeInUse(AgentError):
+class HomeInUseError(AgentError):
     """Another agent works in this home."""
 
     def __init__(self, home: Path) -> None:
@@ -23,7 +23,7 @@ class HomeInUse(AgentError):
 def claim(home: Path) -> int:
     """Make the folder this process's own for as long as the returned descriptor is open.
 
-    What attempts of a killed agent left in it is removed. Raises HomeInUse.
+    What attempts of a killed agent left in it is removed. Raises HomeInUseError.
     """
     import fcntl  # here, so that elsewhere than on POSIX `main` can still say that it does not run
 
@@ -33,7 +33,7 @@ def claim(home: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
-        raise HomeInUse(home) from error
+        raise HomeInUseError(home) from error
     remove(home / "work")
     for partial in (home / "cache").glob("*.part"):
         partial.unlink()

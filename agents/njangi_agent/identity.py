@@ -11,7 +11,7 @@ from typing import Optional
 from njangi_agent.errors import AgentError
 
 
-class IdentityUnreadable(AgentError):
+class IdentityUnreadableError(AgentError):
     """The identity file is there but of no use."""
 
 
@@ -29,7 +29,7 @@ def load(home: Path) -> Optional[Identity]:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
-        raise IdentityUnreadable(f"{path} cannot be used ({error}); remove it and join again") from error
+        raise IdentityUnreadableError(f"{path} cannot be used ({error}); remove it and join again") from error
 
 
 def save(home: Path, identity: Identity) -> None:

@@ -7,8 +7,14 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Protocol, Sequence, Set, Union
 
-from njangi_agent.decisions import Decision, Snapshot, Turn, backoff, next_turn
-from njangi_agent.errors import AgentError, AttemptFailed, Refused, Rejected, ServiceUnavailable
+from njangi_agent.decisions import Decision, Snapshot, SyncKind, backoff, next_turn
+from njangi_agent.errors import (
+    AccessRefusedError,
+    AgentError,
+    AttemptFailedError,
+    RequestRejectedError,
+    ServiceUnavailableError,
+)
 from njangi_agent.executors.details import Tell
 from njangi_agent.executors.reports import failed, handed_back
 from njangi_agent.logs import fields, logger
@@ -26,7 +32,7 @@ from njangi_agent.protocol import (
 )
 from njangi_agent.service.client import chance
 from njangi_agent.service.spool import Spool
-from njangi_agent.work_state import Desk
+from njangi_agent.work_state import WorkState
 
 log = logger(__name__)
 
@@ -41,7 +47,7 @@ _TOO_SOON = 0.5  # between polls that the service answers at once with nothing
 
 class Syncs(Protocol):
     async def sync(self, request: SyncRequest) -> SyncAnswer:
-        """Raises ServiceUnavailable, Refused or Rejected."""
+        """Raises ServiceUnavailableError, AccessRefusedError or RequestRejectedError."""
 
 
 class Works(Protocol):
@@ -69,14 +75,14 @@ class Agent:
         self._service = service
         self._slots = slots
         self._spool = spool
-        self._desk = Desk()
+        self._desk = WorkState()
         self._clock = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
         self._work_is_there = asyncio.Event()
         self._stopping = False
         self._fatal: Optional[AgentError] = None
         self._pieces: Dict[int, _Piece] = {}
-        self._under_way: Dict[Turn, asyncio.Task[None]] = {}
+        self._under_way: Dict[SyncKind, asyncio.Task[None]] = {}
         self._spooled: Set[str] = set()
         self._news = False
         self._linger: Optional[asyncio.TimerHandle] = None
@@ -94,7 +100,7 @@ class Agent:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until stopped. Raises Refused when the service no longer knows this machine."""
+        """Work until stopped. Raises AccessRefusedError when the service no longer knows this machine."""
         earlier = self._spool.load()
         self._spooled.update(report.token for report in earlier)
         self._desk.remember(earlier)
@@ -103,7 +109,7 @@ class Agent:
         try:
             while not self._stopping:
                 decision = next_turn(self._snapshot())
-                if decision.turn is Turn.NONE:
+                if decision.turn is SyncKind.NONE:
                     await self._pause(decision.look_again)
                 else:
                     self._begin(decision)
@@ -123,8 +129,8 @@ class Agent:
             held=self._desk.held,
             attempt_seconds=self._desk.attempt_seconds,
             news=self._news,
-            news_under_way=Turn.NEWS in self._under_way,
-            poll_under_way=Turn.POLL in self._under_way,
+            news_under_way=SyncKind.NEWS in self._under_way,
+            poll_under_way=SyncKind.POLL in self._under_way,
             beat_due=min(
                 self._last_sync + self._desk.beat_seconds(),
                 self._notes_after if self._desk.has_notes else float("inf"),
@@ -145,7 +151,7 @@ class Agent:
 
     def _begin(self, decision: Decision) -> None:
         reports: List[Report] = []
-        if decision.turn is Turn.NEWS:
+        if decision.turn is SyncKind.NEWS:
             reports = self._desk.outgoing(self._most_reports)
             self._news = False
             self._notes_after = self._clock() + NOTES_SECONDS
@@ -153,28 +159,28 @@ class Agent:
             slots=len(self._slots),
             wish=decision.wish,
             wait=decision.wait,
-            held=self._desk.beats(reports, notes=decision.turn is Turn.NEWS),
+            held=self._desk.beats(reports, notes=decision.turn is SyncKind.NEWS),
             reports=reports,
         )
         self._under_way[decision.turn] = asyncio.ensure_future(self._exchange(decision.turn, request))
 
-    async def _exchange(self, turn: Turn, request: SyncRequest) -> None:
+    async def _exchange(self, turn: SyncKind, request: SyncRequest) -> None:
         self._syncs += 1
         number, began = self._syncs, self._clock()
         try:
             answer = await self._service.sync(request)
-        except ServiceUnavailable as error:
+        except ServiceUnavailableError as error:
             await self._unavailable(error, request.reports)
-        except Refused as error:
+        except AccessRefusedError as error:
             self._fatal = error
             self.stop()
-        except Rejected as error:
+        except RequestRejectedError as error:
             self._rejected(error, request)
         else:
             self._failures, self._most_reports = 0, MAX_REPORTS_PER_SYNC
             self._last_sync = max(self._last_sync, began)
             self._settle(answer, request)
-            if turn is Turn.POLL and not answer.leases:
+            if turn is SyncKind.POLL and not answer.leases:
                 superseded = number != self._syncs
                 at_once = self._clock() - began < min(_TOO_SOON, request.wait)
                 self._poll_after = self._clock() + (0.0 if superseded else max(answer.wait, _TOO_SOON * at_once))
@@ -204,7 +210,7 @@ class Agent:
             if any(lease.token in tokens for lease in piece.left()):
                 piece.running.cancel()
 
-    async def _unavailable(self, error: ServiceUnavailable, reports: Sequence[Report]) -> None:
+    async def _unavailable(self, error: ServiceUnavailableError, reports: Sequence[Report]) -> None:
         pause = backoff(self._failures, chance(), error.retry_after)
         self._failures += 1
         self._quiet_until = self._clock() + pause
@@ -214,7 +220,7 @@ class Agent:
             self._spooled.update(report.token for report in reports)
             await asyncio.get_running_loop().run_in_executor(None, self._spool.keep, reports)
 
-    def _rejected(self, error: Rejected, request: SyncRequest) -> None:
+    def _rejected(self, error: RequestRejectedError, request: SyncRequest) -> None:
         """Find the report that the service does not take by sending fewer at once, and let that attempt fail for it.
 
         Repeating the work would give the same report. What attempts told is given up at once: they will tell more.
@@ -276,7 +282,7 @@ class Agent:
     async def _run(self, number: int, slot: Works, leases: Sequence[Lease]) -> None:
         task = self._desk.task(leases[0])
         if task is None:
-            error = AttemptFailed("NoDefinition", "the lease came without its task", outcome=Outcome.REFUSED)
+            error = AttemptFailedError("NoDefinition", "the lease came without its task", outcome=Outcome.REFUSED)
             for lease in leases:
                 self._desk.report(failed(lease, error, 0.0))
             self._flush()
@@ -299,13 +305,13 @@ class Agent:
             self._work_is_there.set()
             return
         error = piece.running.exception()
-        if isinstance(error, Refused):
+        if isinstance(error, AccessRefusedError):
             self._fatal = error
             self.stop()
         elif error is not None:
             log.error("an attempt failed inside the agent", exc_info=error)
             for lease in piece.left():
-                reason = AttemptFailed("AgentError", f"{type(error).__name__}: {error}", outcome=Outcome.REFUSED)
+                reason = AttemptFailedError("AgentError", f"{type(error).__name__}: {error}", outcome=Outcome.REFUSED)
                 self._tell(failed(lease, reason, 0.0), piece.told)
 
     def _hear(self, said: Union[Held, Report], told: Set[str]) -> None:

@@ -11,7 +11,7 @@ from njangi_agent.protocol import LONGEST_SILENCE, Held, Lease, Outcome, Report,
 _MOST_TASKS = 32
 
 
-class Desk:
+class WorkState:
     """Every lease is known by its token, since a subtask may come back under a new one."""
 
     def __init__(self) -> None:

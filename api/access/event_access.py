@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.access.rights import Action, Verdict, decide
+from api.access.rights import AccessDecision, Action, decide
 from storage.audiences import Audience
 from storage.errors import NjangiError
 from storage.people.users import User
@@ -26,11 +26,11 @@ class WrongFilterError(NjangiError):
 
 def may_hear(user: User, audience: Audience) -> bool:
     """Whether `user` may read what has this audience. Everything that tells events asks here."""
-    return decide(user, Action.READ, Owned(audience.owner or "", tuple(audience.readers))) is Verdict.ALLOWED
+    return decide(user, Action.READ, Owned(audience.owner or "", tuple(audience.readers))) is AccessDecision.ALLOWED
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventFilter:
     """Which events somebody asks for. A type that ends in `.*` stands for all that begin so; None asks for any."""
 
     types: tuple[str, ...] = ()

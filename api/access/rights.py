@@ -26,7 +26,7 @@ class Action(enum.StrEnum):
     ANYONE = "anyone"  # needs no token
 
 
-class Verdict(enum.StrEnum):
+class AccessDecision(enum.StrEnum):
     ALLOWED = "allowed"
     HIDDEN = "hidden"
     FORBIDDEN = "forbidden"
@@ -58,17 +58,17 @@ def without_admin(user: User) -> User:
     return replace(user, scopes=user.scopes - {Scope.ADMIN})
 
 
-def decide(user: User, action: Action, thing: Owned | None = None) -> Verdict:
+def decide(user: User, action: Action, thing: Owned | None = None) -> AccessDecision:
     """Decide whether `user` may do `action`, to `thing` if the call names one that has an owner."""
     role = acting_role(user)
     scope = _SCOPES.get(action)
     if role not in _ROLES.get(action, ()) or (scope is not None and scope not in user.scopes):
-        return Verdict.FORBIDDEN
+        return AccessDecision.FORBIDDEN
     if thing is None or role is Role.ADMIN or user.name == thing.owner:
-        return Verdict.ALLOWED
+        return AccessDecision.ALLOWED
     if user.name in thing.readers or EVERYBODY in thing.readers:
-        return Verdict.ALLOWED if action is Action.READ else Verdict.FORBIDDEN
-    return Verdict.HIDDEN
+        return AccessDecision.ALLOWED if action is Action.READ else AccessDecision.FORBIDDEN
+    return AccessDecision.HIDDEN
 
 
 def roles_for(action: Action) -> Sequence[Role]:

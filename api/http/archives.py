@@ -13,7 +13,7 @@ from storage.errors import NjangiError
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveEntry:
     """A file of an archive: `size` bytes, whose pieces are asked for when it is its turn."""
 
     name: str
@@ -49,7 +49,7 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-async def zipped(entries: AsyncIterable[Entry]) -> AsyncIterator[bytes]:
+async def zipped(entries: AsyncIterable[ArchiveEntry]) -> AsyncIterator[bytes]:
     """Yield a ZIP of the entries, compressed."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
@@ -67,7 +67,7 @@ async def zipped(entries: AsyncIterable[Entry]) -> AsyncIterator[bytes]:
     yield sink.take()
 
 
-async def tarred(entries: AsyncIterable[Entry]) -> AsyncIterator[bytes]:
+async def tarred(entries: AsyncIterable[ArchiveEntry]) -> AsyncIterator[bytes]:
     """Yield a tar (pax) of the entries, not compressed."""
     async for entry in entries:
         info = tarfile.TarInfo(entry.name)

@@ -20,7 +20,7 @@ REFUSALS = {
 }
 
 
-class HeadRefused(Exception):
+class HeadRefusedError(Exception):
     pass
 
 
@@ -69,7 +69,7 @@ class Connection(HttpToolsProtocol):
         elif len(self.headers) > MOST_HEADERS or sum(len(n) + len(v) for n, v in self.headers) > LARGEST_HEAD:
             self._refused = 431
         if self._refused != 400:
-            raise HeadRefused
+            raise HeadRefusedError
         self._whole = False
         super().on_headers_complete()
 

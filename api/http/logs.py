@@ -32,7 +32,7 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-class Lines(logging.Formatter):
+class LineFormatter(logging.Formatter):
     """One line for people: time, level, logger, message and the particulars that were given."""
 
     def __init__(self) -> None:
@@ -51,6 +51,6 @@ def _particulars(record: logging.LogRecord) -> dict[str, object]:
 def write_logs(form: Form) -> None:
     """Write everything from INFO on to standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if form == "json" else Lines())
+    handler.setFormatter(JsonLines() if form == "json" else LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)

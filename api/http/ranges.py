@@ -13,7 +13,7 @@ class UnsatisfiableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ByteRange:
     first: int
     length: int  # bytes
 
@@ -22,7 +22,7 @@ class Part:
         return f"bytes {self.first}-{self.first + self.length - 1}/{size}"
 
 
-def part_of(header: str | None, size: int) -> Part | None:
+def part_of(header: str | None, size: int) -> ByteRange | None:
     """Return which part of `size` bytes is asked for; None: all. Raises UnsatisfiableError."""
     asked = _ONE.fullmatch(header.replace(" ", "")) if header else None
     if asked is None or not any(asked.groups()):
@@ -32,9 +32,9 @@ def part_of(header: str | None, size: int) -> Part | None:
         length = min(int(last), size)
         if length == 0:
             raise UnsatisfiableError
-        return Part(size - length, length)
+        return ByteRange(size - length, length)
     if last and int(last) < int(first):
         return None  # no valid range: as if there were none
     if int(first) >= size:
         raise UnsatisfiableError
-    return Part(int(first), (min(int(last), size - 1) if last else size - 1) - int(first) + 1)
+    return ByteRange(int(first), (min(int(last), size - 1) if last else size - 1) - int(first) + 1)

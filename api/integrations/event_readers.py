@@ -11,7 +11,7 @@ from api.integrations.posting import Poster
 from api.integrations.publishing import OFFICE, Outlet, Publisher
 from api.integrations.webhooks import Courier, WebhookOutlet
 from api.settings import Settings
-from coordinator.leadership import Office
+from coordinator.leadership import Leadership
 from coordinator.prefect.client import Prefect
 from coordinator.presence import Presence
 from coordinator.throughput import Throughput
@@ -38,7 +38,7 @@ class Outward:
         clock: Callable[[], datetime],
     ) -> None:
         """`holder` names this replica; `wait` waits for the log to grow (see `Publisher`)."""
-        office = Office(stores.leaders, OFFICE, holder)
+        office = Leadership(stores.leaders, OFFICE, holder)
         self._poster = Poster(private=settings.webhooks_private)
         self._publisher = Publisher(stores.ledger, stores.cursors, office, wait, clock)
         self._presence = Presence(stores.presence, office, clock)

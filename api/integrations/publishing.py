@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from coordinator.leadership import Office
+from coordinator.leadership import Leadership
 from storage.cursors import CursorStore
 from storage.ledger import EVENTS_A_PAGE, Event, Ledger
 
@@ -34,7 +34,7 @@ class Outlet(Protocol):
 
 
 @dataclass(slots=True)
-class Place:
+class LogPlace:
     """How far an outlet has come, and what of that is noted in MongoDB since when."""
 
     outlet: Outlet
@@ -50,7 +50,7 @@ class Publisher:
         self,
         ledger: Ledger,
         cursors: CursorStore,
-        office: Office,
+        office: Leadership,
         wait: Callable[[int, float], Awaitable[int]],
         clock: Callable[[], datetime],
     ) -> None:
@@ -73,12 +73,12 @@ class Publisher:
                 pass
             await asyncio.sleep(PACE_SECONDS)
 
-    async def place(self, outlet: Outlet) -> Place:
+    async def place(self, outlet: Outlet) -> LogPlace:
         """Return where an outlet has come to; one that is new begins with what comes next."""
         seq = await self._cursors.of(outlet.name, start=await self._ledger.last_seq())
-        return Place(outlet, seq, seq, self._clock())
+        return LogPlace(outlet, seq, seq, self._clock())
 
-    async def step(self, place: Place) -> bool:
+    async def step(self, place: LogPlace) -> bool:
         """Carry one page and note that now and then; tell whether there is likely more."""
         page = await self._ledger.events(after=place.seq, limit=EVENTS_A_PAGE)
         if page:

@@ -11,12 +11,12 @@ from datetime import datetime
 
 import orjson
 
-from api.access.event_access import Wanted, may_hear
+from api.access.event_access import EventFilter, may_hear
 from api.access.rights import without_admin
 from api.integrations.posting import Poster, PostingError
 from api.live.followers import event_json
 from coordinator.decisions.deliveries import MOST_WAITING, Fate, fate, pause_after, reason_to_disable
-from coordinator.leadership import Office
+from coordinator.leadership import Leadership
 from storage.audiences import Audience
 from storage.ledger import Event
 from storage.people.users import User
@@ -68,7 +68,7 @@ def message(event: Event) -> str:
 
 
 def _concerns(webhook: Webhook, owner: User | None, event: Event, audience: Audience) -> bool:
-    wanted = Wanted(tuple(webhook.types), webhook.run_id, webhook.workflow_id)
+    wanted = EventFilter(tuple(webhook.types), webhook.run_id, webhook.workflow_id)
     return (
         event.seq > webhook.since
         and wanted.covers(event.type, event.run_id, audience)
@@ -80,7 +80,7 @@ def _concerns(webhook: Webhook, owner: User | None, event: Event, audience: Audi
 class Courier:
     """Makes deliveries while its replica holds the office. `wake` says that some may be due."""
 
-    def __init__(self, stores: Stores, poster: Poster, office: Office, clock: Callable[[], datetime]) -> None:
+    def __init__(self, stores: Stores, poster: Poster, office: Leadership, clock: Callable[[], datetime]) -> None:
         self._stores = stores
         self._poster = poster
         self._office = office

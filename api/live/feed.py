@@ -18,7 +18,7 @@ from functools import cached_property
 
 import orjson
 
-from api.access.event_access import Wanted, may_hear
+from api.access.event_access import EventFilter, may_hear
 from api.live.followers import AWAY_SECONDS, KEEP_ALIVE_SECONDS, event_json
 from storage.audiences import Audience, AudienceStore
 from storage.errors import StorageUnavailableError
@@ -37,7 +37,7 @@ LONGEST_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Told:
+class EmittedEvent:
     """An event as it is sent, and who may hear it; encoded once for all."""
 
     seq: int
@@ -73,7 +73,7 @@ class Feed:
     def __init__(self, ledger: Ledger, audiences: AudienceStore) -> None:
         self._ledger = ledger
         self._audiences = audiences
-        self._newest: list[Told] = []
+        self._newest: list[EmittedEvent] = []
         self._bytes = 0
         self._floor: int | None = None  # all events numbered above are kept, up to `last`
         self._news = asyncio.Event()
@@ -170,7 +170,7 @@ class Feed:
             await changed.wait()
         return self._floor or 0
 
-    def after(self, seq: int) -> Sequence[Told]:
+    def after(self, seq: int) -> Sequence[EmittedEvent]:
         """Return the next kept events numbered above `seq`, some TAKEN_BYTES of them."""
         at = bisect_right(self._newest, seq, key=lambda told: told.seq)
         end, size = at, 0
@@ -179,20 +179,20 @@ class Feed:
             end += 1
         return self._newest[at:end]
 
-    async def read(self, after: int, run_id: str | None = None) -> Sequence[Told]:
+    async def read(self, after: int, run_id: str | None = None) -> Sequence[EmittedEvent]:
         """Return a page of the log: events numbered above `after`, in order; of one run if `run_id` is given."""
         events = await self._ledger.events(after=after, run_id=run_id, limit=EVENTS_A_PAGE)
         return [_told(event, of) for event, of in zip(events, await self._audiences.of(events), strict=True)]
 
 
-def _told(event: Event, audience: Audience) -> Told:
-    return Told(event.seq, event.type, event.run_id, audience, event_json(event))
+def _told(event: Event, audience: Audience) -> EmittedEvent:
+    return EmittedEvent(event.seq, event.type, event.run_id, audience, event_json(event))
 
 
 class Listener:
     """A place in the log, for somebody who wants some events. None as `after` begins with what comes next."""
 
-    def __init__(self, feed: Feed, user: User, wanted: Wanted, after: int | None) -> None:
+    def __init__(self, feed: Feed, user: User, wanted: EventFilter, after: int | None) -> None:
         self._feed = feed
         self._user = user
         self._wanted = wanted
@@ -211,7 +211,7 @@ class Listener:
         """Whether the next `take` has something to look at already."""
         return self.after is None or not self._feed.awake or self.after < self._feed.last
 
-    async def take(self) -> Sequence[Told | Resync]:
+    async def take(self) -> Sequence[EmittedEvent | Resync]:
         """Return what comes next, none if there is none or none of it is wanted: look at `behind` then."""
         floor = await self._feed.floor()
         if self.after is None:
@@ -228,11 +228,11 @@ class Listener:
             self.after = page[-1].seq
         return [told for told in page if self._hears(told)]
 
-    def _hears(self, told: Told) -> bool:
+    def _hears(self, told: EmittedEvent) -> bool:
         return self._wanted.covers(told.type, told.run_id, told.audience) and may_hear(self._user, told.audience)
 
 
-async def listen(feed: Feed, listener: Listener) -> AsyncGenerator[Sequence[Told | Resync], None]:
+async def listen(feed: Feed, listener: Listener) -> AsyncGenerator[Sequence[EmittedEvent | Resync], None]:
     """Yield what the listener is to be sent; nothing, at first and now and then, to show where it is.
 
     Ends when the service leaves, what the user may do has changed, or LONGEST_SECONDS have passed.
@@ -243,7 +243,7 @@ async def listen(feed: Feed, listener: Listener) -> AsyncGenerator[Sequence[Told
     try:
         while not feed.leaving and not listener.over and clock() < ends:
             changed = feed.changed
-            found: Sequence[Told | Resync] = ()
+            found: Sequence[EmittedEvent | Resync] = ()
             try:
                 if listener.behind:
                     found = await listener.take()
@@ -269,9 +269,9 @@ async def stream(feed: Feed, listener: Listener) -> AsyncGenerator[bytes, None]:
                 yield b"id: %d\n: still here\n\n" % listener.after  # where a browser goes on when it returns
 
 
-async def page(feed: Feed, user: User, wanted: Wanted, after: int, limit: int) -> tuple[list[Told], int]:
+async def page(feed: Feed, user: User, wanted: EventFilter, after: int, limit: int) -> tuple[list[EmittedEvent], int]:
     """Return up to `limit` events numbered above `after`, and the number up to which all were looked at."""
-    found: list[Told] = []
+    found: list[EmittedEvent] = []
     for _ in range(PAGES_A_CALL):
         read = await feed.read(after, wanted.run_id)
         for told in read:

@@ -29,7 +29,7 @@ AWAY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RunEvent:
     """An event as it is sent."""
 
     seq: int
@@ -42,11 +42,11 @@ def event_json(event: Event) -> bytes:
     return orjson.dumps({**common, **event.data})
 
 
-def _told(event: Event) -> Told:
-    return Told(event.seq, b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.type.encode(), event_json(event)))
+def _told(event: Event) -> RunEvent:
+    return RunEvent(event.seq, b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.type.encode(), event_json(event)))
 
 
-class Tail:
+class RunTail:
     """The newest events of one run: all that are numbered above `floor`."""
 
     def __init__(self, ledger: Ledger, runs: RunStore, run_id: str) -> None:
@@ -54,7 +54,7 @@ class Tail:
         self._runs = runs
         self._run_id = run_id
         self._floor: int | None = None
-        self._newest: deque[Told] = deque()
+        self._newest: deque[RunEvent] = deque()
         self._stale = True
         self._looking = asyncio.Lock()
         self.followers = 0
@@ -68,7 +68,7 @@ class Tail:
         self.changed.set()
         self.changed = asyncio.Event()
 
-    async def after(self, seq: int) -> Sequence[Told]:
+    async def after(self, seq: int) -> Sequence[RunEvent]:
         """Return events numbered above `seq` in order; none only if there are none."""
         async with self._looking:
             floor = await self._look() if self._stale or self._floor is None else self._floor
@@ -102,7 +102,7 @@ class Followers:
     def __init__(self, ledger: Ledger, runs: RunStore) -> None:
         self._ledger = ledger
         self._runs = runs
-        self._tails: dict[str, Tail] = {}
+        self._tails: dict[str, RunTail] = {}
         self.leaving = False
 
     def told(self, run_id: str) -> None:
@@ -150,8 +150,8 @@ class Followers:
                     yield b": still here\n\n"
 
     @contextmanager
-    def _tail(self, run_id: str) -> Iterator[Tail]:
-        tail = self._tails.setdefault(run_id, Tail(self._ledger, self._runs, run_id))
+    def _tail(self, run_id: str) -> Iterator[RunTail]:
+        tail = self._tails.setdefault(run_id, RunTail(self._ledger, self._runs, run_id))
         tail.followers += 1
         try:
             yield tail

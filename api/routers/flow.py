@@ -38,9 +38,9 @@ from api.runs.queueing import Batches, check_stored, queue
 from api.services import Services, utc_now
 from coordinator.prefect import engineers_flows as own_flows
 from storage.errors import RunLeaseLostError, UnknownUsersError
-from storage.runs.models import RUN_LEASE, NewRun, Orders, Run
+from storage.runs.models import RUN_LEASE, NewRun, Run, RunOrders
 from storage.runs.parts import Parts
-from storage.runs.tasks import TaskChange, TaskStatus
+from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.subtasks.documents import ranges
 from storage.subtasks.models import Batch, Subtask
 
@@ -192,7 +192,7 @@ async def beat(body: Beats, app: App, _: Flow) -> Beaten:
     return Beaten(orders=[LostLease(lost=True) if orders is None else told(orders) for orders in found])
 
 
-def told(orders: Orders) -> OrdersView:
+def told(orders: RunOrders) -> OrdersView:
     """Return orders as flows are told them."""
     return OrdersView(cancel=orders.cancel, skip_clean_up=bool(orders.clean_up and orders.clean_up.skipped))
 
@@ -207,7 +207,7 @@ async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, a
     """Record one task's change of state."""
     await check_stored(app, {body.blob} if body.blob is not None else set())
     why = _why(task, body)
-    change = TaskChange(body.status, body.definition, body.plan, body.result, body.blob, body.raw, body.error, why)
+    change = TaskUpdate(body.status, body.definition, body.plan, body.result, body.blob, body.raw, body.error, why)
     told = await app.stores.tasks.change(run_id, token, task, change, now=utc_now())
     if body.status is TaskStatus.FAILED:
         app.dispatcher.run_cancelled(run_id)

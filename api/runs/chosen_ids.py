@@ -13,11 +13,11 @@ from typing import Annotated, Any
 from njangi_flows.workflow.model import is_slug
 from pydantic import AfterValidator, BaseModel, Field
 
-from api.access.rights import Action, Verdict, decide
+from api.access.rights import AccessDecision, Action, decide
 from api.runs.submission import write_run
 from api.services import Services, utc_now
 from storage.errors import IdTakenError, NotFoundError
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.people.idempotency import made_id
 from storage.people.users import User
 from storage.runs.models import Run
@@ -60,8 +60,8 @@ async def create_workflow(
     id_ = chosen.id or (made_id("w", request) if request is not None else None)
     quota = await app.quotas.of(caller.name)
 
-    async def count(turn: Turn) -> None:
-        await app.quotas.one_more_workflow(turn, caller.name, quota)
+    async def count(tx: Transaction) -> None:
+        await app.quotas.one_more_workflow(tx, caller.name, quota)
 
     try:
         return await app.stores.workflows.add(
@@ -121,7 +121,7 @@ def _may(caller: User, on_conflict: OnConflict, thing: Owned) -> bool:
     if on_conflict is OnConflict.REJECT:
         return False
     action = Action.CHANGE if on_conflict is OnConflict.REPLACE else Action.READ
-    return decide(caller, action, thing) is Verdict.ALLOWED
+    return decide(caller, action, thing) is AccessDecision.ALLOWED
 
 
 async def _replace(
@@ -138,10 +138,10 @@ async def _replace(
     """Write the new run and the wish to cancel the old one in one transaction."""
     old = replaced_id
 
-    async def take_over(turn: Turn, successor: str) -> None:
+    async def take_over(tx: Transaction, successor: str) -> None:
         nonlocal old
-        old = await app.stores.runs.replace(turn, replaced_id, workflow.id, successor, now=utc_now())
-        await app.cancel_if_open(turn, old, owner)
+        old = await app.stores.runs.replace(tx, replaced_id, workflow.id, successor, now=utc_now())
+        await app.cancel_if_open(tx, old, owner)
 
     run = await write_run(
         app, workflow, parameters, owner=owner, id_=made, request=request, first=take_over, deadline=deadline

@@ -19,14 +19,14 @@ SENTENCES: Mapping[str, str] = {
 _READER = endings.Reader(SENTENCES)
 
 
-class Told(BaseModel):
+class FailureText(BaseModel):
     """Which sentence of the service an error is, and the values in it."""
 
     code: str
     values: dict[str, str | int]
 
 
-def told(error: str | None) -> Told | None:
+def told(error: str | None) -> FailureText | None:
     """Return what an error of a run or a task says, None where the words are not the service's."""
     found = _READER.read(error) if error is not None else None
-    return Told(code=found[0], values=found[1]) if found is not None else None
+    return FailureText(code=found[0], values=found[1]) if found is not None else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from storage.runs.children import Child
 from storage.runs.parts import Parts
-from storage.runs.task_timings import Timing
+from storage.runs.task_timings import TaskTiming
 from storage.runs.tasks import ENDED, TaskStatus
 
 
-def parts_of_task(status: TaskStatus, timing: Timing | None, child: Child | None) -> Parts:
+def parts_of_task(status: TaskStatus, timing: TaskTiming | None, child: Child | None) -> Parts:
     """Return a task's parts. Before it has ended none has failed for good: it may be tried again."""
     if timing is not None:
         return Parts(timing.subtasks, timing.failed if status in ENDED else 0, timing.cancelled)

@@ -66,7 +66,7 @@ class Estimate(BaseModel):
     values: dict[str, str | int]
 
 
-class Plan(BaseModel):
+class RunPlan(BaseModel):
     """The tasks in an order in which they may be done; `subtasks` and `batches` are of all for which they are known.
 
     `lacking` says of which tasks no machine that is online now could run a subtask, and what these machines lack.
@@ -80,17 +80,17 @@ class Plan(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class FileLines:
     """How many lines a file has that are not blank, and the first of them."""
 
     count: int = 0
     first: Sequence[str] = ()
 
 
-async def plan_of(app: Services, spec: WorkflowSpec, files: Mapping[str, str], *, owner: str) -> Plan:
+async def plan_of(app: Services, spec: WorkflowSpec, files: Mapping[str, str], *, owner: str) -> RunPlan:
     """Return the plan of a run of `owner` with the volunteers of the moment; `files` are names and their SHA-256."""
     slots = await app.estimates.slots()
-    lines: dict[str, Lines | str] = {}
+    lines: dict[str, FileLines | str] = {}
     tasks = []
     for task in compile.order(spec):
         if task.split is not None and task.split.lines is not None:
@@ -99,7 +99,7 @@ async def plan_of(app: Services, spec: WorkflowSpec, files: Mapping[str, str], *
                 lines[name] = await _lines(app, files.get(name))
         tasks.append(_plan(spec, task, lines, slots))
     left = await app.estimates.of_spec(spec, {task.task: task.subtasks for task in tasks}, owner)
-    return Plan(
+    return RunPlan(
         tasks=tasks,
         subtasks=sum(task.subtasks or 0 for task in tasks),
         batches=sum(task.batches or 0 for task in tasks),
@@ -137,10 +137,12 @@ async def _lacking(app: Services, spec: WorkflowSpec, subtasks: Mapping[str, int
     return [ReasonView.model_validate(reason, from_attributes=True) for reason in found]
 
 
-def _plan(spec: WorkflowSpec, task: TaskSpec, lines: Mapping[str, Lines | str], slots: int) -> TaskPlan:
+def _plan(spec: WorkflowSpec, task: TaskSpec, lines: Mapping[str, FileLines | str], slots: int) -> TaskPlan:
     if not task.on_volunteers:
         return _planned(task, None, 0, 0, None)
-    read = lines[spec.file(task.split.lines)] if task.split is not None and task.split.lines is not None else Lines()
+    read = (
+        lines[spec.file(task.split.lines)] if task.split is not None and task.split.lines is not None else FileLines()
+    )
     if isinstance(read, str):
         return _planned(task, None, None, None, read, _first(spec, task, None, 1))
     items = preview.items_of(spec, task, spec.parameters, read.first)
@@ -187,7 +189,7 @@ def _planned(
     )
 
 
-async def _lines(app: Services, sha256: str | None) -> Lines | str:
+async def _lines(app: Services, sha256: str | None) -> FileLines | str:
     """Return the lines of a blob that are not blank, or the code of why they are not known."""
     if sha256 is None:
         return "input-not-sent"
@@ -205,4 +207,4 @@ async def _lines(app: Services, sha256: str | None) -> Lines | str:
     except NotFoundError:
         return "input-not-stored"
     lines = split.not_blank(reader.lines(b"", final=True))
-    return Lines(count + len(lines), [*first, *lines[: preview.MOST_SHOWN - len(first)]])
+    return FileLines(count + len(lines), [*first, *lines[: preview.MOST_SHOWN - len(first)]])

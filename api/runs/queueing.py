@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.http.errors import MissingFilesError
 from api.services import Services, utc_now
-from storage.runs.tasks import TaskChange, TaskStatus
+from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.subtasks.models import NewBatch, NewSubtask, TaskKey
 
 
@@ -59,7 +59,7 @@ async def queue(app: Services, run_id: str, task: str, body: Batches, token: str
         schedule_to_close=definition.get("schedule_to_close"),
     )
     batches = [NewBatch(batch.index, [_subtask(subtask) for subtask in batch.subtasks]) for batch in body.batches]
-    begin = TaskChange(TaskStatus.SPLITTING, body.definition, body.plan) if body.definition is not None else None
+    begin = TaskUpdate(TaskStatus.SPLITTING, body.definition, body.plan) if body.definition is not None else None
     await app.stores.splitting.put(key, batches, begin=begin, last=body.last, token=token, now=utc_now())
 
 

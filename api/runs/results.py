@@ -8,7 +8,7 @@ from functools import partial
 
 from fastapi import Request, Response
 
-from api.http.archives import Entry
+from api.http.archives import ArchiveEntry
 from api.http.downloads import ASK_AGAIN, send_blob
 from api.services import Services
 from storage.errors import NotFoundError
@@ -49,7 +49,7 @@ async def send_subtask_result(app: Services, request: Request, task: Task, index
     return await _send(app, request, subtask.result, subtask.blob, name, subtask.id)
 
 
-async def entries(app: Services, run_id: str) -> AsyncIterator[Entry]:
+async def entries(app: Services, run_id: str) -> AsyncIterator[ArchiveEntry]:
     """Yield the results of a run's completed tasks as files of an archive.
 
     They are `TASK.json` each, or `TASK.bin` where they are bytes. A list of bytes has `TASK/INDEX.bin` beside it.
@@ -59,7 +59,7 @@ async def entries(app: Services, run_id: str) -> AsyncIterator[Entry]:
     for task in tasks:
         if task.result is not None:
             content = task.result.encode()
-            yield Entry(f"{task.name}.json", len(content), task.updated_at, partial(_whole, content))
+            yield ArchiveEntry(f"{task.name}.json", len(content), task.updated_at, partial(_whole, content))
         elif task.blob is not None and task.blob in sizes:
             name = f"{task.name}.bin" if task.raw else f"{task.name}.json"
             yield _entry(app, task, name, task.blob, sizes[task.blob])
@@ -84,8 +84,8 @@ async def _parts(app: Services, task: Task) -> AsyncIterator[tuple[int, str, int
             yield index, part["blob"], part["size"]
 
 
-def _entry(app: Services, task: Task, name: str, blob: str, size: int) -> Entry:
-    return Entry(name, size, task.updated_at, partial(app.stores.blobs.read, blob))
+def _entry(app: Services, task: Task, name: str, blob: str, size: int) -> ArchiveEntry:
+    return ArchiveEntry(name, size, task.updated_at, partial(app.stores.blobs.read, blob))
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:

@@ -10,10 +10,10 @@ from njangi_flows.workflow.spec import InvalidSpecError
 
 from api.runs.submission import write_run
 from api.services import Services, utc_now
-from coordinator.scheduler import Refused, Scheduler
+from coordinator.scheduler import Scheduler, StartRefusedError
 from storage.errors import NotFoundError, QuotaExceededError, StorageUnavailableError, WorkflowArchivedError
 from storage.runs.models import OfSchedule, Run
-from storage.workflows.schedules import Action, Schedule
+from storage.workflows.schedules import Schedule, ScheduleAction
 
 
 class ScheduledRuns:
@@ -23,8 +23,11 @@ class ScheduledRuns:
         self._services = services
         self._written: asyncio.Queue[Run] = asyncio.Queue()
 
-    async def start(self, schedule: Schedule, action: Action) -> None:
-        """Write the run of an action. Raises IdTakenError if it is there, Refused if the workflow does not allow it."""
+    async def start(self, schedule: Schedule, action: ScheduleAction) -> None:
+        """Write the run of an action.
+
+        Raises IdTakenError if it is there, StartRefusedError if the workflow does not allow it.
+        """
         try:
             workflow = await self._services.stores.workflows.get(schedule.rule.workflow_id)
             run = await write_run(
@@ -36,15 +39,15 @@ class ScheduledRuns:
                 schedule=OfSchedule(schedule.id, action.at, action.beside),
             )
         except (NotFoundError, QuotaExceededError, WorkflowArchivedError) as error:
-            raise Refused(str(error)) from error
+            raise StartRefusedError(str(error)) from error
         except InvalidSpecError as error:
-            raise Refused("; ".join(str(problem) for problem in error.problems)) from error
+            raise StartRefusedError("; ".join(str(problem) for problem in error.problems)) from error
         self._written.put_nowait(run)
 
     async def cancel(self, run_id: str, schedule: Schedule) -> None:
         """Have a run end, unless it has or somebody has asked for it."""
         by = f"schedule {schedule.id}"
-        await self._services.stores.ledger.write(lambda turn: self._services.cancel_if_open(turn, run_id, by))
+        await self._services.stores.ledger.write(lambda tx: self._services.cancel_if_open(tx, run_id, by))
         self._services.dispatcher.run_cancelled(run_id)
 
     async def hand_over(self) -> None:

@@ -13,7 +13,7 @@ from njangi_flows.workflow.spec import WorkflowSpec
 from api.services import Services, utc_now
 from coordinator.decisions.quotas import Quota
 from storage.errors import NoSpecError
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import NewRun, OfSchedule, Parent, Run
 from storage.runs.tasks import NewTask
 from storage.workflows.store import Workflow
@@ -29,7 +29,7 @@ async def write_run(
     deadline: float | None = None,
     schedule: OfSchedule | None = None,
     request: str | None = None,
-    first: Callable[[Turn, str], Awaitable[None]] | None = None,
+    first: Callable[[Transaction, str], Awaitable[None]] | None = None,
     parent: Parent | None = None,
     priority: int | None = None,
 ) -> Run:
@@ -65,11 +65,11 @@ async def write_run(
     quota = await app.quotas.of(owner) if parent is None else Quota()
     now = utc_now()
 
-    async def count(turn: Turn, run_id: str) -> None:
-        await app.stores.workflows.begin(turn, workflow.id, now=now)
-        await app.quotas.one_more_run(turn, owner, quota)
+    async def count(tx: Transaction, run_id: str) -> None:
+        await app.stores.workflows.begin(tx, workflow.id, now=now)
+        await app.quotas.one_more_run(tx, owner, quota)
         if first is not None:
-            await first(turn, run_id)
+            await first(tx, run_id)
 
     tasks = [app.stores.tasks.pending(workflow.id, task, now=now) for task in new_tasks(spec)]
     return await app.stores.runs.add(new, tasks, now=now, first=count)

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from api.services import Services, utc_now
 from coordinator.decisions.waiting import (
-    Awaited,
     Limit,
     Machines,
     Queue,
@@ -21,8 +20,9 @@ from coordinator.decisions.waiting import (
     ReasonKind,
     Rest,
     RunNow,
-    Step,
     TaskNow,
+    TaskPhase,
+    TaskWait,
 )
 from coordinator.decisions.waiting import reasons as decide
 from storage.runs.children import Child
@@ -88,7 +88,7 @@ async def _tasks(app: Services, run: Run, tasks: Sequence[Task], children: Mappi
     return [
         TaskNow(
             name=task.name,
-            step=Step.ENDED if task.status in TASK_ENDED else Step(task.status.lower()),
+            step=TaskPhase.ENDED if task.status in TASK_ENDED else TaskPhase(task.status.lower()),
             dependencies=task.dependencies,
             paused=task.name in run.paused_tasks,
             awaited=_filled(awaited.get(task.name), ends.get(task.name), children.get(task.name)),
@@ -98,30 +98,30 @@ async def _tasks(app: Services, run: Run, tasks: Sequence[Task], children: Mappi
     ]
 
 
-def _awaited(run: Run, running: Sequence[str]) -> dict[str, Awaited]:
+def _awaited(run: Run, running: Sequence[str]) -> dict[str, TaskWait]:
     """Return what tasks wait for that no volunteer hastens. An engineer's waits say it in their names."""
-    found: dict[str, Awaited] = {}
+    found: dict[str, TaskWait] = {}
     for task in run.spec.get("tasks", ()):
         if "wait" in task:
-            found[task["name"]] = Awaited(ReasonKind.SIGNAL, signal=task["wait"]["signal"])
+            found[task["name"]] = TaskWait(ReasonKind.SIGNAL, signal=task["wait"]["signal"])
         elif "sleep" in task:
-            found[task["name"]] = Awaited(ReasonKind.SLEEP)
+            found[task["name"]] = TaskWait(ReasonKind.SLEEP)
         elif "workflow" in task:
-            found[task["name"]] = Awaited(ReasonKind.CHILD)
+            found[task["name"]] = TaskWait(ReasonKind.CHILD)
     if not run.spec:
         for name in running:
             kind, _, rest = name.partition("-")
             if kind == "wait" and "-" in rest:
-                found[name] = Awaited(ReasonKind.SIGNAL, signal=rest.rpartition("-")[0])
+                found[name] = TaskWait(ReasonKind.SIGNAL, signal=rest.rpartition("-")[0])
             elif kind == "sleep" and rest.isdecimal():
-                found[name] = Awaited(ReasonKind.SLEEP)
+                found[name] = TaskWait(ReasonKind.SLEEP)
     return found
 
 
-def _filled(awaited: Awaited | None, until: datetime | None, child: Child | None) -> Awaited | None:
+def _filled(awaited: TaskWait | None, until: datetime | None, child: Child | None) -> TaskWait | None:
     if awaited is None or awaited.kind is not ReasonKind.CHILD or child is None:
-        return Awaited(awaited.kind, until, awaited.signal) if awaited is not None else None
-    return Awaited(ReasonKind.CHILD, child_run_id=child.id, child_status=child.status)
+        return TaskWait(awaited.kind, until, awaited.signal) if awaited is not None else None
+    return TaskWait(ReasonKind.CHILD, child_run_id=child.id, child_status=child.status)
 
 
 def _rests(run: Run, tried: Sequence[BetweenTries]) -> dict[str, Rest]:

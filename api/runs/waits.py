@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.services import Services, utc_now
-from storage.runs.models import Orders
-from storage.runs.signals import Wanted
+from storage.runs.models import RunOrders
+from storage.runs.signals import SignalWait
 
 
 class Ending(enum.StrEnum):
@@ -40,7 +40,7 @@ class EndedWait:
 
 async def ended_waits(
     app: Services, run_id: str, token: str, waits: Sequence[Wait], seconds: float
-) -> tuple[Orders, list[EndedWait]]:
+) -> tuple[RunOrders, list[EndedWait]]:
     """Wait until some of a run's waits have ended or it shall be cancelled, at most `seconds`.
 
     Return what the flow must know, and the waits that have ended. Repeating the call after a lost reply gives the same
@@ -65,7 +65,7 @@ async def ended_waits(
 
 
 async def _ended(app: Services, run_id: str, token: str, waits: Sequence[Wait], now: datetime) -> list[EndedWait]:
-    wanted = [Wanted(wait.task, wait.signal, wait.until) for wait in waits if wait.signal is not None]
+    wanted = [SignalWait(wait.task, wait.signal, wait.until) for wait in waits if wait.signal is not None]
     signals = await app.stores.signals.take(run_id, token, wanted, now=now)
     children = await app.stores.children.of(run_id, [wait.task for wait in waits if wait.child])
     found = [EndedWait(signal.taken_by or "", Ending.SIGNAL, signal.payload) for signal in signals]

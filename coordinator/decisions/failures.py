@@ -37,7 +37,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FailureGroup:
     """Failures alike. `message` is what is common to them: what differs is folded, unless nothing does.
 
     `examples` are the newest, at most EXAMPLES. `id`: see `group_id`.
@@ -66,7 +66,7 @@ def group_id(type_: str, message: str) -> str:
     return hashlib.sha256(f"{type_}\n{folded(message)}".encode()).hexdigest()[:GROUP_ID_LENGTH]
 
 
-def grouped(failures: Iterable[Failure]) -> list[Group]:
+def grouped(failures: Iterable[Failure]) -> list[FailureGroup]:
     """Return the failures in groups, the largest first; of groups of one size the newest."""
     alike: defaultdict[tuple[str, str], list[Failure]] = defaultdict(list)
     for failure in failures:
@@ -75,10 +75,10 @@ def grouped(failures: Iterable[Failure]) -> list[Group]:
     return sorted(groups, key=lambda group: (group.count, group.last_at), reverse=True)
 
 
-def _group(type_: str, message: str, found: Sequence[Failure]) -> Group:
+def _group(type_: str, message: str, found: Sequence[Failure]) -> FailureGroup:
     newest = sorted(found, key=lambda failure: failure.at, reverse=True)
     literal = {failure.message[:LONGEST_MESSAGE] for failure in found}
-    return Group(
+    return FailureGroup(
         id=group_id(type_, found[0].message),
         type=type_,
         message=literal.pop() if len(literal) == 1 else message,

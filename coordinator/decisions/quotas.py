@@ -18,7 +18,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class QuotaUsage:
     """What one owner has now; the fields are those of `Quota`."""
 
     workflows: int
@@ -38,7 +38,7 @@ def room(allowed: int | None, used: int) -> int | None:
     return None if allowed is None else max(0, allowed - used)
 
 
-def told(quota: Quota, usage: Usage) -> dict[str, dict[str, int | None]]:
+def told(quota: Quota, usage: QuotaUsage) -> dict[str, dict[str, int | None]]:
     """Return what is used and what is allowed of everything, by name."""
     allowed, used = asdict(quota), asdict(usage)
     return {name: {"used": used[name], "allowed": allowed[name]} for name in allowed}

@@ -6,14 +6,14 @@ import enum
 from collections.abc import Collection, Mapping, Sequence
 
 
-class Step(enum.StrEnum):
+class RestartStep(enum.StrEnum):
     """How a task is set back: RETRY keeps what was accepted, RESET nothing."""
 
     RETRY = "retry"
     RESET = "reset"
 
 
-def retry_steps(statuses: Mapping[str, str], wanted: Collection[str] = ()) -> dict[str, Step]:
+def retry_steps(statuses: Mapping[str, str], wanted: Collection[str] = ()) -> dict[str, RestartStep]:
     """Return the steps that try again what failed, of `wanted` alone if it names any.
 
     What was skipped or cancelled because of it goes along. Empty when nothing of what is wanted failed.
@@ -23,10 +23,12 @@ def retry_steps(statuses: Mapping[str, str], wanted: Collection[str] = ()) -> di
     chosen = [name for name in failed if not wanted or name in wanted]
     if wanted and not set(wanted) <= {*failed, *stopped}:
         return {}
-    return dict.fromkeys([*chosen, *stopped], Step.RETRY)
+    return dict.fromkeys([*chosen, *stopped], RestartStep.RETRY)
 
 
-def group_steps(statuses: Mapping[str, str], failing: Collection[str], wanted: Collection[str] = ()) -> dict[str, Step]:
+def group_steps(
+    statuses: Mapping[str, str], failing: Collection[str], wanted: Collection[str] = ()
+) -> dict[str, RestartStep]:
     """Return the steps that try again what failed for one cause: of the tasks `failing` by it, or of those `wanted`.
 
     Empty when none of these has failed or was cancelled: what a task that completed tolerates is not tried again.
@@ -36,9 +38,9 @@ def group_steps(statuses: Mapping[str, str], failing: Collection[str], wanted: C
     return retry_steps(statuses, chosen) if chosen else {}
 
 
-def unfinished_steps(statuses: Mapping[str, str]) -> dict[str, Step]:
+def unfinished_steps(statuses: Mapping[str, str]) -> dict[str, RestartStep]:
     """Return the steps that try again what did not complete of an engineer's own flow; only that knows what follows."""
-    return {name: Step.RETRY for name, status in statuses.items() if status != "COMPLETED"}
+    return {name: RestartStep.RETRY for name, status in statuses.items() if status != "COMPLETED"}
 
 
 def downstream(task: str, dependencies: Mapping[str, Sequence[str]]) -> set[str]:
@@ -49,8 +51,10 @@ def downstream(task: str, dependencies: Mapping[str, Sequence[str]]) -> set[str]
     return found
 
 
-def reset_steps(task: str, dependencies: Mapping[str, Sequence[str]], statuses: Mapping[str, str]) -> dict[str, Step]:
+def reset_steps(
+    task: str, dependencies: Mapping[str, Sequence[str]], statuses: Mapping[str, str]
+) -> dict[str, RestartStep]:
     """Return the steps that do a task and all downstream of it from nothing; what else failed is tried again."""
     redone = downstream(task, dependencies)
     others = {name: status for name, status in statuses.items() if name not in redone}
-    return {**dict.fromkeys(sorted(redone), Step.RESET), **retry_steps(others)}
+    return {**dict.fromkeys(sorted(redone), RestartStep.RESET), **retry_steps(others)}

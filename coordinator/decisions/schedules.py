@@ -40,7 +40,7 @@ class TimingError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class ScheduleTiming:
     """When a schedule is due: by `cron` or by `interval`, from `start_at` (included) until `end_at` (excluded)."""
 
     cron: str | None
@@ -58,7 +58,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled(Generic[W]):
+class OverlapDecision(Generic[W]):
     """What a policy decided of the times that were due; `skipped` says why."""
 
     start: Sequence[W]
@@ -90,7 +90,7 @@ def zone(name: str) -> ZoneInfo:
         raise TimingError(f"there is no time zone '{name}'; it takes a name such as Africa/Douala or UTC") from error
 
 
-def next_time(timing: Timing, after: datetime) -> datetime | None:
+def next_time(timing: ScheduleTiming, after: datetime) -> datetime | None:
     """Return the first time later than `after`, None if there is none. Raises TimingError."""
     if timing.start_at is not None:
         after = max(after, timing.start_at - _MOMENT)
@@ -98,7 +98,7 @@ def next_time(timing: Timing, after: datetime) -> datetime | None:
     return None if at is None or (timing.end_at is not None and at >= timing.end_at) else at
 
 
-def times_after(timing: Timing, after: datetime) -> Iterator[datetime]:
+def times_after(timing: ScheduleTiming, after: datetime) -> Iterator[datetime]:
     """Yield the times later than `after`."""
     at = next_time(timing, after)
     while at is not None:
@@ -106,7 +106,7 @@ def times_after(timing: Timing, after: datetime) -> Iterator[datetime]:
         at = next_time(timing, at)
 
 
-def times_between(timing: Timing, first: datetime, until: datetime) -> Iterator[datetime]:
+def times_between(timing: ScheduleTiming, first: datetime, until: datetime) -> Iterator[datetime]:
     """Yield the times from `first` (included) until `until` (excluded), whatever the schedule's own start and end."""
     at = _next(timing, first - _MOMENT)
     while at is not None and at < until:
@@ -114,7 +114,7 @@ def times_between(timing: Timing, first: datetime, until: datetime) -> Iterator[
         at = _next(timing, at)
 
 
-def due(timing: Timing, next_at: datetime | None, *, now: datetime, catch_up: timedelta, most: int) -> Due:
+def due(timing: ScheduleTiming, next_at: datetime | None, *, now: datetime, catch_up: timedelta, most: int) -> Due:
     """Return at most `most` times that are due `now`, the earliest first.
 
     `next_at` is the first that nobody has looked at; what is older than `catch_up` was missed. A
@@ -131,29 +131,29 @@ def due(timing: Timing, next_at: datetime | None, *, now: datetime, catch_up: ti
     return Due(times, missed, next_at)
 
 
-def settle(overlap: Overlap, items: Sequence[W], waiting: W | None, *, going_on: bool) -> Settled[W]:
+def settle(overlap: Overlap, items: Sequence[W], waiting: W | None, *, going_on: bool) -> OverlapDecision[W]:
     """Decide what is started of `items` (the earliest first) and of the one that waited, whatever policy let it.
 
     `going_on` says whether runs of the schedule do that were not started with ALLOW.
     """
     line = items if waiting is None else [waiting, *items]
     if overlap is Overlap.ALLOW:
-        return Settled(line, None, [], cancel_old=False)
+        return OverlapDecision(line, None, [], cancel_old=False)
     if overlap is Overlap.CANCEL_OLD:
         skipped = [(item, "a later time was due as well") for item in line[:-1]]
         if going_on and line:
-            return Settled([], line[-1], skipped, cancel_old=True)
-        return Settled(line[-1:], None, skipped, cancel_old=False)
+            return OverlapDecision([], line[-1], skipped, cancel_old=True)
+        return OverlapDecision(line[-1:], None, skipped, cancel_old=False)
     start, rest = ([], line) if going_on else (line[:1], line[1:])
     if overlap is Overlap.QUEUE:
         full = [(item, "another time was waiting already") for item in rest[1:]]
-        return Settled(start, rest[0] if rest else None, full, cancel_old=False)
+        return OverlapDecision(start, rest[0] if rest else None, full, cancel_old=False)
     kept = waiting if going_on else None
     missed = items if going_on else rest
-    return Settled(start, kept, [(item, "an earlier run was going on") for item in missed], cancel_old=False)
+    return OverlapDecision(start, kept, [(item, "an earlier run was going on") for item in missed], cancel_old=False)
 
 
-def _next(timing: Timing, after: datetime) -> datetime | None:
+def _next(timing: ScheduleTiming, after: datetime) -> datetime | None:
     if timing.interval is not None:
         base = timing.start_at or EPOCH
         return base + ((after - base) // timing.interval + 1) * timing.interval

@@ -35,7 +35,7 @@ class ReasonKind(enum.StrEnum):
     NONE = "none"  # nothing waits
 
 
-class Step(enum.StrEnum):
+class TaskPhase(enum.StrEnum):
     """How far a task is."""
 
     PENDING = "pending"
@@ -90,7 +90,7 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class TaskWait:
     """What a task waits for that no volunteer hastens, `until` at most: a signal, time, a child run."""
 
     kind: ReasonKind  # SIGNAL, SLEEP or CHILD
@@ -103,10 +103,10 @@ class Awaited:
 @dataclass(frozen=True, slots=True)
 class TaskNow:
     name: str
-    step: Step
+    step: TaskPhase
     dependencies: Sequence[str] = ()
     paused: bool = False
-    awaited: Awaited | None = None
+    awaited: TaskWait | None = None
     rest: Rest | None = None
 
 
@@ -241,7 +241,7 @@ def _not_lent(queue: Queue, machines: Sequence[Machines]) -> Reason:
 
 def _of_task(task: TaskNow, queues: Sequence[Queue], run: RunNow, queued: Limit) -> Iterator[Reason]:
     own = [queue for queue in queues if queue.task == task.name]
-    if task.step is Step.ENDED:
+    if task.step is TaskPhase.ENDED:
         return
     if task.paused:
         count = sum(queue.queued for queue in own)
@@ -250,13 +250,13 @@ def _of_task(task: TaskNow, queues: Sequence[Queue], run: RunNow, queued: Limit)
     if checking := sum(queue.checking for queue in own):
         text = f"{_subtasks(checking)} of {task.name} have a result and wait for others to agree with it"
         yield Reason(ReasonKind.CHECKING, text, task.name, checking)
-    if task.awaited is not None and task.step is Step.RUNNING:
+    if task.awaited is not None and task.step is TaskPhase.RUNNING:
         yield _awaits(task.name, task.awaited)
     if task.rest is not None:
         when = f"at {_moment(task.rest.until)}" if task.rest.until is not None else "soon"
         text = f"{_subtasks(task.rest.count)} of {task.name} failed and are tried again {when}"
         yield Reason(ReasonKind.BACKOFF, text, task.name, task.rest.count, {"until": _iso(task.rest.until)})
-    if task.step is Step.SPLITTING and run.held and not run.paused:
+    if task.step is TaskPhase.SPLITTING and run.held and not run.paused:
         yield _splitting(task.name, queued)
 
 
@@ -271,7 +271,7 @@ def _splitting(task: str, queued: Limit) -> Reason:
     return Reason(ReasonKind.NOT_STARTED, f"the subtasks of {task} are being made", task, values={"splitting": True})
 
 
-def _awaits(task: str, awaited: Awaited) -> Reason:
+def _awaits(task: str, awaited: TaskWait) -> Reason:
     until = f", until {_moment(awaited.until)} at the longest" if awaited.until is not None else ""
     values: dict[str, Any] = {"until": _iso(awaited.until)}
     if awaited.kind is ReasonKind.SIGNAL:
@@ -291,13 +291,13 @@ def _awaits(task: str, awaited: Awaited) -> Reason:
 def _of_dependencies(tasks: Sequence[TaskNow]) -> Iterator[Reason]:
     """Tell of tasks that come next, one by one, and of all behind these in one line."""
     steps = {task.name: task.step for task in tasks}
-    pending = [task for task in tasks if task.step is Step.PENDING]
+    pending = [task for task in tasks if task.step is TaskPhase.PENDING]
     behind = 0
     for task in pending:
-        open_ = [name for name in task.dependencies if steps.get(name, Step.ENDED) is not Step.ENDED]
+        open_ = [name for name in task.dependencies if steps.get(name, TaskPhase.ENDED) is not TaskPhase.ENDED]
         if not open_:
             yield Reason(ReasonKind.NOT_STARTED, f"{task.name} is about to begin", task.name)
-        elif any(steps[name] is Step.PENDING for name in open_):
+        elif any(steps[name] is TaskPhase.PENDING for name in open_):
             behind += 1
         else:
             text = f"{task.name} begins when {_listed(open_)} {'has' if len(open_) == 1 else 'have'} ended"
@@ -311,7 +311,7 @@ def _nothing(tasks: Sequence[TaskNow], queues: Sequence[Queue]) -> Reason:
     leased = sum(queue.leased for queue in queues)
     if leased:
         return Reason(ReasonKind.NONE, f"nothing waits: {_subtasks(leased)} are with volunteers", count=leased)
-    if joining := [task.name for task in tasks if task.step is Step.AGGREGATING]:
+    if joining := [task.name for task in tasks if task.step is TaskPhase.AGGREGATING]:
         text = f"nothing waits: the results of {_listed(joining)} are being put together"
         return Reason(ReasonKind.NONE, text, values={"tasks": joining})
     return Reason(ReasonKind.NONE, "nothing waits")

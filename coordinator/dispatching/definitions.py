@@ -19,7 +19,7 @@ _AGENTS_FIELDS = {field.name: field.default for field in dataclasses.fields(Task
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class PackedDefinition:
     """What a task asks, and what follows from it for its leases."""
 
     text: str  # a TaskDefinition as JSON
@@ -33,7 +33,7 @@ class Definitions:
 
     def __init__(self, tasks: TaskStore) -> None:
         self._tasks = tasks
-        self._known: OrderedDict[str, Definition] = OrderedDict()
+        self._known: OrderedDict[str, PackedDefinition] = OrderedDict()
         self._generations: OrderedDict[str, int] = OrderedDict()  # of tasks that were ever reset
 
     def forget_older(self, generations: Mapping[str, int]) -> None:
@@ -55,7 +55,7 @@ class Definitions:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
-    def get(self, task_id: str) -> Definition | None:
+    def get(self, task_id: str) -> PackedDefinition | None:
         """Return a loaded definition; None if the task is not stored, or was set back and has none now."""
         return self._known.get(task_id)
 
@@ -69,11 +69,11 @@ class Definitions:
         return longest_lease(known.start_to_close, known.transfers, leases, slots)
 
 
-def _definition(task_id: str, stored: Mapping[str, Any]) -> Definition:
+def _definition(task_id: str, stored: Mapping[str, Any]) -> PackedDefinition:
     """Return what is used of a stored definition; agents get only the fields that are theirs."""
     theirs = {name: value for name, value in stored.items() if name in _AGENTS_FIELDS}
     limits = {**_AGENTS_FIELDS, **theirs}
-    return Definition(
+    return PackedDefinition(
         text=json.dumps({**theirs, "task_id": task_id}),
         heartbeat=float(limits["heartbeat"]),
         start_to_close=float(limits["start_to_close"]),

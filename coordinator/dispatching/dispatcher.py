@@ -19,10 +19,10 @@ from njangi_agent.protocol import Outcome, Report, SyncRequest, Verdict
 from coordinator.decisions.matching import Match, Offer, Wish, asks_no_more, fits, match, worth_a_look
 from coordinator.decisions.silence import due_busy, due_hung_up, due_idle
 from coordinator.dispatching.allowances import Allowances
-from coordinator.dispatching.definitions import Definition, Definitions
+from coordinator.dispatching.definitions import Definitions, PackedDefinition
 from coordinator.dispatching.refusal_backoff import Rests
 from storage.errors import StorageUnavailableError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.subtasks.models import Assignment, Bounds, Leased, OpenBatch, VolunteerReport
 from storage.subtasks.store import SubtaskStore
 from storage.volunteers.store import Seen, Volunteer, VolunteerStatus, VolunteerStore, together
@@ -34,8 +34,8 @@ LONGEST_WAIT = 55.0
 59 s at which 5,000 idle agents would cost more than 90 syncs a second."""
 BATCHES_LOOKED_AT = 200
 MOST_LOOKS_A_TURN = 8
-"""How often a turn looks past the first batches for machines that none of these fits."""
-MOST_WISHES_A_TURN = 256
+"""How often a group of syncs looks past the first batches for machines that none of these fits."""
+MOST_WISHES_AT_ONCE = 256
 MOST_TEXT_A_TURN = 16 * 1024 * 1024
 """Characters of results and logs that one transaction writes, and those of one more sync: the database holds it all in
 memory until it is committed."""
@@ -43,32 +43,32 @@ REMEMBERED_TASKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SyncOutcome:
     """What a sync came to."""
 
     verdicts: Sequence[Verdict] = ()
     leases: Sequence[Leased] = ()
     cancelled: Sequence[str] = ()
     wait: float = 0.0  # seconds until the agent should ask again
-    definitions: Mapping[str, Definition] = field(default_factory=dict)  # of the leases' tasks, by task id
+    definitions: Mapping[str, PackedDefinition] = field(default_factory=dict)  # of the leases' tasks, by task id
 
 
 @dataclass(slots=True, eq=False)
-class _Turn:
+class _PendingSync:
     """One agent's sync on its way through."""
 
     volunteer: Volunteer
     request: SyncRequest
     at: datetime  # when it came
-    done: asyncio.Future[Answer]
+    done: asyncio.Future[SyncOutcome]
     wish: Wish | None
     until: float  # loop time at which it stops waiting for work
     verdicts: list[Verdict] = field(default_factory=list)
     leases: list[Leased] = field(default_factory=list)
-    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    definitions: Mapping[str, PackedDefinition] = field(default_factory=dict)
 
-    def answer(self) -> Answer:
-        return Answer(self.verdicts, self.leases, definitions=self.definitions)
+    def answer(self) -> SyncOutcome:
+        return SyncOutcome(self.verdicts, self.leases, definitions=self.definitions)
 
 
 class Dispatcher:
@@ -90,8 +90,8 @@ class Dispatcher:
         self._allowances = allowances
         self._owners: OrderedDict[str, str] = OrderedDict()  # by task id
         self._clock = clock
-        self._arrived: list[_Turn] = []
-        self._parked: OrderedDict[str, _Turn] = OrderedDict()
+        self._arrived: list[_PendingSync] = []
+        self._parked: OrderedDict[str, _PendingSync] = OrderedDict()
         self._wake = asyncio.Event()
         self._open: list[Offer] = []
         self._stale = True  # whether `_open` must be read again
@@ -116,24 +116,24 @@ class Dispatcher:
     def leave(self) -> None:
         """Answer all who wait for work, now and from now on."""
         self._leaving = True
-        for turn in list(self._parked.values()):
-            self._unpark(turn)
+        for sync in list(self._parked.values()):
+            self._unpark(sync)
 
     def run_cancelled(self, run_id: str) -> None:
         """Let the parked agents who hold subtasks of the run hear of it now."""
-        for turn in list(self._parked.values()):
-            if any(item.subtask_id.startswith(f"{run_id}/") for item in turn.request.held):
-                self._unpark(turn)
+        for sync in list(self._parked.values()):
+            if any(item.subtask_id.startswith(f"{run_id}/") for item in sync.request.held):
+                self._unpark(sync)
 
     def volunteer_changed(self, volunteer_id: str) -> None:
         """Lend nothing more on the ground of what was known of the volunteer: it is suspended, retired or resumed."""
-        for turn in self._arrived:
-            if turn.volunteer.id == volunteer_id:
-                turn.wish = None
+        for sync in self._arrived:
+            if sync.volunteer.id == volunteer_id:
+                sync.wish = None
         if (parked := self._parked.get(volunteer_id)) is not None:
             self._unpark(parked)
 
-    async def sync(self, volunteer: Volunteer, request: SyncRequest) -> Answer:
+    async def sync(self, volunteer: Volunteer, request: SyncRequest) -> SyncOutcome:
         """Take an agent's reports and heartbeats, and lend it work, waiting for some as long as it likes.
 
         A suspended one has nothing any more: what it reports and holds was called back, or ends with its lease.
@@ -142,7 +142,7 @@ class Dispatcher:
         if volunteer.status is VolunteerStatus.SUSPENDED:
             self._note(volunteer, request, now, due_idle(now, LONGEST_WAIT))
             stale = [Verdict.STALE] * len(request.reports)
-            return Answer(stale, cancelled=[held.subtask_id for held in request.held], wait=LONGEST_WAIT)
+            return SyncOutcome(stale, cancelled=[held.subtask_id for held in request.held], wait=LONGEST_WAIT)
         held = [item.subtask_id.rpartition("/")[0] for item in request.held]
         try:
             cancelled = await self._beat(volunteer, request, now)
@@ -155,46 +155,48 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         may_wait = not request.reports and not cancelled and not self._leaving
         seconds = min(request.wait, LONGEST_WAIT) if may_wait else 0.0
-        turn = _Turn(volunteer, request, now, loop.create_future(), _wish(volunteer, request), loop.time() + seconds)
-        parks = turn.wish is not None and seconds > 0
+        sync = _PendingSync(
+            volunteer, request, now, loop.create_future(), _wish(volunteer, request), loop.time() + seconds
+        )
+        parks = sync.wish is not None and seconds > 0
         if parks:
             self._note(volunteer, request, now, due_idle(now, seconds))
-        if request.reports or (turn.wish is not None and self._may_have_work(turn.wish)):
-            self._arrived.append(turn)
+        if request.reports or (sync.wish is not None and self._may_have_work(sync.wish)):
+            self._arrived.append(sync)
             self._wake.set()
         elif parks:
-            self._parked[volunteer.id] = turn
+            self._parked[volunteer.id] = sync
         else:
-            return Answer(cancelled=cancelled)
-        answer = await self._wait(turn, seconds)
+            return SyncOutcome(cancelled=cancelled)
+        answer = await self._wait(sync, seconds)
         if answer.leases:
             self._note(volunteer, request, now, self._due([*held, *(lease.task_id for lease in answer.leases)]))
         return replace(answer, cancelled=cancelled)
 
-    async def _wait(self, turn: _Turn, seconds: float) -> Answer:
-        """Wait for the turn to be done; when only parked, no longer than `seconds`, nor past a cancellation."""
+    async def _wait(self, sync: _PendingSync, seconds: float) -> SyncOutcome:
+        """Wait for the sync to be done; when only parked, no longer than `seconds`, nor past a cancellation."""
         try:
-            await asyncio.wait({turn.done}, timeout=seconds)
-            if not turn.done.done() and turn.volunteer.id in self._parked:
-                self._unpark(turn)
-            return await asyncio.shield(turn.done)
+            await asyncio.wait({sync.done}, timeout=seconds)
+            if not sync.done.done() and sync.volunteer.id in self._parked:
+                self._unpark(sync)
+            return await asyncio.shield(sync.done)
         except asyncio.CancelledError:
-            self._hung_up(turn)
+            self._hung_up(sync)
             raise
 
-    def _hung_up(self, turn: _Turn) -> None:
+    def _hung_up(self, sync: _PendingSync) -> None:
         """Lend nothing to an agent that is no longer there, and expect it back soon."""
-        self._unpark(turn)
-        if turn in self._arrived:
-            turn.wish = None
-        turn.done.cancel()  # so it is not parked after the transaction that it may be part of
+        self._unpark(sync)
+        if sync in self._arrived:
+            sync.wish = None
+        sync.done.cancel()  # so it is not parked after the transaction that it may be part of
         if not self._leaving:
-            self._note(turn.volunteer, turn.request, turn.at, due_hung_up(self._clock()))
+            self._note(sync.volunteer, sync.request, sync.at, due_hung_up(self._clock()))
 
-    def _unpark(self, turn: _Turn) -> None:
-        if self._parked.get(turn.volunteer.id) is turn:
-            del self._parked[turn.volunteer.id]
-            turn.done.set_result(turn.answer())
+    def _unpark(self, sync: _PendingSync) -> None:
+        if self._parked.get(sync.volunteer.id) is sync:
+            del self._parked[sync.volunteer.id]
+            sync.done.set_result(sync.answer())
 
     def _may_have_work(self, wish: Wish) -> bool:
         wish = self._rested(wish)
@@ -208,49 +210,50 @@ class Dispatcher:
         return replace(wish, rests_from=rests_from) if rests_from or wish.rests_from else wish
 
     async def run(self) -> None:
-        """Serve turns until cancelled."""
+        """Serve syncs until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            count = fitting([turn.request.reports for turn in self._arrived[:MOST_WISHES_A_TURN]])
-            turns, self._arrived = self._arrived[:count], self._arrived[count:]
+            count = fitting([sync.request.reports for sync in self._arrived[:MOST_WISHES_AT_ONCE]])
+            syncs, self._arrived = self._arrived[:count], self._arrived[count:]
             if self._retry_parked:
                 self._retry_parked = False
-                for id_ in list(self._parked)[: MOST_WISHES_A_TURN - len(turns)]:
-                    turns.append(self._parked.pop(id_))
+                for id_ in list(self._parked)[: MOST_WISHES_AT_ONCE - len(syncs)]:
+                    syncs.append(self._parked.pop(id_))
             if self._arrived:
                 self._wake.set()
-            if turns:
-                await self._serve(turns)
+            if syncs:
+                await self._serve(syncs)
 
-    async def _serve(self, turns: Sequence[_Turn]) -> None:
+    async def _serve(self, syncs: Sequence[_PendingSync]) -> None:
         try:
-            leased = await self._write(turns)
+            leased = await self._write(syncs)
         except Exception as error:
             if not isinstance(error, StorageUnavailableError):
-                log.exception("a turn of the dispatcher failed")
+                log.exception("answering a group of syncs failed")
             self._stale = True
-            for turn in turns:
-                if not turn.done.done():
-                    turn.done.set_exception(error)
+            for sync in syncs:
+                if not sync.done.done():
+                    sync.done.set_exception(error)
             return
         now = asyncio.get_running_loop().time()
-        for turn in turns:
-            if turn.done.done():
+        for sync in syncs:
+            if sync.done.done():
                 continue
-            nothing = turn.wish is not None and not turn.leases and not turn.request.reports
-            if nothing and turn.until > now and not self._leaving and turn.volunteer.id not in self._parked:
-                self._parked[turn.volunteer.id] = turn
+            nothing = sync.wish is not None and not sync.leases and not sync.request.reports
+            if nothing and sync.until > now and not self._leaving and sync.volunteer.id not in self._parked:
+                self._parked[sync.volunteer.id] = sync
             else:
-                turn.done.set_result(turn.answer())
+                sync.done.set_result(sync.answer())
         if leased and self._parked and self._open:
             self._retry_parked = True
             self._wake.set()
 
-    async def _write(self, turns: Sequence[_Turn]) -> bool:
-        """Carry out the turns in one transaction, filling their verdicts and leases; tell if anything was lent."""
-        wishing = [turn for turn in turns if turn.wish is not None]
-        definitions: Mapping[str, Definition] = {}  # kept from here on: a task may be set back before this is answered
+    async def _write(self, syncs: Sequence[_PendingSync]) -> bool:
+        """Carry out the syncs in one transaction, filling their verdicts and leases; tell if anything was lent."""
+        wishing = [sync for sync in syncs if sync.wish is not None]
+        # Kept from here on: a task may be set back before this is answered.
+        definitions: Mapping[str, PackedDefinition] = {}
         if wishing and self._stale:
             self._stale = False
             await self._allowances.load(set(self._allowances.room))
@@ -259,11 +262,11 @@ class Dispatcher:
             self._more = len(batches) == BATCHES_LOOKED_AT
             self._offer(batches)
         if wishing and self._more:
-            await self._look_further([self._rested(turn.wish) for turn in wishing if turn.wish is not None])
+            await self._look_further([self._rested(sync.wish) for sync in wishing if sync.wish is not None])
         if wishing:
             await self._allowances.load({offer.owner for offer in self._open} | self._allowances.room.keys())
             definitions = await self._known_definitions()
-        reports = [VolunteerReport(turn.volunteer.id, report) for turn in turns for report in turn.request.reports]
+        reports = [VolunteerReport(sync.volunteer.id, report) for sync in syncs for report in sync.request.reports]
         self._learn_durations(reports)
         matches = self._match(wishing)
         if not matches and not reports:
@@ -271,16 +274,16 @@ class Dispatcher:
         now = self._clock()
         assignments = self._assignments(wishing, matches, now)
 
-        async def once(turn: Turn) -> tuple[list[Verdict], list[Leased]]:
-            verdicts = await self._subtasks.report(turn, reports, now=now) if reports else []
-            leases = await self._subtasks.lease(turn, assignments, now=now) if assignments else []
+        async def once(tx: Transaction) -> tuple[list[Verdict], list[Leased]]:
+            verdicts = await self._subtasks.report(tx, reports, now=now) if reports else []
+            leases = await self._subtasks.lease(tx, assignments, now=now) if assignments else []
             return verdicts, leases
 
         verdicts, leases = await self._ledger.write(once)
         self.leases += len(leases)
         self.reports += len(reports)
-        self._hand_out(turns, verdicts, leases, definitions)
-        self._credit(reports, verdicts, {turn.volunteer.id: turn.at for turn in turns})
+        self._hand_out(syncs, verdicts, leases, definitions)
+        self._credit(reports, verdicts, {sync.volunteer.id: sync.at for sync in syncs})
         self._account(assignments, leases)
         await self._rest(assignments, leases)
         self._keep_within_quotas(reports, verdicts, leases)
@@ -324,7 +327,7 @@ class Dispatcher:
             if not found:
                 self._nothing_for.append(wish)
 
-    async def _known_definitions(self) -> Mapping[str, Definition]:
+    async def _known_definitions(self) -> Mapping[str, PackedDefinition]:
         """Return the definitions of the tasks that may be lent now; what has none is left out until it has."""
         tasks = {offer.task_id for offer in self._open}
         await self._definitions.load(tasks)
@@ -333,43 +336,45 @@ class Dispatcher:
             self._open = [offer for offer in self._open if offer.task_id in known]
         return known
 
-    def _match(self, wishing: Sequence[_Turn]) -> list[Match]:
-        wishes = [self._rested(turn.wish) for turn in wishing if turn.wish is not None]
+    def _match(self, wishing: Sequence[_PendingSync]) -> list[Match]:
+        wishes = [self._rested(sync.wish) for sync in wishing if sync.wish is not None]
         if not self._open or not wishes:
             return []
         return match(wishes, self._open, self._seconds.get, sum(self._slots.values()), self._allowances.room)
 
-    def _assignments(self, wishing: Sequence[_Turn], matches: Sequence[Match], now: datetime) -> list[Assignment]:
+    def _assignments(
+        self, wishing: Sequence[_PendingSync], matches: Sequence[Match], now: datetime
+    ) -> list[Assignment]:
         lent = Counter[int]()
         for item in matches:
             lent[item.wish] += item.count
         made = []
         for item in matches:
-            turn, task_id = wishing[item.wish], item.offer.task_id
-            longest = self._definitions.longest_lease(task_id, lent[item.wish], turn.request.wish)
+            sync, task_id = wishing[item.wish], item.offer.task_id
+            longest = self._definitions.longest_lease(task_id, lent[item.wish], sync.request.wish)
             latest = now + timedelta(seconds=longest)
             until = min(latest, now + timedelta(seconds=self._definitions.heartbeat(task_id)))
             made.append(
-                Assignment(item.offer.batch_id, task_id, turn.volunteer.id, item.count, until=until, latest=latest)
+                Assignment(item.offer.batch_id, task_id, sync.volunteer.id, item.count, until=until, latest=latest)
             )
         return made
 
     def _hand_out(
         self,
-        turns: Sequence[_Turn],
+        syncs: Sequence[_PendingSync],
         verdicts: Sequence[Verdict],
         leases: Sequence[Leased],
-        definitions: Mapping[str, Definition],
+        definitions: Mapping[str, PackedDefinition],
     ) -> None:
         said = iter(verdicts)
         by_volunteer: dict[str, list[Leased]] = {}
         for lease in leases:
             by_volunteer.setdefault(lease.volunteer_id, []).append(lease)
-        for turn in turns:
-            turn.verdicts = [next(said) for _ in turn.request.reports]
-            if turn.wish is not None:
-                turn.leases = by_volunteer.pop(turn.volunteer.id, [])
-                turn.definitions = {lease.task_id: definitions[lease.task_id] for lease in turn.leases}
+        for sync in syncs:
+            sync.verdicts = [next(said) for _ in sync.request.reports]
+            if sync.wish is not None:
+                sync.leases = by_volunteer.pop(sync.volunteer.id, [])
+                sync.definitions = {lease.task_id: definitions[lease.task_id] for lease in sync.leases}
 
     def _account(self, assignments: Sequence[Assignment], leases: Sequence[Leased]) -> None:
         """Take what was lent off the batches remembered; read them again when they ran out or others took some."""

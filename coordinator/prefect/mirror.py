@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from coordinator.decisions.controls import Ask, Record, asked
 from coordinator.prefect.client import Prefect, PrefectUnavailableError
 from storage.errors import StorageUnavailableError
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import ENDED, FlowRunState, Run, RunStatus, Tell
 from storage.stores import Stores
 
@@ -92,21 +92,21 @@ class Mirror:
             await self._contradict(state, now)
         status = _RUN_STATUS.get(state.type)
 
-        async def copy(turn: Turn) -> Run | None:
-            run = await self._stores.runs.follow(turn, state, status, now=now) if status is not None else None
+        async def copy(tx: Transaction) -> Run | None:
+            run = await self._stores.runs.follow(tx, state, status, now=now) if status is not None else None
             if run is None and state.type in ("FAILED", "CRASHED"):
-                await self._stores.controls.insist(turn, state, now=now)
+                await self._stores.controls.insist(tx, state, now=now)
             if run is not None and run.status in ENDED:
-                await self._stores.controls.close(turn, run, now=now)
+                await self._stores.controls.close(tx, run, now=now)
             elif run is not None and not run.ending:
-                await self._answer(turn, run, state, now)
+                await self._answer(tx, run, state, now)
             return run
 
         run = await self._stores.ledger.write(copy)
         if run is not None and (run.status in ENDED or run.ending or run.cancel_requested):
             self._called_back(run.id)
 
-    async def _answer(self, turn: Turn, run: Run, state: FlowRunState, now: datetime) -> None:
+    async def _answer(self, tx: Transaction, run: Run, state: FlowRunState, now: datetime) -> None:
         """Do what somebody asked for in Prefect itself."""
         controls = self._stores.controls
         record = Record(
@@ -114,23 +114,23 @@ class Mirror:
         )
         match asked(state.type, state.name, (state.message or "").startswith(OURS), record):
             case Ask.PAUSE if not run.cancel_requested:
-                await controls.pause(turn, run.id, by="prefect", now=now)
+                await controls.pause(tx, run.id, by="prefect", now=now)
             case Ask.RESUME:
-                await controls.resume(turn, run.id, by="prefect", now=now)
+                await controls.resume(tx, run.id, by="prefect", now=now)
             case Ask.CANCEL:
-                await self._cancel(turn, run, now)
+                await self._cancel(tx, run, now)
             case Ask.CLEAN_UP:
                 if not run.cancel_requested:
-                    await self._cancel(turn, run, now)
-                await controls.tell_again(turn, run.id, Tell.RESUME, clean_up=True, now=now)
+                    await self._cancel(tx, run, now)
+                await controls.tell_again(tx, run.id, Tell.RESUME, clean_up=True, now=now)
             case Ask.TELL_PAUSE:
-                await controls.tell_again(turn, run.id, Tell.PAUSE, now=now)
+                await controls.tell_again(tx, run.id, Tell.PAUSE, now=now)
             case Ask.TELL_RESUME | Ask.PAUSE:
-                await controls.tell_again(turn, run.id, Tell.RESUME, now=now)
+                await controls.tell_again(tx, run.id, Tell.RESUME, now=now)
 
-    async def _cancel(self, turn: Turn, run: Run, now: datetime) -> None:
-        await self._stores.runs.request_cancel(turn, run.id, by="prefect", now=now)
-        await self._stores.stopping.cancel(turn, run.id, now=now)
+    async def _cancel(self, tx: Transaction, run: Run, now: datetime) -> None:
+        await self._stores.runs.request_cancel(tx, run.id, by="prefect", now=now)
+        await self._stores.stopping.cancel(tx, run.id, now=now)
 
     async def _contradict(self, state: FlowRunState, now: datetime) -> None:
         """Tell Prefect that a flow runs which it took for crashed: after an outage it misses heartbeats that were sent.

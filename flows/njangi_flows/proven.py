@@ -31,7 +31,7 @@ class NotProvenError(httpx.TransportError):
         )
 
 
-class Token(httpx.Auth):
+class ProvenToken(httpx.Auth):
     """Sends a token, and lets through what proves to come from who knows that token. Else raises NotProvenError.
 
     A service that does not know the token can prove nothing: that it refuses is believed all the same.

@@ -15,7 +15,7 @@ _OTHER_OPTIONS = 85  # MongoDB's code for an index that is there under other opt
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """`status` is the HTTP status of the answer; None: the service died before it gave one."""
 
     id: str
@@ -84,7 +84,7 @@ class AuditStore:
         until: datetime | None = None,
         before: str | None = None,
         limit: int,
-    ) -> Sequence[Entry]:
+    ) -> Sequence[AuditEntry]:
         """Return entries, the newest first, from the one before the entry `before` on.
 
         `action` is a part of it, `on` the id of something that was changed; `until` is excluded.
@@ -105,8 +105,8 @@ class AuditStore:
             return [_entry(item) async for item in self._entries.find(query).sort("_id", -1).limit(limit)]
 
 
-def _entry(document: Document) -> Entry:
-    return Entry(
+def _entry(document: Document) -> AuditEntry:
+    return AuditEntry(
         id=document["_id"],
         request_id=document["request_id"],
         at=document["at"],

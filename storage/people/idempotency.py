@@ -38,7 +38,7 @@ class UnderWayError(NjangiError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredAnswer:
     status: int
     content_type: str
     body: bytes
@@ -67,7 +67,7 @@ class IdempotencyStore:
     async def prepare(self) -> None:
         await self._requests.create_index("created_at", expireAfterSeconds=int(KEPT.total_seconds()))
 
-    async def claim(self, caller: str, key: str, digest: str, *, now: datetime) -> Claim | Answer:
+    async def claim(self, caller: str, key: str, digest: str, *, now: datetime) -> Claim | StoredAnswer:
         """Take the request up, or return what it was answered. `digest` is a hash of all that makes it this request.
 
         Raises KeyReusedError; UnderWayError while another try at it holds its lease.
@@ -93,10 +93,10 @@ class IdempotencyStore:
         if found["digest"] != digest:
             raise KeyReusedError
         if (answer := found.get("answer")) is not None:
-            return Answer(answer["status"], answer["content_type"], answer["body"])
+            return StoredAnswer(answer["status"], answer["content_type"], answer["body"])
         raise UnderWayError(max(1, round((found["lease"]["until"] - now).total_seconds())))
 
-    async def answered(self, claim: Claim, answer: Answer) -> None:
+    async def answered(self, claim: Claim, answer: StoredAnswer) -> None:
         """Keep the answer. A try whose lease has passed to another changes nothing."""
         content = {"status": answer.status, "content_type": answer.content_type, "body": answer.body}
         with unavailable_is_ours():

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import InvitationGoneError, NotFoundError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.people.users import Role, User, UserStore, new_token, token_hash
 
 REMEMBERED = timedelta(days=30)
@@ -70,14 +70,14 @@ class InvitationStore:
     async def accept(self, code: str, name: str, password_hash: str, *, now: datetime) -> User:
         """Make the invited user. Raises InvitationGoneError, and IdTakenError when the name is taken."""
 
-        async def write(turn: Turn) -> User:
+        async def write(tx: Transaction) -> User:
             found = await self._invitations.find_one_and_update(
-                _good(code, now), {"$set": {"accepted_by": name}}, session=turn.session
+                _good(code, now), {"$set": {"accepted_by": name}}, session=tx.session
             )
             if found is None:
                 raise InvitationGoneError
             role = Role(found["role"])
-            await self._users.add(turn, name, role, password_hash, by=found["by"], now=now)
+            await self._users.add(tx, name, role, password_hash, by=found["by"], now=now)
             return User(name, role)
 
         return await self._ledger.write(write)

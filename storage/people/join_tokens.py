@@ -8,7 +8,7 @@ from datetime import datetime
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import JoinTokenSpentError, NoJoinTokenError, NotFoundError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.people.users import Role, User, new_token, token_hash
 
 PREFIX = "njangi-join-"
@@ -62,10 +62,10 @@ class JoinTokenStore:
             found = await self._tokens.find_one(_good({"hash": token_hash(secret)}, now), {"_id": 1})
         return User(_user(found["_id"]), Role.JOIN, token_id=found["_id"]) if found else None
 
-    async def use(self, turn: Turn, token_id: str, *, now: datetime) -> None:
+    async def use(self, tx: Transaction, token_id: str, *, now: datetime) -> None:
         """Count one machine more, within the transaction that enrols it. Raises JoinTokenSpentError."""
         outcome = await self._tokens.update_one(
-            _good({"_id": token_id}, now), {"$inc": {"used": 1}, "$set": {"last_used_at": now}}, session=turn.session
+            _good({"_id": token_id}, now), {"$inc": {"used": 1}, "$set": {"last_used_at": now}}, session=tx.session
         )
         if not outcome.matched_count:
             raise JoinTokenSpentError
@@ -90,12 +90,12 @@ class JoinTokenStore:
     async def revoke(self, token_id: str, *, now: datetime) -> None:
         """Let the token enrol nothing more; machines that it has enrolled stay. Raises NotFoundError."""
 
-        async def write(turn: Turn) -> None:
+        async def write(tx: Transaction) -> None:
             live = {"_id": token_id, "revoked_at": None}
-            outcome = await self._tokens.update_one(live, {"$set": {"revoked_at": now}}, session=turn.session)
+            outcome = await self._tokens.update_one(live, {"$set": {"revoked_at": now}}, session=tx.session)
             if not outcome.matched_count:
                 raise NotFoundError("join token in use", token_id)
-            turn.tell("token.revoked", now, user=_user(token_id), token=token_id)
+            tx.emit("token.revoked", now, user=_user(token_id), token=token_id)
 
         await self._ledger.write(write)
 

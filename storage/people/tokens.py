@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import NotFoundError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.people.users import Role, Scope, User, new_token, token_hash
 
 USED_EVERY = timedelta(minutes=1)
@@ -72,13 +72,13 @@ class TokenStore:
             "last_used_at": None,
         }
 
-        async def insert(turn: Turn) -> None:
+        async def insert(tx: Transaction) -> None:
             # It writes to the user, so that one who is being disabled is left without this token too.
             enabled = {"_id": user, "disabled_at": None}
-            seen = await self._users.update_one(enabled, {"$inc": {"tokens_made": 1}}, session=turn.session)
+            seen = await self._users.update_one(enabled, {"$inc": {"tokens_made": 1}}, session=tx.session)
             if not seen.matched_count:
                 raise NotFoundError("user", user)
-            await self._tokens.insert_one(document, session=turn.session)
+            await self._tokens.insert_one(document, session=tx.session)
 
         await self._ledger.write(insert)
         return _token(document), secret
@@ -105,12 +105,12 @@ class TokenStore:
     async def revoke(self, token_id: str, *, user: str | None, now: datetime) -> None:
         """End a token or session, of `user` if that is given. Raises NotFoundError."""
 
-        async def delete(turn: Turn) -> None:
+        async def delete(tx: Transaction) -> None:
             query = {"_id": token_id} | ({"user": user} if user is not None else {})
-            found = await self._tokens.find_one_and_delete(query, session=turn.session)
+            found = await self._tokens.find_one_and_delete(query, session=tx.session)
             if found is None:
                 raise NotFoundError("token", token_id)
-            turn.tell("token.revoked", now, user=found["user"], token=token_id)
+            tx.emit("token.revoked", now, user=found["user"], token=token_id)
 
         await self._ledger.write(delete)
 

@@ -15,7 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import IdTakenError, NotFoundError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 
 
 class Role(enum.StrEnum):
@@ -110,15 +110,15 @@ class UserStore:
         with unavailable_is_ours():
             return await self._users.find_one({"tokens.hash": token_hash(token)}, {"_id": 1}) is not None
 
-    async def add(self, turn: Turn, name: str, role: Role, password_hash: str, *, by: str, now: datetime) -> None:
+    async def add(self, tx: Transaction, name: str, role: Role, password_hash: str, *, by: str, now: datetime) -> None:
         """Write a new user, within a transaction. Raises IdTakenError."""
         try:
             await self._users.insert_one(
-                {"_id": name, "role": role, "password": password_hash, "created_at": now}, session=turn.session
+                {"_id": name, "role": role, "password": password_hash, "created_at": now}, session=tx.session
             )
         except DuplicateKeyError as error:
             raise IdTakenError("user", name) from error
-        turn.tell("user.added", now, user=name, role=role, by=by)
+        tx.emit("user.added", now, user=name, role=role, by=by)
 
     async def get(self, name: str) -> Account:
         with unavailable_is_ours():
@@ -152,14 +152,14 @@ class UserStore:
     async def change_password(self, name: str, old: str, new: str, *, keep: str | None, now: datetime) -> bool:
         """Replace the hash `old` by `new` and end all sessions of the user but `keep`; False if it was not `old`."""
 
-        async def write(turn: Turn) -> bool:
+        async def write(tx: Transaction) -> bool:
             outcome = await self._users.update_one(
-                {"_id": name, "password": old}, {"$set": {"password": new}}, session=turn.session
+                {"_id": name, "password": old}, {"$set": {"password": new}}, session=tx.session
             )
             if outcome.matched_count:
                 others = {"user": name, "kind": "session", "_id": {"$ne": keep}}
-                await self._tokens.delete_many(others, session=turn.session)
-                turn.tell("user.password_changed", now, user=name)
+                await self._tokens.delete_many(others, session=tx.session)
+                tx.emit("user.password_changed", now, user=name)
             return bool(outcome.matched_count)
 
         return await self._ledger.write(write)
@@ -167,42 +167,42 @@ class UserStore:
     async def disable(self, name: str, *, by: str, now: datetime) -> Account:
         """Let nobody in as `name`: sessions and tokens are gone for good. Repeating is harmless."""
 
-        async def write(turn: Turn) -> Account:
-            await self._tokens.delete_many({"user": name}, session=turn.session)
-            return await self._change(turn, name, {"disabled_at": now}, "user.disabled", by, now)
+        async def write(tx: Transaction) -> Account:
+            await self._tokens.delete_many({"user": name}, session=tx.session)
+            return await self._change(tx, name, {"disabled_at": now}, "user.disabled", by, now)
 
         return await self._ledger.write(write)
 
     async def enable(self, name: str, *, by: str, now: datetime) -> Account:
         """Let `name` sign in again."""
         return await self._ledger.write(
-            lambda turn: self._change(turn, name, {"disabled_at": None}, "user.enabled", by, now)
+            lambda tx: self._change(tx, name, {"disabled_at": None}, "user.enabled", by, now)
         )
 
     async def set_role(self, name: str, role: Role, *, by: str, now: datetime) -> Account:
         """Change what a person may do, from now on. Raises NotFoundError, also for users that are no persons."""
         return await self._ledger.write(
-            lambda turn: self._change(turn, name, {"role": role}, "user.role_changed", by, now, role=role)
+            lambda tx: self._change(tx, name, {"role": role}, "user.role_changed", by, now, role=role)
         )
 
     async def set_quota(self, name: str, quota: Mapping[str, int | None], *, by: str, now: datetime) -> Account:
         """Set what counts for this user instead of the role's quota; what it does not name is as the role's."""
         return await self._ledger.write(
-            lambda turn: self._change(turn, name, {"quota": dict(quota)}, "user.quota_changed", by, now)
+            lambda tx: self._change(tx, name, {"quota": dict(quota)}, "user.quota_changed", by, now)
         )
 
     async def _change(
-        self, turn: Turn, name: str, change: Document, event: str, by: str, now: datetime, **told: Any
+        self, tx: Transaction, name: str, change: Document, event: str, by: str, now: datetime, **told: Any
     ) -> Account:
         document = await self._users.find_one_and_update(
             {"_id": name, "role": {"$in": list(PEOPLE)}},
             {"$set": change},
             return_document=ReturnDocument.AFTER,
-            session=turn.session,
+            session=tx.session,
         )
         if document is None:
             raise NotFoundError("user", name)
-        turn.tell(event, now, user=name, by=by, **told)
+        tx.emit(event, now, user=name, by=by, **told)
         return _account(document)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import ENDED, Run, RunStatus, as_run
 from storage.runs.parts import Parts, parts_of
 
@@ -51,17 +51,17 @@ class ChildStore:
             children = [_child(item) async for item in self._runs.find(query, fields)]
         return {child.task: child for child in children}
 
-    async def under(self, turn: Turn, run_id: str, task: str) -> Run | None:
+    async def under(self, tx: Transaction, run_id: str, task: str) -> Run | None:
         """Return the child of a task as the transaction sees it."""
         query = {"parent.run_id": run_id, "parent.task": task}
-        document = await self._runs.find_one(query, session=turn.session)
+        document = await self._runs.find_one(query, session=tx.session)
         return as_run(document) if document is not None else None
 
-    async def detach(self, turn: Turn, child_id: str, run_id: str, task: str, *, now: datetime) -> None:
+    async def detach(self, tx: Transaction, child_id: str, run_id: str, task: str, *, now: datetime) -> None:
         """Let a task have another child than the one it has, which keeps its record."""
         change = {"$rename": {"parent": "former_parent"}, "$set": {"updated_at": now}}
-        await self._runs.update_one({"_id": child_id}, change, session=turn.session)
-        turn.tell("run.detached", now, run_id=child_id, parent_run_id=run_id, task=task)
+        await self._runs.update_one({"_id": child_id}, change, session=tx.session)
+        tx.emit("run.detached", now, run_id=child_id, parent_run_id=run_id, task=task)
 
     async def left_behind(self, *, limit: int) -> list[str]:
         """Return runs that shall not outlive their parent, though it has ended or is being cancelled."""

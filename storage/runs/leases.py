@@ -10,8 +10,8 @@ from pymongo import ReturnDocument
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError, RunEndedError, RunHeldError, RunLeaseLostError
-from storage.ledger import Ledger, Turn
-from storage.runs.models import ENDED, RUN_LEASE, Orders, Run, Tell, as_run, clean_up_of
+from storage.ledger import Ledger, Transaction
+from storage.runs.models import ENDED, RUN_LEASE, Run, RunOrders, Tell, as_run, clean_up_of
 
 
 class RunLeaseStore:
@@ -37,15 +37,15 @@ class RunLeaseStore:
             "$inc": {"attempt": 1},
         }
 
-        async def take(turn: Turn) -> Document:
+        async def take(tx: Transaction) -> Document:
             document = await self._runs.find_one_and_update(
                 {**free, "status": {"$nin": list(ENDED)}, "ending": None, "reopening": {"$in": [None, []]}},
                 change,
                 return_document=ReturnDocument.AFTER,
-                session=turn.session,
+                session=tx.session,
             )
             if document is None:
-                current = await self._runs.find_one({"_id": run_id}, session=turn.session)
+                current = await self._runs.find_one({"_id": run_id}, session=tx.session)
                 if current is None:
                     raise NotFoundError("run", run_id)
                 ended = current["status"] in ENDED
@@ -54,14 +54,14 @@ class RunLeaseStore:
                 await self._runs.update_one(
                     {"_id": run_id},
                     {"$set": {"to_tell": Tell.PAUSE, "told_held": None}, "$inc": {"change": 1}},
-                    session=turn.session,
+                    session=tx.session,
                 )
-            turn.tell("run.held", now, run_id=run_id, holder=holder, attempt=document["attempt"])
+            tx.emit("run.held", now, run_id=run_id, holder=holder, attempt=document["attempt"])
             return document
 
         return as_run(await self._ledger.write(take)), token
 
-    async def beat(self, leases: Sequence[tuple[str, str]], *, now: datetime) -> list[Orders | None]:
+    async def beat(self, leases: Sequence[tuple[str, str]], *, now: datetime) -> list[RunOrders | None]:
         """Extend run leases, given as run and token; return what the flow of each must know, None if it is lost."""
         # A token is of one run alone, so each of these matches with its own only.
         held = {"_id": {"$in": [run_id for run_id, _ in leases]}, "hold.token": {"$in": [token for _, token in leases]}}
@@ -70,11 +70,11 @@ class RunLeaseStore:
             await self._runs.update_many(held, {"$set": {"hold.until": now + RUN_LEASE}})
             found = {document["hold"]["token"]: document async for document in self._runs.find(held, shown)}
         return [
-            Orders(document["cancel_requested"], clean_up_of(document)) if (document := found.get(token)) else None
+            RunOrders(document["cancel_requested"], clean_up_of(document)) if (document := found.get(token)) else None
             for _, token in leases
         ]
 
-    async def check_hold(self, run_id: str, token: str) -> Orders:
+    async def check_hold(self, run_id: str, token: str) -> RunOrders:
         """Raise RunLeaseLostError unless `token` holds the run; return what its flow must know."""
         with unavailable_is_ours():
             document = await self._runs.find_one(
@@ -82,7 +82,7 @@ class RunLeaseStore:
             )
         if document is None:
             raise RunLeaseLostError(run_id)
-        return Orders(document["cancel_requested"], clean_up_of(document))
+        return RunOrders(document["cancel_requested"], clean_up_of(document))
 
     async def release(self, run_id: str, token: str, error: str | None, *, now: datetime) -> None:
         """Give the run lease back, with the reason if the run fails."""
@@ -90,13 +90,13 @@ class RunLeaseStore:
         if error is not None:
             change["error"] = error
 
-        async def give_back(turn: Turn) -> None:
+        async def give_back(tx: Transaction) -> None:
             outcome = await self._runs.update_one(
-                {"_id": run_id, "hold.token": token}, {"$set": change}, session=turn.session
+                {"_id": run_id, "hold.token": token}, {"$set": change}, session=tx.session
             )
             if outcome.matched_count == 0:
                 raise RunLeaseLostError(run_id)
-            turn.tell("run.released", now, run_id=run_id, error=error)
+            tx.emit("run.released", now, run_id=run_id, error=error)
 
         await self._ledger.write(give_back)
 

@@ -103,7 +103,7 @@ class CleanUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class RunOrders:
     """What the flow that holds a run must know: whether to cancel it, and whether to leave out cleaning up."""
 
     cancel: bool

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from storage.database import Database, Document
-from storage.ledger import Turn
+from storage.ledger import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class PartStore:
         self._batches = database["batches"]
         self._runs = database["runs"]
 
-    async def of_task(self, turn: Turn, run_id: str, task: str) -> Parts:
-        return (await self._counted(turn, run_id, task)).get(task, Parts())
+    async def of_task(self, tx: Transaction, run_id: str, task: str) -> Parts:
+        return (await self._counted(tx, run_id, task)).get(task, Parts())
 
-    async def of_tasks(self, turn: Turn, run_id: str) -> dict[str, Parts]:
+    async def of_tasks(self, tx: Transaction, run_id: str) -> dict[str, Parts]:
         """Return the parts of those tasks of a run that have some."""
-        return await self._counted(turn, run_id)
+        return await self._counted(tx, run_id)
 
-    async def _counted(self, turn: Turn, run_id: str, task: str | None = None) -> dict[str, Parts]:
+    async def _counted(self, tx: Transaction, run_id: str, task: str | None = None) -> dict[str, Parts]:
         batches: Document = {"run_id": run_id}
         children: Document = {"parent.run_id": run_id}
         if task is not None:
@@ -60,10 +60,10 @@ class PartStore:
             "failed": {"$sum": {"$add": ["$failed", "$dead"]}},
             "cancelled": {"$sum": "$cancelled"},
         }
-        rows = await self._batches.aggregate([{"$match": batches}, {"$group": group}], session=turn.session)
+        rows = await self._batches.aggregate([{"$match": batches}, {"$group": group}], session=tx.session)
         found = {row["_id"]: Parts(row["total"], row["failed"], row["cancelled"]) async for row in rows}
         shown = {"parent.task": 1, "parts": 1, "failed_parts": 1}
-        async for child in self._runs.find(children, shown, session=turn.session):
+        async for child in self._runs.find(children, shown, session=tx.session):
             found[child["parent"]["task"]] = parts_of(child)
         return found
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pymongo import ReturnDocument
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.runs.models import ENDED, OWN_FLOW, RUN_LEASE, Run, RunStatus, as_run, told_of
 from storage.runs.tasks import TaskStatus
 
@@ -96,10 +96,10 @@ class RunRecoveryStore:
         standing = {"progress": progress, "at": now, "holds": holds}
         change = {"recoveries": recoveries, "recovered": standing, "prepares": prepares, "updated_at": now}
 
-        async def count(turn: Turn) -> None:
-            outcome = await self._runs.update_one({"_id": run_id}, {"$set": change}, session=turn.session)
+        async def count(tx: Transaction) -> None:
+            outcome = await self._runs.update_one({"_id": run_id}, {"$set": change}, session=tx.session)
             if outcome.matched_count:
-                turn.tell("run.recovered", now, run_id=run_id, state=state, recoveries=recoveries)
+                tx.emit("run.recovered", now, run_id=run_id, state=state, recoveries=recoveries)
 
         await self._ledger.write(count)
 
@@ -108,25 +108,25 @@ class RunRecoveryStore:
         lost = {"_id": run_id, "prefect_flow_run_id": flow_run_id}
         change = {"$set": {"status": RunStatus.SUBMITTED, "updated_at": now}, "$unset": {"prefect_flow_run_id": ""}}
 
-        async def forget(turn: Turn) -> None:
+        async def forget(tx: Transaction) -> None:
             document = await self._runs.find_one_and_update(
-                lost, change, return_document=ReturnDocument.AFTER, session=turn.session
+                lost, change, return_document=ReturnDocument.AFTER, session=tx.session
             )
             if document is not None:
-                turn.tell("run.submitted", now, run_id=run_id, lost_flow_run=flow_run_id, **told_of(document))
+                tx.emit("run.submitted", now, run_id=run_id, lost_flow_run=flow_run_id, **told_of(document))
 
         await self._ledger.write(forget)
 
     async def set_flow_run(self, run_id: str, flow_run_id: str, *, now: datetime) -> None:
         """Note which Prefect flow run carries the run. Repeating is harmless."""
 
-        async def note(turn: Turn) -> None:
+        async def note(tx: Transaction) -> None:
             outcome = await self._runs.update_one(
                 {"_id": run_id, "prefect_flow_run_id": {"$ne": flow_run_id}},
                 {"$set": {"prefect_flow_run_id": flow_run_id, "updated_at": now}},
-                session=turn.session,
+                session=tx.session,
             )
             if outcome.modified_count:
-                turn.tell("run.scheduled", now, run_id=run_id, prefect_flow_run_id=flow_run_id)
+                tx.emit("run.scheduled", now, run_id=run_id, prefect_flow_run_id=flow_run_id)
 
         await self._ledger.write(note)

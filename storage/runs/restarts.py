@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from storage.database import Database, Document
 from storage.errors import NotFoundError, RunUnderWayError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.runs.children import ChildStore
 from storage.runs.models import ENDED, RunStatus, Tell
 from storage.runs.signals import SignalStore
@@ -51,7 +51,7 @@ class ReopeningStore:
 
     async def reopen(
         self,
-        turn: Turn,
+        tx: Transaction,
         run_id: str,
         steps: Mapping[str, str],
         *,
@@ -65,7 +65,7 @@ class ReopeningStore:
         keeps also what failed for another cause. A clean-up is reset, since another cancellation runs it again.
         Raises RunUnderWayError.
         """
-        run = await self._runs.find_one({"_id": run_id}, session=turn.session)
+        run = await self._runs.find_one({"_id": run_id}, session=tx.session)
         if run is None:
             raise NotFoundError("run", run_id)
         if run["status"] not in ENDED:
@@ -95,11 +95,11 @@ class ReopeningStore:
         if run.get("clean_up"):
             change["clean_up"] = {"task": run["clean_up"]["task"], "done": False, "skipped": False}
         await self._runs.update_one(
-            {"_id": run_id}, {"$set": {**change, "updated_at": now}, "$inc": {"change": 1}}, session=turn.session
+            {"_id": run_id}, {"$set": {**change, "updated_at": now}, "$inc": {"change": 1}}, session=tx.session
         )
-        await self._run_store.show(turn, {**run, **change}, now=now)
+        await self._run_store.show(tx, {**run, **change}, now=now)
         narrowed = {"error_group": error_group} if error_group is not None else {}
-        turn.tell("run.reopened", now, run_id=run_id, by=by, tasks=sorted(steps), **narrowed)
+        tx.emit("run.reopened", now, run_id=run_id, by=by, tasks=sorted(steps), **narrowed)
 
     async def set_back(self, run_id: str, again: Again, group_of: GroupOf, *, now: datetime) -> None:
         """Set the tasks of a reopened run back, in transactions of bounded size; what was cut off goes on where it was.
@@ -108,33 +108,33 @@ class ReopeningStore:
         are let go. Returns early while a child that is to begin again has still to end: call it again later.
         """
 
-        async def next_piece(turn: Turn) -> bool:
-            run = await self._runs.find_one({"_id": run_id}, session=turn.session)
+        async def next_piece(tx: Transaction) -> bool:
+            run = await self._runs.find_one({"_id": run_id}, session=tx.session)
             if run is None or not run.get("reopening"):
                 return False
             step = run["reopening"][0]
             if step["how"] == "reset":
-                return await self._reset_piece(turn, run, step["task"], now)
-            return await self._retry_piece(turn, run, step, again, group_of, now)
+                return await self._reset_piece(tx, run, step["task"], now)
+            return await self._retry_piece(tx, run, step, again, group_of, now)
 
         while await self._ledger.write(next_piece):
             pass
 
-    async def _reset_piece(self, turn: Turn, run: Document, task: str, now: datetime) -> bool:
-        if not await self._lending.forget(turn, run["_id"], task, now=now):
-            await self._let_child_go(turn, run["_id"], task, now)
-            await self._signals.spend(turn, run["_id"], task)
-            await self._end_step(turn, run["_id"], task, "task.reset", ("definition", "plan"), now)
+    async def _reset_piece(self, tx: Transaction, run: Document, task: str, now: datetime) -> bool:
+        if not await self._lending.forget(tx, run["_id"], task, now=now):
+            await self._let_child_go(tx, run["_id"], task, now)
+            await self._signals.spend(tx, run["_id"], task)
+            await self._end_step(tx, run["_id"], task, "task.reset", ("definition", "plan"), now)
         return True
 
     async def _retry_piece(
-        self, turn: Turn, run: Document, step: Document, again: Again, group_of: GroupOf, now: datetime
+        self, tx: Transaction, run: Document, step: Document, again: Again, group_of: GroupOf, now: datetime
     ) -> bool:
         """Return whether there may be more to do now."""
         run_id, task, wanted = run["_id"], step["task"], step.get("error_group")
         engineers = run["spec"] == "{}"
         through = await self._lending.retry(
-            turn,
+            tx,
             run_id,
             task,
             after=step.get("after", -1),
@@ -144,15 +144,15 @@ class ReopeningStore:
             now=now,
         )
         if through is not None:
-            await self._runs.update_one({"_id": run_id}, {"$set": {"reopening.0.after": through}}, session=turn.session)
+            await self._runs.update_one({"_id": run_id}, {"$set": {"reopening.0.after": through}}, session=tx.session)
             return True
-        if not await self._begin_child_again(turn, run_id, task, again, now):
+        if not await self._begin_child_again(tx, run_id, task, again, now):
             return False
-        await self._end_step(turn, run_id, task, "task.retried", (), now)
+        await self._end_step(tx, run_id, task, "task.retried", (), now)
         return True
 
     async def _end_step(
-        self, turn: Turn, run_id: str, task: str, event: str, forgotten: tuple[str, ...], now: datetime
+        self, tx: Transaction, run_id: str, task: str, event: str, forgotten: tuple[str, ...], now: datetime
     ) -> None:
         await self._tasks.update_one(
             {"_id": f"{run_id}/{task}", "is_subtask": False},
@@ -160,32 +160,32 @@ class ReopeningStore:
                 "$set": {"status": TaskStatus.PENDING, "progress": 0.0, "updated_at": now},
                 "$unset": dict.fromkeys(("results", "blob", "raw", "error", *forgotten), ""),
             },
-            session=turn.session,
+            session=tx.session,
         )
-        await self._runs.update_one({"_id": run_id}, {"$pull": {"reopening": {"task": task}}}, session=turn.session)
-        turn.tell(event, now, run_id=run_id, task=task)
+        await self._runs.update_one({"_id": run_id}, {"$pull": {"reopening": {"task": task}}}, session=tx.session)
+        tx.emit(event, now, run_id=run_id, task=task)
 
-    async def _let_child_go(self, turn: Turn, run_id: str, task: str, now: datetime) -> None:
+    async def _let_child_go(self, tx: Transaction, run_id: str, task: str, now: datetime) -> None:
         """Let a task have another child. One that goes on although it was to end with its parent still ends."""
-        child = await self._children.under(turn, run_id, task)
+        child = await self._children.under(tx, run_id, task)
         if child is None:
             return
         ends_along = child.parent is not None and child.parent.on_parent_cancel == "cancel"
-        if ends_along and await self._run_store.is_open(turn, child.id):
-            await self._run_store.request_cancel(turn, child.id, by="its parent run", now=now)
-            await self._stopping.cancel(turn, child.id, now=now)
-        await self._children.detach(turn, child.id, run_id, task, now=now)
+        if ends_along and await self._run_store.is_open(tx, child.id):
+            await self._run_store.request_cancel(tx, child.id, by="its parent run", now=now)
+            await self._stopping.cancel(tx, child.id, now=now)
+        await self._children.detach(tx, child.id, run_id, task, now=now)
 
-    async def _begin_child_again(self, turn: Turn, run_id: str, task: str, again: Again, now: datetime) -> bool:
+    async def _begin_child_again(self, tx: Transaction, run_id: str, task: str, again: Again, now: datetime) -> bool:
         """Reopen the child of a task unless it completed or goes on; False while it is about to end."""
-        child = await self._children.under(turn, run_id, task)
+        child = await self._children.under(tx, run_id, task)
         if child is None or child.status is RunStatus.COMPLETED:
             return True
         if child.status not in ENDED:
             return not child.cancel_requested
         clean_up = child.clean_up.task if child.clean_up is not None else None
         wanted = {"run_id": child.id, "is_subtask": False, "name": {"$ne": clean_up}}
-        tasks = self._tasks.find(wanted, {"name": 1, "status": 1}, session=turn.session)
+        tasks = self._tasks.find(wanted, {"name": 1, "status": 1}, session=tx.session)
         steps = again({item["name"]: item["status"] async for item in tasks})
-        await self.reopen(turn, child.id, steps, by="its parent run", now=now)
+        await self.reopen(tx, child.id, steps, by="its parent run", now=now)
         return True

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from storage.database import Document
-from storage.ledger import Turn
-from storage.runs.tasks import TaskChange, TaskStatus, TaskStore
+from storage.ledger import Transaction
+from storage.runs.tasks import TaskStatus, TaskStore, TaskUpdate
 from storage.subtasks.models import NewBatch, TaskKey
 from storage.subtasks.store import SubtaskStore
 
@@ -26,7 +26,7 @@ class SplittingStore:
         *,
         token: str,
         now: datetime,
-        begin: TaskChange | None = None,
+        begin: TaskUpdate | None = None,
         last: bool = False,
     ) -> None:
         """Queue batches as `SubtaskStore.put` does; `begin` changes the task before, after the `last` it is RUNNING.
@@ -34,13 +34,13 @@ class SplittingStore:
         Repeating is harmless. Raises RunLeaseLostError when the run lease `token` is another's.
         """
 
-        async def before(turn: Turn, run: Document) -> None:
+        async def before(tx: Transaction, run: Document) -> None:
             if begin is not None:
-                await self._tasks.apply(turn, run, task.name, begin, now=now)
+                await self._tasks.apply(tx, run, task.name, begin, now=now)
 
-        async def after(turn: Turn, run: Document) -> None:
+        async def after(tx: Transaction, run: Document) -> None:
             if last:
-                await self._tasks.apply(turn, run, task.name, TaskChange(TaskStatus.RUNNING), now=now)
+                await self._tasks.apply(tx, run, task.name, TaskUpdate(TaskStatus.RUNNING), now=now)
 
         if begin is None and not last:
             await self._subtasks.put(task, batches, token=token, now=now)

@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import IdTakenError, NotFoundError, RunEndedError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.listing import Filter, Listing, Page, Sort
 from storage.runs.models import (
     ENDED,
@@ -66,7 +66,7 @@ class RunStore:
         tasks: Sequence[Document],
         *,
         now: datetime,
-        first: Callable[[Turn, str], Awaitable[None]] | None = None,
+        first: Callable[[Transaction, str], Awaitable[None]] | None = None,
     ) -> Run:
         """Write a run with its tasks (documents from `TaskStore.pending`), all or nothing.
 
@@ -121,21 +121,21 @@ class RunStore:
             task["run_id"] = document["_id"]
             task["_id"] = f"{document['_id']}/{task['name']}"
 
-        async def insert(turn: Turn) -> None:
+        async def insert(tx: Transaction) -> None:
             if first is not None:
-                await first(turn, document["_id"])
+                await first(tx, document["_id"])
             workflow = await self._workflows.find_one_and_update(
                 {"_id": new.workflow_id},
                 {"$set": {"current_run_id": document["_id"], **_shown(document, now)}},
                 projection={"readers": 1},
-                session=turn.session,
+                session=tx.session,
             )
             if workflow is not None:  # it may have been shared since it was read
                 document["readers"] = list(dict.fromkeys((new.owner, *workflow["readers"])))
-            await self._runs.insert_one(document, session=turn.session)
+            await self._runs.insert_one(document, session=tx.session)
             if tasks:
-                await self._workflows.database["tasks"].insert_many(tasks, session=turn.session)
-            turn.tell(
+                await self._workflows.database["tasks"].insert_many(tasks, session=tx.session)
+            tx.emit(
                 "run.submitted",
                 now,
                 run_id=document["_id"],
@@ -206,7 +206,7 @@ class RunStore:
             raise NotFoundError("run", name)
         return as_run(document)
 
-    async def replace(self, turn: Turn, run_id: str, workflow_id: str, successor: str, *, now: datetime) -> str:
+    async def replace(self, tx: Transaction, run_id: str, workflow_id: str, successor: str, *, now: datetime) -> str:
         """Let `successor` stand for the id `run_id` from now on; return the id of the run that stood for it before.
 
         Raises IdTakenError if that id names a run of another workflow.
@@ -215,11 +215,11 @@ class RunStore:
             {"_id": run_id, "workflow_id": workflow_id},
             {"$set": {"replaced_by": successor}},
             projection={"replaced_by": 1},
-            session=turn.session,
+            session=tx.session,
         )
         if before is None:
             raise IdTakenError("run", run_id)
-        turn.tell("run.replaced", now, run_id=run_id, successor=successor)
+        tx.emit("run.replaced", now, run_id=run_id, successor=successor)
         return str(before.get("replaced_by") or run_id)
 
     async def going_on(self, schedule_id: str, *, beside: bool = True, limit: int = 1000) -> list[str]:
@@ -259,7 +259,7 @@ class RunStore:
         with unavailable_is_ours():
             return await self._runs.find_one(query, {"_id": 1}) is not None
 
-    async def follow(self, turn: Turn, state: FlowRunState, status: RunStatus, *, now: datetime) -> Run | None:
+    async def follow(self, tx: Transaction, state: FlowRunState, status: RunStatus, *, now: datetime) -> Run | None:
         """Copy a state of Prefect's into the run, unless a later one is there; return the run if the state was news.
 
         `status` is what the run comes to by it; a last one `end`s it. A paused run stays PAUSED until it ends. One that
@@ -273,7 +273,7 @@ class RunStore:
             "to_tell": {"$ne": Tell.REOPEN},
             "$or": [{"prefect_state.at": None}, {"prefect_state.at": {"$lt": state.at}}],
         }
-        before = await self._runs.find_one(fresh, session=turn.session)
+        before = await self._runs.find_one(fresh, session=tx.session)
         if before is None:
             return None
         change: Document = {"prefect_state": {"type": state.type, "at": state.at}, "updated_at": now}
@@ -287,54 +287,54 @@ class RunStore:
         if new in ENDED:
             otherwise = new is RunStatus.CANCELLED is not status
             change |= {"ended_at": state.at, "to_tell": Tell.CANCEL if otherwise else None}
-            return as_run(await self.end(turn, before, change, now=now))
-        await self._runs.update_one({"_id": before["_id"]}, {"$set": change}, session=turn.session)
+            return as_run(await self.end(tx, before, change, now=now))
+        await self._runs.update_one({"_id": before["_id"]}, {"$set": change}, session=tx.session)
         document = {**before, **change}
         if document["status"] != before["status"]:
-            await self._moved(turn, document, now)
+            await self._moved(tx, document, now)
         return as_run(document)
 
-    async def end(self, turn: Turn, run: Document, change: Document, *, now: datetime) -> Document:
+    async def end(self, tx: Transaction, run: Document, change: Document, *, now: datetime) -> Document:
         """End a run as `change` says, and nothing of it is lent any more; return the run as it is then.
 
         A run with more open subtasks than a transaction takes is `ending` first: nobody carries it any more, and it
         ends when the last of them is cancelled. Call it again then, with what is kept in `ending`.
         """
-        if await self._stopping.cancel(turn, run["_id"], now=now):
+        if await self._stopping.cancel(tx, run["_id"], now=now):
             change = {"ending": change, "hold": None}
         else:
-            parts = together((await self._parts.of_tasks(turn, run["_id"])).values())
+            parts = together((await self._parts.of_tasks(tx, run["_id"])).values())
             change = {**change, **parts.told(), "ending": None, "hold": None, "paused": False, "told_held": None}
         change["updated_at"] = now
-        await self._runs.update_one({"_id": run["_id"]}, {"$set": change, "$inc": {"change": 1}}, session=turn.session)
+        await self._runs.update_one({"_id": run["_id"]}, {"$set": change, "$inc": {"change": 1}}, session=tx.session)
         document = {**run, **change}
         if document["status"] != run["status"]:
-            await self._moved(turn, document, now)
+            await self._moved(tx, document, now)
         return document
 
-    async def _moved(self, turn: Turn, document: Document, now: datetime) -> None:
-        await self.show(turn, document, now=now)
-        turn.tell(f"run.{document['status'].lower()}", now, run_id=document["_id"], **told_of(document))
+    async def _moved(self, tx: Transaction, document: Document, now: datetime) -> None:
+        await self.show(tx, document, now=now)
+        tx.emit(f"run.{document['status'].lower()}", now, run_id=document["_id"], **told_of(document))
 
-    async def show(self, turn: Turn, document: Document, *, now: datetime) -> None:
+    async def show(self, tx: Transaction, document: Document, *, now: datetime) -> None:
         """Let the workflow show the state of the run if it is its latest."""
         await self._workflows.update_one(
             {"_id": document["workflow_id"], "current_run_id": document["_id"]},
             {"$set": _shown(document, now)},
-            session=turn.session,
+            session=tx.session,
         )
 
-    async def is_open(self, turn: Turn, run_id: str) -> bool:
+    async def is_open(self, tx: Transaction, run_id: str) -> bool:
         """Whether the run neither has ended nor is ending, and nobody has asked for its end."""
         query = {"_id": run_id, "status": {"$nin": list(ENDED)}, "ending": None, "cancel_requested": False}
-        return await self._runs.find_one(query, {"_id": 1}, session=turn.session) is not None
+        return await self._runs.find_one(query, {"_id": 1}, session=tx.session) is not None
 
-    async def request_cancel(self, turn: Turn, run_id: str, *, by: str, now: datetime) -> None:
+    async def request_cancel(self, tx: Transaction, run_id: str, *, by: str, now: datetime) -> None:
         """Note that the run shall be cancelled; a second time, that it shall not clean up first.
 
         Raises RunEndedError when it has ended or is ending.
         """
-        run = await self._runs.find_one({"_id": run_id}, session=turn.session)
+        run = await self._runs.find_one({"_id": run_id}, session=tx.session)
         if run is None:
             raise NotFoundError("run", run_id)
         if run["status"] in ENDED or run.get("ending"):
@@ -345,24 +345,24 @@ class RunStore:
             if run.get("paused"):
                 tell = Tell.REOPEN if run["to_tell"] == Tell.REOPEN else Tell.RESUME
                 change |= {"status": RunStatus.RUNNING, "to_tell": tell, "told_held": None}
-            await self._runs.update_one({"_id": run_id}, {"$set": change, "$inc": {"change": 1}}, session=turn.session)
-            await self.show(turn, {**run, **change}, now=now)
-            turn.tell("run.cancel_requested", now, run_id=run_id, by=by)
+            await self._runs.update_one({"_id": run_id}, {"$set": change, "$inc": {"change": 1}}, session=tx.session)
+            await self.show(tx, {**run, **change}, now=now)
+            tx.emit("run.cancel_requested", now, run_id=run_id, by=by)
             if "status" in change:
-                turn.tell("run.running", now, run_id=run_id, **told_of(run))
+                tx.emit("run.running", now, run_id=run_id, **told_of(run))
         elif clean_up is not None and not clean_up.done:
             change = {"clean_up.done": True, "clean_up.skipped": True, "updated_at": now}
-            await self._runs.update_one({"_id": run_id}, {"$set": change}, session=turn.session)
-            turn.tell("run.clean_up_skipped", now, run_id=run_id, by=by)
+            await self._runs.update_one({"_id": run_id}, {"$set": change}, session=tx.session)
+            tx.emit("run.clean_up_skipped", now, run_id=run_id, by=by)
 
-    async def move(self, turn: Turn, run_id: str, status: RunStatus, *, now: datetime) -> bool:
+    async def move(self, tx: Transaction, run_id: str, status: RunStatus, *, now: datetime) -> bool:
         """Show what a run that goes on is busy with; tell whether that changes anything.
 
         It is SPLITTING until its first subtasks are queued, then RUNNING or AGGREGATING: with many tasks under way
         there is always one that splits.
         """
         if status is RunStatus.SPLITTING:
-            queued = await self._batches.find_one({"run_id": run_id}, {"_id": 1}, session=turn.session)
+            queued = await self._batches.find_one({"run_id": run_id}, {"_id": 1}, session=tx.session)
             if queued is not None:
                 return False
         document = await self._runs.find_one_and_update(
@@ -370,15 +370,15 @@ class RunStore:
             {"$set": {"status": status, "updated_at": now}},
             projection={"spec": 0, "files": 0},
             return_document=ReturnDocument.AFTER,
-            session=turn.session,
+            session=tx.session,
         )
         if document is None:
             return False
         if document["started_at"] is None:
             document["started_at"] = now
-            await self._runs.update_one({"_id": run_id}, {"$set": {"started_at": now}}, session=turn.session)
-        await self.show(turn, document, now=now)
-        turn.tell(f"run.{status.lower()}", now, run_id=run_id, **told_of(document))
+            await self._runs.update_one({"_id": run_id}, {"$set": {"started_at": now}}, session=tx.session)
+        await self.show(tx, document, now=now)
+        tx.emit(f"run.{status.lower()}", now, run_id=run_id, **told_of(document))
         return True
 
 

@@ -13,7 +13,7 @@ from storage.runs.tasks import TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class TaskTiming:
     """Of one task: its subtasks, how many have completed and what those took in seconds; first queued, last ended.
 
     `failed` counts those too that are DEAD.
@@ -55,7 +55,7 @@ class TimingStore:
     async def prepare(self) -> None:
         await self._runs.create_index([("workflow_id", 1), ("status", 1), ("created_at", -1)])
 
-    async def of_run(self, run_id: str) -> dict[str, Timing]:
+    async def of_run(self, run_id: str) -> dict[str, TaskTiming]:
         """Return the timing of each task of a run that has subtasks."""
         sums = ("total", "queued", "leased", "completed", "failed", "dead", "cancelled", "seconds", "squares")
         group: Document = {"_id": "$task", **{name: {"$sum": f"${name}"} for name in sums}}
@@ -109,9 +109,9 @@ class TimingStore:
         return document["_id"] if document else None
 
 
-def _timing(row: Document) -> Timing:
+def _timing(row: Document) -> TaskTiming:
     ended = row["completed"] + row["failed"] + row["dead"] + row["cancelled"]
-    return Timing(
+    return TaskTiming(
         subtasks=row["total"],
         ended=ended,
         queued=row["queued"],

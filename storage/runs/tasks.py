@@ -15,7 +15,7 @@ from njangi_agent.protocol import TaskDefinition
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError, OtherContentsError, RunLeaseLostError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.runs.models import RunStatus
 from storage.runs.parts import Parts, PartStore
 from storage.runs.store import RunStore
@@ -70,7 +70,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskChange:
+class TaskUpdate:
     """What a flow says of its task; None leaves a field as it is. `result` is JSON text.
 
     `why` makes the error of one that has ended of how many of its parts failed, counted as that is written.
@@ -87,7 +87,7 @@ class TaskChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldTask:
+class ChangedTask:
     """What a change came to: why the task failed, and its parts when it has ended."""
 
     error: str | None
@@ -129,14 +129,14 @@ class TaskStore:
             "updated_at": now,
         }
 
-    async def change(self, run_id: str, token: str, name: str, change: TaskChange, *, now: datetime) -> ToldTask:
+    async def change(self, run_id: str, token: str, name: str, change: TaskUpdate, *, now: datetime) -> ChangedTask:
         """Apply a change under the run lease `token`. Of a task that FAILED nothing is lent any more.
 
         Raises RunLeaseLostError when the lease is another's, OtherContentsError for another definition.
         """
 
-        async def once(turn: Turn) -> ToldTask:
-            return await self.apply(turn, await self._held(turn, run_id, token), name, change, now=now)
+        async def once(tx: Transaction) -> ChangedTask:
+            return await self.apply(tx, await self._held(tx, run_id, token), name, change, now=now)
 
         return await self._ledger.write(once)
 
@@ -150,47 +150,49 @@ class TaskStore:
         `token` is not the token of the run lease.
         """
 
-        async def begin(turn: Turn) -> str | None:
-            run = await self._held(turn, run_id, token)
-            known = await self._tasks.find_one({"_id": f"{run_id}/{name}", "is_subtask": False}, session=turn.session)
+        async def begin(tx: Transaction) -> str | None:
+            run = await self._held(tx, run_id, token)
+            known = await self._tasks.find_one({"_id": f"{run_id}/{name}", "is_subtask": False}, session=tx.session)
             until = now + timedelta(seconds=seconds) if seconds is not None else None
             plan: dict[str, Any] = {"until": until.isoformat() if until is not None else None, "seconds": seconds}
             waits = known is not None and known["status"] != TaskStatus.PENDING and known.get("plan")
             if known is not None and waits:
                 plan = json.loads(known["plan"])
-            await self.apply(turn, run, name, TaskChange(TaskStatus.RUNNING, plan=plan), now=now)
+            await self.apply(tx, run, name, TaskUpdate(TaskStatus.RUNNING, plan=plan), now=now)
             if not waits:
                 # Writing to the run lets a pause that commits meanwhile be seen, or see this wait.
-                await self._runs_collection.update_one({"_id": run_id}, {"$inc": {"writes": 1}}, session=turn.session)
+                await self._runs_collection.update_one({"_id": run_id}, {"$inc": {"writes": 1}}, session=tx.session)
                 held = not run["cancel_requested"] and (run.get("paused") or name in run.get("paused_tasks", ()))
                 change: Document = {"$set": {"waits": True} | ({"held_since": now} if held else {})}
                 if not held:
                     change["$unset"] = {"held_since": ""}
-                await self._tasks.update_one({"_id": f"{run_id}/{name}"}, change, session=turn.session)
+                await self._tasks.update_one({"_id": f"{run_id}/{name}"}, change, session=tx.session)
             return cast("str | None", plan["until"])
 
         until = await self._ledger.write(begin)
         return datetime.fromisoformat(until) if until is not None else None
 
-    async def _held(self, turn: Turn, run_id: str, token: str) -> Document:
+    async def _held(self, tx: Transaction, run_id: str, token: str) -> Document:
         """Return what a change must know of its run. Raises RunLeaseLostError unless `token` holds it."""
         shown = dict.fromkeys(
             ("workflow_id", "status", "clean_up.task", "cancel_requested", "paused", "paused_tasks"), 1
         )
         held = {"_id": run_id, "hold.token": token}
-        run = await self._runs_collection.find_one(held, shown, session=turn.session)
+        run = await self._runs_collection.find_one(held, shown, session=tx.session)
         if run is None:
             raise RunLeaseLostError(run_id)
         return run
 
-    async def apply(self, turn: Turn, run: Document, name: str, change: TaskChange, *, now: datetime) -> ToldTask:
+    async def apply(
+        self, tx: Transaction, run: Document, name: str, change: TaskUpdate, *, now: datetime
+    ) -> ChangedTask:
         """Within a transaction that has made sure of the run lease, apply a change to a task of `run`.
 
         `run` has its workflow_id, status and clean_up, of which the status is kept up to date. A definition stays what
         it is until the task is reset: raises OtherContentsError for another one.
         """
         run_id = run["_id"]
-        parts = await self._parts.of_task(turn, run_id, name) if change.status in ENDED else Parts()
+        parts = await self._parts.of_task(tx, run_id, name) if change.status in ENDED else Parts()
         if change.why is not None:
             change = replace(change, error=change.why(parts), why=None)
         before = await self._tasks.find_one_and_update(
@@ -209,23 +211,23 @@ class TaskStore:
             },
             upsert=True,
             projection={"definition": 1},
-            session=turn.session,
+            session=tx.session,
         )
         if before and change.definition is not None and not _same(before.get("definition"), change.definition):
             raise OtherContentsError(f"{run_id}/{name}")
         told: Document = {"task": name, "error": change.error, "blob": change.blob}
         told |= parts.told() if change.status in ENDED else {}
-        turn.tell(f"task.{change.status.lower()}", now, run_id=run_id, **told)
+        tx.emit(f"task.{change.status.lower()}", now, run_id=run_id, **told)
         if change.status is TaskStatus.FAILED:
-            await self._stopping.cancel(turn, run_id, name, now=now)
+            await self._stopping.cancel(tx, run_id, name, now=now)
         if change.status in ENDED and name == (run.get("clean_up") or {}).get("task"):
             await self._runs_collection.update_one(
-                {"_id": run_id}, {"$set": {"clean_up.done": True}}, session=turn.session
+                {"_id": run_id}, {"$set": {"clean_up.done": True}}, session=tx.session
             )
         busy = _BUSY.get(change.status)
-        if busy is not None and busy != run["status"] and await self._runs.move(turn, run_id, busy, now=now):
+        if busy is not None and busy != run["status"] and await self._runs.move(tx, run_id, busy, now=now):
             run["status"] = busy
-        return ToldTask(change.error, parts)
+        return ChangedTask(change.error, parts)
 
     async def get(self, task_id: str) -> Task:
         with unavailable_is_ours():
@@ -254,15 +256,15 @@ class TaskStore:
             found = self._tasks.find({"run_id": run_id, "is_subtask": False}, left_out)
             return [_task(item) async for item in found.sort([("created_at", 1), ("_id", 1)])]
 
-    async def open(self, turn: Turn, run_id: str) -> dict[str, TaskStatus]:
+    async def open(self, tx: Transaction, run_id: str) -> dict[str, TaskStatus]:
         """Return the statuses of the tasks of a run that have not ended."""
         query = {"run_id": run_id, "is_subtask": False, "status": {"$nin": list(ENDED)}}
-        found = self._tasks.find(query, {"name": 1, "status": 1}, session=turn.session)
+        found = self._tasks.find(query, {"name": 1, "status": 1}, session=tx.session)
         return {item["name"]: TaskStatus(item["status"]) async for item in found}
 
     async def end(
         self,
-        turn: Turn,
+        tx: Transaction,
         run_id: str,
         ends: Mapping[str, TaskStatus],
         parts: Mapping[str, Parts],
@@ -277,13 +279,13 @@ class TaskStore:
             await self._tasks.update_many(
                 {"_id": {"$in": [f"{run_id}/{name}" for name in names]}, "is_subtask": False},
                 {"$set": {"status": status, "updated_at": now}},
-                session=turn.session,
+                session=tx.session,
             )
             for name in names:
                 if name in parts:
-                    turn.tell(f"task.{status.lower()}", now, run_id=run_id, task=name, **parts[name].told())
+                    tx.emit(f"task.{status.lower()}", now, run_id=run_id, task=name, **parts[name].told())
             if others := [name for name in names if name not in parts]:
-                turn.tell(f"task.{status.lower()}", now, run_id=run_id, tasks=others)
+                tx.emit(f"task.{status.lower()}", now, run_id=run_id, tasks=others)
 
 
 _UNSAID = json.loads(json.dumps(dataclasses.asdict(TaskDefinition(task_id="", name=""))))
@@ -294,7 +296,7 @@ def _same(stored: str | None, definition: Mapping[str, Any]) -> bool:
     return stored is None or {**_UNSAID, **json.loads(stored)} == {**_UNSAID, **json.loads(json.dumps(definition))}
 
 
-def _fields(change: TaskChange, now: datetime) -> Document:
+def _fields(change: TaskUpdate, now: datetime) -> Document:
     fields: Document = {"status": change.status, "updated_at": now}
     if change.definition is not None:
         fields["definition"] = json.dumps(change.definition)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from storage.database import Database, Session, unavailable_is_ours
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import ENDED
 
 
@@ -28,9 +28,9 @@ class UsageStore:
     async def prepare(self) -> None:
         await self._batches.create_index("owner", partialFilterExpression={"settled": False})
 
-    async def hold(self, turn: Turn, owner: str) -> None:
+    async def hold(self, tx: Transaction, owner: str) -> None:
         """Let whoever else counts and adds to what the owner has, in a transaction, wait for this one to end."""
-        await self._users.update_one({"_id": owner}, {"$inc": {"counted": 1}}, session=turn.session)
+        await self._users.update_one({"_id": owner}, {"$inc": {"counted": 1}}, session=tx.session)
 
     async def workflows(self, owner: str, session: Session | None = None) -> int:
         with unavailable_is_ours():

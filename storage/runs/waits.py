@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.tasks import TaskStatus
 
 
@@ -29,17 +29,17 @@ class WaitStore:
     def __init__(self, database: Database) -> None:
         self._tasks = database["tasks"]
 
-    async def hold(self, turn: Turn, run_id: str, task: str | None = None, *, now: datetime) -> None:
+    async def hold(self, tx: Transaction, run_id: str, task: str | None = None, *, now: datetime) -> None:
         """Let time stand still for the waits of a run, or for that of one task. Repeating changes nothing."""
         going_on = {**_waiting(run_id, task), "held_since": {"$exists": False}}
-        await self._tasks.update_many(going_on, {"$set": {"held_since": now}}, session=turn.session)
+        await self._tasks.update_many(going_on, {"$set": {"held_since": now}}, session=tx.session)
 
     async def go_on(
-        self, turn: Turn, run_id: str, task: str | None = None, *, but: Collection[str] = (), now: datetime
+        self, tx: Transaction, run_id: str, task: str | None = None, *, but: Collection[str] = (), now: datetime
     ) -> None:
         """Let time go on for what was held, without the tasks in `but`."""
         held = {**_waiting(run_id, task), "held_since": {"$exists": True}}
-        for item in await self._tasks.find(held, session=turn.session).to_list():
+        for item in await self._tasks.find(held, session=tx.session).to_list():
             if item["name"] in but:
                 continue
             plan = json.loads(item["plan"])
@@ -49,7 +49,7 @@ class WaitStore:
             await self._tasks.update_one(
                 {"_id": item["_id"]},
                 {"$set": {"plan": json.dumps(plan)}, "$unset": {"held_since": ""}},
-                session=turn.session,
+                session=tx.session,
             )
 
     async def ends(self, run_id: str, tasks: Collection[str]) -> Mapping[str, WaitEnd]:

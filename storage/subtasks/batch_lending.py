@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.sharing import EVERYBODY
 from storage.subtasks import documents
 from storage.subtasks.failures import UNKNOWN
@@ -43,17 +43,17 @@ class LendingStore:
         self._logs = database["logs"]
         self._runs = database["runs"]
 
-    async def stop(self, turn: Turn, run_id: str, task: str | None = None, *, now: datetime) -> None:
+    async def stop(self, tx: Transaction, run_id: str, task: str | None = None, *, now: datetime) -> None:
         """Lend none of the run's subtasks, or of one task's; attempts under way may finish.
 
         Time stands still for its limits until it is lent again.
         """
         of_run = {"run_id": run_id, "lending": True} | ({"task": task} if task is not None else {})
         held = {"$set": {"lending": False, "held_since": now}, "$inc": {"v": 1}}
-        await self._batches.update_many(of_run, held, session=turn.session)
+        await self._batches.update_many(of_run, held, session=tx.session)
 
     async def start(
-        self, turn: Turn, run_id: str, task: str | None = None, *, but: Collection[str] = (), now: datetime
+        self, tx: Transaction, run_id: str, task: str | None = None, *, but: Collection[str] = (), now: datetime
     ) -> None:
         """Lend again, but nothing of the tasks in `but`, nor of what is being cancelled or no flow asks for."""
         tasks: Document = {"$nin": list(but)} if task is None else {"$eq": task, "$nin": list(but)}
@@ -66,7 +66,7 @@ class LendingStore:
                 "unasked": {"$ne": True},
             },
             documents.lending_again(now),
-            session=turn.session,
+            session=tx.session,
         )
 
     async def hold_back(self, run_id: str) -> None:
@@ -105,29 +105,29 @@ class LendingStore:
                 async for item in found
             ]
 
-    async def call_back_from(self, turn: Turn, volunteer_id: str, *, now: datetime) -> int:
+    async def call_back_from(self, tx: Transaction, volunteer_id: str, *, now: datetime) -> int:
         """Put back in the queue what a volunteer holds; what its attempts return becomes stale, and no loss."""
         held: defaultdict[str, list[Document]] = defaultdict(list)
-        async for subtask in self._tasks.find(_held_by(volunteer_id), {"batch": 1, "index": 1}, session=turn.session):
+        async for subtask in self._tasks.find(_held_by(volunteer_id), {"batch": 1, "index": 1}, session=tx.session):
             held[subtask["batch"]].append(subtask)
         ids = [subtask["_id"] for subtasks in held.values() for subtask in subtasks]
         if ids:
-            await self._tasks.update_many({"_id": {"$in": ids}}, documents.called_back(now), session=turn.session)
-        async for batch in self._batches.find({"_id": {"$in": list(held)}}, session=turn.session):
+            await self._tasks.update_many({"_id": {"$in": ids}}, documents.called_back(now), session=tx.session)
+        async for batch in self._batches.find({"_id": {"$in": list(held)}}, session=tx.session):
             indexes = [subtask["index"] for subtask in held[batch["_id"]]]
             count = len(indexes)
             await self._batches.update_one(
                 {"_id": batch["_id"]},
                 {"$inc": {"queued": count, "leased": -count, "v": 1}, "$set": documents.queued_again(batch, now)},
-                session=turn.session,
+                session=tx.session,
             )
             told = {"task": batch["task"], "batch": batch["index"], "ranges": documents.ranges(indexes)}
-            turn.tell("subtasks.called_back", now, run_id=batch["run_id"], **told)
+            tx.emit("subtasks.called_back", now, run_id=batch["run_id"], **told)
         return len(ids)
 
     async def retry(
         self,
-        turn: Turn,
+        tx: Transaction,
         run_id: str,
         task: str,
         *,
@@ -145,27 +145,32 @@ class LendingStore:
         """
         not_done = {"$or": [{name: {"$gt": 0}} for name in _NOT_DONE_COUNTERS]}
         found = self._batches.find(
-            {"run_id": run_id, "task": task, "index": {"$gt": after}, **not_done}, session=turn.session
+            {"run_id": run_id, "task": task, "index": {"$gt": after}, **not_done}, session=tx.session
         )
         batches = piece(
             await found.sort("index", 1).limit(BATCHES_A_PIECE).to_list(),
             lambda batch: sum(batch[name] for name in _NOT_DONE_COUNTERS),
         )
         for batch in batches:
-            await self._retry_batch(turn, batch, only, {"lending": lending, "unasked": unasked}, now)
+            await self._retry_batch(tx, batch, only, {"lending": lending, "unasked": unasked}, now)
         return batches[-1]["index"] if batches else None
 
     async def _retry_batch(
-        self, turn: Turn, batch: Document, only: Callable[[str, str], bool] | None, lending: Document, now: datetime
+        self,
+        tx: Transaction,
+        batch: Document,
+        only: Callable[[str, str], bool] | None,
+        lending: Document,
+        now: datetime,
     ) -> None:
         not_done = {**documents.of_batch(batch), "status": {"$in": _NOT_DONE}}
-        aside = await self._set_aside(turn, batch, only) if only is not None else Counter()
+        aside = await self._set_aside(tx, batch, only) if only is not None else Counter()
         if aside:
             not_done["aside"] = {"$ne": True}
-        ranges, count = await self._ranges(turn, not_done)
+        ranges, count = await self._ranges(tx, not_done)
         if not count:
             changed = {"$set": {"aside": aside.total()}, "$inc": {"v": 1}}
-            await self._batches.update_one({"_id": batch["_id"]}, changed, session=turn.session)
+            await self._batches.update_one({"_id": batch["_id"]}, changed, session=tx.session)
             return
         await self._tasks.update_many(
             not_done,
@@ -173,7 +178,7 @@ class LendingStore:
                 "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []},
                 "$unset": {"lease": "", "assigned_to": "", "aside": ""},
             },
-            session=turn.session,
+            session=tx.session,
         )
         begun = documents.begun_again(batch, now) | {"failed": aside[_FAILED], "dead": aside[_DEAD]}
         change: Document = {
@@ -184,60 +189,60 @@ class LendingStore:
             change["$unset"] = {"held_since": ""}
         else:
             change["$set"]["held_since"] = now
-        await self._batches.update_one({"_id": batch["_id"]}, change, session=turn.session)
+        await self._batches.update_one({"_id": batch["_id"]}, change, session=tx.session)
         told = {"task": batch["task"], "batch": batch["index"], "tries": 1, "ranges": ranges}
-        turn.tell("subtasks.requeued", now, run_id=batch["run_id"], **told)
+        tx.emit("subtasks.requeued", now, run_id=batch["run_id"], **told)
 
-    async def _set_aside(self, turn: Turn, batch: Document, only: Callable[[str, str], bool]) -> Counter[str]:
+    async def _set_aside(self, tx: Transaction, batch: Document, only: Callable[[str, str], bool]) -> Counter[str]:
         """Mark what failed in a batch for another cause, and nothing else; return how many by their status."""
         badly = {**documents.of_batch(batch), "status": {"$in": [_FAILED, _DEAD]}}
         fields = {"status": 1, "error.type": 1, "error.message": 1}
         ids: list[str] = []
         aside: Counter[str] = Counter()
-        async for item in self._tasks.find(badly, fields, session=turn.session):
+        async for item in self._tasks.find(badly, fields, session=tx.session):
             error = item.get("error") or {}
             if not only(error.get("type") or UNKNOWN, error.get("message") or ""):
                 ids.append(item["_id"])
                 aside[item["status"]] += 1
-        await self._tasks.update_many({**badly, "aside": True}, {"$unset": {"aside": ""}}, session=turn.session)
-        await self._tasks.update_many({"_id": {"$in": ids}}, {"$set": {"aside": True}}, session=turn.session)
+        await self._tasks.update_many({**badly, "aside": True}, {"$unset": {"aside": ""}}, session=tx.session)
+        await self._tasks.update_many({"_id": {"$in": ids}}, {"$set": {"aside": True}}, session=tx.session)
         return aside
 
-    async def _ranges(self, turn: Turn, wanted: Document) -> tuple[list[list[int]], int]:
+    async def _ranges(self, tx: Transaction, wanted: Document) -> tuple[list[list[int]], int]:
         """Return the indexes of subtasks as an event tells them, and how many they are."""
-        indexes = [item["index"] async for item in self._tasks.find(wanted, {"index": 1}, session=turn.session)]
+        indexes = [item["index"] async for item in self._tasks.find(wanted, {"index": 1}, session=tx.session)]
         return documents.ranges(indexes), len(indexes)
 
-    async def forget(self, turn: Turn, run_id: str, task: str, *, now: datetime) -> bool:
+    async def forget(self, tx: Transaction, run_id: str, task: str, *, now: datetime) -> bool:
         """Delete some of a task's batches and their subtasks with their results; False when none was left."""
         fields = {"index": 1, "total": 1, "first": 1, "last": 1}
-        found = self._batches.find({"run_id": run_id, "task": task}, fields, session=turn.session)
+        found = self._batches.find({"run_id": run_id, "task": task}, fields, session=tx.session)
         batches = piece(
             await found.sort("index", 1).limit(SUBTASKS_A_PIECE).to_list(),
             lambda batch: int(batch["total"]),
         )
         if not batches:
-            return await self._forget_strays(turn, f"{run_id}/{task}")
+            return await self._forget_strays(tx, f"{run_id}/{task}")
         ids = [batch["_id"] for batch in batches]
         theirs = {
             "parent_task_id": f"{run_id}/{task}",
             "index": {"$gte": min(batch["first"] for batch in batches), "$lte": max(b["last"] for b in batches)},
             "batch": {"$in": ids},
         }
-        ranges, _ = await self._ranges(turn, theirs)
-        await self._tasks.delete_many(theirs, session=turn.session)
+        ranges, _ = await self._ranges(tx, theirs)
+        await self._tasks.delete_many(theirs, session=tx.session)
         of_task = {"parent_task_id": theirs["parent_task_id"], "index": theirs["index"]}
-        await self._logs.delete_many(of_task, session=turn.session)
-        await self._batches.delete_many({"_id": {"$in": ids}}, session=turn.session)
-        turn.tell("subtasks.forgotten", now, run_id=run_id, task=task, ranges=ranges)
+        await self._logs.delete_many(of_task, session=tx.session)
+        await self._batches.delete_many({"_id": {"$in": ids}}, session=tx.session)
+        tx.emit("subtasks.forgotten", now, run_id=run_id, task=task, ranges=ranges)
         return True
 
-    async def _forget_strays(self, turn: Turn, task_id: str) -> bool:
+    async def _forget_strays(self, tx: Transaction, task_id: str) -> bool:
         """Delete some subtasks that a lost flow wrote and never published; False when none was left."""
-        found = self._tasks.find({"parent_task_id": task_id}, {"_id": 1}, session=turn.session)
+        found = self._tasks.find({"parent_task_id": task_id}, {"_id": 1}, session=tx.session)
         ids = [item["_id"] for item in await found.limit(SUBTASKS_A_PIECE).to_list()]
         if ids:
-            await self._tasks.delete_many({"_id": {"$in": ids}}, session=turn.session)
+            await self._tasks.delete_many({"_id": {"$in": ids}}, session=tx.session)
         return bool(ids)
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pymongo import UpdateMany, UpdateOne
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.subtasks import documents
 from storage.subtasks.deadline_errors import not_begun, not_ended
 from storage.subtasks.models import SubtaskStatus
@@ -62,53 +62,51 @@ class DeadlineStore:
             else:
                 return Overdue()
 
-        async def fail(turn: Turn) -> Overdue:
+        async def fail(tx: Transaction) -> Overdue:
             failed, postponed, called_back = 0, 0, set[str]()
             waiting, under_way = SubtaskStatus.QUEUED, SubtaskStatus.LEASED
-            for batch in await self._some(turn, _past_close(now)):
+            for batch in await self._some(tx, _past_close(now)):
                 open_ = {"status": {"$in": [waiting, under_way]}}
-                rows = await self._fail(turn, batch, open_, not_ended(batch), now)
+                rows = await self._fail(tx, batch, open_, not_ended(batch), now)
                 called_back |= {row["run_id"] for row in rows if row["status"] == under_way}
                 failed += len(rows)
-            for batch in await self._some(turn, _past_start(now)):
+            for batch in await self._some(tx, _past_start(now)):
                 since = now - timedelta(seconds=batch["schedule_to_start"])
                 overdue = {"status": waiting, "updated_at": {"$lt": since}}  # a waiting subtask changes no more
-                failed += len(await self._fail(turn, batch, overdue, not_begun(batch), now))
-                postponed += await self._postpone(turn, batch)
+                failed += len(await self._fail(tx, batch, overdue, not_begun(batch), now))
+                postponed += await self._postpone(tx, batch)
             return Overdue(failed, postponed, called_back)
 
         return await self._ledger.write(fail)
 
-    async def _some(self, turn: Turn, late: Document) -> list[Document]:
+    async def _some(self, tx: Transaction, late: Document) -> list[Document]:
         """Return overdue batches with not too many subtasks for one transaction, at least one batch."""
         found: list[Document] = []
         subtasks = 0
-        for batch in await self._batches.find(late, session=turn.session).limit(_BATCHES_A_TURN).to_list():
+        for batch in await self._batches.find(late, session=tx.session).limit(_BATCHES_A_TURN).to_list():
             subtasks += batch["queued"] + batch["leased"]
             if found and subtasks > SUBTASKS_A_TURN:
                 break
             found.append(batch)
         return found
 
-    async def _postpone(self, turn: Turn, batch: Document) -> bool:
+    async def _postpone(self, tx: Transaction, batch: Document) -> bool:
         """Set `start_by` to when the next of the batch's subtasks is overdue; tell whether any is left that waits."""
         waiting = {**documents.of_batch(batch), "status": SubtaskStatus.QUEUED}
-        first = (
-            await self._tasks.find(waiting, {"updated_at": 1}, session=turn.session).sort("updated_at", 1).to_list(1)
-        )
+        first = await self._tasks.find(waiting, {"updated_at": 1}, session=tx.session).sort("updated_at", 1).to_list(1)
         if not first:
             return False
         since = max(first[0]["updated_at"], batch.get("lent_from", first[0]["updated_at"]))
         start_by = since + timedelta(seconds=batch["schedule_to_start"])
-        await self._batches.update_one({"_id": batch["_id"]}, {"$set": {"start_by": start_by}}, session=turn.session)
+        await self._batches.update_one({"_id": batch["_id"]}, {"$set": {"start_by": start_by}}, session=tx.session)
         return True
 
     async def _fail(
-        self, turn: Turn, batch: Document, which: Document, error: Document, now: datetime
+        self, tx: Transaction, batch: Document, which: Document, error: Document, now: datetime
     ) -> list[Document]:
         """Fail those of the batch's subtasks, and return them as they were."""
         wanted = {**documents.of_batch(batch), **which}
-        rows: list[Document] = await self._tasks.find(wanted, documents.FOR_REPORT, session=turn.session).to_list()
+        rows: list[Document] = await self._tasks.find(wanted, documents.FOR_REPORT, session=tx.session).to_list()
         if not rows:
             return []
         waiting = [row["_id"] for row in rows if row["status"] == SubtaskStatus.QUEUED]
@@ -119,10 +117,10 @@ class DeadlineStore:
         ]
         if waiting:
             updates.append(UpdateMany({"_id": {"$in": waiting}}, documents.timed_out(error, now)))
-        await self._tasks.bulk_write(updates, ordered=False, session=turn.session)
+        await self._tasks.bulk_write(updates, ordered=False, session=tx.session)
         moved = Counter(queued=-len(waiting), leased=len(waiting) - len(rows), failed=len(rows))
-        await self._batches.update_one({"_id": batch["_id"]}, documents.counted(moved, now), session=turn.session)
-        turn.tell(
+        await self._batches.update_one({"_id": batch["_id"]}, documents.counted(moved, now), session=tx.session)
+        tx.emit(
             "subtasks.overdue",
             now,
             run_id=batch["run_id"],

@@ -21,10 +21,10 @@ from storage.subtasks.models import (
     Assignment,
     Attempt,
     Batch,
-    Call,
     Leased,
     NewBatch,
     NewSubtask,
+    StoredCall,
     Subtask,
     SubtaskStatus,
     TaskKey,
@@ -423,7 +423,7 @@ def begun_again(batch: Document, now: datetime) -> Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class AttemptGroup:
     """Subtasks whose attempts ended alike: one event."""
 
     run_id: str
@@ -441,12 +441,12 @@ class Group:
 
 def grouped(
     moves: Mapping[str, SubtaskStatus], found: Mapping[str, Document], outcome: Callable[[str], str]
-) -> Mapping[Group, list[int]]:
+) -> Mapping[AttemptGroup, list[int]]:
     """Gather the indexes of moved subtasks by what their attempts came to; `outcome` is asked by subtask id."""
-    groups: defaultdict[Group, list[int]] = defaultdict(list)
+    groups: defaultdict[AttemptGroup, list[int]] = defaultdict(list)
     for id_, status in moves.items():
         subtask = found[id_]
-        group = Group(subtask["run_id"], subtask["name"], subtask["lease"]["by"], outcome(id_), status)
+        group = AttemptGroup(subtask["run_id"], subtask["name"], subtask["lease"]["by"], outcome(id_), status)
         groups[group].append(subtask["index"])
     return groups
 
@@ -515,9 +515,9 @@ def batch(document: Document) -> Batch:
     )
 
 
-def call(document: Document) -> Call:
+def call(document: Document) -> StoredCall:
     ended_badly = document["settled"] and document["failed"] + document["dead"] > 0
-    return Call(document["index"], document.get("contents"), document["tries"] - (not ended_badly))
+    return StoredCall(document["index"], document.get("contents"), document["tries"] - (not ended_badly))
 
 
 def subtask(document: Document, logs: Mapping[str, Document] = MappingProxyType({})) -> Subtask:

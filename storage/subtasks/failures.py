@@ -30,7 +30,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class FailureCause:
     """An error that subtasks of a task failed with."""
 
     task: str
@@ -82,14 +82,14 @@ class FailureStore:
                 async for item in found
             ]
 
-    async def causes(self, run_id: str) -> Sequence[Cause]:
+    async def causes(self, run_id: str) -> Sequence[FailureCause]:
         """Return every error that subtasks of a run failed with, each once a task, its message shortened."""
         message = {"$substrCP": [{"$ifNull": ["$error.message", ""]}, 0, LONGEST_MESSAGE]}
         alike = {"$group": {"_id": {"task": "$name", "type": "$error.type", "message": message}}}
         with unavailable_is_ours():
             found = await self._tasks.aggregate([{"$match": {"run_id": run_id, **_BADLY}}, alike], hint="ended_badly")
             return [
-                Cause(item["_id"]["task"], item["_id"].get("type") or UNKNOWN, item["_id"]["message"])
+                FailureCause(item["_id"]["task"], item["_id"].get("type") or UNKNOWN, item["_id"]["message"])
                 async for item in found
             ]
 

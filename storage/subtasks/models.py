@@ -177,7 +177,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class StoredCall:
     """A batch of one subtask, as a flow that began anew must know it. `tries` are those that have failed."""
 
     index: int

@@ -15,7 +15,7 @@ from datetime import datetime
 from pymongo import UpdateOne
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.subtasks import documents
 from storage.subtasks.models import SubtaskStatus
 from storage.subtasks.transaction_sizes import BATCHES_A_PIECE, piece
@@ -47,7 +47,7 @@ class StoppingStore:
             partialFilterExpression={"stopping": {"$exists": True}},
         )
 
-    async def cancel(self, turn: Turn, run_id: str, task: str | None = None, *, now: datetime) -> bool:
+    async def cancel(self, tx: Transaction, run_id: str, task: str | None = None, *, now: datetime) -> bool:
         """Cancel what of the run, or of one task, has not ended; tell whether pieces are left to do.
 
         Nothing of it is lent from now on, nor if a batch that failed is tried again. Attempts under way are
@@ -60,12 +60,12 @@ class StoppingStore:
         await self._batches.update_many(
             {**of_run, "$or": [unmarked, may_be_tried_again]},
             [{"$set": {"lending": False, "stopping": mark, "v": {"$add": ["$v", 1]}}}],
-            session=turn.session,
+            session=tx.session,
         )
-        await self._piece(turn, run_id, _Stop.CANCEL, now)
-        return await self._is_left(turn, run_id, _Stop.CANCEL)
+        await self._piece(tx, run_id, _Stop.CANCEL, now)
+        return await self._is_left(tx, run_id, _Stop.CANCEL)
 
-    async def call_back(self, turn: Turn, run_id: str, task: str | None = None, *, now: datetime) -> bool:
+    async def call_back(self, tx: Transaction, run_id: str, task: str | None = None, *, now: datetime) -> bool:
         """Put back in the queue what is lent of a run or task that lends no more; tell whether pieces are left to do.
 
         What those attempts return becomes stale and counts as no loss. What is not called back when the run is
@@ -75,29 +75,27 @@ class StoppingStore:
         await self._batches.update_many(
             lent | ({"task": task} if task is not None else {}),
             {"$set": {"stopping": _Stop.CALL_BACK}, "$inc": {"v": 1}},
-            session=turn.session,
+            session=tx.session,
         )
-        await self._piece(turn, run_id, _Stop.CALL_BACK, now)
-        return await self._is_left(turn, run_id, _Stop.CALL_BACK)
+        await self._piece(tx, run_id, _Stop.CALL_BACK, now)
+        return await self._is_left(tx, run_id, _Stop.CALL_BACK)
 
-    async def next_piece(self, turn: Turn, run_id: str, *, now: datetime) -> bool:
+    async def next_piece(self, tx: Transaction, run_id: str, *, now: datetime) -> bool:
         """Do some of what is left to do of a run; False when nothing was."""
-        return await self._piece(turn, run_id, _Stop.CANCEL, now) or await self._piece(
-            turn, run_id, _Stop.CALL_BACK, now
-        )
+        return await self._piece(tx, run_id, _Stop.CANCEL, now) or await self._piece(tx, run_id, _Stop.CALL_BACK, now)
 
     async def unfinished(self) -> list[str]:
         """Return the ids of the runs of which pieces are left to do."""
         with unavailable_is_ours():
             return [str(id_) for id_ in await self._batches.distinct("run_id", {"stopping": {"$in": list(_Stop)}})]
 
-    async def _is_left(self, turn: Turn, run_id: str, stop: _Stop) -> bool:
+    async def _is_left(self, tx: Transaction, run_id: str, stop: _Stop) -> bool:
         marked = {"stopping": stop, "run_id": run_id}
-        return await self._batches.find_one(marked, {"_id": 1}, session=turn.session) is not None
+        return await self._batches.find_one(marked, {"_id": 1}, session=tx.session) is not None
 
-    async def _piece(self, turn: Turn, run_id: str, stop: _Stop, now: datetime) -> bool:
+    async def _piece(self, tx: Transaction, run_id: str, stop: _Stop, now: datetime) -> bool:
         counters = [status.lower() for status in _CONCERNED[stop]]
-        found = self._batches.find({"stopping": stop, "run_id": run_id}, session=turn.session)
+        found = self._batches.find({"stopping": stop, "run_id": run_id}, session=tx.session)
         batches = piece(
             await found.sort([("task", 1), ("index", 1)]).limit(BATCHES_A_PIECE).to_list(),
             lambda batch: sum(batch[name] for name in counters),
@@ -106,11 +104,11 @@ class StoppingStore:
         for batch in batches:
             by_task[batch["task"]].append(batch)
         for task, theirs in by_task.items():
-            await self._stop(turn, run_id, task, theirs, stop, now)
+            await self._stop(tx, run_id, task, theirs, stop, now)
         return bool(batches)
 
     async def _stop(
-        self, turn: Turn, run_id: str, task: str, batches: Sequence[Document], stop: _Stop, now: datetime
+        self, tx: Transaction, run_id: str, task: str, batches: Sequence[Document], stop: _Stop, now: datetime
     ) -> None:
         wanted: Document = {
             "parent_task_id": f"{run_id}/{task}",
@@ -122,26 +120,26 @@ class StoppingStore:
         moved: defaultdict[str, Counter[str]] = defaultdict(Counter)
         done: Document = {"$unset": "stopping"}
         to = "cancelled" if stop is _Stop.CANCEL else "queued"
-        async for row in self._tasks.find(wanted, {"batch": 1, "index": 1, "status": 1}, session=turn.session):
+        async for row in self._tasks.find(wanted, {"batch": 1, "index": 1, "status": 1}, session=tx.session):
             indexes[row["batch"]].append(row["index"])
             moved[row["batch"]].update({row["status"].lower(): -1, to: 1})
         if indexes:
             cancelled = {"$set": {"status": SubtaskStatus.CANCELLED, "updated_at": now}}
             change = cancelled if stop is _Stop.CANCEL else documents.called_back(now)
-            await self._tasks.update_many(wanted, change, session=turn.session)
+            await self._tasks.update_many(wanted, change, session=tx.session)
         await self._batches.bulk_write(
             [
                 UpdateOne({"_id": id_}, [*(documents.counted(moved[id_], now) if id_ in moved else ()), done])
                 for id_ in wanted["batch"]["$in"]
             ],
             ordered=False,
-            session=turn.session,
+            session=tx.session,
         )
         if stop is _Stop.CANCEL and indexes:
             ranges = documents.ranges(index for theirs in indexes.values() for index in theirs)
-            turn.tell("subtasks.cancelled", now, run_id=run_id, task=task, ranges=ranges)
+            tx.emit("subtasks.cancelled", now, run_id=run_id, task=task, ranges=ranges)
         elif indexes:
             for batch in batches:
                 if theirs := indexes.get(batch["_id"]):
                     told = {"task": task, "batch": batch["index"], "ranges": documents.ranges(theirs)}
-                    turn.tell("subtasks.called_back", now, run_id=run_id, **told)
+                    tx.emit("subtasks.called_back", now, run_id=run_id, **told)

@@ -22,7 +22,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from storage.database import Database, Document, Session, unavailable_is_ours
 from storage.errors import NotFoundError, OtherContentsError, RunLeaseLostError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.subtasks import documents
 from storage.subtasks.deadline_errors import TOO_LATE, not_ended
 from storage.subtasks.models import (
@@ -30,10 +30,10 @@ from storage.subtasks.models import (
     Assignment,
     Batch,
     Bounds,
-    Call,
     Leased,
     NewBatch,
     OpenBatch,
+    StoredCall,
     Subtask,
     SubtaskStatus,
     TaskKey,
@@ -42,7 +42,7 @@ from storage.subtasks.models import (
 
 AT_ONCE = 50
 """How many subtasks are written in the transaction that makes them leasable; more of them would keep others waiting."""
-Within = Callable[[Turn, Document], Awaitable[None]]
+Within = Callable[[Transaction, Document], Awaitable[None]]
 """Work of a transaction that has made sure of the run lease, given what it must heed of the run."""
 _HEEDED = {
     "workflow_id": 1,
@@ -114,35 +114,35 @@ class SubtaskStore:
         other parameters.
         """
 
-        async def publish(turn: Turn, written: _Seen | None) -> None:
-            run = await self._written_by(turn, task.run_id, token)
+        async def publish(tx: Transaction, written: _Seen | None) -> None:
+            run = await self._written_by(tx, task.run_id, token)
             generation, hold = run.get("generation", 0), run.get("attempt", 0)
             if first is not None:
-                await first(turn, run)
-            seen = await self._seen(task, batches, turn.session) if written is None else written
+                await first(tx, run)
+            seen = await self._seen(task, batches, tx.session) if written is None else written
             fresh, lending = seen.fresh, lends(run, task.name)
             if fresh and written is None:
-                await self._tasks.insert_many(_rows(task, fresh, now, hold), session=turn.session)
+                await self._tasks.insert_many(_rows(task, fresh, now, hold), session=tx.session)
             elif fresh and hold > 1:
                 theirs = {**_rows_of(task, fresh), "hold": {"$ne": hold}}
-                if await self._tasks.find_one(theirs, {"_id": 1}, session=turn.session) is not None:
+                if await self._tasks.find_one(theirs, {"_id": 1}, session=tx.session) is not None:
                     raise _LeftBehind
             if seen.unasked:
                 asked_for = documents.asked_for(now, lending)
-                await self._batches.update_many({"_id": {"$in": seen.unasked}}, asked_for, session=turn.session)
+                await self._batches.update_many({"_id": {"$in": seen.unasked}}, asked_for, session=tx.session)
             if fresh:
                 opened = [
                     documents.opened(task, batch, now, owner=run["owner"], lending=lending, generation=generation)
                     for batch in fresh
                 ]
-                await self._batches.insert_many(opened, session=turn.session)
+                await self._batches.insert_many(opened, session=tx.session)
                 told = [
                     {"batch": batch.index, "ranges": documents.ranges(subtask.index for subtask in batch.subtasks)}
                     for batch in fresh
                 ]
-                turn.tell("subtasks.queued", now, run_id=task.run_id, task=task.name, batches=told)
+                tx.emit("subtasks.queued", now, run_id=task.run_id, task=task.name, batches=told)
             if last is not None:
-                await last(turn, run)
+                await last(tx, run)
 
         at_once = sum(len(batch.subtasks) for batch in batches) <= AT_ONCE
         while True:
@@ -188,7 +188,7 @@ class SubtaskStore:
                 raise OtherContentsError(there["_id"])
         return _Seen(fresh, [id_ for id_, batch in known.items() if batch.get("unasked")])
 
-    async def _written_by(self, turn: Turn, run_id: str, token: str) -> Document:
+    async def _written_by(self, tx: Transaction, run_id: str, token: str) -> Document:
         """Return what a flow's write must heed of its run. Raises RunLeaseLostError unless `token` holds it.
 
         It writes to the run, so that a pause, a cancellation or the loss of the lease that commits meanwhile makes
@@ -198,7 +198,7 @@ class SubtaskStore:
             {"_id": run_id, "hold.token": token},
             {"$inc": {"writes": 1}},
             projection=_HEEDED,
-            session=turn.session,
+            session=tx.session,
         )
         if run is None:
             raise RunLeaseLostError(run_id)
@@ -240,12 +240,12 @@ class SubtaskStore:
                 async for batch in found
             ]
 
-    async def report(self, turn: Turn, reports: Sequence[VolunteerReport], *, now: datetime) -> list[Verdict]:
+    async def report(self, tx: Transaction, reports: Sequence[VolunteerReport], *, now: datetime) -> list[Verdict]:
         """Record what attempts came to, in the order of `reports`. Repeating after a lost reply is harmless."""
         ids = list({item.report.subtask_id for item in reports})
         found = {
             subtask["_id"]: subtask
-            async for subtask in self._tasks.find({"_id": {"$in": ids}}, documents.FOR_REPORT, session=turn.session)
+            async for subtask in self._tasks.find({"_id": {"$in": ids}}, documents.FOR_REPORT, session=tx.session)
         }
         verdicts: list[Verdict] = []
         accepted: dict[str, VolunteerReport] = {}
@@ -256,11 +256,11 @@ class SubtaskStore:
             if subtask is not None and holds and subtask["status"] == SubtaskStatus.LEASED:
                 accepted.setdefault(item.report.subtask_id, item)
         if accepted:
-            await self._settle_reports(turn, accepted, found, now)
+            await self._settle_reports(tx, accepted, found, now)
         return verdicts
 
     async def _settle_reports(
-        self, turn: Turn, accepted: Mapping[str, VolunteerReport], found: Mapping[str, Document], now: datetime
+        self, tx: Transaction, accepted: Mapping[str, VolunteerReport], found: Mapping[str, Document], now: datetime
     ) -> None:
         moves: dict[str, SubtaskStatus] = {}
         returned: list[Report] = []
@@ -281,19 +281,19 @@ class SubtaskStore:
             await self._tasks.update_many(
                 {"_id": {"$in": [report.subtask_id for report in part]}, "status": SubtaskStatus.LEASED},
                 documents.completed(part, now),
-                session=turn.session,
+                session=tx.session,
             )
         if others:
-            await self._tasks.bulk_write(others, ordered=False, session=turn.session)
+            await self._tasks.bulk_write(others, ordered=False, session=tx.session)
         if logs:
             kept = [ReplaceOne({"_id": log["_id"]}, log, upsert=True) for log in logs]
-            await self._logs.bulk_write(kept, ordered=False, session=turn.session)
-        await self._count(turn, found, moves, now, seconds)
-        _tell_ended(turn, documents.grouped(moves, found, lambda id_: accepted[id_].report.outcome), now)
+            await self._logs.bulk_write(kept, ordered=False, session=tx.session)
+        await self._count(tx, found, moves, now, seconds)
+        _tell_ended(tx, documents.grouped(moves, found, lambda id_: accepted[id_].report.outcome), now)
 
     async def _count(
         self,
-        turn: Turn,
+        tx: Transaction,
         found: Mapping[str, Document],
         moves: Mapping[str, SubtaskStatus],
         now: datetime,
@@ -314,13 +314,13 @@ class SubtaskStore:
                 for batch, change in changes.items()
             ],
             ordered=False,
-            session=turn.session,
+            session=tx.session,
         )
 
-    async def lease(self, turn: Turn, assignments: Sequence[Assignment], *, now: datetime) -> list[Leased]:
+    async def lease(self, tx: Transaction, assignments: Sequence[Assignment], *, now: datetime) -> list[Leased]:
         """Lend queued subtasks as assigned; fewer where others were quicker or the batch is paused by now."""
         wanted = {"_id": {"$in": [assignment.batch_id for assignment in assignments]}, "lending": True}
-        lending = {batch["_id"] async for batch in self._batches.find(wanted, {"_id": 1}, session=turn.session)}
+        lending = {batch["_id"] async for batch in self._batches.find(wanted, {"_id": 1}, session=tx.session)}
         leased: list[Leased] = []
         updates: list[UpdateMany] = []
         counts: Counter[str] = Counter()
@@ -328,7 +328,7 @@ class SubtaskStore:
         for assignment in assignments:
             if assignment.batch_id not in lending:
                 continue
-            picked = await self._pick(turn, assignment, taken)
+            picked = await self._pick(tx, assignment, taken)
             if not picked:
                 continue
             token = secrets.token_urlsafe(12)
@@ -339,7 +339,7 @@ class SubtaskStore:
             counts[assignment.batch_id] += len(ids)
             leased += [documents.leased(document, assignment, token) for document in picked]
             run_id, task = assignment.task_id.split("/", 1)
-            turn.tell(
+            tx.emit(
                 "subtasks.leased",
                 now,
                 run_id=run_id,
@@ -348,18 +348,18 @@ class SubtaskStore:
                 indexes=sorted(document["index"] for document in picked),
             )
         if updates:
-            await self._tasks.bulk_write(updates, ordered=False, session=turn.session)
+            await self._tasks.bulk_write(updates, ordered=False, session=tx.session)
             await self._batches.bulk_write(
                 [
                     UpdateOne({"_id": batch}, {"$inc": {"queued": -count, "leased": count, "v": 1}})
                     for batch, count in counts.items()
                 ],
                 ordered=False,
-                session=turn.session,
+                session=tx.session,
             )
         return leased
 
-    async def _pick(self, turn: Turn, assignment: Assignment, taken: set[str]) -> list[Document]:
+    async def _pick(self, tx: Transaction, assignment: Assignment, taken: set[str]) -> list[Document]:
         """Find queued subtasks from a random bucket on, round to the first: two replicas seldom meet."""
         start = random.randrange(BUCKETS)
         queued = {
@@ -371,7 +371,7 @@ class SubtaskStore:
         for bucket in ({"$gte": start}, {"$lt": start}):
             wanted = assignment.count - len(picked)
             if wanted > 0:
-                found = self._tasks.find({**queued, "bucket": bucket}, documents.FOR_LEASE, session=turn.session)
+                found = self._tasks.find({**queued, "bucket": bucket}, documents.FOR_LEASE, session=tx.session)
                 found = found.sort("bucket", 1).limit(wanted + len(taken))
                 picked += [item for item in await found.to_list() if item["_id"] not in taken][:wanted]
         return picked
@@ -424,8 +424,8 @@ class SubtaskStore:
             if await self._tasks.find_one(overdue, {"_id": 1}) is None:
                 return 0
 
-        async def give_back(turn: Turn) -> int:
-            rows = self._tasks.find(overdue, documents.FOR_REPORT, session=turn.session).limit(limit)
+        async def give_back(tx: Transaction) -> int:
+            rows = self._tasks.find(overdue, documents.FOR_REPORT, session=tx.session).limit(limit)
             found = {row["_id"]: row async for row in rows}
             if not found:
                 return 0
@@ -434,9 +434,9 @@ class SubtaskStore:
             for subtask_id, subtask in found.items():
                 moves[subtask_id], change = documents.expired(subtask, now)
                 updates.append(UpdateOne({"_id": subtask_id}, change))
-            await self._tasks.bulk_write(updates, ordered=False, session=turn.session)
-            await self._count(turn, found, moves, now)
-            _tell_ended(turn, documents.grouped(moves, found, lambda id_: documents.limit_passed(found[id_])), now)
+            await self._tasks.bulk_write(updates, ordered=False, session=tx.session)
+            await self._count(tx, found, moves, now)
+            _tell_ended(tx, documents.grouped(moves, found, lambda id_: documents.limit_passed(found[id_])), now)
             return len(moves)
 
         return await self._ledger.write(give_back)
@@ -448,31 +448,31 @@ class SubtaskStore:
         of them, for want of time. Raises RunLeaseLostError unless `token` holds the run.
         """
 
-        async def once(turn: Turn) -> None:
-            await self._written_by(turn, batch_id.split("/", 1)[0], token)
-            batch = await self._batches.find_one({"_id": batch_id, "tries": try_ - 1}, session=turn.session)
+        async def once(tx: Transaction) -> None:
+            await self._written_by(tx, batch_id.split("/", 1)[0], token)
+            batch = await self._batches.find_one({"_id": batch_id, "tries": try_ - 1}, session=tx.session)
             if batch is None:
                 return
             badly = {**documents.of_batch(batch), "status": _ENDED_BADLY}
             failed = {**badly, "aside": {"$ne": True}, "error.type": {"$nin": list(but)}}
-            indexes = [item["index"] async for item in self._tasks.find(failed, {"index": 1}, session=turn.session)]
+            indexes = [item["index"] async for item in self._tasks.find(failed, {"index": 1}, session=tx.session)]
             kept = {**badly, "$or": [{"aside": True}, {"error.type": {"$in": list(but)}}]}
             left = Counter(
-                [item["status"].lower() async for item in self._tasks.find(kept, {"status": 1}, session=turn.session)]
+                [item["status"].lower() async for item in self._tasks.find(kept, {"status": 1}, session=tx.session)]
             )
             told = {"task": batch["task"], "batch": batch["index"], "tries": try_, "ranges": documents.ranges(indexes)}
             if documents.is_overdue(batch, now):
                 error = not_ended(batch)
-                await self._tasks.update_many(failed, documents.timed_out(error, now), session=turn.session)
+                await self._tasks.update_many(failed, documents.timed_out(error, now), session=tx.session)
                 await self._batches.update_one(
                     {"_id": batch_id},
                     {
                         "$set": {"tries": try_, "failed": left["failed"] + len(indexes), "dead": left["dead"]},
                         "$inc": {"v": 1},
                     },
-                    session=turn.session,
+                    session=tx.session,
                 )
-                turn.tell("subtasks.overdue", now, run_id=batch["run_id"], error=error["type"], **told)
+                tx.emit("subtasks.overdue", now, run_id=batch["run_id"], error=error["type"], **told)
                 return
             await self._tasks.update_many(
                 failed,
@@ -480,7 +480,7 @@ class SubtaskStore:
                     "$set": {"status": SubtaskStatus.QUEUED, "updated_at": now, "losses": 0, "refused_by": []},
                     "$unset": {"assigned_to": ""},
                 },
-                session=turn.session,
+                session=tx.session,
             )
             await self._batches.update_one(
                 {"_id": batch_id},
@@ -490,9 +490,9 @@ class SubtaskStore:
                     | documents.queued_again(batch, now),
                     "$inc": {"queued": len(indexes), "v": 1},
                 },
-                session=turn.session,
+                session=tx.session,
             )
-            turn.tell("subtasks.requeued", now, run_id=batch["run_id"], **told)
+            tx.emit("subtasks.requeued", now, run_id=batch["run_id"], **told)
 
         await self._ledger.write(once)
 
@@ -518,7 +518,7 @@ class SubtaskStore:
                 async for item in self._tasks.find({"_id": {"$in": list(ids)}}, shown)
             }
 
-    async def calls(self, run_id: str, task: str, *, after: int, limit: int) -> list[Call]:
+    async def calls(self, run_id: str, task: str, *, after: int, limit: int) -> list[StoredCall]:
         """Return the batches of a task with an index above `after`, in order, as far as it is known what is in them."""
         wanted = {"run_id": run_id, "task": task, "index": {"$gt": after}}
         shown = {"index": 1, "contents": 1, "tries": 1, "settled": 1, "failed": 1, "dead": 1}
@@ -584,10 +584,10 @@ class SubtaskStore:
             return [documents.subtask(item) async for item in found]
 
 
-def _tell_ended(turn: Turn, groups: Mapping[documents.Group, Sequence[int]], now: datetime) -> None:
+def _tell_ended(tx: Transaction, groups: Mapping[documents.AttemptGroup, Sequence[int]], now: datetime) -> None:
     """Tell how attempts ended, and in which status that left their subtasks."""
     for group, indexes in groups.items():
-        turn.tell(
+        tx.emit(
             group.event,
             now,
             run_id=group.run_id,

@@ -8,7 +8,7 @@ from datetime import datetime
 from pymongo.errors import OperationFailure
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.volunteers.store import VolunteerStatus, online
 
 AT_ONCE = 500
@@ -46,17 +46,17 @@ class PresenceStore:
             if await self._volunteers.find_one(query, {"_id": 1}, hint=index) is None:
                 return 0
 
-        async def write(turn: Turn) -> int:
+        async def write(tx: Transaction) -> int:
             shown = {"name": 1, "last_seen": 1}
-            cursor = self._volunteers.find(query, shown, hint=index, session=turn.session)
+            cursor = self._volunteers.find(query, shown, hint=index, session=tx.session)
             found = await cursor.limit(AT_ONCE).to_list()
             await self._volunteers.update_many(
                 {"_id": {"$in": [item["_id"] for item in found]}, **query},
                 {"$set": {"lost": not query["lost"]}},
-                session=turn.session,
+                session=tx.session,
             )
             for item in found:
-                turn.tell(event, now, volunteer=item["_id"], name=item["name"], last_seen=item["last_seen"])
+                tx.emit(event, now, volunteer=item["_id"], name=item["name"], last_seen=item["last_seen"])
             return len(found)
 
         return await self._ledger.write(write)

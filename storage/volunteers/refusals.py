@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pymongo import UpdateOne
 
 from storage.database import Database, Document, unavailable_is_ours
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.subtasks import documents
 from storage.subtasks.models import SubtaskStatus
 from storage.volunteers.store import online
@@ -80,12 +80,12 @@ class RefusalStore:
         Some thousand at most; call it again for the others. Repeating is harmless.
         """
 
-        async def fail(turn: Turn) -> int:
+        async def fail(tx: Transaction) -> int:
             waiting: Document = {"parent_task_id": task_id, "status": SubtaskStatus.QUEUED}
             if subtasks is not None:
                 waiting |= {**_REFUSED, "_id": {"$in": list(subtasks)}}
             shown = {"batch": 1, "index": 1, "attempts": {"$slice": -3}}
-            found = self._tasks.find(waiting, shown, session=turn.session)
+            found = self._tasks.find(waiting, shown, session=tx.session)
             rows = await found.limit(SUBTASKS_A_LOOK).to_list()
             if not rows:
                 return 0
@@ -93,7 +93,7 @@ class RefusalStore:
             updates = [
                 UpdateOne({"_id": row["_id"]}, documents.timed_out(_error(_reason(row) or last), now)) for row in rows
             ]
-            await self._tasks.bulk_write(updates, ordered=False, session=turn.session)
+            await self._tasks.bulk_write(updates, ordered=False, session=tx.session)
             counts = Counter(row["batch"] for row in rows)
             await self._batches.bulk_write(
                 [
@@ -101,11 +101,11 @@ class RefusalStore:
                     for batch, count in counts.items()
                 ],
                 ordered=False,
-                session=turn.session,
+                session=tx.session,
             )
             run_id, task = task_id.split("/", 1)
             ranges = documents.ranges(row["index"] for row in rows)
-            turn.tell("subtasks.given_up", now, run_id=run_id, task=task, error=REFUSED, ranges=ranges)
+            tx.emit("subtasks.given_up", now, run_id=run_id, task=task, error=REFUSED, ranges=ranges)
             return len(rows)
 
         return await self._ledger.write(fail)

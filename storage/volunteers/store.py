@@ -13,7 +13,7 @@ from pymongo import ReturnDocument, UpdateOne
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import NotFoundError, RetiredError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.listing import Filter, Listing, Page, Sort
 from storage.people.users import new_token, token_hash
 from storage.subtasks.batch_lending import HeldLease, LendingStore
@@ -98,7 +98,7 @@ class VolunteerStore:
         *,
         now: datetime,
         join_token: str | None = None,
-        first: Callable[[Turn], Awaitable[None]] | None = None,
+        first: Callable[[Transaction], Awaitable[None]] | None = None,
     ) -> tuple[Volunteer, str]:
         """Enrol a machine; return it and its secret, which is not stored and cannot be shown again.
 
@@ -122,11 +122,11 @@ class VolunteerStore:
             "lost": False,
         }
 
-        async def insert(turn: Turn) -> None:
+        async def insert(tx: Transaction) -> None:
             if first is not None:
-                await first(turn)
-            await self._volunteers.insert_one(dict(document), session=turn.session)
-            turn.tell("volunteer.enrolled", now, volunteer=id_, name=name)
+                await first(tx)
+            await self._volunteers.insert_one(dict(document), session=tx.session)
+            tx.emit("volunteer.enrolled", now, volunteer=id_, name=name)
 
         await self._ledger.write(insert)
         return _volunteer(document, now), secret
@@ -195,19 +195,19 @@ class VolunteerStore:
     async def _change(
         self, volunteer_id: str, status: VolunteerStatus, note: str, event: str, by: str, now: datetime
     ) -> Volunteer:
-        async def write(turn: Turn) -> Document:
+        async def write(tx: Transaction) -> Document:
             document = await self._volunteers.find_one_and_update(
                 {"_id": volunteer_id, "status": {"$ne": VolunteerStatus.RETIRED}},
                 {"$set": {"status": status, "note": note}},
                 return_document=ReturnDocument.AFTER,
-                session=turn.session,
+                session=tx.session,
             )
             if document is None:
-                known = await self._volunteers.find_one({"_id": volunteer_id}, {"_id": 1}, session=turn.session)
+                known = await self._volunteers.find_one({"_id": volunteer_id}, {"_id": 1}, session=tx.session)
                 raise RetiredError(volunteer_id) if known else NotFoundError("volunteer", volunteer_id)
             if status is not VolunteerStatus.ONLINE:
-                await self._lending.call_back_from(turn, volunteer_id, now=now)
-            turn.tell(event, now, volunteer=volunteer_id, by=by, note=note)
+                await self._lending.call_back_from(tx, volunteer_id, now=now)
+            tx.emit(event, now, volunteer=volunteer_id, by=by, note=note)
             return document
 
         return _volunteer(await self._ledger.write(write), now)

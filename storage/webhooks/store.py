@@ -13,7 +13,7 @@ from pymongo import ReturnDocument
 
 from storage.database import Database, Document, new_id, unavailable_is_ours
 from storage.errors import NotFoundError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 
 
 class WebhookStatus(enum.StrEnum):
@@ -89,12 +89,12 @@ class WebhookStore:
             "updated_at": now,
         }
 
-        async def insert(turn: Turn) -> Document:
-            written = await self._webhooks.find_one({"_id": document["_id"]}, session=turn.session)
+        async def insert(tx: Transaction) -> Document:
+            written = await self._webhooks.find_one({"_id": document["_id"]}, session=tx.session)
             if written is not None:  # the same request, repeated after its answer was lost
                 return written
-            await self._webhooks.insert_one(dict(document), session=turn.session)
-            turn.tell("webhook.created", now, webhook=document["_id"], owner=owner, types=list(new.types))
+            await self._webhooks.insert_one(dict(document), session=tx.session)
+            tx.emit("webhook.created", now, webhook=document["_id"], owner=owner, types=list(new.types))
             return document
 
         written = await self._ledger.write(insert)
@@ -118,21 +118,21 @@ class WebhookStore:
         if "status" in change:
             query["status"] = {"$ne": change["status"]}
 
-        async def write(turn: Turn) -> Document:
+        async def write(tx: Transaction) -> Document:
             document = await self._webhooks.find_one_and_update(
                 query,
                 {"$set": {**change, "updated_at": now}},
                 return_document=ReturnDocument.AFTER,
-                session=turn.session,
+                session=tx.session,
             )
             if document is None:
-                written = await self._webhooks.find_one({"_id": webhook_id}, session=turn.session)
+                written = await self._webhooks.find_one({"_id": webhook_id}, session=tx.session)
                 if written is None:
                     raise NotFoundError("webhook", webhook_id)
                 return written
             told = {"reason": document["reason"]} if document["reason"] else {}
             type_ = event if "." in event else f"webhook.{event}"
-            turn.tell(type_, now, webhook=webhook_id, owner=document["owner"], by=by, **told)
+            tx.emit(type_, now, webhook=webhook_id, owner=document["owner"], by=by, **told)
             return document
 
         return _webhook(await self._ledger.write(write))
@@ -140,10 +140,10 @@ class WebhookStore:
     async def delete(self, webhook_id: str, *, by: str, now: datetime) -> None:
         """Delete the webhook; what waits for it is not delivered. Deleting again changes nothing."""
 
-        async def remove(turn: Turn) -> None:
-            document = await self._webhooks.find_one_and_delete({"_id": webhook_id}, session=turn.session)
+        async def remove(tx: Transaction) -> None:
+            document = await self._webhooks.find_one_and_delete({"_id": webhook_id}, session=tx.session)
             if document is not None:
-                turn.tell("webhook.deleted", now, webhook=webhook_id, owner=document["owner"], by=by)
+                tx.emit("webhook.deleted", now, webhook=webhook_id, owner=document["owner"], by=by)
 
         await self._ledger.write(remove)
 

@@ -13,20 +13,20 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import IdTakenError, NotFoundError
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.listing import Filter, Listing, Page, Sort
 
 REMEMBERED = 20
 """How many of its last actions a schedule remembers."""
 
 
-class Cause(enum.StrEnum):
+class ScheduleCause(enum.StrEnum):
     TIME = "time"
     TRIGGER = "trigger"
     BACKFILL = "backfill"
 
 
-class Outcome(enum.StrEnum):
+class ScheduleOutcome(enum.StrEnum):
     STARTED = "started"
     SKIPPED = "skipped"  # by the overlap policy
     MISSED = "missed"  # older than the catch-up window when the service came to it
@@ -49,7 +49,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class ScheduleAction:
     """A run that was decided on, under an id that follows from schedule and time.
 
     `cancel` names the runs whose end it waits for and that nobody has asked to end yet; one that starts `beside` the
@@ -58,7 +58,7 @@ class Action:
 
     run_id: str
     at: datetime
-    cause: Cause
+    cause: ScheduleCause
     cancel: Sequence[str] = ()
     beside: bool = False
 
@@ -80,8 +80,8 @@ class Taken:
     at: datetime
     until: datetime | None
     decided_at: datetime
-    cause: Cause
-    outcome: Outcome
+    cause: ScheduleCause
+    outcome: ScheduleOutcome
     run_id: str | None = None
     detail: str | None = None
 
@@ -96,8 +96,8 @@ class Schedule:
     paused: bool
     note: str
     next_at: datetime | None
-    waiting: Action | None
-    starting: Sequence[Action]
+    waiting: ScheduleAction | None
+    starting: Sequence[ScheduleAction]
     backfills: Sequence[Backfill]
     recent: Sequence[Taken]
     created_at: datetime
@@ -133,9 +133,9 @@ class ScheduleStore:
             "request": new.request,
         }
 
-        async def insert(turn: Turn) -> None:
-            await self._schedules.insert_one(document, session=turn.session)
-            turn.tell("schedule.created", now, schedule=new.id, workflow=new.rule.workflow_id, owner=new.owner)
+        async def insert(tx: Transaction) -> None:
+            await self._schedules.insert_one(document, session=tx.session)
+            tx.emit("schedule.created", now, schedule=new.id, workflow=new.rule.workflow_id, owner=new.owner)
 
         try:
             await self._ledger.write(insert)
@@ -173,10 +173,10 @@ class ScheduleStore:
         current = {"_id": schedule.id, "revision": schedule.revision}
         content = {"$set": _document(schedule, look_at, now) | {"revision": schedule.revision + 1}}
 
-        async def write(turn: Turn) -> int:
-            outcome = await self._schedules.update_one(current, content, session=turn.session)
+        async def write(tx: Transaction) -> int:
+            outcome = await self._schedules.update_one(current, content, session=tx.session)
             if outcome.matched_count:
-                turn.tell(str(event), now, schedule=schedule.id, **told)
+                tx.emit(str(event), now, schedule=schedule.id, **told)
             return outcome.matched_count
 
         if event is not None:
@@ -202,10 +202,10 @@ class ScheduleStore:
     async def delete(self, schedule_id: str, *, by: str, now: datetime) -> None:
         """Forget a schedule; its runs stay. Raises NotFoundError."""
 
-        async def delete(turn: Turn) -> None:
-            if (await self._schedules.delete_one({"_id": schedule_id}, session=turn.session)).deleted_count == 0:
+        async def delete(tx: Transaction) -> None:
+            if (await self._schedules.delete_one({"_id": schedule_id}, session=tx.session)).deleted_count == 0:
                 raise NotFoundError("schedule", schedule_id)
-            turn.tell("schedule.deleted", now, schedule=schedule_id, by=by)
+            tx.emit("schedule.deleted", now, schedule=schedule_id, by=by)
 
         await self._ledger.write(delete)
 
@@ -235,8 +235,8 @@ def _document(schedule: Schedule, look_at: datetime | None, now: datetime) -> Do
     }
 
 
-def _action(document: Document) -> Action:
-    return Action(**document | {"cause": Cause(document["cause"])})
+def _action(document: Document) -> ScheduleAction:
+    return ScheduleAction(**document | {"cause": ScheduleCause(document["cause"])})
 
 
 def _schedule(document: Document) -> Schedule:
@@ -261,7 +261,7 @@ def _schedule(document: Document) -> Schedule:
         starting=[_action(item) for item in document["starting"]],
         backfills=[Backfill(**item) for item in document["backfills"]],
         recent=[
-            Taken(**item | {"cause": Cause(item["cause"]), "outcome": Outcome(item["outcome"])})
+            Taken(**item | {"cause": ScheduleCause(item["cause"]), "outcome": ScheduleOutcome(item["outcome"])})
             for item in document["recent"]
         ],
         created_at=document["created_at"],

@@ -19,7 +19,7 @@ from storage.errors import (
     WorkflowArchivedError,
     WorkflowInUseError,
 )
-from storage.ledger import Ledger, Turn
+from storage.ledger import Ledger, Transaction
 from storage.listing import Filter, Listing, Page, Sort
 from storage.runs.models import ENDED, RunStatus
 from storage.workflows.versions import VersionStore
@@ -100,7 +100,7 @@ class WorkflowStore:
         now: datetime,
         id_: str | None = None,
         request: str | None = None,
-        first: Callable[[Turn], Awaitable[None]] | None = None,
+        first: Callable[[Transaction], Awaitable[None]] | None = None,
     ) -> Workflow:
         """Write a new workflow, under an id of its own unless one is given. Raises IdTakenError.
 
@@ -121,12 +121,12 @@ class WorkflowStore:
             **_content(new),
         }
 
-        async def insert(turn: Turn) -> None:
+        async def insert(tx: Transaction) -> None:
             if first is not None:
-                await first(turn)
-            await self._workflows.insert_one(document, session=turn.session)
-            await self._versions.add(turn, document, new.source, by=owner, now=now)
-            turn.tell("workflow.created", now, workflow=document["_id"], name=new.name, owner=owner)
+                await first(tx)
+            await self._workflows.insert_one(document, session=tx.session)
+            await self._versions.add(tx, document, new.source, by=owner, now=now)
+            tx.emit("workflow.created", now, workflow=document["_id"], name=new.name, owner=owner)
 
         try:
             await self._ledger.write(insert)
@@ -150,8 +150,8 @@ class WorkflowStore:
         the workflow stay, those of the spec are replaced by those of the new one.
         """
 
-        async def rewrite(turn: Turn) -> Document:
-            before = await self._workflows.find_one({"_id": workflow_id}, session=turn.session)
+        async def rewrite(tx: Transaction) -> Document:
+            before = await self._workflows.find_one({"_id": workflow_id}, session=tx.session)
             if before is None:
                 raise NotFoundError("workflow", workflow_id)
             if request is not None and before.get("edit_request") == request:
@@ -170,12 +170,12 @@ class WorkflowStore:
                 {"_id": workflow_id, "version": before["version"]},
                 {"$set": change, "$inc": {"version": 1}},
                 return_document=ReturnDocument.AFTER,
-                session=turn.session,
+                session=tx.session,
             )
             if document is None:
                 raise StaleVersionError(workflow_id, before["version"])
-            await self._versions.add(turn, document, new.source, by=by, now=now)
-            turn.tell("workflow.edited", now, workflow=workflow_id, version=document["version"])
+            await self._versions.add(tx, document, new.source, by=by, now=now)
+            tx.emit("workflow.edited", now, workflow=workflow_id, version=document["version"])
             return document
 
         return _workflow(await self._ledger.write(rewrite))
@@ -199,26 +199,26 @@ class WorkflowStore:
         return await self._mark(workflow_id, {"$set": {"archived_at": None}}, "workflow.unarchived", now, by=by)
 
     async def _mark(self, workflow_id: str, change: Document, event: str, now: datetime, **told: Any) -> Workflow:
-        async def write(turn: Turn) -> Document:
+        async def write(tx: Transaction) -> Document:
             document = await self._workflows.find_one_and_update(
-                {"_id": workflow_id}, change, return_document=ReturnDocument.AFTER, session=turn.session
+                {"_id": workflow_id}, change, return_document=ReturnDocument.AFTER, session=tx.session
             )
             if document is None:
                 raise NotFoundError("workflow", workflow_id)
-            turn.tell(event, now, workflow=workflow_id, **told)
+            tx.emit(event, now, workflow=workflow_id, **told)
             return document
 
         return _workflow(await self._ledger.write(write))
 
-    async def begin(self, turn: Turn, workflow_id: str, *, now: datetime) -> None:
+    async def begin(self, tx: Transaction, workflow_id: str, *, now: datetime) -> None:
         """Within the transaction that writes a run of it: let no one archive or delete the workflow meanwhile.
 
         Raises NotFoundError, WorkflowArchivedError.
         """
         open_ = {"_id": workflow_id, "archived_at": None}
-        outcome = await self._workflows.update_one(open_, {"$set": {"updated_at": now}}, session=turn.session)
+        outcome = await self._workflows.update_one(open_, {"$set": {"updated_at": now}}, session=tx.session)
         if not outcome.matched_count:
-            if await self._workflows.find_one({"_id": workflow_id}, {"_id": 1}, session=turn.session) is None:
+            if await self._workflows.find_one({"_id": workflow_id}, {"_id": 1}, session=tx.session) is None:
                 raise NotFoundError("workflow", workflow_id)
             raise WorkflowArchivedError(workflow_id)
 
@@ -229,19 +229,19 @@ class WorkflowStore:
         """
         under_way = {"workflow_id": workflow_id, "status": {"$nin": list(ENDED)}}
 
-        async def forget(turn: Turn) -> None:
-            if (run := await self._runs.find_one(under_way, {"_id": 1}, session=turn.session)) is not None:
+        async def forget(tx: Transaction) -> None:
+            if (run := await self._runs.find_one(under_way, {"_id": 1}, session=tx.session)) is not None:
                 raise WorkflowInUseError(workflow_id, run["_id"])
-            deleted = await self._workflows.find_one_and_delete({"_id": workflow_id}, session=turn.session)
+            deleted = await self._workflows.find_one_and_delete({"_id": workflow_id}, session=tx.session)
             if deleted is None:
                 raise NotFoundError("workflow", workflow_id)
-            await self._versions.forget(turn, workflow_id)
+            await self._versions.forget(tx, workflow_id)
             of_it = {"workflow_id": workflow_id}
-            schedules = await self._schedules.find(of_it, {"owner": 1}, session=turn.session).to_list()
-            await self._schedules.delete_many(of_it, session=turn.session)
+            schedules = await self._schedules.find(of_it, {"owner": 1}, session=tx.session).to_list()
+            await self._schedules.delete_many(of_it, session=tx.session)
             for schedule in schedules:
-                turn.tell("schedule.deleted", now, schedule=schedule["_id"], by=by, owner=schedule["owner"])
-            turn.tell("workflow.deleted", now, workflow=workflow_id, by=by, owner=deleted["owner"])
+                tx.emit("schedule.deleted", now, schedule=schedule["_id"], by=by, owner=schedule["owner"])
+            tx.emit("workflow.deleted", now, workflow=workflow_id, by=by, owner=deleted["owner"])
 
         await self._ledger.write(forget)
 

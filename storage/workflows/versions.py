@@ -10,7 +10,7 @@ from typing import Any
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.errors import NotFoundError
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.listing import Filter, Listing, Page, Sort
 
 
@@ -42,7 +42,7 @@ class VersionStore:
     async def prepare(self) -> None:
         await self._listing.prepare()
 
-    async def add(self, turn: Turn, workflow: Document, source: str | None, *, by: str, now: datetime) -> None:
+    async def add(self, tx: Transaction, workflow: Document, source: str | None, *, by: str, now: datetime) -> None:
         """Keep a workflow's document as it is at its version."""
         kept = {name: workflow[name] for name in ("version", "name", "description", "spec_tags", "spec", "files")}
         document = {
@@ -55,7 +55,7 @@ class VersionStore:
             "by": by,
             "created_at": now,
         }
-        await self._versions.insert_one(document, session=turn.session)
+        await self._versions.insert_one(document, session=tx.session)
 
     async def get(self, workflow_id: str, number: int) -> Version:
         """Raises NotFoundError."""
@@ -71,9 +71,9 @@ class VersionStore:
         found, token = await self._listing.page(filter_, Sort("number", True), page)
         return [_version(document) for document in found], token
 
-    async def forget(self, turn: Turn, workflow_id: str) -> None:
+    async def forget(self, tx: Transaction, workflow_id: str) -> None:
         """Delete all versions of a workflow."""
-        await self._versions.delete_many({"workflow_id": workflow_id}, session=turn.session)
+        await self._versions.delete_many({"workflow_id": workflow_id}, session=tx.session)
 
 
 def _version(document: Document) -> Version:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 import httpx
 
-from stack.settings import Settings
+from stack.settings import StackSettings
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 
@@ -20,7 +20,7 @@ class Running(Protocol):
     """A stack, wherever its processes are."""
 
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> StackSettings: ...
 
 
 def _under_way(answer: httpx.Response) -> bool:

@@ -17,8 +17,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from stack.process import Process
-from stack.settings import Settings, free_port
+from stack.process import ChildProcess
+from stack.settings import StackSettings, free_port
 from storage.database import Database, open_database
 from tests.end_to_end.submitting import ENDED, Submitter
 from tests.faults.audit import Audit, audit, seconds_to_resume
@@ -114,7 +114,7 @@ def _part(machine: Machine, name: str) -> Pids:
     return lambda: machine.pids(name)
 
 
-def _process(process: Process) -> Pids:
+def _process(process: ChildProcess) -> Pids:
     return lambda: [] if process.pid is None else [process.pid]
 
 
@@ -129,7 +129,7 @@ async def _shaken(
             members = await all_of_it.enter_async_context(ReplicaSet(home / "set", storm.members))
         without = frozenset() if storm.engineers else frozenset({"python-worker"})
         uri = members.uri if members else None
-        machine = Machine(Settings(home=home, port=0, prefect_port=0, without=without, mongodb_uri=uri))
+        machine = Machine(StackSettings(home=home, port=0, prefect_port=0, without=without, mongodb_uri=uri))
         all_of_it.push_async_callback(machine.stop)
         await machine.start()
         say("the stack has started")
@@ -171,7 +171,7 @@ async def _shaken(
 
 async def _storm(
     storm: Storm,
-    settings: Settings,
+    settings: StackSettings,
     submitter: Submitter,
     monkey: Monkey,
     asked: dict[str, Shape],

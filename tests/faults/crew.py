@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from stack.errors import ServiceFailedError
-from stack.process import Process, Ready, answers
-from stack.settings import CHECKOUT, HOST, Settings
+from stack.process import ChildProcess, Ready, answers
+from stack.settings import CHECKOUT, HOST, StackSettings
 
 PAUSE_SECONDS = 0.5
 
@@ -20,7 +20,7 @@ class Main(Protocol):
     """The stack that the crew belongs to, wherever its processes are."""
 
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> StackSettings: ...
     def environment(self) -> dict[str, str]: ...
 
 
@@ -62,7 +62,7 @@ async def _keep(process: Child) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-def agents(main: Main, url: str, count: int) -> list[Process]:
+def agents(main: Main, url: str, count: int) -> list[ChildProcess]:
     """Return real agents of one slot that join the service at `url`."""
     home = main.settings.home
     made = []
@@ -73,20 +73,20 @@ def agents(main: Main, url: str, count: int) -> list[Process]:
     return made
 
 
-def flow_worker(main: Main, name: str, url: str) -> Process:
+def flow_worker(main: Main, name: str, url: str) -> ChildProcess:
     """Return a flow worker beside the stack's own, which finds the service at `url`."""
     token = (main.settings.home / "tokens" / "flow").read_text().strip()
     return _process(main, name, ["njangi_flows.engine.worker", "--name", name], NJANGI_FLOW_TOKEN=token, NJANGI_URL=url)
 
 
-def replica(main: Main, name: str, port: int) -> Process:
+def replica(main: Main, name: str, port: int) -> ChildProcess:
     """Return an API beside the stack's own."""
     return _process(main, name, ["api"], answers(f"http://{HOST}:{port}/readyz"), NJANGI_PORT=str(port))
 
 
-def _process(main: Main, name: str, module: Sequence[str], ready: Ready | None = None, **more: str) -> Process:
+def _process(main: Main, name: str, module: Sequence[str], ready: Ready | None = None, **more: str) -> ChildProcess:
     """Return `python -m` that module, with the stack's environment and what is more."""
-    return Process(
+    return ChildProcess(
         name,
         [sys.executable, "-m", *module],
         lambda: {**main.environment(), **more},

@@ -12,7 +12,7 @@ import httpx
 from njangi_flows import sleep, volunteer_task
 from prefect import flow
 
-from stack.settings import Settings
+from stack.settings import StackSettings
 from tests.end_to_end.submitting import Submitter
 from tests.faults.shapes import Shape
 
@@ -54,7 +54,7 @@ async def tally() -> int:
 class Engineers:
     """Starts runs of the flow through Prefect, patiently: Prefect may be killed meanwhile."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: StackSettings) -> None:
         self._http = httpx.AsyncClient(base_url=f"{settings.prefect_url}/api", timeout=30)
         self._deployment: str | None = None
 

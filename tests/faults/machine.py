@@ -10,8 +10,8 @@ from contextlib import suppress
 import httpx
 import psutil
 
-from stack.process import Process
-from stack.settings import CHECKOUT, Settings
+from stack.process import ChildProcess
+from stack.settings import CHECKOUT, StackSettings
 from stack.supervisor import Stack
 
 STOP_SECONDS = 60.0
@@ -29,11 +29,11 @@ PARTS = {
 class Machine:
     """One home and its supervisor. `start` may be called again after the power was lost; the addresses stay."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: StackSettings) -> None:
         self._stack = Stack(settings)  # never started: it knows what its processes find in their environment
         self.settings = self._stack.settings
         given = self.settings
-        self._supervisor = Process(
+        self._supervisor = ChildProcess(
             "supervisor",
             [
                 *(sys.executable, "-m", "stack", "up", "--home", str(given.home)),

@@ -15,7 +15,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from stack.mongod import FLAGS, REPLICA_SET, find_mongod
-from stack.process import Process
+from stack.process import ChildProcess
 from stack.settings import CHECKOUT, HOST, free_port
 
 CACHE_GB = 0.25  # the least that MongoDB takes
@@ -53,7 +53,7 @@ class ReplicaSet:
     ) -> None:
         await self._stop()
 
-    async def primary(self, *, other_than: Process | None = None) -> Process:
+    async def primary(self, *, other_than: ChildProcess | None = None) -> ChildProcess:
         """Wait until a member, not `other_than`, is primary and return it. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
@@ -62,7 +62,7 @@ class ReplicaSet:
                         return member
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def kill_primary(self) -> Process:
+    async def kill_primary(self) -> ChildProcess:
         """kill -9 the primary and return it, ended."""
         victim = await self.primary()
         if victim.pid is not None:
@@ -70,7 +70,7 @@ class ReplicaSet:
         await victim.wait()
         return victim
 
-    async def step_down(self) -> Process:
+    async def step_down(self) -> ChildProcess:
         """Have the primary hand over; return who it was."""
         before = await self.primary()
         async with _client(self._ports[self.members.index(before)]) as client:
@@ -88,7 +88,7 @@ class ReplicaSet:
         await asyncio.gather(*(member.stop() for member in self.members))
 
 
-def _member(directory: Path, port: int) -> Process:
+def _member(directory: Path, port: int) -> ChildProcess:
     (directory / "db").mkdir(parents=True)
 
     def environment() -> Mapping[str, str]:
@@ -104,7 +104,7 @@ def _member(directory: Path, port: int) -> Process:
         *("--setParameter", "enableTestCommands=1"),  # to have one fail on demand
         *FLAGS,
     ]
-    return Process(
+    return ChildProcess(
         f"mongod-{port}",
         argv,
         environment,

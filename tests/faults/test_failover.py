@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from stack.settings import Settings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 from tests.end_to_end.replaying import check_history
 from tests.end_to_end.submitting import Submitter, python
@@ -38,7 +38,7 @@ async def members(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rep
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def spread(members: ReplicaSet, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The stack over the set of three, with two agents."""
-    settings = Settings(
+    settings = StackSettings(
         home=tmp_path_factory.mktemp("spread"),
         port=0,
         prefect_port=0,

@@ -9,13 +9,13 @@ from contextlib import suppress
 
 import pytest
 import pytest_asyncio
-from njangi_agent.errors import ServiceUnavailable
+from njangi_agent.errors import ServiceUnavailableError
 from njangi_agent.protocol import Lease, Machine, Outcome, Report, SyncAnswer, SyncRequest, Verdict
 from njangi_agent.service.client import Remote
-from njangi_agent.service.http_client import Service
+from njangi_agent.service.http_client import HttpService
 
 from benchmarks.service import Flow, running_service
-from benchmarks.service import Service as RunningService
+from benchmarks.service import HttpService as RunningService
 from tests.faults.proxy import NetworkFault, Proxy, at_random
 
 MACHINE = Machine("Linux", "x86_64", "3.11", 1, 2**30, 2**30, "none")
@@ -49,10 +49,10 @@ async def line(running: RunningService) -> AsyncIterator[Line]:
     plan: list[NetworkFault] = []
     choose = lambda: plan.pop(0) if plan else NetworkFault.NONE  # noqa: E731
     async with Proxy([running.port], choose, delay=lambda: 0.3) as proxy:
-        joining = Service(proxy.url, running.token("join"))
+        joining = HttpService(proxy.url, running.token("join"))
         _, secret = await asyncio.to_thread(joining.enrol, "behind a bad line", MACHINE)
         joining.close()
-        remote = Remote(Service(proxy.url, secret))
+        remote = Remote(HttpService(proxy.url, secret))
         yield Line(remote, plan, proxy.faults)
         remote.close()
 
@@ -89,7 +89,7 @@ async def test_a_report_whose_connection_broke_is_sent_again_and_accepted_once(
     running: RunningService, line: Line, fault: NetworkFault
 ) -> None:
     flow, batch, lease = await a_lease(running, line)
-    with suppress(ServiceUnavailable):  # a kept connection that breaks before any answer is tried again at once
+    with suppress(ServiceUnavailableError):  # a kept connection that breaks before any answer is tried again at once
         await line.sync(returned(lease), fault=fault)
     assert line.faults[fault] == 1
     assert (await line.sync(returned(lease))).verdicts == (Verdict.ACCEPTED,)

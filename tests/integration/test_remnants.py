@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from stack.orphans import end_remnants, mark
-from stack.settings import Settings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 
 NOTHING = frozenset({"mongod", "prefect", "api", "flow-worker", "python-worker"})
@@ -37,7 +37,7 @@ async def test_only_what_carries_the_mark_of_this_home_is_ended(tmp_path: Path) 
 
 
 async def test_a_stack_ends_remnants_when_it_starts_and_when_it_stops(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", port=0, prefect_port=0, without=NOTHING)
+    settings = StackSettings(home=tmp_path / "home", port=0, prefect_port=0, without=NOTHING)
     told: list[str] = []
     before = await left_behind(settings.home)
     async with Stack(settings, told.append):

@@ -18,7 +18,7 @@ import pytest_asyncio
 from stack import deploy
 from stack.__main__ import main
 from stack.errors import AlreadyRunningError
-from stack.settings import CHECKOUT, Settings
+from stack.settings import CHECKOUT, StackSettings
 from stack.supervisor import Stack
 from stack.welcome import REMEMBERED, invitation_link
 
@@ -28,7 +28,7 @@ ALL_BUT_MONGOD = ["prefect", "api", "flow-worker", "python-worker"]
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """mongod, Prefect and the API; no workers."""
-    settings = Settings(
+    settings = StackSettings(
         home=tmp_path_factory.mktemp("servers"),
         port=0,
         prefect_port=0,
@@ -113,7 +113,7 @@ async def test_a_service_is_restarted_on_request(servers: Stack) -> None:
 
 async def test_a_second_stack_on_the_same_home_is_refused(servers: Stack) -> None:
     with pytest.raises(AlreadyRunningError, match=str(os.getpid())):
-        await Stack(Settings(home=servers.settings.home, port=0, prefect_port=0)).start()
+        await Stack(StackSettings(home=servers.settings.home, port=0, prefect_port=0)).start()
     assert servers.pid("api") is not None
 
 

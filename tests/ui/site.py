@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from stack.settings import Settings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Site:
     """
 
     def __init__(self, home: Path, *, agents: int = 2) -> None:
-        self.stack = Stack(Settings(home=home, port=0, prefect_port=0, agents=agents))
+        self.stack = Stack(StackSettings(home=home, port=0, prefect_port=0, agents=agents))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stack", daemon=True)
         self._sessions: dict[str, httpx.Client] = {}

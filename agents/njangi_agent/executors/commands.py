@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Mapping, Optional, Sequence, Tuple
 
 from njangi_agent.cache import Cache
-from njangi_agent.errors import AttemptFailed
+from njangi_agent.errors import AttemptFailedError
 from njangi_agent.executors.details import Details, Tell, lay_out
 from njangi_agent.executors.inputs import files_of, parameters_of
 from njangi_agent.executors.missing_software import lack_of_command
@@ -59,22 +59,22 @@ class Commands:
                             answer = await loop.run_in_executor(
                                 None, answer_of, task.parse, folder.stdout, folder.result
                             )
-                        except AttemptFailed as error:
+                        except AttemptFailedError as error:
                             stderr.add(details.complaint.encode())
                             error.written = _written(folder.stdout, stderr)
                             raise
                     stderr.add(details.complaint.encode())
                     written = Written("", stderr.text(), folder.stdout.stat().st_size, stderr.size)
                     return await self._results.returned(lease, answer, seconds, used.cpu_seconds, used.memory, written)
-        except AttemptFailed as error:
+        except AttemptFailedError as error:
             return failed(lease, error, time.monotonic() - began)
 
     async def _execute(
         self, task: TaskDefinition, argv: Sequence[str], folder: Folder, files: Mapping[str, Path]
-    ) -> Tuple[Exit, Optional[AttemptFailed], Tail]:
+    ) -> Tuple[Exit, Optional[AttemptFailedError], Tail]:
         """Run the command; return how it ended, why it was stopped if it was, and the end of its standard error.
 
-        Raises AttemptFailed when it does not start.
+        Raises AttemptFailedError when it does not start.
         """
         limits = limits_of(task)
         shell = launcher(limits, count_processes=self._sandbox.counts_processes)
@@ -87,7 +87,7 @@ class Commands:
                 try:
                     process = start([*group.launcher, *launch.argv], cwd=launch.cwd, env=launch.env, stdout=stdout)
                 except (OSError, ValueError) as error:
-                    raise AttemptFailed("CannotStart", f"{error}") from error
+                    raise AttemptFailedError("CannotStart", f"{error}") from error
             try:
                 async with draining(process.stderr) as stderr:
                     stopped = await _supervise(process, folder, limits)
@@ -101,7 +101,7 @@ class Commands:
                 process.kill()
 
 
-async def _supervise(process: Process, folder: Folder, limits: Limits) -> Optional[AttemptFailed]:
+async def _supervise(process: Process, folder: Folder, limits: Limits) -> Optional[AttemptFailedError]:
     """Return None when the process has ended by itself, or why it has to be stopped."""
     ended = asyncio.ensure_future(process.wait())
     watcher = asyncio.ensure_future(watch(process.pid, folder, limits))
@@ -111,33 +111,35 @@ async def _supervise(process: Process, folder: Folder, limits: Limits) -> Option
             return None
         if watcher.done():
             return watcher.result()
-        return AttemptFailed("TimedOut", f"it took longer than {limits.wall:g} seconds")
+        return AttemptFailedError("TimedOut", f"it took longer than {limits.wall:g} seconds")
     finally:
         ended.cancel()
         watcher.cancel()
 
 
-def _judge(used: Exit, stopped: Optional[AttemptFailed], stderr: str, folder: Folder, task: TaskDefinition) -> None:
-    """Raise AttemptFailed unless the process ended well and within its limits."""
+def _judge(
+    used: Exit, stopped: Optional[AttemptFailedError], stderr: str, folder: Folder, task: TaskDefinition
+) -> None:
+    """Raise AttemptFailedError unless the process ended well and within its limits."""
     limits, files = limits_of(task), [file.name for file in task.files]
     if folder.stdout.stat().st_size >= limits.storage:
-        raise AttemptFailed("OutputTooLarge", f"it wrote {limits.storage} bytes or more to standard output")
+        raise AttemptFailedError("OutputTooLarge", f"it wrote {limits.storage} bytes or more to standard output")
     if stopped is not None:
         raise stopped
     if used.code == 0:
         return
     lacking = lack_of_command(used.code, stderr, files)
     if lacking is not None:
-        raise AttemptFailed("CannotStart", lacking, outcome=Outcome.REFUSED)
+        raise AttemptFailedError("CannotStart", lacking, outcome=Outcome.REFUSED)
     if used.code in (126, 127) and stderr.startswith(f"{LAUNCHER}:"):
-        raise AttemptFailed("CannotStart", stderr.strip().partition(": ")[2])
+        raise AttemptFailedError("CannotStart", stderr.strip().partition(": ")[2])
     if used.code == 1 and stderr.startswith("bwrap: "):
-        raise AttemptFailed("CannotStart", stderr.strip(), outcome=Outcome.REFUSED)
+        raise AttemptFailedError("CannotStart", stderr.strip(), outcome=Outcome.REFUSED)
     if used.code == 128 + signal.SIGXCPU:
-        raise AttemptFailed("TimedOut", f"it used more than {limits.cpu} seconds of CPU time")
+        raise AttemptFailedError("TimedOut", f"it used more than {limits.cpu} seconds of CPU time")
     if any(sign in stderr[-_LAST_WORDS:] for sign in _OUT_OF_MEMORY):
-        raise AttemptFailed("MemoryExceeded", memory_exceeded(limits).message)
-    raise AttemptFailed("NonZeroExit", exit_message(used.code))
+        raise AttemptFailedError("MemoryExceeded", memory_exceeded(limits).message)
+    raise AttemptFailedError("NonZeroExit", exit_message(used.code))
 
 
 def _written(stdout: Path, stderr: Tail) -> Written:
@@ -147,5 +149,5 @@ def _written(stdout: Path, stderr: Tail) -> Written:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - OUTPUT_TAIL_BYTES))
             return Written(shown(file.read(OUTPUT_TAIL_BYTES)), stderr.text(), size, stderr.size)
-    except AttemptFailed:  # the task has put something else in its place
+    except AttemptFailedError:  # the task has put something else in its place
         return Written("", stderr.text(), 0, stderr.size)

@@ -15,8 +15,8 @@ from typing import Any, AsyncIterator, Callable, Optional, Tuple, Union
 
 from njangi_agent.cache import Cache
 from njangi_agent.dialect import NotCarriedError, loads
-from njangi_agent.errors import AttemptFailed, Refused, Rejected
-from njangi_agent.executors.output import JSON_BYTES, Answer, keep, open_plain
+from njangi_agent.errors import AccessRefusedError, AttemptFailedError, RequestRejectedError
+from njangi_agent.executors.output import JSON_BYTES, TaskOutput, keep, open_plain
 from njangi_agent.executors.reports import Store
 from njangi_agent.logs import fields, logger
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Held, Lease, Report
@@ -44,7 +44,7 @@ async def lay_out(lease: Lease, path: Path, cache: Cache) -> None:
             async with cache.holding({"details": lease.details_blob}) as files:
                 data = await loop.run_in_executor(None, files["details"].read_bytes)
                 await loop.run_in_executor(None, _lay_out, data, path)
-        except AttemptFailed as error:
+        except AttemptFailedError as error:
             about = fields(subtask_id=lease.subtask_id, reason=error.message)
             log.warning("an earlier attempt's details are gone", extra=about)
 
@@ -88,7 +88,7 @@ class Details:
         follower = asyncio.ensure_future(self._follow())
         try:
             yield
-        except AttemptFailed:
+        except AttemptFailedError:
             follower.cancel()
             await self.look(last=True)
             raise
@@ -120,12 +120,12 @@ class Details:
                 await asyncio.wait({reading})
                 self._spill.unlink(missing_ok=True)
 
-    async def _send(self, lease: Lease, version: _Version, answer: Answer, progress: Optional[float]) -> None:
+    async def _send(self, lease: Lease, version: _Version, answer: TaskOutput, progress: Optional[float]) -> None:
         if answer.path is not None and answer.sha256 is not None:
             self._blob_after = asyncio.get_running_loop().time() + BLOB_SECONDS
             try:
                 await self._store.store(answer.sha256, answer.path)
-            except (Rejected, Refused) as error:
+            except (RequestRejectedError, AccessRefusedError) as error:
                 about = fields(subtask_id=lease.subtask_id, reason=error.detail)
                 log.warning("an attempt's details were not taken", extra=about)
                 return
@@ -162,7 +162,7 @@ def _size(path: Path) -> Optional[int]:
 
 def _read(
     path: Path, seen: Optional[_Version], most: int, spill: Path
-) -> Optional[Tuple[_Version, Answer, Optional[float]]]:
+) -> Optional[Tuple[_Version, TaskOutput, Optional[float]]]:
     """Return the file's version, details and progress; None if it was `seen`, or is no plain file of JSON up to `most`.
 
     A file caught half-written is simply no JSON yet. Raises NotCarriedError for JSON that cannot travel.
@@ -178,7 +178,7 @@ def _read(
         answer = keep(iter((json.dumps(value, separators=(",", ":")),)), spill)
     except NotCarriedError:
         raise
-    except (AttemptFailed, ValueError, OSError):
+    except (AttemptFailedError, ValueError, OSError):
         return None
     return version, answer, _progress(value)
 

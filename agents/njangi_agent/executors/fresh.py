@@ -25,7 +25,7 @@ _WRITES = ("utf-8", "surrogateescape", True)
 _TIMERS = ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF")
 
 
-class Start:
+class StartState:
     """What every call starts from. Make it before any code of the task has run."""
 
     def __init__(self, *, boxed: bool, files: Sequence[str], output: int, mark: bytes) -> None:

@@ -10,10 +10,10 @@ from typing import Any, Deque, Mapping, Optional, Sequence, Tuple
 
 from njangi_agent.cache import Cache
 from njangi_agent.dialect import loads
-from njangi_agent.errors import AttemptFailed
+from njangi_agent.errors import AttemptFailedError
 from njangi_agent.executors.details import Details, Tell, lay_out
 from njangi_agent.executors.inputs import files_of, parameters_of
-from njangi_agent.executors.output import Answer, keep
+from njangi_agent.executors.output import TaskOutput, keep
 from njangi_agent.executors.reports import Results, failed
 from njangi_agent.executors.warm import Frame, Interpreter, SpoiledError, failure_of
 from njangi_agent.protocol import INLINE_RESULT_BYTES, Lease, Outcome, Report, TaskDefinition
@@ -44,7 +44,7 @@ class Functions:
         for lease in leases:
             try:
                 calls.append((lease, await parameters_of(lease, self._cache)))
-            except AttemptFailed as error:
+            except AttemptFailedError as error:
                 tell(failed(lease, error, 0.0))
         while calls:
             began = time.monotonic()
@@ -52,7 +52,7 @@ class Functions:
                 await self._run(task, calls, tell)
             except SpoiledError:
                 continue  # with another interpreter
-            except AttemptFailed as error:
+            except AttemptFailedError as error:
                 if calls:  # else it ended badly after its last answer, which is nobody's failure
                     lease, _ = calls.popleft()
                     tell(failed(lease, error, time.monotonic() - began))
@@ -64,7 +64,7 @@ class Functions:
             await warm.close()
 
     async def _run(self, task: TaskDefinition, calls: Deque[_Call], tell: Tell) -> None:
-        """Take the calls that were answered off `calls`; raise AttemptFailed for the first that was not."""
+        """Take the calls that were answered off `calls`; raise AttemptFailedError for the first that was not."""
         try:
             async with self._cache.holding(files_of(task)) as files:
                 interpreter = await self._interpreter(task, files)
@@ -118,23 +118,23 @@ class Functions:
                     answer = await loop.run_in_executor(None, _kept, frame.payload, folder.result)
                     return await self._returned(lease, answer, frame, seconds)
             return await self._returned(lease, answer, frame, seconds)
-        except AttemptFailed as error:
+        except AttemptFailedError as error:
             error.written = frame.written
             return failed(lease, error, seconds)
 
-    async def _returned(self, lease: Lease, answer: Answer, frame: Frame, seconds: float) -> Report:
+    async def _returned(self, lease: Lease, answer: TaskOutput, frame: Frame, seconds: float) -> Report:
         return await self._results.returned(lease, answer, seconds, frame.cpu_seconds, frame.memory, frame.written)
 
 
-def _checked(payload: bytes) -> Answer:
+def _checked(payload: bytes) -> TaskOutput:
     try:
         text = payload.decode("ascii")
         loads(text)
     except ValueError as error:
-        raise AttemptFailed("BadOutput", f"its result is not JSON: {error}") from error
-    return Answer(len(text), text=text)
+        raise AttemptFailedError("BadOutput", f"its result is not JSON: {error}") from error
+    return TaskOutput(len(text), text=text)
 
 
-def _kept(payload: bytes, path: Path) -> Answer:
+def _kept(payload: bytes, path: Path) -> TaskOutput:
     text = _checked(payload).text or ""
     return keep(iter((text,)), path)

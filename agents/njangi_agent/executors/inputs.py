@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Dict, Mapping
 
 from njangi_agent.cache import Cache
-from njangi_agent.errors import AttemptFailed
+from njangi_agent.errors import AttemptFailedError
 from njangi_agent.protocol import Lease, Outcome, TaskDefinition
 
 
@@ -16,7 +16,7 @@ def files_of(task: TaskDefinition) -> Dict[str, str]:
     for file in task.files:
         path = PurePosixPath(file.name)
         if path.is_absolute() or not path.parts or ".." in path.parts:
-            raise AttemptFailed("BadInput", f"{file.name!r} is no name inside a folder", outcome=Outcome.REFUSED)
+            raise AttemptFailedError("BadInput", f"{file.name!r} is no name inside a folder", outcome=Outcome.REFUSED)
     return {str(PurePosixPath(file.name)): file.sha256 for file in task.files}
 
 
@@ -27,5 +27,5 @@ async def parameters_of(lease: Lease, cache: Cache) -> Mapping[str, Any]:
     async with cache.holding({"parameters": lease.parameters_blob}) as files:
         parameters = json.loads(files["parameters"].read_bytes())
     if not isinstance(parameters, dict):
-        raise AttemptFailed("BadInput", "the parameters are no JSON object", outcome=Outcome.REFUSED)
+        raise AttemptFailedError("BadInput", "the parameters are no JSON object", outcome=Outcome.REFUSED)
     return parameters

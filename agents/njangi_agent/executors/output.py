@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional
 
 from njangi_agent import dialect
-from njangi_agent.errors import AttemptFailed
+from njangi_agent.errors import AttemptFailedError
 from njangi_agent.protocol import INLINE_RESULT_BYTES
 from njangi_agent.texts import LineReader, NotTextError, TextReader, pieces_of, text_of
 
@@ -26,7 +26,7 @@ JSON_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Answer:
+class TaskOutput:
     """A result: JSON `text` when it is small, else the file at `path` with its hex SHA-256."""
 
     size: int
@@ -35,8 +35,8 @@ class Answer:
     sha256: Optional[str] = None
 
 
-def answer_of(parse: str, stdout: Path, spill: Path) -> Answer:
-    """Read a command's standard output as `parse` says. Raises AttemptFailed (BadOutput, OutputTooLarge).
+def answer_of(parse: str, stdout: Path, spill: Path) -> TaskOutput:
+    """Read a command's standard output as `parse` says. Raises AttemptFailedError (BadOutput, OutputTooLarge).
 
     Under `bytes` the answer is that very file, however small.
     """
@@ -47,7 +47,9 @@ def answer_of(parse: str, stdout: Path, spill: Path) -> Answer:
             pieces = _PARSERS[parse](file)
             return keep(pieces, spill)
         except (ValueError, csv.Error) as error:
-            raise AttemptFailed("BadOutput", f"its standard output is not {parse}: {_reason(error, file)}") from error
+            raise AttemptFailedError(
+                "BadOutput", f"its standard output is not {parse}: {_reason(error, file)}"
+            ) from error
 
 
 def _reason(error: Exception, file: BinaryIO) -> str:
@@ -71,24 +73,24 @@ def open_plain(path: Path) -> BinaryIO:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise AttemptFailed("BadOutput", f"{path.name} is not a plain file: {error.strerror}") from error
+        raise AttemptFailedError("BadOutput", f"{path.name} is not a plain file: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise AttemptFailed("BadOutput", f"{path.name} is not a plain file")
+        raise AttemptFailedError("BadOutput", f"{path.name} is not a plain file")
     return open(handle, "rb")  # noqa: PTH123 - a descriptor, not a path
 
 
-def keep(pieces: Iterator[str], spill: Path) -> Answer:
+def keep(pieces: Iterator[str], spill: Path) -> TaskOutput:
     """Join ASCII pieces of JSON text; beyond INLINE_RESULT_BYTES they go to the file `spill`."""
     text = ""
     for piece in pieces:
         text += piece
         if len(text) > INLINE_RESULT_BYTES:
             return _spilled(text, pieces, spill)
-    return Answer(len(text), text=text)
+    return TaskOutput(len(text), text=text)
 
 
-def _spilled(text: str, pieces: Iterator[str], spill: Path) -> Answer:
+def _spilled(text: str, pieces: Iterator[str], spill: Path) -> TaskOutput:
     digest, size = hashlib.sha256(), 0
     with spill.open("wb") as file:
         while text:
@@ -97,15 +99,15 @@ def _spilled(text: str, pieces: Iterator[str], spill: Path) -> Answer:
             file.write(data)
             size += len(data)
             text = next(pieces, "")
-    return Answer(size, path=spill, sha256=digest.hexdigest())
+    return TaskOutput(size, path=spill, sha256=digest.hexdigest())
 
 
-def _bytes(file: BinaryIO, path: Path) -> Answer:
+def _bytes(file: BinaryIO, path: Path) -> TaskOutput:
     digest, size = hashlib.sha256(), 0
     for data, _ in pieces_of(file):
         digest.update(data)
         size += len(data)
-    return Answer(size, path=path, sha256=digest.hexdigest())
+    return TaskOutput(size, path=path, sha256=digest.hexdigest())
 
 
 def _text(file: BinaryIO) -> Iterator[str]:
@@ -121,7 +123,7 @@ def _text(file: BinaryIO) -> Iterator[str]:
 def _json(file: BinaryIO) -> Iterator[str]:
     data = file.read(JSON_BYTES + 1)
     if len(data) > JSON_BYTES:
-        raise AttemptFailed("OutputTooLarge", f"JSON on standard output is limited to {JSON_BYTES} bytes")
+        raise AttemptFailedError("OutputTooLarge", f"JSON on standard output is limited to {JSON_BYTES} bytes")
     yield json.dumps(dialect.loads(text_of(data)), separators=(",", ":"))
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from njangi_agent.errors import AttemptFailed, Rejected
-from njangi_agent.executors.output import Answer
+from njangi_agent.errors import AttemptFailedError, RequestRejectedError
+from njangi_agent.executors.output import TaskOutput
 from njangi_agent.output_tails import NOTHING, Written
 from njangi_agent.protocol import Lease, Outcome, Report
 
 
 class Store(Protocol):
     async def store(self, sha256: str, path: Path) -> None:
-        """Send the file as a blob. Waits out an unavailable service; raises Rejected."""
+        """Send the file as a blob. Waits out an unavailable service; raises RequestRejectedError."""
 
 
 class Results:
@@ -23,18 +23,18 @@ class Results:
     async def returned(
         self,
         lease: Lease,
-        answer: Answer,
+        answer: TaskOutput,
         seconds: float,
         cpu_seconds: float,
         memory: int,
         written: Written = NOTHING,
     ) -> Report:
-        """Raises AttemptFailed when the service does not take the result."""
+        """Raises AttemptFailedError when the service does not take the result."""
         if answer.path is not None and answer.sha256 is not None:
             try:
                 await self.store.store(answer.sha256, answer.path)
-            except Rejected as error:
-                raise AttemptFailed("OutputTooLarge", f"its result was not taken: {error}", written) from error
+            except RequestRejectedError as error:
+                raise AttemptFailedError("OutputTooLarge", f"its result was not taken: {error}", written) from error
         return Report(
             lease.subtask_id,
             lease.token,
@@ -49,7 +49,7 @@ class Results:
         )
 
 
-def failed(lease: Lease, error: AttemptFailed, seconds: float) -> Report:
+def failed(lease: Lease, error: AttemptFailedError, seconds: float) -> Report:
     return Report(
         lease.subtask_id,
         lease.token,

@@ -16,13 +16,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, AsyncGenerator, Mapping, Optional, Sequence, Tuple
 
 from njangi_agent.dialect import loads
-from njangi_agent.errors import AgentError, AttemptFailed
+from njangi_agent.errors import AgentError, AttemptFailedError
 from njangi_agent.executors.captured_output import Printed
 from njangi_agent.executors.missing_software import module_lacking
 from njangi_agent.executors.output import JSON_BYTES
 from njangi_agent.output_tails import NOTHING, Written
 from njangi_agent.protocol import MESSAGE_CHARACTERS, Outcome, TaskDefinition
-from njangi_agent.sandbox.cgroups import Group
+from njangi_agent.sandbox.cgroups import ControlGroup
 from njangi_agent.sandbox.folder import Folder
 from njangi_agent.sandbox.isolation import Sandbox
 from njangi_agent.sandbox.limits import limits_of
@@ -50,10 +50,15 @@ class SpoiledError(AgentError):
 
 
 class Interpreter:
-    """Holds one task's code. After any AttemptFailed it is dead, whatever raised it: close it."""
+    """Holds one task's code. After any AttemptFailedError it is dead, whatever raised it: close it."""
 
     def __init__(
-        self, task: TaskDefinition, process: Process, folder: Folder, group: Group, stack: contextlib.AsyncExitStack
+        self,
+        task: TaskDefinition,
+        process: Process,
+        folder: Folder,
+        group: ControlGroup,
+        stack: contextlib.AsyncExitStack,
     ) -> None:
         self.task = task
         self.folder = folder
@@ -65,11 +70,11 @@ class Interpreter:
         self._limits = limits_of(task)
         self._most = min(self._limits.storage, JSON_BYTES)
         self._files = [str(PurePosixPath(file.name)) for file in task.files]
-        self._late: Optional[AttemptFailed] = None
+        self._late: Optional[AttemptFailedError] = None
 
     @classmethod
     async def start(cls, task: TaskDefinition, sandbox: Sandbox, work: Path, files: Mapping[str, Path]) -> Interpreter:
-        """Raises AttemptFailed when the task's source does not run, or the sandbox does not start."""
+        """Raises AttemptFailedError when the task's source does not run, or the sandbox does not start."""
         async with contextlib.AsyncExitStack() as stack:
             group = stack.enter_context(sandbox.group(limits_of(task)))
             folder = stack.enter_context(Folder(work))
@@ -86,7 +91,7 @@ class Interpreter:
                     handles=[writing],
                 )
             except (OSError, ValueError) as error:
-                raise AttemptFailed("CannotStart", str(error), outcome=Outcome.REFUSED) from error
+                raise AttemptFailedError("CannotStart", str(error), outcome=Outcome.REFUSED) from error
             finally:
                 os.close(writing)
             stack.push_async_callback(_end, process)
@@ -99,7 +104,7 @@ class Interpreter:
         await self._stack.aclose()
 
     async def answers(self, calls: Sequence[Mapping[str, Any]]) -> AsyncGenerator[Frame, None]:
-        """Yield a frame for each call in order. Raises AttemptFailed for the call that was running.
+        """Yield a frame for each call in order. Raises AttemptFailedError for the call that was running.
 
         Raises SpoiledError when the calls that were not answered need another interpreter.
         """
@@ -115,7 +120,7 @@ class Interpreter:
                 if frame.kind == "spoiled" and self._answered:
                     raise SpoiledError()
                 if frame.kind == "spoiled":
-                    raise AttemptFailed("Crashed", "its source changes the input files when it is loaded")
+                    raise AttemptFailedError("Crashed", "its source changes the input files when it is loaded")
                 if frame.kind not in ("ok", "error") or frame.number != number:
                     raise self._garbled()
                 self._answered += 1
@@ -187,36 +192,38 @@ class Interpreter:
             timer.cancel()
 
     def _overdue(self) -> None:
-        self._late = AttemptFailed("TimedOut", f"it took longer than {self._limits.wall:g} seconds")
+        self._late = AttemptFailedError("TimedOut", f"it took longer than {self._limits.wall:g} seconds")
         self._process.kill()
 
-    def _stop(self, watcher: asyncio.Task[AttemptFailed]) -> None:
+    def _stop(self, watcher: asyncio.Task[AttemptFailedError]) -> None:
         if not watcher.cancelled() and watcher.exception() is None:
             self._late = watcher.result()
             self._process.kill()
 
-    def _garbled(self) -> AttemptFailed:
-        return AttemptFailed("Crashed", "its interpreter wrote something else than answers", self._written())
+    def _garbled(self) -> AttemptFailedError:
+        return AttemptFailedError("Crashed", "its interpreter wrote something else than answers", self._written())
 
-    def _crashed(self, status: int) -> AttemptFailed:
+    def _crashed(self, status: int) -> AttemptFailedError:
         written = self._written()
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGKILL and self._group.ran_out_of_memory():
-                return AttemptFailed("MemoryExceeded", memory_exceeded(self._limits).message, written)
+                return AttemptFailedError("MemoryExceeded", memory_exceeded(self._limits).message, written)
             if number == signal.SIGXCPU:
-                return AttemptFailed("TimedOut", f"it used more than {self._limits.cpu} seconds of CPU time", written)
-            return AttemptFailed("Crashed", exit_message(-number), written)
-        return AttemptFailed("Crashed", f"it left with {exit_message(os.WEXITSTATUS(status))}", written)
+                return AttemptFailedError(
+                    "TimedOut", f"it used more than {self._limits.cpu} seconds of CPU time", written
+                )
+            return AttemptFailedError("Crashed", exit_message(-number), written)
+        return AttemptFailedError("Crashed", f"it left with {exit_message(os.WEXITSTATUS(status))}", written)
 
-    async def _died(self) -> AttemptFailed:
+    async def _died(self) -> AttemptFailedError:
         used = await self._process.wait()
         written = self._written()
         if self._late is not None:
-            return AttemptFailed(self._late.type, self._late.message, written)
+            return AttemptFailedError(self._late.type, self._late.message, written)
         if used.code == 1 and written.stderr.startswith("bwrap: "):
-            return AttemptFailed("CannotStart", written.stderr.strip(), written, Outcome.REFUSED)
-        return AttemptFailed("Crashed", f"its interpreter ended: {exit_message(used.code)}", written)
+            return AttemptFailedError("CannotStart", written.stderr.strip(), written, Outcome.REFUSED)
+        return AttemptFailedError("Crashed", f"its interpreter ended: {exit_message(used.code)}", written)
 
     def _written(self) -> Written:
         """Take what the call wrote that was answered or died last."""
@@ -224,17 +231,17 @@ class Interpreter:
         return Written(stdout, stderr, stdout_bytes, stderr_bytes)
 
 
-def failure_of(frame: Frame) -> AttemptFailed:
+def failure_of(frame: Frame) -> AttemptFailedError:
     """Read the error that a payload claims."""
     try:
         fields = json.loads(frame.payload)
         type_, message, module = str(fields["type"]), str(fields["message"]), fields.get("module")
         lacking = module_lacking(type_, message, module) if isinstance(module, str) else None
         if lacking is not None:
-            return AttemptFailed(type_, lacking, frame.written, Outcome.REFUSED)
-        return AttemptFailed(type_, message, frame.written)
+            return AttemptFailedError(type_, lacking, frame.written, Outcome.REFUSED)
+        return AttemptFailedError(type_, message, frame.written)
     except (ValueError, KeyError, TypeError, RecursionError):
-        return AttemptFailed("Crashed", "its interpreter described an error in no known form", frame.written)
+        return AttemptFailedError("Crashed", "its interpreter described an error in no known form", frame.written)
 
 
 def _header(line: bytes) -> Tuple[str, int, float, int, int]:

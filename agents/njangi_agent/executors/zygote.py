@@ -27,7 +27,7 @@ import sys
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
 
 from njangi_agent import codec, dialect
-from njangi_agent.executors.fresh import Start
+from njangi_agent.executors.fresh import StartState
 from njangi_agent.executors.installed import Installed
 
 MESSAGE_CHARACTERS = 4096
@@ -41,7 +41,9 @@ def main() -> None:
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.dup(1)
     task = json.loads(requests.readline())
-    start = Start(boxed=task["boxed"], files=task["files"], output=task["output"], mark=task["mark"].encode("ascii"))
+    start = StartState(
+        boxed=task["boxed"], files=task["files"], output=task["output"], mark=task["mark"].encode("ascii")
+    )
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(task["output"], 1)
     try:
@@ -105,7 +107,7 @@ def _run_bundle(
     calls: List[Dict[str, Any]],
     first: int,
     task: Dict[str, Any],
-    start: Start,
+    start: StartState,
     answers: int,
 ) -> None:
     """In the child: answer the calls from `first` on in turn, as long as they may share this process."""

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, List, Mapping, Sequence
 
-from njangi_agent.errors import AttemptFailed
+from njangi_agent.errors import AttemptFailedError
 from njangi_agent.sandbox.limits import LAUNCHER
 
 LONGEST_ARGUMENT = 128 * 1024 - 1
@@ -58,14 +58,14 @@ def render(command: Sequence[str], parameters: Mapping[str, Any], paths: Mapping
 def startable(argv: Sequence[str], notes: Path, python: str) -> List[str]:
     """Return arguments that the sandbox can be started with, which become `argv`; a long one is laid down in `notes`.
 
-    `python` is the interpreter inside the sandbox. Raises AttemptFailed for what no machine can start.
+    `python` is the interpreter inside the sandbox. Raises AttemptFailedError for what no machine can start.
     """
     encoded = [os.fsencode(argument) for argument in argv]
     if any(b"\0" in argument for argument in encoded):
-        raise AttemptFailed("CannotStart", "an argument cannot hold the character NUL")
+        raise AttemptFailedError("CannotStart", "an argument cannot hold the character NUL")
     longest = max(map(len, encoded), default=0)
     if longest > LONGEST_ARGUMENT:
-        raise AttemptFailed(
+        raise AttemptFailedError(
             "CannotStart", f"an argument has {longest} bytes, and Linux allows {LONGEST_ARGUMENT}; pass it as a file"
         )
     if len(encoded) <= _MANY and sum(map(len, encoded)) <= _LONG:

@@ -25,7 +25,7 @@ _REMOVAL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Group:
+class ControlGroup:
     """One attempt's group: a folder per hierarchy."""
 
     folders: Sequence[Path]
@@ -54,7 +54,7 @@ class Groups:
         self._parents = parents
 
     @contextlib.contextmanager
-    def group(self, limits: Limits) -> Iterator[Group]:
+    def group(self, limits: Limits) -> Iterator[ControlGroup]:
         """Yield a new group under `limits`, gone afterwards with all that ran in it. Raises OSError."""
         made: List[Path] = []
         try:
@@ -65,7 +65,7 @@ class Groups:
                 _set(folder / "memory.limit_in_bytes", limits.memory + _SLACK)
                 _set(folder / "memory.max", limits.memory + _SLACK)
                 _set(folder / "memory.swap.max", 0)
-            yield Group(made)
+            yield ControlGroup(made)
         finally:
             for folder in made:
                 _remove(folder)

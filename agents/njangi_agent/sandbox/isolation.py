@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ContextManager, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from njangi_agent.sandbox import cgroups
-from njangi_agent.sandbox.cgroups import Group, Groups
+from njangi_agent.sandbox.cgroups import ControlGroup, Groups
 from njangi_agent.sandbox.folder import CHECKPOINT, HEARTBEAT, Folder
 from njangi_agent.sandbox.limits import Limits, processes_are_counted_per_sandbox
 
@@ -83,9 +83,9 @@ class NoSandbox:
     def python(self) -> str:
         return self._python.executable
 
-    def group(self, limits: Limits) -> ContextManager[Group]:
+    def group(self, limits: Limits) -> ContextManager[ControlGroup]:
         """Return the control group to start an attempt in: one without folders where there are none."""
-        return self._groups.group(limits) if self._groups else contextlib.nullcontext(Group(()))
+        return self._groups.group(limits) if self._groups else contextlib.nullcontext(ControlGroup(()))
 
     def launch(self, folder: Folder, inputs: Mapping[str, Path], argv: Sequence[str]) -> Launch:
         for name, source in inputs.items():
@@ -117,9 +117,9 @@ class Bubblewrap:
     def python(self) -> str:
         return self._python.executable
 
-    def group(self, limits: Limits) -> ContextManager[Group]:
+    def group(self, limits: Limits) -> ContextManager[ControlGroup]:
         """Return the control group to start an attempt in: one without folders where there are none."""
-        return self._groups.group(limits) if self._groups else contextlib.nullcontext(Group(()))
+        return self._groups.group(limits) if self._groups else contextlib.nullcontext(ControlGroup(()))
 
     def launch(self, folder: Folder, inputs: Mapping[str, Path], argv: Sequence[str]) -> Launch:
         files: List[str] = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional
 
-from njangi_agent.errors import AttemptFailed
+from njangi_agent.errors import AttemptFailedError
 from njangi_agent.sandbox.folder import Folder
 from njangi_agent.sandbox.limits import Limits
 
@@ -23,12 +23,12 @@ _HAS_PROC = Path("/proc/self/status").exists()
 
 
 @dataclass(frozen=True)
-class Usage:
+class ResourceUsage:
     processes: int
     memory: int
 
 
-def usage_of(pid: int, most_processes: int) -> Usage:
+def usage_of(pid: int, most_processes: int) -> ResourceUsage:
     """Return what `pid` and its descendants hold now; stops counting beyond `most_processes`."""
     count = anonymous = shared = 0
     waiting = [pid]
@@ -44,7 +44,7 @@ def usage_of(pid: int, most_processes: int) -> Usage:
             count += 1
         except (OSError, ValueError):
             continue  # gone meanwhile
-    return Usage(count + len(waiting), anonymous + shared)
+    return ResourceUsage(count + len(waiting), anonymous + shared)
 
 
 def _children(pid: int) -> List[int]:
@@ -56,22 +56,22 @@ def _children(pid: int) -> List[int]:
     return found
 
 
-def excess(usage: Optional[Usage], stored: int, limits: Limits) -> Optional[AttemptFailed]:
+def excess(usage: Optional[ResourceUsage], stored: int, limits: Limits) -> Optional[AttemptFailedError]:
     """Return why an attempt must be stopped, or None."""
     if stored > limits.storage:
-        return AttemptFailed("StorageExceeded", f"its files took more than {limits.storage} bytes")
+        return AttemptFailedError("StorageExceeded", f"its files took more than {limits.storage} bytes")
     if usage is not None and usage.processes > limits.processes:
-        return AttemptFailed("TooManyProcesses", f"it ran more than {limits.processes} processes at once")
+        return AttemptFailedError("TooManyProcesses", f"it ran more than {limits.processes} processes at once")
     if usage is not None and usage.memory > limits.memory + _SLACK:
         return memory_exceeded(limits)
     return None
 
 
-def memory_exceeded(limits: Limits) -> AttemptFailed:
-    return AttemptFailed("MemoryExceeded", f"it ran out of its {limits.memory} bytes of memory")
+def memory_exceeded(limits: Limits) -> AttemptFailedError:
+    return AttemptFailedError("MemoryExceeded", f"it ran out of its {limits.memory} bytes of memory")
 
 
-async def watch(pid: int, folder: Folder, limits: Limits) -> AttemptFailed:
+async def watch(pid: int, folder: Folder, limits: Limits) -> AttemptFailedError:
     """Return why the attempt must be stopped, as soon as that is seen; runs until cancelled otherwise."""
     loop = asyncio.get_running_loop()
     pause = _INTERVAL

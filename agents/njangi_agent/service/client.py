@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Callable, TypeVar
 
 from njangi_agent.decisions import backoff
-from njangi_agent.errors import Altered, ServiceUnavailable
+from njangi_agent.errors import AlteredError, ServiceUnavailableError
 from njangi_agent.logs import fields, logger
 from njangi_agent.protocol import SyncAnswer, SyncRequest
-from njangi_agent.service.http_client import Service
+from njangi_agent.service.http_client import HttpService
 
 log = logger(__name__)
 T = TypeVar("T")
@@ -23,7 +23,7 @@ _ALTERED_TRIES = 6
 
 
 class Remote:
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: HttpService) -> None:
         self._service = service
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="http")
 
@@ -48,9 +48,9 @@ class Remote:
         while True:
             try:
                 return await self._call(call)
-            except ServiceUnavailable as error:
+            except ServiceUnavailableError as error:
                 reason, retry_after = error.reason, error.retry_after
-            except Altered as error:
+            except AlteredError as error:
                 altered += 1
                 if altered == _ALTERED_TRIES:
                     raise

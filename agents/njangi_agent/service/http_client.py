@@ -17,7 +17,7 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tup
 from urllib.parse import urlsplit
 
 from njangi_agent import __version__
-from njangi_agent.errors import Altered, Refused, Rejected, ServiceUnavailable
+from njangi_agent.errors import AccessRefusedError, AlteredError, RequestRejectedError, ServiceUnavailableError
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, new_nonce, proof
 from njangi_agent.protocol import Machine, SyncAnswer, SyncRequest, sync_answer, to_json
 
@@ -35,11 +35,12 @@ _TUS = {"Tus-Resumable": "1.0.0"}
 _Body = Union[bytes, Path, "_Rest", None]
 
 
-class Service:
+class HttpService:
     """One connection per request under way; idle ones are kept for the next. Safe to use from several threads.
 
-    Every method raises ServiceUnavailable (no connection, 5xx, 429), Refused (401, 403) or Rejected (other 4xx).
-    An answer without the service's proof is by something in between, whatever it says: ServiceUnavailable.
+    Every method raises ServiceUnavailableError (no connection, 5xx, 429), AccessRefusedError (401, 403) or
+    RequestRejectedError (other 4xx). An answer without the service's proof comes from something in between:
+    ServiceUnavailableError.
     """
 
     def __init__(self, url: str, secret: str) -> None:
@@ -65,21 +66,21 @@ class Service:
         try:
             return str(answer["volunteer_id"]), str(answer["secret"])
         except (KeyError, TypeError) as error:
-            raise Rejected(200, "the answer to enrol names no volunteer") from error
+            raise RequestRejectedError(200, "the answer to enrol names no volunteer") from error
 
     def sync(self, request: SyncRequest) -> SyncAnswer:
         answer = self._json("POST", "/v1/agent/sync", to_json(request), _TIMEOUT + request.wait)
         try:
             return sync_answer(answer)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Rejected(200, f"its answer is of another version: {error}") from error
+            raise RequestRejectedError(200, f"its answer is of another version: {error}") from error
 
     def fetch_blob(self, sha256: str, path: Path) -> None:
         """Write a blob to `path`, after what an earlier call that broke off left there. All is on disk when it returns:
         from then on its name is believed, also after a power failure.
 
-        Raises Altered when its content is not what its name says; with what an earlier call left, only that is wrong.
-        Raises Rejected when this machine cannot keep it, as on a full disk; nothing of it is left there then.
+        Raises AlteredError when its content is not what its name says; if a part was there, only that is bad.
+        Raises RequestRejectedError when this machine cannot keep it, as on a full disk; then nothing of it is left.
         """
         there = path.stat().st_size if path.exists() else 0
         headers = {"Range": f"bytes={there}-"} if there else {}
@@ -89,18 +90,18 @@ class Service:
                     for chunk in iter(lambda: response.read(_CHUNK), b""):
                         _append(file, chunk)
                 if response.length:  # http.client keeps quiet about a connection that broke off
-                    raise ServiceUnavailable(f"{response.length} bytes of a blob did not arrive")
+                    raise ServiceUnavailableError(f"{response.length} bytes of a blob did not arrive")
         except _NotKept as error:
             path.unlink()
-            raise Rejected(200, f"this machine cannot keep it: {error}") from error
-        except Rejected as error:
+            raise RequestRejectedError(200, f"this machine cannot keep it: {error}") from error
+        except RequestRejectedError as error:
             if error.status != 416:  # all is there already
                 raise
         if _sha256(path) != sha256:
             path.unlink()
             if there:
-                raise ServiceUnavailable("what had arrived of a blob before was something else")
-            raise Altered(f"the content of blob {sha256} is not what its name says")
+                raise ServiceUnavailableError("what had arrived of a blob before was something else")
+            raise AlteredError(f"the content of blob {sha256} is not what its name says")
         with path.open("rb") as file:
             os.fsync(file.fileno())
 
@@ -129,13 +130,13 @@ class Service:
             with self._exchange("PATCH", place, _Rest(path, there), headers, _TIMEOUT) as response:
                 response.read(_CHUNK)
                 _check_stored(response, sha256)
-        except Rejected as error:
+        except RequestRejectedError as error:
             if error.status in (404, 409):  # it has come further meanwhile, or has expired: ask again
-                raise ServiceUnavailable(error.detail) from error
+                raise ServiceUnavailableError(error.detail) from error
             raise
 
     def close(self) -> None:
-        """End every connection; calls under way fail with ServiceUnavailable."""
+        """End every connection; calls under way fail with ServiceUnavailableError."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -158,7 +159,7 @@ class Service:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise ServiceUnavailable("its answer is no JSON object; is this a Njangi service?")
+            raise ServiceUnavailableError("its answer is no JSON object; is this a Njangi service?")
         return answer
 
     @contextlib.contextmanager
@@ -188,7 +189,7 @@ class Service:
             yield response
             reusable = response.isclosed() and connection.sock is not None
         except (OSError, http.client.HTTPException) as error:
-            raise ServiceUnavailable(f"{type(error).__name__}: {error}") from error
+            raise ServiceUnavailableError(f"{type(error).__name__}: {error}") from error
         finally:
             with self._lock:
                 self._busy.remove(connection)
@@ -282,13 +283,13 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     for chunk in iter(lambda: response.read(_PIECE), b""):
         data += chunk
         if len(data) > _MOST_ANSWER_BYTES:
-            raise Rejected(200, f"its answer is larger than {_MOST_ANSWER_BYTES} bytes")
+            raise RequestRejectedError(200, f"its answer is larger than {_MOST_ANSWER_BYTES} bytes")
     return data
 
 
 def _check_stored(response: http.client.HTTPResponse, sha256: str) -> None:
     if response.getheader(STORED_HEADER) != sha256:
-        raise ServiceUnavailable("the service has not said that the blob is stored")
+        raise ServiceUnavailableError("the service has not said that the blob is stored")
 
 
 def _error(response: http.client.HTTPResponse, *, proven: bool, believing: bool) -> Exception:
@@ -296,14 +297,16 @@ def _error(response: http.client.HTTPResponse, *, proven: bool, believing: bool)
     detail = str(problem.get("detail") or problem.get("title") or response.reason)[:500]
     if response.status >= 500 or response.status in _LATER:
         wait = _seconds(response.getheader("Retry-After"))
-        return ServiceUnavailable(f"{response.status} {detail}", wait if proven else min(wait, _LONGEST_UNPROVEN))
+        return ServiceUnavailableError(f"{response.status} {detail}", wait if proven else min(wait, _LONGEST_UNPROVEN))
     ours = str(problem.get("type")).startswith("urn:njangi:")
     if not proven and not (believing and ours):
-        return ServiceUnavailable(
+        return ServiceUnavailableError(
             f"the answer {response.status} {detail} does not prove that it is the service's; is there a sign-in page or"
             " a proxy in between, or another service at its address?"
         )
-    return Refused(detail) if response.status in (401, 403) else Rejected(response.status, detail)
+    return (
+        AccessRefusedError(detail) if response.status in (401, 403) else RequestRejectedError(response.status, detail)
+    )
 
 
 def _problem(response: http.client.HTTPResponse) -> Dict[str, Any]:

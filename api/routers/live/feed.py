@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.access.event_access import Wanted, types_of
+from api.access.event_access import EventFilter, types_of
 from api.dependencies import App, Reader
 from api.live.feed import Listener, page, stream
 
@@ -31,7 +31,7 @@ async def events(
 
     A page's `next` is what to give as `after` to go on; it may hold nothing and yet not be the last.
     """
-    wanted = Wanted(types_of(types or ()), run_id, workflow_id, owner)
+    wanted = EventFilter(types_of(types or ()), run_id, workflow_id, owner)
     start = last_event_id if last_event_id is not None else after
     if "text/event-stream" in request.headers.get("accept", ""):
         frames = stream(app.feed, Listener(app.feed, caller, wanted, start))

@@ -18,11 +18,11 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.websockets import WebSocketState
 
-from api.access.event_access import Wanted, WrongFilterError, types_of
-from api.access.rights import Action, Verdict, decide
+from api.access.event_access import EventFilter, WrongFilterError, types_of
+from api.access.rights import AccessDecision, Action, decide
 from api.dependencies import DECLARED, user_of
 from api.http.rate_limits import SESSION_COOKIE
-from api.live.feed import Listener, Told, listen
+from api.live.feed import EmittedEvent, Listener, listen
 from api.services import Services
 from storage.errors import StorageUnavailableError
 from storage.people.users import User
@@ -91,7 +91,7 @@ class Conversation:
             await self.error(f"a connection has at most {MOST_SUBSCRIPTIONS} subscriptions", message.id)
             return
         try:
-            wanted = Wanted(types_of(message.types), message.run_id, message.workflow_id, message.owner)
+            wanted = EventFilter(types_of(message.types), message.run_id, message.workflow_id, message.owner)
             after = await self._app.stores.ledger.last_seq() if message.after is None else message.after
         except (WrongFilterError, StorageUnavailableError) as error:
             await self.error(str(error), message.id)
@@ -108,7 +108,7 @@ class Conversation:
             async with aclosing(listen(self._app.feed, listener)) as batches:
                 async for batch in batches:
                     for told in batch:
-                        form = b'{"op":"event","id":%s,"event":%s}' if isinstance(told, Told) else _RESYNC
+                        form = b'{"op":"event","id":%s,"event":%s}' if isinstance(told, EmittedEvent) else _RESYNC
                         await self._socket.send_text((form % (name, told.json)).decode())
             await self._socket.close(COME_AGAIN)
 
@@ -203,7 +203,7 @@ async def _user(socket: WebSocket, token: str) -> User | None:
         user = await user_of(app, token)
     except StorageUnavailableError:
         return None
-    return user if user is not None and decide(user, Action.READ) is Verdict.ALLOWED else None
+    return user if user is not None and decide(user, Action.READ) is AccessDecision.ALLOWED else None
 
 
 def _is_open(socket: WebSocket) -> bool:

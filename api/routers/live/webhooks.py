@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.access.event_access import types_of
-from api.access.rights import Action, Verdict, acting_role, decide
+from api.access.rights import AccessDecision, Action, acting_role, decide
 from api.dependencies import App, Named, Reader, Submitter
 from api.integrations.posting import check_url
 from api.services import Services, utc_now
@@ -108,7 +108,7 @@ def _content(request: WebhookRequest, app: Services) -> NewWebhook:
 async def _own(app: Services, webhook_id: str, caller: User) -> Webhook:
     """Return a webhook of the caller's; those of others do not exist for it, unless it is an admin."""
     webhook = await app.stores.webhooks.get(webhook_id)
-    if decide(caller, Action.READ, Owned(webhook.owner)) is not Verdict.ALLOWED:
+    if decide(caller, Action.READ, Owned(webhook.owner)) is not AccessDecision.ALLOWED:
         raise NotFoundError("webhook", webhook_id)
     return webhook
 

@@ -29,7 +29,7 @@ class EntryView(BaseModel):
     status: int | None
 
 
-class Page(BaseModel):
+class AuditPage(BaseModel):
     """`next_page_token`: give it as `page_token` to go on; null: that was all."""
 
     entries: list[EntryView]
@@ -47,7 +47,7 @@ async def page(
     until: AwareDatetime | None = None,
     page_token: str | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> Page:
+) -> AuditPage:
     """Return what people did, the newest first."""
     before = _before(page_token) if page_token is not None else None
     found = await app.stores.audit.page(
@@ -67,7 +67,7 @@ async def page(
         for item in found
     ]
     more = len(found) == limit
-    return Page(entries=entries, next_page_token=_token(found[-1].id) if more else None)
+    return AuditPage(entries=entries, next_page_token=_token(found[-1].id) if more else None)
 
 
 def _token(id_: str) -> str:

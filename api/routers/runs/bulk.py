@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.access.rights import Action, Verdict, decide, reader_of
+from api.access.rights import AccessDecision, Action, decide, reader_of
 from api.dependencies import App, Submitter
 from api.http.refusals import RefusalError
 from api.list_parameters import RunFilter
@@ -138,7 +138,7 @@ async def _each(
     asked = body.filter.as_seen_by(caller)
     owner = body.filter.owner or reader_of(caller)
     if owner is not None:
-        if decide(caller, Action.CHANGE, Owned(owner)) is not Verdict.ALLOWED:
+        if decide(caller, Action.CHANGE, Owned(owner)) is not AccessDecision.ALLOWED:
             raise RefusalError("runs-of-others", owner=owner)
         asked = replace(asked, equal={**asked.equal, "owner": owner})
     status = [status for status in fits if not body.filter.status or status in body.filter.status]

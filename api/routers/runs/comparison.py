@@ -18,7 +18,7 @@ from api.services import Services
 from api.workflows import differences
 from storage.runs.children import Child
 from storage.runs.models import Run, RunStatus
-from storage.runs.task_timings import Timing
+from storage.runs.task_timings import TaskTiming
 from storage.runs.tasks import Task, TaskStatus
 from storage.sharing import Noun
 
@@ -109,7 +109,7 @@ async def _tasks(app: Services, run: Run) -> dict[str, TaskSide]:
     return {task.name: _task(task, timings.get(task.name), children.get(task.name)) for task in tasks}
 
 
-def _task(task: Task, timing: Timing | None, child: Child | None) -> TaskSide:
+def _task(task: Task, timing: TaskTiming | None, child: Child | None) -> TaskSide:
     parts = parts_of_task(task.status, timing, child)
     return TaskSide(
         status=task.status,

@@ -32,7 +32,7 @@ class Pause(_Body):
     call_back: bool = False
 
 
-class Retry(_Body):
+class RetryRequest(_Body):
     """`tasks`: only these; all that failed when it is empty. `error_group`: only what failed for that cause.
 
     What failed for another cause stays as it is; what was cancelled or skipped because of a failure goes along.
@@ -77,7 +77,9 @@ async def resume_task(run_id: str, task: str, app: App, caller: Submitter) -> Ru
 
 
 @router.post("/{run_id}:retry-failed", status_code=202)
-async def retry_failed(run_id: str, app: App, caller: Submitter, body: Annotated[Retry, Body()] = Retry()) -> RunView:
+async def retry_failed(
+    run_id: str, app: App, caller: Submitter, body: Annotated[RetryRequest, Body()] = RetryRequest()
+) -> RunView:
     """Begin a run that has ended again, with what failed alone. 409 while it is under way."""
     await app.quotas.may_begin_again((await app.stores.sharing.owned(Noun.RUN, run_id)).owner)
     return await view(app, await app.controls.retry_failed(run_id, body.tasks, body.error_group, by=caller.name))

@@ -16,12 +16,12 @@ from api.runs.results import entries, send_subtask_result, send_task_result, sma
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
 
-class Kind(StrEnum):
+class ArchiveKind(StrEnum):
     ZIP = "zip"
     TAR = "tar"
 
 
-_WAYS = {Kind.ZIP: (zipped, "application/zip"), Kind.TAR: (tarred, "application/x-tar")}
+_WAYS = {ArchiveKind.ZIP: (zipped, "application/zip"), ArchiveKind.TAR: (tarred, "application/x-tar")}
 
 
 @router.get("/{run_id}/results", response_model=dict[str, JsonValue])
@@ -48,7 +48,7 @@ async def subtask_result(run_id: str, task: str, index: int, request: Request, a
 
 @router.get("/{run_id}/archive")
 async def archive(
-    run_id: str, app: App, _: Reader, kind: Annotated[Kind, Query(alias="format")] = Kind.ZIP
+    run_id: str, app: App, _: Reader, kind: Annotated[ArchiveKind, Query(alias="format")] = ArchiveKind.ZIP
 ) -> StreamingResponse:
     """Return the results of all completed tasks as one archive that is made while it is sent.
 

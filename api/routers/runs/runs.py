@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.dependencies import App, Reader, Submitter
 from api.list_parameters import RunList, SubtaskList, order
-from api.runs.endings import Told, told
+from api.runs.endings import FailureText, told
 from api.runs.parts import parts_of_task
 from api.runs.subtask_views import SubtaskPage, SubtaskView, subtask_view
 from api.services import Services
@@ -44,7 +44,7 @@ class TaskView(BaseModel):
     failed_parts: int
     progress: float
     error: str | None
-    error_told: Told | None  # the same for other languages
+    error_told: FailureText | None  # the same for other languages
     child_run_id: str | None
     result_bytes: int | None
 
@@ -86,7 +86,7 @@ class RunView(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None
-    error_told: Told | None  # the same for other languages
+    error_told: FailureText | None  # the same for other languages
     cancel_requested: bool
     paused_tasks: list[str]
     deadline: datetime | None

@@ -19,8 +19,8 @@ from api.access.rights import Action
 from api.dependencies import DECLARED, App, Joiner, member, services_of
 from api.runs.reported_blobs import vouched
 from api.services import Services, utc_now
-from coordinator.dispatching.dispatcher import Answer
-from storage.ledger import Turn
+from coordinator.dispatching.dispatcher import SyncOutcome
+from storage.ledger import Transaction
 from storage.people.users import Role
 
 router = APIRouter(prefix="/v1/agent", tags=["agent"])
@@ -43,16 +43,16 @@ async def enrol(enrolment: Annotated[Enrolment, Body()], app: App, caller: Joine
     machine = protocol.machine(enrolment.machine)
     token = caller.token_id if caller.role is Role.JOIN else None
 
-    async def use(turn: Turn) -> None:
+    async def use(tx: Transaction) -> None:
         if token is not None:
-            await app.stores.join_tokens.use(turn, token, now=now)
+            await app.stores.join_tokens.use(tx, token, now=now)
 
     enrolled, secret = await app.stores.volunteers.enrol(enrolment.name, machine, now=now, join_token=token, first=use)
     return Enrolled(volunteer_id=enrolled.id, secret=secret)
 
 
 async def sync(request: Request) -> Response:
-    """One turn of an agent: `SyncRequest` in, `SyncAnswer` out, waiting for work as long as it asks.
+    """One sync of an agent: `SyncRequest` in, `SyncAnswer` out, waiting for work as long as it asks.
 
     A plain route: agents call nothing else, by the thousand, and FastAPI's validation would double its cost.
     """
@@ -61,12 +61,12 @@ async def sync(request: Request) -> Response:
         body = await request.body()
     except ClientDisconnect:
         raise HTTPException(400, "the request broke off within its body") from None
-    turn = protocol.sync_request(_read(body))
+    tx = protocol.sync_request(_read(body))
     services = services_of(request)
-    turn = await vouched(turn, services.stores.blobs, now=utc_now())
+    tx = await vouched(tx, services.stores.blobs, now=utc_now())
     began = time.perf_counter()
-    answer = await _while_connected(request, services, who, turn)
-    if turn.reports:
+    answer = await _while_connected(request, services, who, tx)
+    if tx.reports:
         services.requests.synced(time.perf_counter() - began)
     return Response(_encoded(answer), media_type="application/json")
 
@@ -74,9 +74,9 @@ async def sync(request: Request) -> Response:
 DECLARED[sync] = Action.SERVE
 
 
-async def _while_connected(request: Request, services: Services, member: Any, turn: protocol.SyncRequest) -> Answer:
+async def _while_connected(request: Request, services: Services, member: Any, tx: protocol.SyncRequest) -> SyncOutcome:
     """Sync, but stop waiting for work when the agent hangs up: nothing should be lent to nobody."""
-    work = asyncio.ensure_future(services.dispatcher.sync(member, turn))
+    work = asyncio.ensure_future(services.dispatcher.sync(member, tx))
     done, _ = await asyncio.wait({work}, timeout=0.05)
     if done:
         return await work
@@ -87,7 +87,7 @@ async def _while_connected(request: Request, services: Services, member: Any, tu
             work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             return await work
-        return Answer()
+        return SyncOutcome()
     finally:
         gone.cancel()
 
@@ -109,7 +109,7 @@ def _read(body: bytes) -> Any:
         raise protocol.ProtocolError(f"the body is not JSON: {error}") from None
 
 
-def _encoded(answer: Answer) -> bytes:
+def _encoded(answer: SyncOutcome) -> bytes:
     definitions = answer.definitions
     tasks = dict.fromkeys(lease.task_id for lease in answer.leases)
     return orjson.dumps(

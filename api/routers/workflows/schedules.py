@@ -19,13 +19,13 @@ from api.dependencies import App, Named, Reader, Schedules, Submitter, must
 from api.list_parameters import ScheduleList, order
 from api.runs.chosen_ids import ChosenId
 from api.services import Services, utc_now
-from coordinator.decisions.schedules import EPOCH, Overlap, Timing, check_cron, times_after, zone
+from coordinator.decisions.schedules import EPOCH, Overlap, ScheduleTiming, check_cron, times_after, zone
 from storage.database import new_id
 from storage.errors import IdTakenError, NotFoundError
 from storage.people.idempotency import made_id
 from storage.people.users import User
 from storage.sharing import Noun
-from storage.workflows.schedules import Cause, Outcome, Rule, Schedule, Taken
+from storage.workflows.schedules import Rule, Schedule, ScheduleCause, ScheduleOutcome, Taken
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
@@ -135,8 +135,8 @@ class TakenView(BaseModel):
     at: datetime
     until: datetime | None
     decided_at: datetime
-    cause: Cause
-    outcome: Outcome
+    cause: ScheduleCause
+    outcome: ScheduleOutcome
     run_id: str | None
     detail: str | None
 
@@ -187,7 +187,7 @@ class OneScheduleView(ScheduleView):
 class Triggered(BaseModel):
     """What became of a trigger; `outcome` is null while its run waits for the end of another."""
 
-    outcome: Outcome | None
+    outcome: ScheduleOutcome | None
     run_id: str | None
     detail: str | None
 
@@ -225,7 +225,7 @@ async def get(
     """Return a schedule with its `next` times."""
     schedule = await app.stores.schedules.get(schedule_id)
     rule = schedule.rule
-    timing = Timing(rule.cron, rule.interval, rule.timezone, rule.start_at, rule.end_at)
+    timing = ScheduleTiming(rule.cron, rule.interval, rule.timezone, rule.start_at, rule.end_at)
     return OneScheduleView(
         **_view(schedule).model_dump(),
         next_times=list(islice(times_after(timing, utc_now()), count)),
@@ -317,7 +317,7 @@ def _taken(taken: Taken) -> TakenView:
         decided_at=taken.decided_at,
         cause=taken.cause,
         outcome=taken.outcome,
-        run_id=taken.run_id if taken.outcome is Outcome.STARTED else None,
+        run_id=taken.run_id if taken.outcome is ScheduleOutcome.STARTED else None,
         detail=taken.detail,
     )
 

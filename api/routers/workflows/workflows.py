@@ -10,13 +10,13 @@ from njangi_flows.workflow.model import Tags
 from njangi_flows.workflow.spec import Duration
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.access.rights import Action, Verdict, decide
+from api.access.rights import AccessDecision, Action, decide
 from api.dependencies import App, Named, Reader, Submitter
 from api.http.refusals import RefusalError
 from api.list_parameters import WorkflowList, order
 from api.routers.runs.runs import RunView, view
 from api.runs.chosen_ids import ChosenIdBody, create_workflow, start_run
-from api.runs.planning import Plan, plan_of
+from api.runs.planning import RunPlan, plan_of
 from api.services import utc_now
 from api.workflows.authoring import expected_version, new_workflow, read_spec
 from api.workflows.sources import source_of
@@ -60,14 +60,14 @@ class TagsBody(BaseModel):
     tags: Annotated[Tags, Field(min_length=1)]
 
 
-class Start(ChosenIdBody):
+class StartRequest(ChosenIdBody):
     """`deadline`: how long the run may take, as `6h`; else the spec's."""
 
     parameters: dict[str, Any] = Field(default_factory=dict)
     deadline: Annotated[Duration | None, Field(gt=0, le=specs.LONGEST_DEADLINE)] = None
 
 
-class Validated(Plan):
+class Validated(RunPlan):
     """No problems: 422 tells those. The plan is what a run of it would begin with now."""
 
     problems: list[ProblemView]
@@ -143,7 +143,7 @@ async def clone(
     body: Annotated[CloneBody | None, Body()] = None,
 ) -> WorkflowView:
     """Make a workflow of the caller's own like this one, which they may read, as it is now."""
-    if decide(caller, Action.CHANGE) is not Verdict.ALLOWED:
+    if decide(caller, Action.CHANGE) is not AccessDecision.ALLOWED:
         raise RefusalError("clone-read-only")
     chosen = body or CloneBody()
     original = await app.stores.workflows.get(workflow_id)
@@ -183,7 +183,12 @@ async def unarchive(workflow_id: str, app: App, caller: Submitter, response: Res
 
 @router.post("/{workflow_id}/runs", status_code=201)
 async def start(
-    workflow_id: str, body: Annotated[Start, Body()], app: App, caller: Submitter, named: Named, response: Response
+    workflow_id: str,
+    body: Annotated[StartRequest, Body()],
+    app: App,
+    caller: Submitter,
+    named: Named,
+    response: Response,
 ) -> RunView:
     """Start a run of the workflow as it is now. 409 if it is archived."""
     workflow = await app.stores.workflows.get(workflow_id)

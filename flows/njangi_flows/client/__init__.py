@@ -42,7 +42,7 @@ from njangi_flows.client.transport import Transport
 from njangi_flows.client.volunteers import JoinTokens, Volunteers
 from njangi_flows.client.webhooks import Webhooks
 from njangi_flows.client.workflows import Templates, Workflows
-from njangi_flows.proven import Token
+from njangi_flows.proven import ProvenToken
 
 __all__ = [
     "ClientError",
@@ -71,7 +71,7 @@ class Njangi:
         http = httpx.AsyncClient(
             base_url=address,
             verify=address.scheme == "https",  # to read the authorities' certificates takes long
-            auth=Token(token) if token else None,
+            auth=ProvenToken(token) if token else None,
             timeout=httpx.Timeout(30.0, connect=10.0),
         )
         self.transport = Transport(http, patience=patience)

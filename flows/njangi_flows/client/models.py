@@ -21,12 +21,6 @@ class AttemptView(BaseModel):
     error: dict[str, str] | None
 
 
-class Cause(StrEnum):
-    TIME = "time"
-    TRIGGER = "trigger"
-    BACKFILL = "backfill"
-
-
 class Controlled(BaseModel):
     count: int
     runs: list[str]
@@ -66,6 +60,11 @@ class EtaView(BaseModel):
     from_: Annotated[AwareDatetime | None, Field(alias="from")]
     until: AwareDatetime | None
     reason: str
+    code: str
+    values: dict[str, str | int]
+
+
+class FailureText(BaseModel):
     code: str
     values: dict[str, str | int]
 
@@ -165,23 +164,11 @@ class OneVersionView(BaseModel):
     source: str | None
 
 
-class Outcome(StrEnum):
-    STARTED = "started"
-    SKIPPED = "skipped"
-    MISSED = "missed"
-    FAILED = "failed"
-
-
 class Overlap(StrEnum):
     SKIP = "skip"
     QUEUE = "queue"
     CANCEL_OLD = "cancel_old"
     ALLOW = "allow"
-
-
-class Page(BaseModel):
-    entries: list[EntryView]
-    next_page_token: str | None
 
 
 class ProblemView(BaseModel):
@@ -271,9 +258,22 @@ class SavedWorkflow(BaseModel):
     warnings: list[ProblemView]
 
 
+class ScheduleCause(StrEnum):
+    TIME = "time"
+    TRIGGER = "trigger"
+    BACKFILL = "backfill"
+
+
 class ScheduleOfRun(BaseModel):
     id: str
     at: AwareDatetime
+
+
+class ScheduleOutcome(StrEnum):
+    STARTED = "started"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    FAILED = "failed"
 
 
 class Scope(StrEnum):
@@ -345,8 +345,8 @@ class TakenView(BaseModel):
     at: AwareDatetime
     until: AwareDatetime | None
     decided_at: AwareDatetime
-    cause: Cause
-    outcome: Outcome
+    cause: ScheduleCause
+    outcome: ScheduleOutcome
     run_id: str | None
     detail: str | None
 
@@ -373,6 +373,24 @@ class TaskStatus(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     SKIPPED = "SKIPPED"
+
+
+class TaskView(BaseModel):
+    name: str
+    status: TaskStatus
+    total: int
+    queued: int
+    leased: int
+    completed: int
+    failed: int
+    cancelled: int
+    parts: int
+    failed_parts: int
+    progress: float
+    error: str | None
+    error_told: FailureText | None
+    child_run_id: str | None
+    result_bytes: int | None
 
 
 class TemplateView(BaseModel):
@@ -415,13 +433,8 @@ class TokenView(BaseModel):
     last_used_at: AwareDatetime | None
 
 
-class Told(BaseModel):
-    code: str
-    values: dict[str, str | int]
-
-
 class Triggered(BaseModel):
-    outcome: Outcome | None
+    outcome: ScheduleOutcome | None
     run_id: str | None
     detail: str | None
 
@@ -522,6 +535,11 @@ class WorkflowView(BaseModel):
     archived_at: AwareDatetime | None
     spec: dict[str, Any]
     files: dict[str, str]
+
+
+class AuditPage(BaseModel):
+    entries: list[EntryView]
+    next_page_token: str | None
 
 
 class BackfillView(BaseModel):
@@ -708,6 +726,37 @@ class RunErrors(BaseModel):
     more: bool
 
 
+class RunView(BaseModel):
+    id: str
+    workflow_id: str
+    name: str
+    version: int
+    owner: str
+    status: RunStatus
+    priority: int
+    attempt: int
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    error: str | None
+    error_told: FailureText | None
+    cancel_requested: bool
+    paused_tasks: list[str]
+    deadline: AwareDatetime | None
+    parameters: dict[str, Any]
+    prefect_flow_run_id: str | None
+    prefect_url: str | None
+    parent_run_id: str | None
+    progress: float
+    parts: int
+    failed_parts: int
+    tasks: list[TaskView]
+    schedule: ScheduleOfRun | None
+    replaced_by: str | None
+    tags: list[str]
+    eta: EtaView | None
+
+
 class ScheduleView(BaseModel):
     id: str
     owner: str
@@ -743,24 +792,6 @@ class TaskSide(BaseModel):
     seconds: float | None
     mean_seconds: float | None
     digest: str | None
-
-
-class TaskView(BaseModel):
-    name: str
-    status: TaskStatus
-    total: int
-    queued: int
-    leased: int
-    completed: int
-    failed: int
-    cancelled: int
-    parts: int
-    failed_parts: int
-    progress: float
-    error: str | None
-    error_told: Told | None
-    child_run_id: str | None
-    result_bytes: int | None
 
 
 class TemplateList(BaseModel):
@@ -814,35 +845,9 @@ class Looked(BaseModel):
     volunteers: list[Newcomer]
 
 
-class RunView(BaseModel):
-    id: str
-    workflow_id: str
-    name: str
-    version: int
-    owner: str
-    status: RunStatus
-    priority: int
-    attempt: int
-    created_at: AwareDatetime
-    started_at: AwareDatetime | None
-    ended_at: AwareDatetime | None
-    error: str | None
-    error_told: Told | None
-    cancel_requested: bool
-    paused_tasks: list[str]
-    deadline: AwareDatetime | None
-    parameters: dict[str, Any]
-    prefect_flow_run_id: str | None
-    prefect_url: str | None
-    parent_run_id: str | None
-    progress: float
-    parts: int
-    failed_parts: int
-    tasks: list[TaskView]
-    schedule: ScheduleOfRun | None
-    replaced_by: str | None
-    tags: list[str]
-    eta: EtaView | None
+class RunPage(BaseModel):
+    runs: list[RunView]
+    next_page_token: str | None
 
 
 class SchedulePage(BaseModel):
@@ -865,8 +870,3 @@ class RunComparison(BaseModel):
     parameters: list[dict[str, Any]]
     files: dict[str, list[str | None]]
     tasks: list[TaskComparison]
-
-
-class RunPage(BaseModel):
-    runs: list[RunView]
-    next_page_token: str | None

@@ -103,15 +103,15 @@ class NoServiceError(Exception):
         )
 
 
-class RunLeaseLostError(ServiceError):
+class LeaseTakenError(ServiceError):
     """The run lease went to another holder, or the run ended: whatever we were about to write is not ours."""
 
 
-class RunHeldError(ServiceError):
+class RunHeldElsewhereError(ServiceError):
     """Another holder carries the run at this moment."""
 
 
-class RunEndedError(ServiceError):
+class RunHasEndedError(ServiceError):
     """The run has ended; there is nothing to carry."""
 
 
@@ -126,7 +126,7 @@ class WrongBlobError(Exception):
         return f"the content of blob {self.sha256} has another SHA-256"
 
 
-_ERRORS = {"run-lease-lost": RunLeaseLostError, "run-held": RunHeldError, "run-ended": RunEndedError}
+_ERRORS = {"run-lease-lost": LeaseTakenError, "run-held": RunHeldElsewhereError, "run-ended": RunHasEndedError}
 
 
 class FlowService:

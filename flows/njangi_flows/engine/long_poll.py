@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
-from njangi_flows.engine.flow_client import RunEndedError, RunLeaseLostError
+from njangi_flows.engine.flow_client import LeaseTakenError, RunHasEndedError
 from njangi_flows.engine.run_lease import HeldRun, Stop, StoppedError
 from njangi_flows.protocol import EndedWait, Orders, SettledBatch, Wait
 
@@ -55,7 +55,7 @@ class LongPoll(abc.ABC, Generic[Answer]):
         try:
             while self._held.stop.reason is None:
                 await self._ask(stopping)
-        except (RunLeaseLostError, RunEndedError):
+        except (LeaseTakenError, RunHasEndedError):
             self._held.stop.set(Stop.LEASE_LOST)
         except Exception as error:
             for future in self._waiting.values():

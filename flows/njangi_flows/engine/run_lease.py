@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
-from njangi_flows.engine.flow_client import FlowService, RunEndedError, RunHeldError, RunLeaseLostError
+from njangi_flows.engine.flow_client import FlowService, LeaseTakenError, RunHasEndedError, RunHeldElsewhereError
 from njangi_flows.engine.heartbeats import Heart
 from njangi_flows.protocol import BeatOrders, CarriedRun, Hold, Orders, RunLease
 
@@ -142,7 +142,7 @@ async def _take(service: FlowService, run_id: str, patience: float, stop: StopSi
             held = await service.hold(run_id)
             stop.settled_in()
             return held
-        except RunHeldError:
+        except RunHeldElsewhereError:
             stop.settled_in()
             if asyncio.get_running_loop().time() > deadline:
                 raise
@@ -158,5 +158,5 @@ async def _give_back(held: HeldRun, error: str | None) -> None:
             await held.service.release(held.lease, error)
     except TimeoutError:
         log.warning("the service is away; the run lease will run out instead", extra={"run_id": held.id})
-    except (RunLeaseLostError, RunEndedError):
+    except (LeaseTakenError, RunHasEndedError):
         log.info("the run lease was gone before it was given back", extra={"run_id": held.id})

@@ -14,11 +14,11 @@ from prefect.exceptions import Pause
 from prefect.states import Cancelled, Completed, Failed
 
 from njangi_flows.engine import compile as compiler
-from njangi_flows.engine.flow_client import RunEndedError, RunHeldError, RunLeaseLostError
+from njangi_flows.engine.flow_client import LeaseTakenError, RunHasEndedError, RunHeldElsewhereError
 from njangi_flows.engine.heartbeats import open_heart
 from njangi_flows.engine.long_poll import Waiting, Waits
 from njangi_flows.engine.run_lease import HeldRun, Stop, StoppedError, hold_run
-from njangi_flows.engine.task_execution import Carrier, Ending, Outcome, TaskCarrier
+from njangi_flows.engine.task_execution import Carrier, TaskCarrier, TaskEnding, TaskOutcome
 from njangi_flows.engine.waiting_tasks import awaited_carrier
 from njangi_flows.runs.parts import together
 from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec, parse, run_parameters
@@ -57,14 +57,16 @@ async def run_workflow(run_id: str) -> State[Any]:
                 if stopped.reason is Stop.CANCELLED:
                     await clean_up(held, _flow_run_id())
                 raise
-            failure = next((outcome.error for outcome in outcomes.values() if outcome.ending is Ending.FAILED), None)
+            failure = next(
+                (outcome.error for outcome in outcomes.values() if outcome.ending is TaskEnding.FAILED), None
+            )
     except StoppedError as stopped:
         if stopped.reason in (Stop.CANCELLED, Stop.CLEAN_UP_SKIPPED):
             return Cancelled(message=str(stopped))
         raise RunLeftError(stopped.reason) from stopped
-    except (RunHeldError, RunLeaseLostError) as error:
+    except (RunHeldElsewhereError, LeaseTakenError) as error:
         raise RunLeftError(Stop.LEASE_LOST) from error
-    except RunEndedError as error:
+    except RunHasEndedError as error:
         return _ended(error.run_status)
     if failure is not None:
         return Failed(message=failure)
@@ -79,7 +81,7 @@ def _ended(run_status: str | None) -> State[Any]:
     return state(message="the run had ended before this flow run began")
 
 
-async def carry_run(held: HeldRun, flow_run_id: UUID) -> Mapping[str, Outcome]:
+async def carry_run(held: HeldRun, flow_run_id: UUID) -> Mapping[str, TaskOutcome]:
     """Carry every task of the run, each as soon as those it depends on have ended. Raises StoppedError."""
     if held.run.cancel:
         raise StoppedError(Stop.CANCELLED)
@@ -98,12 +100,12 @@ async def clean_up(held: HeldRun, flow_run_id: UUID) -> None:
 
 async def _carry_tasks(
     held: HeldRun, flow_run_id: UUID, spec: WorkflowSpec, order: list[TaskSpec]
-) -> Mapping[str, Outcome]:
+) -> Mapping[str, TaskOutcome]:
     given = run_parameters(spec, held.run.parameters)
     waiting, waits = Waiting(held), Waits(held)
-    tasks: dict[str, asyncio.Task[Outcome]] = {}
+    tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
 
-    async def carry(carrier: Carrier, dependencies: list[str]) -> Outcome:
+    async def carry(carrier: Carrier, dependencies: list[str]) -> TaskOutcome:
         return await carrier.carry({name: await tasks[name] for name in dependencies})
 
     polls = [asyncio.create_task(waiting_.poll(), name=f"poll of {held.id}") for waiting_ in (waiting, waits)]

@@ -27,7 +27,7 @@ from njangi_flows.engine import compile as compiler
 from njangi_flows.engine.binary_results import bytes_of, gathered
 from njangi_flows.engine.compile import Plan
 from njangi_flows.engine.failures import lost_for_good, not_mended
-from njangi_flows.engine.flow_client import MAX_BODY_BYTES, MAX_SUBTASKS_PER_CALL, RunEndedError, RunLeaseLostError
+from njangi_flows.engine.flow_client import MAX_BODY_BYTES, MAX_SUBTASKS_PER_CALL, LeaseTakenError, RunHasEndedError
 from njangi_flows.engine.inputs import ResultRef, TaskInputs, gather_inputs, stored_result, subtask_input
 from njangi_flows.engine.long_poll import Waiting
 from njangi_flows.engine.nodes import node, node_id, run_node
@@ -44,7 +44,7 @@ _GIVEN_UP = "the task failed meanwhile"
 _SMALL_PARAMETERS = 4096
 
 
-class Ending(enum.Enum):
+class TaskEnding(enum.Enum):
     """How a task ended for those that depend on it."""
 
     COMPLETED = "COMPLETED"
@@ -53,13 +53,13 @@ class Ending(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TaskOutcome:
     """How a task ended; `node` is the Prefect task run that stands for it, `error` says why it failed.
 
     `parts` are all its parts and those that failed, which it tolerates.
     """
 
-    ending: Ending
+    ending: TaskEnding
     node: UUID | None = None
     result: ResultRef | None = None
     error: str | None = None
@@ -96,7 +96,7 @@ class BatchFailedError(Exception):
         return f"{told}; the first is {first.subtask_id}: {first.type}: {first.message}"
 
 
-class Batch:
+class PendingBatch:
     """A batch on its way. A plain object, which Prefect passes on without looking inside."""
 
     def __init__(self, index: int, batch_id: str) -> None:
@@ -125,20 +125,20 @@ class Carrier(abc.ABC):
         self._parts = (known.parts, known.failed_parts) if known is not None else (0, 0)
 
     @abc.abstractmethod
-    async def _work(self, upstream: Mapping[str, Outcome]) -> ResultRef:
+    async def _work(self, upstream: Mapping[str, TaskOutcome]) -> ResultRef:
         """Do what the task is there for and return its result. Raises StoppedError, TaskFailedError."""
 
-    async def carry(self, upstream: Mapping[str, Outcome]) -> Outcome:
+    async def carry(self, upstream: Mapping[str, TaskOutcome]) -> TaskOutcome:
         """Bring the task to its end once all of `upstream` have ended. Raises StoppedError."""
-        if any(outcome.ending is not Ending.COMPLETED for outcome in upstream.values()):
+        if any(outcome.ending is not TaskEnding.COMPLETED for outcome in upstream.values()):
             await self._tell(TaskChange("SKIPPED"))
-            return Outcome(Ending.SKIPPED)
-        if self._known is not None and self._known.status == Ending.COMPLETED.value:
+            return TaskOutcome(TaskEnding.SKIPPED)
+        if self._known is not None and self._known.status == TaskEnding.COMPLETED.value:
             kept = await self._held.service.task_result(self._held.lease, self._name)
             ref = ResultRef(kept.result, kept.blob, kept.raw)
-            return Outcome(Ending.COMPLETED, self._last_node(), ref, parts=self._parts)
-        if self._known is not None and self._known.status == Ending.FAILED.value:
-            return Outcome(Ending.FAILED, self._last_node(), error=self._known.error)
+            return TaskOutcome(TaskEnding.COMPLETED, self._last_node(), ref, parts=self._parts)
+        if self._known is not None and self._known.status == TaskEnding.FAILED.value:
+            return TaskOutcome(TaskEnding.FAILED, self._last_node(), error=self._known.error)
         try:
             result = await self._work(upstream)
         except Exception as raised:
@@ -150,12 +150,12 @@ class Carrier(abc.ABC):
                 raise StoppedError(self._held.stop.reason) from error
             message = _why(self._name, error)
             await self._tell_failed(message)
-            return Outcome(Ending.FAILED, self._last_node(), error=message)
+            return TaskOutcome(TaskEnding.FAILED, self._last_node(), error=message)
         await self._tell(TaskChange("COMPLETED", result=result.text, blob=result.blob, raw=result.raw))
-        return Outcome(Ending.COMPLETED, self._last_node(), result, parts=self._parts)
+        return TaskOutcome(TaskEnding.COMPLETED, self._last_node(), result, parts=self._parts)
 
     def _stop_if_lost(self, error: Exception) -> None:
-        if isinstance(error, (RunLeaseLostError, RunEndedError)):
+        if isinstance(error, (LeaseTakenError, RunHasEndedError)):
             self._held.stop.set(Stop.LEASE_LOST)
 
     async def _tell(self, change: TaskChange) -> ToldTask:
@@ -213,7 +213,7 @@ class TaskCarrier(Carrier):
     def _node(self, batch: int) -> UUID:
         return node_id(self._flow_run_id, f"{self._key}/b{batch}")
 
-    async def _work(self, upstream: Mapping[str, Outcome]) -> ResultRef:
+    async def _work(self, upstream: Mapping[str, TaskOutcome]) -> ResultRef:
         results = {name: outcome.result or ResultRef() for name, outcome in upstream.items()}
         inputs = await gather_inputs(self._held, self._spec, self._task, self._given, results)
         plan = self._plan(len(inputs.items))
@@ -231,14 +231,14 @@ class TaskCarrier(Carrier):
 
     async def _settle_all(self, plan: Plan, inputs: TaskInputs, upstream: list[UUID]) -> SettledBatch | None:
         """Queue every batch and wait for all of them, each as one Prefect task run; return the last one."""
-        batches: list[Batch] = []
+        batches: list[PendingBatch] = []
         settle = self._prefect_task(plan)
         async with (
             shown_progress(self._flow_run_id, self._task.name, plan.subtasks) as progress,
             asyncio.TaskGroup() as group,
         ):
 
-            async def run(batch: Batch) -> None:
+            async def run(batch: PendingBatch) -> None:
                 name = compiler.node_name(self._task.name, plan, batch.index)
                 run = node(settle, self._flow_run_id, self._node(batch.index), batch.id, name, upstream)
                 await run_node(settle, run, {"batch": batch})
@@ -248,7 +248,7 @@ class TaskCarrier(Carrier):
             async with aclosing(self._queued(plan, inputs)) as queued:
                 async for indexes in queued:
                     for index in indexes:
-                        batch = Batch(index, f"{self._key}/b{index}")
+                        batch = PendingBatch(index, f"{self._key}/b{index}")
                         batches.append(batch)
                         group.create_task(run(batch), name=batch.id)
                     if self._failed.is_set():
@@ -323,11 +323,11 @@ class TaskCarrier(Carrier):
         """Return how many of the task's subtasks may fail for good."""
         return self._task.tolerated_failure.allowed(plan.subtasks)
 
-    def _prefect_task(self, plan: Plan) -> Task[[Batch], Any]:
+    def _prefect_task(self, plan: Plan) -> Task[[PendingBatch], Any]:
         """Return the Prefect task whose runs are the task's batches."""
         allowed = self._allowed(plan)
 
-        async def settle(batch: Batch) -> Any:
+        async def settle(batch: PendingBatch) -> Any:
             try:
                 return await self._settle(batch, allowed)
             except StoppedError as stopped:
@@ -351,7 +351,7 @@ class TaskCarrier(Carrier):
             log_prints=False,
         )
 
-    async def _settle(self, batch: Batch, allowed: int) -> State[None]:
+    async def _settle(self, batch: PendingBatch, allowed: int) -> State[None]:
         retry = self._task.retry
         if self._failed.is_set():
             return Cancelled(message=_GIVEN_UP)
@@ -406,7 +406,7 @@ class TaskCarrier(Carrier):
             return ResultRef(settled.result.result, settled.result.blob)
         async for page in self._held.service.results(self._held.lease, self._task.name):
             for row in page:
-                if row.status != Ending.COMPLETED.value:
+                if row.status != TaskEnding.COMPLETED.value:
                     continue
                 if self._task.has_bytes and (ref := bytes_of(row)) is not None:
                     return ResultRef(blob=ref.sha256, raw=True)
@@ -451,7 +451,7 @@ class TaskCarrier(Carrier):
         async for page in service.results(self._held.lease, self._task.name):
             texts: list[str | bytes | None] = []
             for row in page:
-                if row.status != Ending.COMPLETED.value:
+                if row.status != TaskEnding.COMPLETED.value:
                     texts.append(None)
                     continue
                 if row.blob is None:

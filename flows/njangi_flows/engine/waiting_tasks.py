@@ -22,12 +22,12 @@ from prefect.exceptions import Pause
 from prefect.states import Cancelled, Completed
 from pydantic import JsonValue
 
-from njangi_flows.engine.flow_client import RunEndedError, RunLeaseLostError, ServiceError
+from njangi_flows.engine.flow_client import LeaseTakenError, RunHasEndedError, ServiceError
 from njangi_flows.engine.inputs import ResultRef, gather_inputs, stored_result
 from njangi_flows.engine.long_poll import Waits
 from njangi_flows.engine.nodes import node, run_node
 from njangi_flows.engine.run_lease import Stop, StoppedError
-from njangi_flows.engine.task_execution import Carrier, Outcome, TaskFailedError
+from njangi_flows.engine.task_execution import Carrier, TaskFailedError, TaskOutcome
 from njangi_flows.protocol import BegunWait, TaskChange, Wait
 from njangi_flows.runs.endings import ending
 from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec
@@ -60,14 +60,14 @@ class AwaitedCarrier(Carrier):
         self.failure: Exception | None = None
 
     @abc.abstractmethod
-    async def _begin(self, upstream: Mapping[str, Outcome]) -> None:
+    async def _begin(self, upstream: Mapping[str, TaskOutcome]) -> None:
         """Tell the service that the task runs, with what a second start must find again."""
 
     @abc.abstractmethod
     async def _awaited(self) -> ResultRef:
         """Wait, and return what came."""
 
-    async def _work(self, upstream: Mapping[str, Outcome]) -> ResultRef:
+    async def _work(self, upstream: Mapping[str, TaskOutcome]) -> ResultRef:
         kept: list[ResultRef] = []
 
         async def wait() -> State[Any]:
@@ -108,7 +108,7 @@ class TimedCarrier(AwaitedCarrier):
         kept = known is not None and known.plan is not None
         self._until = BegunWait.model_validate(known.plan).until if known is not None and kept else None
 
-    async def _begin(self, upstream: Mapping[str, Outcome]) -> None:
+    async def _begin(self, upstream: Mapping[str, TaskOutcome]) -> None:
         """Have the end fixed, or take the one that an earlier start got."""
         self._until = await self._held.service.begin_wait(self._held.lease, self._name, self._seconds)
 
@@ -164,7 +164,7 @@ class ChildCarrier(AwaitedCarrier):
         self._given = given
         self._parameters: Mapping[str, JsonValue] = {}
 
-    async def _begin(self, upstream: Mapping[str, Outcome]) -> None:
+    async def _begin(self, upstream: Mapping[str, TaskOutcome]) -> None:
         results = {name: outcome.result or ResultRef() for name, outcome in upstream.items()}
         inputs = await gather_inputs(self._held, self._spec, self._task, self._given, results)
         self._parameters = inputs.calls.parameters({})
@@ -175,7 +175,7 @@ class ChildCarrier(AwaitedCarrier):
         workflow = self._task.workflow or ""
         try:
             await service.start_child(lease, self._name, workflow, self._parameters, self._task.on_parent_cancel)
-        except (RunLeaseLostError, RunEndedError):
+        except (LeaseTakenError, RunHasEndedError):
             raise
         except ServiceError as error:
             told = ending("child-not-started", task=self._name, workflow=workflow, error=error.detail)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from njangi_flows.runs.history import Run, Subtask, Task
+from njangi_flows.runs.history import ReplayedRun, ReplayedSubtask, ReplayedTask
 from njangi_flows.runs.parts import together
 
 Stored = Mapping[str, Any]
 
 
-def run_fields(run: Run) -> dict[str, Any]:
+def run_fields(run: ReplayedRun) -> dict[str, Any]:
     """Return the run's state under the names that the service's view of it has."""
     return {
         "id": run.id,
@@ -32,7 +32,7 @@ def _parts(total: int, failed: int) -> dict[str, int]:
     return {"parts": total, "failed_parts": failed}
 
 
-def task_fields(name: str, task: Task) -> dict[str, Any]:
+def task_fields(name: str, task: ReplayedTask) -> dict[str, Any]:
     counts = task.counts()
     return {
         "name": name,
@@ -48,7 +48,7 @@ def task_fields(name: str, task: Task) -> dict[str, Any]:
     }
 
 
-def subtask_fields(task_id: str, index: int, subtask: Subtask) -> dict[str, Any]:
+def subtask_fields(task_id: str, index: int, subtask: ReplayedSubtask) -> dict[str, Any]:
     return {
         "index": index,
         "batch": f"{task_id}/b{subtask.batch}",
@@ -59,7 +59,7 @@ def subtask_fields(task_id: str, index: int, subtask: Subtask) -> dict[str, Any]
     }
 
 
-def run_differences(run: Run, stored: Stored) -> Iterator[str]:
+def run_differences(run: ReplayedRun, stored: Stored) -> Iterator[str]:
     """Yield what differs in the run itself and in its tasks, their counts included."""
     yield from _fields("the run", run_fields(run), stored)
     tasks = {str(task["name"]): task for task in stored["tasks"]}
@@ -71,7 +71,7 @@ def run_differences(run: Run, stored: Stored) -> Iterator[str]:
         yield from _fields(f"task {name}", task_fields(name, run.tasks[name]), tasks[name])
 
 
-def subtask_differences(run: Run, name: str, stored: Iterable[Stored]) -> Iterator[str]:
+def subtask_differences(run: ReplayedRun, name: str, stored: Iterable[Stored]) -> Iterator[str]:
     """Yield what differs in the subtasks of one task; `stored` are all of them as the service shows them."""
     rebuilt = run.tasks[name].subtasks if name in run.tasks else {}
     seen: set[int] = set()

@@ -29,7 +29,7 @@ class HistoryError(ValueError):
 
 
 @dataclass(slots=True)
-class Subtask:
+class ReplayedSubtask:
     """A subtask as the log tells it. `attempts` are those that ended: (volunteer, outcome), the oldest first."""
 
     batch: int
@@ -40,13 +40,13 @@ class Subtask:
 
 
 @dataclass(slots=True)
-class Task:
+class ReplayedTask:
     """A task as the log tells it, with its subtasks by their index. `told` are the parts that its end was told with."""
 
     status: str = "PENDING"
     error: str | None = None
     told: tuple[int, int] = (0, 0)
-    subtasks: dict[int, Subtask] = field(default_factory=dict)
+    subtasks: dict[int, ReplayedSubtask] = field(default_factory=dict)
 
     def counts(self) -> Counter[str]:
         """Return how many subtasks are in each status."""
@@ -61,7 +61,7 @@ class Task:
 
 
 @dataclass(slots=True)
-class Run:
+class ReplayedRun:
     """A run as the log tells it. Times are texts as in the events; `seq` is the last event's number."""
 
     id: str
@@ -75,32 +75,32 @@ class Run:
     replaced_by: str | None = None
     started_at: str | None = None
     ended_at: str | None = None
-    tasks: dict[str, Task] = field(default_factory=dict)
+    tasks: dict[str, ReplayedTask] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     """How often each event type came that has no rule here."""
 
-    def task(self, name: str) -> Task:
-        return self.tasks.setdefault(name, Task())
+    def task(self, name: str) -> ReplayedTask:
+        return self.tasks.setdefault(name, ReplayedTask())
 
 
-Rule = Callable[[Run, Event], None]
+Rule = Callable[[ReplayedRun, Event], None]
 
 
-def rebuild(events: Iterable[Event]) -> Run:
+def rebuild(events: Iterable[Event]) -> ReplayedRun:
     """Return the run that the events, its first and all that follow, tell of. Raises HistoryError if that cannot be."""
-    run: Run | None = None
+    run: ReplayedRun | None = None
     for event in events:
         if run is None:
             if event.get("type") != "run.submitted" or "tasks" not in event:
                 raise HistoryError("the first event is not a run's beginning; export its history from the start")
-            run = Run(str(event["run_id"]))
+            run = ReplayedRun(str(event["run_id"]))
         apply(run, event)
     if run is None:
         raise HistoryError("there are no events")
     return run
 
 
-def apply(run: Run, event: Event) -> None:
+def apply(run: ReplayedRun, event: Event) -> None:
     """Change `run` as the event tells. Raises HistoryError if it is out of order, or of what was never told of."""
     if event.get("run_id") != run.id:
         raise HistoryError(f"event {event.get('seq')} is of run {event.get('run_id')}, not of {run.id}")
@@ -121,7 +121,7 @@ def apply(run: Run, event: Event) -> None:
 
 
 def _run_status(status: str) -> Rule:
-    def rule(run: Run, event: Event) -> None:
+    def rule(run: ReplayedRun, event: Event) -> None:
         run.status = status
         run.error = event["error"]
         run.started_at = event["started_at"]
@@ -130,7 +130,7 @@ def _run_status(status: str) -> Rule:
     return rule
 
 
-def _run_submitted(run: Run, event: Event) -> None:
+def _run_submitted(run: ReplayedRun, event: Event) -> None:
     if "tasks" not in event:  # it was on its way and waits for a flow worker again
         _run_status("SUBMITTED")(run, event)
         if event.get("lost_flow_run") == run.prefect_flow_run_id:
@@ -138,46 +138,46 @@ def _run_submitted(run: Run, event: Event) -> None:
         return
     run.status = "SUBMITTED"
     run.prefect_flow_run_id = event["prefect_flow_run_id"]
-    run.tasks = {name: Task() for name in event["tasks"]}
+    run.tasks = {name: ReplayedTask() for name in event["tasks"]}
 
 
-def _run_scheduled(run: Run, event: Event) -> None:
+def _run_scheduled(run: ReplayedRun, event: Event) -> None:
     run.prefect_flow_run_id = event["prefect_flow_run_id"]
 
 
-def _nothing(run: Run, event: Event) -> None:
+def _nothing(run: ReplayedRun, event: Event) -> None:
     """What is told changes nothing that is rebuilt here."""
 
 
-def _run_held(run: Run, event: Event) -> None:
+def _run_held(run: ReplayedRun, event: Event) -> None:
     run.attempt = event["attempt"]
 
 
-def _run_recovered(run: Run, event: Event) -> None:
+def _run_recovered(run: ReplayedRun, event: Event) -> None:
     run.recoveries = event["recoveries"]
 
 
-def _run_released(run: Run, event: Event) -> None:
+def _run_released(run: ReplayedRun, event: Event) -> None:
     if event["error"] is not None:
         run.error = event["error"]
 
 
-def _run_replaced(run: Run, event: Event) -> None:
+def _run_replaced(run: ReplayedRun, event: Event) -> None:
     run.replaced_by = event["successor"]
 
 
-def _run_resumed(run: Run, event: Event) -> None:
+def _run_resumed(run: ReplayedRun, event: Event) -> None:
     run.status = event["status"]
 
 
-def _run_reopened(run: Run, event: Event) -> None:
+def _run_reopened(run: ReplayedRun, event: Event) -> None:
     run.status = "SUBMITTED"
     run.error = run.ended_at = None
     run.cancel_requested = False
     run.recoveries = 0
 
 
-def _cancel_requested(run: Run, event: Event) -> None:
+def _cancel_requested(run: ReplayedRun, event: Event) -> None:
     run.cancel_requested = True
 
 
@@ -185,7 +185,7 @@ def _cancel_requested(run: Run, event: Event) -> None:
 
 
 def _task_status(status: str) -> Rule:
-    def rule(run: Run, event: Event) -> None:
+    def rule(run: ReplayedRun, event: Event) -> None:
         for name in [event["task"]] if "task" in event else event["tasks"]:
             task = run.task(name)
             task.status = status
@@ -196,11 +196,11 @@ def _task_status(status: str) -> Rule:
     return rule
 
 
-def _task_reset(run: Run, event: Event) -> None:
-    run.tasks[event["task"]] = Task()
+def _task_reset(run: ReplayedRun, event: Event) -> None:
+    run.tasks[event["task"]] = ReplayedTask()
 
 
-def _task_retried(run: Run, event: Event) -> None:
+def _task_retried(run: ReplayedRun, event: Event) -> None:
     task = run.tasks[event["task"]]
     task.status, task.error, task.told = "PENDING", None, (0, 0)
 
@@ -208,14 +208,14 @@ def _task_retried(run: Run, event: Event) -> None:
 # Rules for subtasks
 
 
-def _queued(run: Run, event: Event) -> None:
+def _queued(run: ReplayedRun, event: Event) -> None:
     subtasks = run.task(event["task"]).subtasks
     for batch in event["batches"]:
         for first, last in batch["ranges"]:
-            subtasks.update((index, Subtask(batch["batch"])) for index in range(first, last + 1))
+            subtasks.update((index, ReplayedSubtask(batch["batch"])) for index in range(first, last + 1))
 
 
-def _leased(run: Run, event: Event) -> None:
+def _leased(run: ReplayedRun, event: Event) -> None:
     for subtask in _named(run, event):
         subtask.status = "LEASED"
         subtask.attempt += 1
@@ -223,7 +223,7 @@ def _leased(run: Run, event: Event) -> None:
 
 
 def _attempt_ended(outcome: str) -> Rule:
-    def rule(run: Run, event: Event) -> None:
+    def rule(run: ReplayedRun, event: Event) -> None:
         attempt = (event["volunteer"], outcome)
         for subtask in _named(run, event):
             subtask.status = event["status"]
@@ -234,7 +234,7 @@ def _attempt_ended(outcome: str) -> Rule:
     return rule
 
 
-def _overdue(run: Run, event: Event) -> None:
+def _overdue(run: ReplayedRun, event: Event) -> None:
     for subtask in _named(run, event):
         if subtask.status == "LEASED" and subtask.assigned_to is not None:
             subtask.attempts = (*subtask.attempts, (subtask.assigned_to, "TIMED_OUT"))[-REMEMBERED_ATTEMPTS:]
@@ -242,13 +242,13 @@ def _overdue(run: Run, event: Event) -> None:
         subtask.assigned_to = None
 
 
-def _requeued(run: Run, event: Event) -> None:
+def _requeued(run: ReplayedRun, event: Event) -> None:
     for subtask in _named(run, event):
         subtask.status = "QUEUED"
         subtask.assigned_to = None
 
 
-def _called_back(run: Run, event: Event) -> None:
+def _called_back(run: ReplayedRun, event: Event) -> None:
     for subtask in _named(run, event):
         if subtask.assigned_to is not None:
             subtask.attempts = (*subtask.attempts, (subtask.assigned_to, "HANDED_BACK"))[-REMEMBERED_ATTEMPTS:]
@@ -256,19 +256,19 @@ def _called_back(run: Run, event: Event) -> None:
         subtask.assigned_to = None
 
 
-def _cancelled(run: Run, event: Event) -> None:
+def _cancelled(run: ReplayedRun, event: Event) -> None:
     for subtask in _named(run, event):
         subtask.status = "CANCELLED"
 
 
-def _forgotten(run: Run, event: Event) -> None:
+def _forgotten(run: ReplayedRun, event: Event) -> None:
     subtasks = run.tasks[event["task"]].subtasks
     for first, last in event["ranges"]:
         for index in range(first, last + 1):
             del subtasks[index]
 
 
-def _named(run: Run, event: Event) -> Iterator[Subtask]:
+def _named(run: ReplayedRun, event: Event) -> Iterator[ReplayedSubtask]:
     """Yield the subtasks that an event names, one by one in `indexes` or as runs of neighbours in `ranges`."""
     subtasks = run.tasks[event["task"]].subtasks
     for index in event.get("indexes", ()):

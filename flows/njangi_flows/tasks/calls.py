@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from njangi_flows.engine.run_lease import Stop, StoppedError
 from njangi_flows.protocol import CLOSE_TIMED_OUT, REFUSED_BY_ALL, START_TIMED_OUT, SettledBatch, SubtaskFailure
-from njangi_flows.tasks.identity import Place
+from njangi_flows.tasks.identity import CallPlace
 from njangi_flows.tasks.options import OptionRefusedError
 from njangi_flows.tasks.session import Session
 
@@ -37,12 +37,12 @@ class VolunteerTaskError(Exception):
         return f"{told}\n{self.stderr.rstrip()}" if self.stderr.strip() else told
 
 
-class Call:
+class VolunteerCall:
     """One call on its way. A plain object, which Prefect passes on without looking inside."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.place: Place | None = None
+        self.place: CallPlace | None = None
         self.last: SettledBatch | None = None
         self.refused: Exception | None = None
 
@@ -59,7 +59,7 @@ def worth_another_try(task: object, run: TaskRun, state: State[object]) -> bool:
     return not isinstance(error, NotCarriedError)
 
 
-async def settle(call: Call) -> Any:
+async def settle(call: VolunteerCall) -> Any:
     """Wait for a call's result: the body of its Prefect task run."""
     if call.refused is not None:
         raise call.refused

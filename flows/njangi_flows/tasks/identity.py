@@ -19,7 +19,7 @@ from njangi_flows.protocol import KnownCall, TaskState
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class FunctionDefinition:
     """The function called `name`, ready to travel: `fields` are those of a TaskDefinition, `digest` is of them all."""
 
     name: str
@@ -27,14 +27,14 @@ class Definition:
     fields: Mapping[str, Any]
 
     @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> Definition:
+    def of(cls, fields: Mapping[str, Any]) -> FunctionDefinition:
         """Return a definition for the fields, which have a name and are JSON."""
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(text.encode()).hexdigest()
         return cls(fields["name"], digest, {**fields, "digest": digest})
 
 
-def task_name(definition: Definition, known: Mapping[str, str | None]) -> str:
+def task_name(definition: FunctionDefinition, known: Mapping[str, str | None]) -> str:
     """Return which task of a run the definition is; `known` are the digests of the run's tasks by their names.
 
     The first definition of a name is the task of that name, others are NAME~2, NAME~3, ...
@@ -50,7 +50,7 @@ def task_name(definition: Definition, known: Mapping[str, str | None]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CallPlace:
     """Where a call is: `index` in its task. `tries` are those of it that failed before the flow began this time."""
 
     task: str
@@ -70,14 +70,14 @@ class Places:
                 self._kept[call.contents].append(call)
             self._next = max(self._next, call.index + 1)
 
-    def take(self, contents: str) -> Place:
+    def take(self, contents: str) -> CallPlace:
         """Return the place of the next call whose parameters have that SHA-256."""
         kept = self._kept.get(contents)
         if kept:
             call = kept.popleft()
-            return Place(self._task, call.index, call.tries)
+            return CallPlace(self._task, call.index, call.tries)
         self._next += 1
-        return Place(self._task, self._next - 1, 0)
+        return CallPlace(self._task, self._next - 1, 0)
 
 
 class Occurrences:

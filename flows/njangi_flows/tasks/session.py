@@ -31,7 +31,7 @@ from njangi_flows.engine.inputs import ResultRef, result_text
 from njangi_flows.engine.long_poll import Waiting, Waits
 from njangi_flows.engine.run_lease import HeldRun, hold_run
 from njangi_flows.protocol import BatchInput, ResultRow, SettledBatch, SubtaskInput, TaskChange
-from njangi_flows.tasks.identity import Definition, Occurrences, Place, Places, WaitNames, task_name
+from njangi_flows.tasks.identity import CallPlace, FunctionDefinition, Occurrences, Places, WaitNames, task_name
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Session:
             AsyncClientContext.__var__.set(self._client_context)
         return held.id
 
-    async def put(self, definition: Definition, parameters: dict[str, JsonValue]) -> Place:
+    async def put(self, definition: FunctionDefinition, parameters: dict[str, JsonValue]) -> CallPlace:
         """Queue one call as a batch of one, or find it queued; calls made close together share a request."""
         held = await self._held
         if definition.digest not in self._defined:
@@ -131,7 +131,7 @@ class Session:
         await put.done
         return place
 
-    async def _define(self, held: HeldRun, definition: Definition) -> Places:
+    async def _define(self, held: HeldRun, definition: FunctionDefinition) -> Places:
         """Let the definition be a task of the run; return the places of its calls."""
         name = task_name(definition, self._names)
         there = name in self._names
@@ -139,7 +139,7 @@ class Session:
         await held.service.put_task(held.lease, name, TaskChange("RUNNING", definition=definition.fields))
         return Places(name, await held.service.calls(held.lease, name) if there else ())
 
-    async def settled(self, place: Place, tries: int | None) -> SettledBatch:
+    async def settled(self, place: CallPlace, tries: int | None) -> SettledBatch:
         """Wait for a call to settle, after putting it back in the queue if `tries` of it have failed."""
         held = await self._held
         if self._waiting is None:
@@ -149,7 +149,7 @@ class Session:
             await held.service.requeue(held.lease, batch_id, tries + 1)
         return await self._waiting.settled(batch_id)
 
-    async def result(self, place: Place, settled: SettledBatch) -> str:
+    async def result(self, place: CallPlace, settled: SettledBatch) -> str:
         """Return the result of a call that has settled, as text; results asked for together share a request."""
         held = await self._held
         if settled.result is not None:

@@ -27,7 +27,7 @@ from pydantic import JsonValue
 from njangi_flows.engine.inputs import ResultRef, result_value
 from njangi_flows.engine.long_poll import Waits
 from njangi_flows.engine.run_lease import Stop, StoppedError
-from njangi_flows.engine.task_execution import Ending
+from njangi_flows.engine.task_execution import TaskEnding
 from njangi_flows.engine.waiting_tasks import AwaitedCarrier, SignalCarrier, SleepCarrier
 from njangi_flows.tasks.session import Session, session_of
 from njangi_flows.workflow import quantities
@@ -126,7 +126,7 @@ async def _value(waits: Waits, task: str, flow_run_id: UUID, make: Make) -> Json
         if stopped.reason is Stop.CANCELLED:
             raise CancelledRun(str(stopped)) from stopped
         raise Pause(str(stopped)) from stopped
-    if outcome.ending is Ending.COMPLETED:
+    if outcome.ending is TaskEnding.COMPLETED:
         return await result_value(waits.held.service, outcome.result or ResultRef())
     if carrier.failure is None and isinstance(carrier, SignalCarrier):
         raise carrier.timed_out()  # in an earlier start of the flow run

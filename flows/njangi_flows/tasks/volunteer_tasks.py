@@ -41,8 +41,8 @@ from pydantic import JsonValue
 
 from njangi_flows.engine.nodes import node, node_id
 from njangi_flows.tasks.calls import (
-    Call,
     CallFuture,
+    VolunteerCall,
     packed,
     settle,
     stand_ins,
@@ -50,7 +50,7 @@ from njangi_flows.tasks.calls import (
     with_plain_lists,
     worth_another_try,
 )
-from njangi_flows.tasks.identity import Definition
+from njangi_flows.tasks.identity import FunctionDefinition
 from njangi_flows.tasks.options import REFUSED, OptionRefusedError, no_tags_of_its_own, working
 from njangi_flows.tasks.session import session_of
 from njangi_flows.tasks.source import portable_source, taken_by, written
@@ -96,9 +96,9 @@ class VolunteerTask(Task[P, R]):
         self._timeouts = Timeouts.model_validate({field: limit for field, limit in limits.items() if limit is not None})
         super().__init__(function, persist_result=False, cache_policy=NO_CACHE, **own)
         self._written = written(self.fn)  # now: the file may be another when the first call is made
-        self._made: tuple[list[object], Definition] | None = None
+        self._made: tuple[list[object], FunctionDefinition] | None = None
         own.pop("name", None)
-        waiting: Task[[Call], Any] = Task(
+        waiting: Task[[VolunteerCall], Any] = Task(
             settle,
             name=self.name,
             persist_result=False,
@@ -113,15 +113,15 @@ class VolunteerTask(Task[P, R]):
         self.waiting = waiting
 
     @property
-    def definition(self) -> Definition:
+    def definition(self) -> FunctionDefinition:
         """The function as it travels, with what its module's names stand for now. Raises NotSelfContainedError."""
         around = taken_by(self.fn)
         if self._made is None or any(now is not before for now, before in zip(around, self._made[0], strict=True)):
             self._made = around, self._definition()
         return self._made[1]
 
-    def _definition(self) -> Definition:
-        return Definition.of(
+    def _definition(self) -> FunctionDefinition:
+        return FunctionDefinition.of(
             {
                 "name": self.name,
                 "source": portable_source(self.fn, self._written),
@@ -204,13 +204,13 @@ class VolunteerTask(Task[P, R]):
         edges = {edge.id for edge in collect_task_run_inputs_sync([parameters, wait_for])}
         edges |= {edge.id for inputs in (dependencies or {}).values() for edge in inputs if hasattr(edge, "id")}
         done: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        work = self._run(Call(session), key, travelling, given, upstream, sorted(edges), done)
+        work = self._run(VolunteerCall(session), key, travelling, given, upstream, sorted(edges), done)
         session.start(work, copy_context())
         return CallFuture(task_run_id=id_, wrapped_future=done)
 
     async def _run(
         self,
-        call: Call,
+        call: VolunteerCall,
         key: str,
         travelling: dict[str, JsonValue],
         given: dict[str, Any] | None,

@@ -22,7 +22,7 @@ _LONGEST_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallPreview:
     """How a subtask is called: `arguments` of a command, or `parameters` of a function."""
 
     arguments: list[str] | None
@@ -46,7 +46,9 @@ def items_of(
     return split.items(filled, lambda _: (), placeholders.split_files(spec, task))
 
 
-def first_call(spec: WorkflowSpec, task: TaskSpec, given: Values, items: Sequence[JsonValue] | None, size: int) -> Call:
+def first_call(
+    spec: WorkflowSpec, task: TaskSpec, given: Values, items: Sequence[JsonValue] | None, size: int
+) -> CallPreview:
     """Return how the first subtask of a task over `items` would be called, of many items the first ones.
 
     What only the run knows stays as its placeholder, and what is left out is counted. Raises NotFilledError.
@@ -63,8 +65,8 @@ def first_call(spec: WorkflowSpec, task: TaskSpec, given: Values, items: Sequenc
     if task.command is not None:
         argv = arguments(calls, parameters)
         more = len(argv) - 2 * MOST_SHOWN
-        return Call([*map(_cut, argv[: 2 * MOST_SHOWN]), *([f"… (+{more})"] if more > 0 else [])], None)
-    return Call(None, {name: _shortened(value) for name, value in parameters.items()})
+        return CallPreview([*map(_cut, argv[: 2 * MOST_SHOWN]), *([f"… (+{more})"] if more > 0 else [])], None)
+    return CallPreview(None, {name: _shortened(value) for name, value in parameters.items()})
 
 
 def problems(spec: WorkflowSpec, given: Values) -> Iterator[Problem]:

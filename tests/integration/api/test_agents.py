@@ -70,8 +70,8 @@ async def test_short_work_is_lent_in_bundles_once_its_length_is_known(client: Cl
         await put_task(flow, run_id, "t", 100, per_batch=100)
         first = (await agent.post("/v1/agent/sync", json={"slots": 1, "wish": 1, "wait": 5})).json()
         assert len(first["leases"]) == 1
-        turn = {"slots": 1, "wish": 1, "wait": 5, "reports": reports(first)}
-        second = (await agent.post("/v1/agent/sync", json=turn)).json()
+        tx = {"slots": 1, "wish": 1, "wait": 5, "reports": reports(first)}
+        second = (await agent.post("/v1/agent/sync", json=tx)).json()
         assert second["verdicts"] == ["ACCEPTED"]
         assert len(second["leases"]) > 10
 

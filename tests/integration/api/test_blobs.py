@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from njangi_agent.protocol import Outcome, Report, SyncRequest
-from njangi_agent.service.http_client import Service
+from njangi_agent.service.http_client import HttpService
 
 from api.runs.reported_blobs import vouched
 from api.services import utc_now
@@ -134,7 +134,7 @@ async def test_an_agent_goes_on_with_what_broke_off_in_both_directions(client: C
     source.write_bytes(WHOLE)
     async with await client.enrol() as http:
         secret = http.headers["Authorization"].removeprefix("Bearer ")
-        agent = Service(client.url, secret)
+        agent = HttpService(client.url, secret)
         begun = await http.post("/v1/agent/uploads", headers={**TUS, "Upload-Length": str(len(WHOLE)), **named(SHA256)})
         await break_off(http, begun.headers["location"], WHOLE[:1_000_000])
         await asyncio.to_thread(agent.put_blob, SHA256, source)

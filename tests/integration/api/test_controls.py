@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.services import utc_now
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import FlowRunState, RunStatus, Tell
 from tests.integration.api.conftest import Client, beat, put_task, reports
 
@@ -378,8 +378,8 @@ async def test_nothing_is_changed_when_a_write_is_not(client: Client) -> None:
     flow, run_id = await client.flow()
     stores = client.services.stores
 
-    async def dies(turn: Turn) -> None:
-        await stores.controls.pause(turn, run_id, call_back=True, by="ada", now=utc_now())
+    async def dies(tx: Transaction) -> None:
+        await stores.controls.pause(tx, run_id, call_back=True, by="ada", now=utc_now())
         raise RuntimeError("killed before the commit")
 
     async with aclosing(flow), await client.enrol() as agent:

@@ -14,7 +14,7 @@ import httpx
 from njangi_flows.runs.history import rebuild
 
 from api.live.followers import KEPT, Followers
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import FlowRunState, NewRun, RunStatus
 from storage.stores import Stores
 from tests.conftest import NOON
@@ -36,8 +36,8 @@ async def follow(http: httpx.AsyncClient, run_id: str, after: int = 0) -> AsyncI
 async def tell(stores: Stores, run_id: str, *, times: int = 1, **data: Any) -> None:
     """Write events of a type that changes nothing, one transaction each."""
 
-    async def write(turn: Turn) -> None:
-        turn.tell("test.told", NOON, run_id=run_id, **data)
+    async def write(tx: Transaction) -> None:
+        tx.emit("test.told", NOON, run_id=run_id, **data)
 
     for _ in range(times):
         await stores.ledger.write(write)
@@ -47,7 +47,7 @@ async def end(stores: Stores, run_id: str) -> None:
     """Let the run end as if Prefect had said so."""
     run = await stores.runs.get(run_id)
     state = FlowRunState(run.prefect_flow_run_id or "", "COMPLETED", "Completed", None, run.created_at)
-    await stores.ledger.write(lambda turn: stores.runs.follow(turn, state, RunStatus.COMPLETED, now=NOON))
+    await stores.ledger.write(lambda tx: stores.runs.follow(tx, state, RunStatus.COMPLETED, now=NOON))
 
 
 async def history(http: httpx.AsyncClient, run_id: str, after: int = 0) -> list[dict[str, Any]]:
@@ -100,9 +100,9 @@ async def test_a_follower_behind_what_is_kept_in_memory_misses_nothing(client: C
     stores = client.services.stores
     await flow.aclose()
 
-    async def burst(turn: Turn) -> None:
+    async def burst(tx: Transaction) -> None:
         for _ in range(KEPT + 500):
-            turn.tell("test.told", NOON, run_id=run_id)
+            tx.emit("test.told", NOON, run_id=run_id)
 
     async with client.http("admin") as http, asyncio.timeout(PATIENCE), aclosing(follow(http, run_id)) as events:
         first = await anext(events)

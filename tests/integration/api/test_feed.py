@@ -15,10 +15,10 @@ import psutil
 import pytest
 import websockets
 
-from api.access.event_access import Wanted
+from api.access.event_access import EventFilter
 from api.live import feed as feeds
-from api.live.feed import Feed, Listener, Resync, Told
-from storage.ledger import Turn
+from api.live.feed import EmittedEvent, Feed, Listener, Resync
+from storage.ledger import Transaction
 from storage.people.users import Role, User
 from storage.runs.models import NewRun
 from storage.stores import Stores
@@ -53,9 +53,9 @@ async def a_run(stores: Stores, owner: str, *readers: str, workflow: str = "w1")
 
 
 async def tell(stores: Stores, run_id: str | None, type_: str = "test.told", *, times: int = 1, **data: Any) -> None:
-    async def write(turn: Turn) -> None:
+    async def write(tx: Transaction) -> None:
         for number in range(times):
-            turn.tell(type_, NOON, run_id=run_id, number=number, **data)
+            tx.emit(type_, NOON, run_id=run_id, number=number, **data)
 
     await stores.ledger.write(write)
 
@@ -163,7 +163,7 @@ async def test_a_listener_that_fell_behind_is_told_to_resync_and_goes_on(
     reading = asyncio.create_task(feed.run())
     try:
         async with asyncio.timeout(PATIENCE):
-            listener = Listener(feed, ADMIN, Wanted(), None)
+            listener = Listener(feed, ADMIN, EventFilter(), None)
             assert list(await listener.take()) == []
             last = feed.last
             await tell(stores, run_id, times=250)
@@ -174,7 +174,7 @@ async def test_a_listener_that_fell_behind_is_told_to_resync_and_goes_on(
             feed.told()
             await until(lambda: feed.last == last + 251, PATIENCE)
             [event] = await listener.take()
-            assert isinstance(event, Told) and event.seq == last + 251
+            assert isinstance(event, EmittedEvent) and event.seq == last + 251
             assert len(feed._newest) <= 100
     finally:
         reading.cancel()

@@ -19,8 +19,8 @@ async def work(agent: httpx.AsyncClient, wanted: int, **fields: object) -> int:
     done = 0
     pending: list[dict[str, object]] = []
     while done < wanted:
-        turn = {"slots": 4, "wish": 4, "wait": 5, "reports": pending}
-        answer = (await agent.post("/v1/agent/sync", json=turn)).json()
+        tx = {"slots": 4, "wish": 4, "wait": 5, "reports": pending}
+        answer = (await agent.post("/v1/agent/sync", json=tx)).json()
         done += answer["verdicts"].count("ACCEPTED")
         pending = reports(answer, **fields)
     return done

@@ -52,7 +52,7 @@ async def end(client: Client, run_id: str, status: RunStatus = RunStatus.COMPLET
     stores, now = client.services.stores, utc_now()
     await stores.run_recovery.set_flow_run(run_id, f"flow-{run_id}", now=now)
     state = FlowRunState(f"flow-{run_id}", status, status.capitalize(), None, now)
-    await stores.ledger.write(lambda turn: stores.runs.follow(turn, state, status, now=now))
+    await stores.ledger.write(lambda tx: stores.runs.follow(tx, state, status, now=now))
 
 
 async def test_an_edit_names_the_version_that_it_was_made_on(client: Client) -> None:

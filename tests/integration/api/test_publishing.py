@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from api.integrations import outlets
 from api.integrations.outlets import PublishingError, RedisOutlet, as_prefect
 from api.integrations.publishing import NOTED_EVERY, Publisher
-from coordinator.leadership import Office
-from storage.ledger import EVENTS_A_PAGE, Event, Turn
+from coordinator.leadership import Leadership
+from storage.ledger import EVENTS_A_PAGE, Event, Transaction
 from storage.stores import Stores
 from tests.conftest import NOON
 from tests.redis_server import RedisServer, redis_server
@@ -23,9 +23,9 @@ __all__ = ["redis_server"]
 
 
 async def tell(stores: Stores, count: int) -> None:
-    async def write(turn: Turn) -> None:
+    async def write(tx: Transaction) -> None:
         for number in range(count):
-            turn.tell("test.told", NOON, number=number)
+            tx.emit("test.told", NOON, number=number)
 
     await stores.ledger.write(write)
 
@@ -44,7 +44,7 @@ def publisher(stores: Stores, holder: str = "here") -> Publisher:
         return heard + 1
 
     clock = Clock()
-    return Publisher(stores.ledger, stores.cursors, Office(stores.leaders, "publishing", holder), wait, clock)
+    return Publisher(stores.ledger, stores.cursors, Leadership(stores.leaders, "publishing", holder), wait, clock)
 
 
 @asynccontextmanager

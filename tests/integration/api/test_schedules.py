@@ -134,7 +134,7 @@ async def test_with_cancel_old_the_earlier_run_is_asked_to_end_once_and_the_last
         stores, now = client.services.stores, utc_now()
         await stores.run_recovery.set_flow_run(first["id"], "f", now=now)
         state = FlowRunState("f", "CANCELLED", "Cancelled", None, now)
-        await stores.ledger.write(lambda turn: stores.runs.follow(turn, state, RunStatus.CANCELLED, now=now))
+        await stores.ledger.write(lambda tx: stores.runs.follow(tx, state, RunStatus.CANCELLED, now=now))
         async with asyncio.timeout(20):  # less than it takes to look without news of the end
             while len(runs := (await http.get("/v1/runs")).json()["runs"]) < 2:
                 await asyncio.sleep(0.02)

@@ -126,7 +126,7 @@ async def test_a_join_token_expires(stores: Stores) -> None:
     assert await stores.join_tokens.owner(secret, now=NOON) is not None
     assert await stores.join_tokens.owner(secret, now=until) is None
     with pytest.raises(JoinTokenSpentError):
-        await stores.ledger.write(lambda turn: stores.join_tokens.use(turn, made.id, now=until))
+        await stores.ledger.write(lambda tx: stores.join_tokens.use(tx, made.id, now=until))
 
 
 async def _parked(client: Client) -> bool:

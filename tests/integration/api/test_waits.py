@@ -189,7 +189,7 @@ async def finish(client: Client, run_id: str, status: str, **results: str) -> No
             body = {"status": "COMPLETED", "result": result}
             assert (await flow.put(f"/v1/flow/runs/{run_id}/tasks/{task}", json=body)).is_success
     state = FlowRunState(flow_run, status, status.title(), "as the test wants", datetime.now(UTC))
-    await stores.ledger.write(lambda turn: stores.runs.follow(turn, state, RunStatus(status), now=datetime.now(UTC)))
+    await stores.ledger.write(lambda tx: stores.runs.follow(tx, state, RunStatus(status), now=datetime.now(UTC)))
 
 
 @pytest.mark.parametrize(

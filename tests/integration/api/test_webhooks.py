@@ -15,8 +15,8 @@ import pytest_asyncio
 from api.integrations.posting import Poster, PostingError, signature
 from api.integrations.webhooks import Courier, WebhookOutlet
 from coordinator.decisions.deliveries import MOST_TRIES
-from coordinator.leadership import Office
-from storage.ledger import Turn
+from coordinator.leadership import Leadership
+from storage.ledger import Transaction
 from storage.people.users import Role
 from storage.runs.models import NewRun
 from storage.stores import Stores
@@ -53,8 +53,8 @@ async def create(http: httpx.AsyncClient, url: str, *types: str, **fields: Any) 
 
 
 async def tell(stores: Stores, run_id: str | None, type_: str, **data: Any) -> None:
-    async def write(turn: Turn) -> None:
-        turn.tell(type_, NOON, run_id=run_id, **data)
+    async def write(tx: Transaction) -> None:
+        tx.emit(type_, NOON, run_id=run_id, **data)
 
     await stores.ledger.write(write)
 
@@ -175,7 +175,7 @@ async def test_a_receiver_that_never_accepts_is_tried_ever_more_seldom_then_disa
     await tell(stores, None, "test.told")
     await WebhookOutlet(stores, lambda: None, clock).take(await stores.ledger.events())
     poster = Poster(private=True)
-    courier = Courier(stores, poster, Office(stores.leaders, "publishing", "here"), clock)
+    courier = Courier(stores, poster, Leadership(stores.leaders, "publishing", "here"), clock)
     tried = []
     while deliveries := await stores.deliveries.claim(busy=[], limit=9, now=clock.now):
         await courier.deliver(deliveries[0], webhook.url, secret)

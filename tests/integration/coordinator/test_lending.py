@@ -13,8 +13,8 @@ from njangi_agent.protocol import INLINE_RESULT_BYTES, Machine, Outcome, Report,
 
 from coordinator.dispatching.allowances import Allowances
 from coordinator.dispatching.definitions import Definitions
-from coordinator.dispatching.dispatcher import BATCHES_LOOKED_AT, Answer, Dispatcher
-from storage.runs.tasks import TaskChange, TaskStatus
+from coordinator.dispatching.dispatcher import BATCHES_LOOKED_AT, Dispatcher, SyncOutcome
+from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.stores import Stores
 from storage.subtasks.models import BUCKETS, TaskKey
 from storage.volunteers.store import Volunteer
@@ -50,11 +50,11 @@ async def a_member(stores: Stores) -> Volunteer:
 
 async def define(stores: Stores, task: TaskKey, heartbeat: float) -> None:
     await a_held_run(stores, NOON, task=task)
-    change = TaskChange(TaskStatus.RUNNING, definition={"command": ["true"], "heartbeat": heartbeat})
+    change = TaskUpdate(TaskStatus.RUNNING, definition={"command": ["true"], "heartbeat": heartbeat})
     await stores.tasks.change(task.run_id, TOKEN, task.name, change, now=NOON)
 
 
-async def ask(dispatcher: Dispatcher, member: Volunteer, slots: int) -> Answer:
+async def ask(dispatcher: Dispatcher, member: Volunteer, slots: int) -> SyncOutcome:
     async with asyncio.timeout(30):
         return await dispatcher.sync(member, SyncRequest(slots=slots, wish=slots, wait=0.0))
 

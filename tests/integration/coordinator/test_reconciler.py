@@ -14,7 +14,7 @@ from coordinator.reconciler import Reconciler
 from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
 from storage.runs.models import RUN_LEASE, FlowRunState, NewRun, Run, RunStatus
-from storage.runs.tasks import TaskChange, TaskStatus
+from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.stores import Stores
 from storage.subtasks.models import NewBatch, NewSubtask, TaskKey
 from tests.conftest import NOON
@@ -134,7 +134,7 @@ async def test_a_run_that_goes_on_though_its_flow_run_was_never_written_down_get
     """The service was killed between Prefect's answer and its own record; a worker has taken the run up since."""
     run = await world.run()
     await world.stores.run_leases.hold(run.id, "worker", now=world.now)
-    await world.stores.ledger.write(lambda turn: world.stores.runs.move(turn, run.id, RunStatus.RUNNING, now=world.now))
+    await world.stores.ledger.write(lambda tx: world.stores.runs.move(tx, run.id, RunStatus.RUNNING, now=world.now))
     await world.later(4)
     assert (await world.stores.runs.get(run.id)).prefect_flow_run_id is not None
 
@@ -142,7 +142,7 @@ async def test_a_run_that_goes_on_though_its_flow_run_was_never_written_down_get
 async def test_a_run_that_was_cancelled_before_prefect_heard_of_it_ends(world: World) -> None:
     run = await world.run()
     await world.stores.ledger.write(
-        lambda turn: world.stores.runs.request_cancel(turn, run.id, by="somebody", now=world.now)
+        lambda tx: world.stores.runs.request_cancel(tx, run.id, by="somebody", now=world.now)
     )
     await world.later(RUN_LEASE.total_seconds() + 5)
     assert await world.state(run.id) == "CANCELLED"
@@ -258,7 +258,7 @@ async def test_a_run_that_progresses_survives_any_number_of_lost_workers(world: 
         await world.later(RUN_LEASE.total_seconds() + 1)
         assert await world.state(run_id) == "SCHEDULED", f"given up after night {night}"
         _, token = await world.stores.run_leases.hold(run_id, "worker", now=world.now)
-        done = TaskChange(TaskStatus.COMPLETED)
+        done = TaskUpdate(TaskStatus.COMPLETED)
         await world.stores.tasks.change(run_id, token, f"day-{night}", done, now=world.now)
         await world.prefect.set_state(flow_run_id, "RUNNING", "")
     assert (await world.stores.runs.get(run_id)).recoveries == 1
@@ -279,7 +279,7 @@ async def test_a_run_that_was_to_be_cancelled_when_its_worker_died_is_cancelled(
     await world.later(RUN_LEASE.total_seconds())
     run_id = await world.carried()
     await world.stores.ledger.write(
-        lambda turn: world.stores.runs.request_cancel(turn, run_id, by="somebody", now=world.now)
+        lambda tx: world.stores.runs.request_cancel(tx, run_id, by="somebody", now=world.now)
     )
     await world.later(RUN_LEASE.total_seconds() + 1)
     assert await world.state(run_id) == "CANCELLED"

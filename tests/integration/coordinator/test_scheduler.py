@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from coordinator.decisions.schedules import Overlap
-from coordinator.scheduler import LOOK_AGAIN, MOST_RUNS, UNDONE_AFTER, BackfillError, Refused, Scheduler
+from coordinator.scheduler import LOOK_AGAIN, MOST_RUNS, UNDONE_AFTER, BackfillError, Scheduler, StartRefusedError
 from storage.errors import IdTakenError, NotFoundError
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.listing import Filter, Page, Sort
 from storage.runs.models import FlowRunState, NewRun, OfSchedule, Run, RunStatus
 from storage.stores import Stores
-from storage.workflows.schedules import Action, Cause, Outcome, Rule, Schedule, Taken
+from storage.workflows.schedules import Rule, Schedule, ScheduleAction, ScheduleCause, ScheduleOutcome, Taken
 from tests.conftest import NOON
 
 SECOND = timedelta(seconds=1)
@@ -36,9 +36,9 @@ class Runs:
         self.dies: str | None = None
         self.refuses: str | None = None
 
-    async def start(self, schedule: Schedule, action: Action) -> None:
+    async def start(self, schedule: Schedule, action: ScheduleAction) -> None:
         if self.refuses is not None:
-            raise Refused(self.refuses)
+            raise StartRefusedError(self.refuses)
         self._die("before the run is written")
         new = NewRun(
             *("w1", "run", 1, "ama", 50, {}, {}, {}),
@@ -51,9 +51,9 @@ class Runs:
     async def cancel(self, run_id: str, schedule: Schedule) -> None:
         self._die("before the cancelling")
 
-        async def request(turn: Turn) -> None:
-            if await self._world.stores.runs.is_open(turn, run_id):
-                await self._world.stores.runs.request_cancel(turn, run_id, by=schedule.id, now=self._world.now)
+        async def request(tx: Transaction) -> None:
+            if await self._world.stores.runs.is_open(tx, run_id):
+                await self._world.stores.runs.request_cancel(tx, run_id, by=schedule.id, now=self._world.now)
 
         await self._world.stores.ledger.write(request)
 
@@ -96,9 +96,7 @@ class World:
         """Have a run end, as Prefect would tell, and the replicas hear of it."""
         await self.stores.run_recovery.set_flow_run(run_id, f"flow-{run_id}", now=self.now)
         state = FlowRunState(f"flow-{run_id}", "COMPLETED", "Completed", None, self.now)
-        await self.stores.ledger.write(
-            lambda turn: self.stores.runs.follow(turn, state, RunStatus.COMPLETED, now=self.now)
-        )
+        await self.stores.ledger.write(lambda tx: self.stores.runs.follow(tx, state, RunStatus.COMPLETED, now=self.now))
         if heard:
             self.one.run_ended(run_id)
             self.two.run_ended(run_id)
@@ -106,7 +104,7 @@ class World:
     async def recent(self) -> list[Taken]:
         return list((await self.stores.schedules.get("s1")).recent)
 
-    async def outcomes(self) -> list[Outcome]:
+    async def outcomes(self) -> list[ScheduleOutcome]:
         return [taken.outcome for taken in await self.recent()]
 
 
@@ -128,7 +126,7 @@ async def test_of_two_replicas_that_tick_at_once_one_starts_the_run(world: World
         assert await world.ids() == [at(n) for n in range(1, minute + 1)]
     run = await world.stores.runs.get(at(3))
     assert run.schedule == OfSchedule("s1", NOON + 3 * MINUTE, beside=True)
-    assert await world.outcomes() == [Outcome.STARTED] * 10
+    assert await world.outcomes() == [ScheduleOutcome.STARTED] * 10
     told = Counter(event.type for event in await world.stores.ledger.events())
     assert told["schedule.due"] == told["run.submitted"] == 10
 
@@ -154,7 +152,7 @@ async def test_a_death_in_a_turn_neither_loses_nor_doubles_a_run(world: World, m
     assert len(await world.ids()) == (moment == "after the run is written"), "the first may still be at it"
     await world.later(UNDONE_AFTER)
     assert await world.ids() == [at(1)]
-    assert await world.outcomes() == [Outcome.STARTED]
+    assert await world.outcomes() == [ScheduleOutcome.STARTED]
     assert (await world.stores.schedules.get("s1")).starting == []
     await world.end(at(1))
     await world.later(MINUTE)
@@ -193,7 +191,7 @@ async def test_skip_starts_no_run_while_one_goes_on(world: World) -> None:
     await world.end(at(1))
     await world.later(MINUTE)
     assert await world.ids() == [at(1), at(3)]
-    assert await world.outcomes() == [Outcome.STARTED, Outcome.SKIPPED, Outcome.STARTED]
+    assert await world.outcomes() == [ScheduleOutcome.STARTED, ScheduleOutcome.SKIPPED, ScheduleOutcome.STARTED]
 
 
 async def test_queue_lets_one_wait_and_starts_it_when_the_other_has_ended(world: World) -> None:
@@ -207,7 +205,7 @@ async def test_queue_lets_one_wait_and_starts_it_when_the_other_has_ended(world:
     await world.end(at(1))
     await world.later(2 * SECOND)
     assert await world.ids() == [at(1), at(2)]
-    assert await world.outcomes() == [Outcome.STARTED, Outcome.SKIPPED, Outcome.STARTED]
+    assert await world.outcomes() == [ScheduleOutcome.STARTED, ScheduleOutcome.SKIPPED, ScheduleOutcome.STARTED]
 
 
 async def test_cancel_old_asks_for_the_end_of_the_earlier_run_and_starts_the_last_time_after_it(world: World) -> None:
@@ -220,7 +218,7 @@ async def test_cancel_old_asks_for_the_end_of_the_earlier_run_and_starts_the_las
     await world.later(timedelta())
     assert await world.ids() == [at(1), at(3)]
     assert not (await world.stores.runs.get(at(3))).cancel_requested
-    assert await world.outcomes() == [Outcome.STARTED, Outcome.SKIPPED, Outcome.STARTED]
+    assert await world.outcomes() == [ScheduleOutcome.STARTED, ScheduleOutcome.SKIPPED, ScheduleOutcome.STARTED]
 
 
 async def test_a_death_before_the_cancelling_forgets_neither_it_nor_the_run_that_waits(world: World) -> None:
@@ -298,7 +296,7 @@ async def test_a_backfill_in_a_line_counts_for_the_overlap_policy_and_one_beside
     await world.later(timedelta())
     [second_line] = [id_ for id_ in await world.ids() if id_.endswith("-Bline")]
     await world.later(MINUTE)
-    assert at(2) not in await world.ids() and (await world.recent())[-1].outcome is Outcome.SKIPPED
+    assert at(2) not in await world.ids() and (await world.recent())[-1].outcome is ScheduleOutcome.SKIPPED
     await world.end(second_line)
     await world.later(timedelta())
     assert len([id_ for id_ in await world.ids() if id_.endswith("-Bline")]) == 2, "the next of the line at once"
@@ -309,8 +307,8 @@ async def test_what_was_missed_in_the_window_is_caught_up_on_and_the_rest_rememb
     await world.later(60 * MINUTE)
     assert await world.ids() == [at(57), at(58), at(59), at(60)]
     missed, *started = await world.recent()
-    assert (missed.outcome, missed.at, missed.until) == (Outcome.MISSED, NOON + MINUTE, NOON + 57 * MINUTE)
-    assert [taken.outcome for taken in started] == [Outcome.STARTED] * 4
+    assert (missed.outcome, missed.at, missed.until) == (ScheduleOutcome.MISSED, NOON + MINUTE, NOON + 57 * MINUTE)
+    assert [taken.outcome for taken in started] == [ScheduleOutcome.STARTED] * 4
 
 
 async def test_more_than_a_turn_takes_is_taken_by_the_next(world: World) -> None:
@@ -344,12 +342,12 @@ async def test_a_trigger_starts_a_run_now_even_while_paused_and_repeating_it_fin
     first = await world.one.trigger("s1", None, id_="abc", by="kofi")
     again = await world.two.trigger("s1", None, id_="abc", by="kofi")
     assert first is not None and again is not None
-    assert (first.outcome, first.cause, first.run_id) == (Outcome.STARTED, Cause.TRIGGER, "s1-Tabc")
+    assert (first.outcome, first.cause, first.run_id) == (ScheduleOutcome.STARTED, ScheduleCause.TRIGGER, "s1-Tabc")
     assert again == first
     skipped = await world.one.trigger("s1", None, id_="def", by="kofi")
-    assert skipped is not None and skipped.outcome is Outcome.SKIPPED
+    assert skipped is not None and skipped.outcome is ScheduleOutcome.SKIPPED
     beside = await world.one.trigger("s1", Overlap.ALLOW, id_="ghi", by="kofi")
-    assert beside is not None and beside.outcome is Outcome.STARTED
+    assert beside is not None and beside.outcome is ScheduleOutcome.STARTED
     assert await world.one.trigger("s1", Overlap.QUEUE, id_="jkl", by="kofi") is None
     assert await world.ids() == ["s1-Tabc", "s1-Tghi"]
 
@@ -360,7 +358,7 @@ async def test_a_trigger_whose_process_died_is_finished_by_another_call(world: W
     with pytest.raises(Killed):
         await world.one.trigger("s1", None, id_="abc", by="kofi")
     again = await world.two.trigger("s1", None, id_="abc", by="kofi")
-    assert again is not None and again.outcome is Outcome.STARTED
+    assert again is not None and again.outcome is ScheduleOutcome.STARTED
     assert await world.ids() == ["s1-Tabc"]
 
 
@@ -377,7 +375,7 @@ async def test_a_backfill_runs_every_time_of_a_range_one_after_the_other(world: 
         await world.later(2 * SECOND)
         assert await world.ids() == expected[:count], "the earlier run goes on"
         await world.end(expected[count - 1])
-    assert [taken.cause for taken in await world.recent()] == [Cause.BACKFILL] * 3
+    assert [taken.cause for taken in await world.recent()] == [ScheduleCause.BACKFILL] * 3
     assert (await world.stores.schedules.get("s1")).backfills == []
 
 
@@ -425,7 +423,7 @@ async def test_a_run_that_cannot_be_made_is_remembered_with_the_reason(world: Wo
     world.runs.refuses = "there is no workflow 'w1'"
     await world.later(MINUTE)
     [taken] = await world.recent()
-    assert (taken.outcome, taken.detail) == (Outcome.FAILED, "there is no workflow 'w1'")
+    assert (taken.outcome, taken.detail) == (ScheduleOutcome.FAILED, "there is no workflow 'w1'")
     world.runs.refuses = None
     await world.later(MINUTE)
     assert await world.ids() == [at(2)]

@@ -64,7 +64,7 @@ async def lease(
     longest: timedelta = timedelta(hours=1),
 ) -> list[Leased]:
     wanted = Assignment(f"{task.task_id}/b{batch}", task.task_id, volunteer, count, now + MINUTE, now + longest)
-    return await stores.ledger.write(lambda turn: stores.subtasks.lease(turn, [wanted], now=now))
+    return await stores.ledger.write(lambda tx: stores.subtasks.lease(tx, [wanted], now=now))
 
 
 def returned(item: Leased, result: str = "1", stderr: str = "") -> VolunteerReport:
@@ -88,7 +88,7 @@ def ended(item: Leased, outcome: Outcome, message: str = "boom", type_: str = "N
 
 
 async def report(stores: Stores, reports: Sequence[VolunteerReport], now: datetime) -> list[Verdict]:
-    return await stores.ledger.write(lambda turn: stores.subtasks.report(turn, reports, now=now))
+    return await stores.ledger.write(lambda tx: stores.subtasks.report(tx, reports, now=now))
 
 
 async def counts_of(stores: Stores, run_id: str) -> dict[str, Counter[str]]:

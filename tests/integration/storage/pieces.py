@@ -30,7 +30,7 @@ def measured(stores: Stores, left: Callable[[], Awaitable[int]], dies_after: int
     return changed
 
 
-async def rebuilt(stores: Stores, run_id: str) -> history.Run:
+async def rebuilt(stores: Stores, run_id: str) -> history.ReplayedRun:
     """Return the run as its log tells it."""
     return history.rebuild(
         [json.loads(event_json(event)) async for page in stores.ledger.history(run_id) for event in page]

@@ -10,7 +10,7 @@ from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from storage.errors import NotFoundError, RunHeldError
 from storage.runs.models import FlowRunState, NewRun, Parent, Run, RunStatus, Tell
-from storage.runs.tasks import NewTask, TaskChange, TaskStatus
+from storage.runs.tasks import NewTask, TaskStatus, TaskUpdate
 from storage.stores import Stores
 from tests.conftest import NOON
 
@@ -42,13 +42,13 @@ async def follow(stores: Stores, run: Run, type_: str) -> None:
     """Have Prefect say how a run's flow run is."""
     await stores.run_recovery.set_flow_run(run.id, f"f-{run.id}", now=NOON)
     state = FlowRunState(f"f-{run.id}", type_, type_.title(), "why", NOON)
-    await stores.ledger.write(lambda turn: stores.runs.follow(turn, state, RunStatus(type_), now=NOON))
+    await stores.ledger.write(lambda tx: stores.runs.follow(tx, state, RunStatus(type_), now=NOON))
 
 
 async def begin_again(stores: Stores, run: Run, how: str) -> Run:
     """Reopen a run whose task `t` is set back so, and return the run as it is then."""
     steps = {"t": how}
-    await stores.ledger.write(lambda turn: stores.reopening.reopen(turn, run.id, steps, by="ana", now=NOON))
+    await stores.ledger.write(lambda tx: stores.reopening.reopen(tx, run.id, steps, by="ana", now=NOON))
     await stores.reopening.set_back(run.id, retry_steps, group_id, now=NOON)
     return await stores.runs.get(run.id)
 
@@ -59,7 +59,7 @@ async def a_child_with_tasks(stores: Stores, parent: Parent) -> Run:
     child = await stores.runs.add(new, [stores.tasks.pending("w1", task, now=NOON) for task in tasks], now=NOON)
     _, token = await stores.run_leases.hold(child.id, "worker", now=NOON)
     for task, status in (("good", TaskStatus.COMPLETED), ("bad", TaskStatus.FAILED), ("tidy", TaskStatus.SKIPPED)):
-        await stores.tasks.change(child.id, token, task, TaskChange(status), now=NOON)
+        await stores.tasks.change(child.id, token, task, TaskUpdate(status), now=NOON)
     return child
 
 
@@ -91,7 +91,7 @@ async def test_a_task_waits_for_the_end_of_its_cancelled_child_before_it_is_trie
     parent = await a_run(stores)
     child = await a_run(stores, "c", below(parent, "t"))
     await follow(stores, parent, "FAILED")
-    await stores.ledger.write(lambda turn: stores.runs.request_cancel(turn, child.id, by="its parent", now=NOON))
+    await stores.ledger.write(lambda tx: stores.runs.request_cancel(tx, child.id, by="its parent", now=NOON))
     assert (await begin_again(stores, parent, "retry")).reopening
     with pytest.raises(RunHeldError):
         await stores.run_leases.hold(parent.id, "worker", now=NOON)
@@ -142,13 +142,13 @@ async def test_children_whose_parent_ended_or_is_cancelled_are_left_behind_but_f
     called_off = await a_run(stores, "c", below(cancelled, "t"))
     assert await stores.children.left_behind(limit=10) == []
     await stores.ledger.write(
-        lambda turn: stores.runs.follow(
-            turn, FlowRunState("f-ended", "FAILED", "Failed", "why", NOON), RunStatus.FAILED, now=NOON
+        lambda tx: stores.runs.follow(
+            tx, FlowRunState("f-ended", "FAILED", "Failed", "why", NOON), RunStatus.FAILED, now=NOON
         )
     )
-    await stores.ledger.write(lambda turn: stores.runs.request_cancel(turn, cancelled.id, by="ana", now=NOON))
+    await stores.ledger.write(lambda tx: stores.runs.request_cancel(tx, cancelled.id, by="ana", now=NOON))
     assert sorted(await stores.children.left_behind(limit=10)) == sorted([orphan.id, called_off.id])
     assert await stores.children.to_cancel(ended.id) == [orphan.id]
-    await stores.ledger.write(lambda turn: stores.runs.request_cancel(turn, orphan.id, by="its parent", now=NOON))
+    await stores.ledger.write(lambda tx: stores.runs.request_cancel(tx, orphan.id, by="its parent", now=NOON))
     assert await stores.children.left_behind(limit=10) == [called_off.id]
     assert await stores.children.to_cancel(ended.id) == []

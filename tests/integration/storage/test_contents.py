@@ -9,9 +9,9 @@ import pytest
 
 from storage.errors import OtherContentsError
 from storage.runs.models import NewRun
-from storage.runs.tasks import TaskChange, TaskStatus
+from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.stores import Stores
-from storage.subtasks.models import Call, NewBatch, NewSubtask
+from storage.subtasks.models import NewBatch, NewSubtask, StoredCall
 from storage.subtasks.store import AT_ONCE
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, lease, report, returned
@@ -26,7 +26,7 @@ def batch(index: int, *parameters: str, blob: str | None = None) -> NewBatch:
 
 
 async def put(held: Held, *batches: NewBatch, definition: dict[str, object] | None = None) -> None:
-    begin = TaskChange(TaskStatus.SPLITTING, definition) if definition is not None else None
+    begin = TaskUpdate(TaskStatus.SPLITTING, definition) if definition is not None else None
     await held.stores.splitting.put(held.key(), batches, token=held.token, now=NOON, begin=begin)
 
 
@@ -63,7 +63,7 @@ async def test_a_batch_of_before_contents_were_kept_is_taken_as_it_was(stores: S
     await put(held, batch(0, "1"))
     await stores.database["batches"].update_one({}, {"$unset": {"contents": ""}})
     await put(held, batch(0, "1"))
-    assert await stores.subtasks.calls(held.run.id, "a", after=-1, limit=5) == [Call(0, None, 0)]
+    assert await stores.subtasks.calls(held.run.id, "a", after=-1, limit=5) == [StoredCall(0, None, 0)]
 
 
 async def test_a_definition_stays_until_its_task_is_reset(stores: Stores) -> None:
@@ -144,7 +144,7 @@ async def test_calls_tell_their_contents_and_how_often_they_have_failed(stores: 
     await put(held, batch(0, "{}"), NewBatch(1, [NewSubtask(1, None, blob)]))
     first, second = await stores.subtasks.calls(held.run.id, "a", after=-1, limit=5)
     assert first.contents is not None and first.contents.hex().startswith("44136fa355b3678a")
-    assert second == Call(1, bytes.fromhex(blob), 0)
+    assert second == StoredCall(1, bytes.fromhex(blob), 0)
     assert await stores.subtasks.calls(held.run.id, "a", after=0, limit=5) == [second]
     await stores.database["batches"].update_one({"index": 0}, {"$set": {"settled": True, "failed": 1, "tries": 3}})
     assert (await stores.subtasks.calls(held.run.id, "a", after=-1, limit=1))[0].tries == 3

@@ -21,10 +21,10 @@ from storage.errors import (
     RunUnderWayError,
     StorageUnavailableError,
 )
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import FlowRunState, NewRun, Run, RunStatus, Tell
-from storage.runs.signals import Wanted
-from storage.runs.tasks import NewTask, TaskChange, TaskStatus
+from storage.runs.signals import SignalWait
+from storage.runs.tasks import NewTask, TaskStatus, TaskUpdate
 from storage.stores import Stores
 from storage.subtasks.models import MAX_LOSSES, NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from tests.conftest import NOON
@@ -58,7 +58,7 @@ class Held:
         named = {"by": "ada", "now": NOON} | named
         store = chosen.reopening if name == "reopen" else chosen.controls
         method: Callable[..., Awaitable[None]] = getattr(store, name)
-        await chosen.ledger.write(lambda turn: method(turn, self.run.id, *arguments, **named))
+        await chosen.ledger.write(lambda tx: method(tx, self.run.id, *arguments, **named))
 
     async def now(self) -> Run:
         return await self.stores.runs.get(self.run.id)
@@ -66,10 +66,10 @@ class Held:
     async def prefect(self, type_: str, at: datetime, status: RunStatus) -> Run | None:
         state = FlowRunState(FLOW_RUN, type_, type_.title(), "as Prefect says", at)
 
-        async def take(turn: Turn) -> Run | None:
-            run = await self.stores.runs.follow(turn, state, status, now=at)
+        async def take(tx: Transaction) -> Run | None:
+            run = await self.stores.runs.follow(tx, state, status, now=at)
             if run is not None and run.ended_at is not None:
-                await self.stores.controls.close(turn, run, now=at)
+                await self.stores.controls.close(tx, run, now=at)
             return run
 
         return await self.stores.ledger.write(take)
@@ -82,7 +82,7 @@ class Held:
         return [item.status.value for item in page]
 
     async def change(self, task: str, status: TaskStatus, **fields: Any) -> None:
-        await self.stores.tasks.change(self.run.id, self.token, task, TaskChange(status, **fields), now=NOON)
+        await self.stores.tasks.change(self.run.id, self.token, task, TaskUpdate(status, **fields), now=NOON)
 
 
 async def a_run(stores: Stores, *tasks: NewTask, workflow_id: str = "w1", **fields: Any) -> Held:
@@ -143,8 +143,8 @@ async def test_attempts_under_way_finish_while_the_run_is_paused(stores: Stores)
 async def test_attempts_that_are_called_back_are_no_loss_and_their_reports_stale(stores: Stores) -> None:
     held = await a_run(stores)
     await held.put(0)
-    for turn in range(MAX_LOSSES + 1):
-        [mine] = await lease(stores, f"v{turn}", 1, NOON, task=held.key())
+    for round_ in range(MAX_LOSSES + 1):
+        [mine] = await lease(stores, f"v{round_}", 1, NOON, task=held.key())
         await held.control("pause", call_back=True)
         assert await report(stores, [returned(mine)], NOON) == [Verdict.STALE]
         assert await held.statuses() == ["QUEUED", "QUEUED"]
@@ -162,15 +162,15 @@ async def test_attempts_that_are_called_back_are_no_loss_and_their_reports_stale
 async def test_no_batch_slips_through_a_pause_that_commits_meanwhile(stores: Stores) -> None:
     held = await a_run(stores)
     others = [Stores(stores.database) for _ in range(3)]  # ledgers of their own: like other replicas
-    for turn in range(15):
+    for round_ in range(15):
         await asyncio.gather(
-            held.put(3 * turn, stores=others[0]),
+            held.put(3 * round_, stores=others[0]),
             held.control("pause", stores=others[1]),
-            held.put(3 * turn + 1, 3 * turn + 2, stores=others[2]),
+            held.put(3 * round_ + 1, 3 * round_ + 2, stores=others[2]),
         )
         assert await stores.subtasks.open_batches(100) == []
-        await asyncio.gather(held.control("resume", stores=others[1]), held.put(1000 + turn, stores=others[0]))
-        assert len(await stores.subtasks.open_batches(100)) == 4 * (turn + 1), "nor is one forgotten by a resumption"
+        await asyncio.gather(held.control("resume", stores=others[1]), held.put(1000 + round_, stores=others[0]))
+        assert len(await stores.subtasks.open_batches(100)) == 4 * (round_ + 1), "nor is one forgotten by a resumption"
 
 
 async def test_nothing_is_lent_from_a_pause_on_that_commits_while_others_lease(stores: Stores) -> None:
@@ -528,7 +528,7 @@ async def test_the_next_try_of_a_paused_batch_is_not_too_late(stores: Stores) ->
 
 async def test_a_wait_that_is_reset_does_not_take_its_old_signal_again(stores: Stores) -> None:
     held = await a_run(stores)
-    wanted = [Wanted("a", "approved")]
+    wanted = [SignalWait("a", "approved")]
 
     async def taken() -> list[str]:
         return [item.payload for item in await stores.signals.take(held.run.id, held.token, wanted, now=NOON)]
@@ -591,9 +591,9 @@ async def test_a_cancelled_run_ends_once_it_has_cleaned_up(stores: Stores) -> No
 
 
 async def cancel(held: Held) -> None:
-    async def both(turn: Turn) -> None:
-        await held.stores.runs.request_cancel(turn, held.run.id, by="ada", now=NOON)
-        await held.stores.stopping.cancel(turn, held.run.id, now=NOON)
+    async def both(tx: Transaction) -> None:
+        await held.stores.runs.request_cancel(tx, held.run.id, by="ada", now=NOON)
+        await held.stores.stopping.cancel(tx, held.run.id, now=NOON)
 
     await held.stores.ledger.write(both)
 
@@ -618,7 +618,7 @@ async def test_a_cancelled_run_whose_flow_ended_at_once_still_owes_its_clean_up(
     await held.prefect(state, NOON + SECOND, state)
     assert (await held.now()).status is RunStatus.SUBMITTED
     await stores.ledger.write(
-        lambda turn: stores.controls.tell_again(turn, held.run.id, Tell.RESUME, clean_up=True, now=NOON)
+        lambda tx: stores.controls.tell_again(tx, held.run.id, Tell.RESUME, clean_up=True, now=NOON)
     )
     await held.prefect("FAILED", NOON + 2 * SECOND, RunStatus.FAILED)
     assert (await held.now()).status is RunStatus.CANCELLED, "it cannot clean up, and is not begun for ever"
@@ -627,10 +627,10 @@ async def test_a_cancelled_run_whose_flow_ended_at_once_still_owes_its_clean_up(
 async def test_a_run_whose_tasks_have_all_ended_is_not_cancelled_any_more(stores: Stores) -> None:
     held = await a_run(stores, a_task("a"), a_task("b"), a_task("tidy"), clean_up="tidy")
     for task, status in (("a", TaskStatus.COMPLETED), ("b", TaskStatus.FAILED)):
-        await stores.ledger.write(lambda turn: stores.controls.check_open(turn, held.run.id))
+        await stores.ledger.write(lambda tx: stores.controls.check_open(tx, held.run.id))
         await held.change(task, status, **({"result": "1"} if status is TaskStatus.COMPLETED else {"error": "no"}))
     with pytest.raises(RunEndedError):
-        await stores.ledger.write(lambda turn: stores.controls.check_open(turn, held.run.id))
+        await stores.ledger.write(lambda tx: stores.controls.check_open(tx, held.run.id))
 
 
 async def test_a_second_cancel_leaves_the_clean_up_out(stores: Stores) -> None:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from storage.people.idempotency import KEPT, REQUEST_LEASE, Answer, Claim, KeyReusedError, UnderWayError
+from storage.people.idempotency import KEPT, REQUEST_LEASE, Claim, KeyReusedError, StoredAnswer, UnderWayError
 from storage.stores import Stores
 
 NOW = datetime.now(UTC)
-MADE = Answer(201, "application/json", b'{"id": "r1"}')
+MADE = StoredAnswer(201, "application/json", b'{"id": "r1"}')
 
 
 async def claim(stores: Stores, digest: str = "d", *, caller: str = "ama", now: datetime = NOW) -> Claim:
@@ -47,7 +47,7 @@ async def test_after_a_kill_the_next_try_works_under_the_same_name(stores: Store
     found = await asyncio.gather(*(claim(stores, now=later) for _ in range(20)), return_exceptions=True)
     [taken] = [item for item in found if isinstance(item, Claim)]
     assert taken.request == killed.request
-    await stores.idempotency.answered(killed, Answer(500, "text/plain", b"too late"))
+    await stores.idempotency.answered(killed, StoredAnswer(500, "text/plain", b"too late"))
     await stores.idempotency.refused(killed)
     await stores.idempotency.answered(taken, MADE)
     assert await stores.idempotency.claim("ama", "key", "d", now=later) == MADE

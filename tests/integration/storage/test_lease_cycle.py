@@ -23,7 +23,7 @@ from coordinator.decisions.reopening import retry_steps
 from stack.mongod import mongodb
 from storage.database import open_database
 from storage.errors import RunHeldError
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import RunStatus
 from storage.stores import Stores
 from storage.subtasks.models import Leased, NewBatch, NewSubtask, SubtaskStatus
@@ -65,8 +65,8 @@ class LeaseCycle(RuleBasedStateMachine):
         self.wait(put)
 
     def control(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-        async def write(turn: Turn) -> None:
-            await method(turn, *arguments, **named, now=self.now)
+        async def write(tx: Transaction) -> None:
+            await method(tx, *arguments, **named, now=self.now)
 
         self.wait(self.stores.ledger.write(write))
 

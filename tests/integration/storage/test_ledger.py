@@ -11,11 +11,11 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database
 from storage.errors import NotFoundError, StorageUnavailableError
-from storage.ledger import MOST, Turn
+from storage.ledger import MOST, Transaction
 from storage.stores import Stores, open_stores
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-Work = Callable[[Turn], Awaitable[str]]
+Work = Callable[[Transaction], Awaitable[str]]
 
 
 class Notes:
@@ -25,9 +25,9 @@ class Notes:
         self._notes = database["notes"]
 
     def note(self, name: str, *, refused: Exception | None = None) -> Work:
-        async def write(turn: Turn) -> str:
-            await self._notes.insert_one({"_id": name}, session=turn.session)
-            turn.tell("noted", NOON, note=name)
+        async def write(tx: Transaction) -> str:
+            await self._notes.insert_one({"_id": name}, session=tx.session)
+            tx.emit("noted", NOON, note=name)
             if refused is not None:
                 raise refused
             return name
@@ -85,9 +85,9 @@ async def test_those_that_mongodb_refuses_leave_the_others_written(stores: Store
 async def test_a_work_sees_what_another_wrote_before_it_in_the_same_transaction(stores: Stores) -> None:
     counters = stores.database["counters"]
 
-    async def count(turn: Turn) -> int:
+    async def count(tx: Transaction) -> int:
         changed = await counters.find_one_and_update(
-            {"_id": "visits"}, {"$inc": {"n": 1}}, upsert=True, return_document=True, session=turn.session
+            {"_id": "visits"}, {"$inc": {"n": 1}}, upsert=True, return_document=True, session=tx.session
         )
         return int(changed["n"])
 
@@ -97,10 +97,10 @@ async def test_a_work_sees_what_another_wrote_before_it_in_the_same_transaction(
 async def test_who_is_cancelled_neither_holds_up_nor_repeats_the_works_of_others(stores: Stores, notes: Notes) -> None:
     under_way, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow(turn: Turn) -> str:
+    async def slow(tx: Transaction) -> str:
         under_way.set()
         await go_on.wait()
-        return await notes.note("slow")(turn)
+        return await notes.note("slow")(tx)
 
     first = asyncio.create_task(stores.ledger.write(slow))
     await under_way.wait()
@@ -129,7 +129,7 @@ async def test_whoever_leads_may_be_cancelled_at_any_moment_and_the_others_are_w
 
 
 async def test_without_a_primary_all_are_told_so(stores: Stores, notes: Notes) -> None:
-    async def away(turn: Turn) -> str:
+    async def away(tx: Transaction) -> str:
         raise StorageUnavailableError("no primary")
 
     works = [notes.note("a"), away, notes.note("b")]
@@ -162,7 +162,7 @@ async def test_several_processes_lose_nothing_and_number_without_holes(
 async def test_a_closed_ledger_keeps_nobody_waiting(stores: Stores, mongodb_uri: str) -> None:
     under_way = asyncio.Event()
 
-    async def forever(turn: Turn) -> None:
+    async def forever(tx: Transaction) -> None:
         under_way.set()
         await asyncio.Event().wait()
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from njangi_agent.protocol import Machine
 
-from coordinator.leadership import Office
+from coordinator.leadership import Leadership
 from coordinator.presence import Presence
 from storage.leaders import LEADER_LEASE
 from storage.stores import Stores
@@ -88,7 +88,7 @@ class Clock:
 async def test_nobody_is_lost_while_the_service_itself_was_away(stores: Stores) -> None:
     volunteer, _ = await stores.volunteers.enrol("patient", MACHINE, now=NOON - timedelta(hours=1))
     clock = Clock()
-    presence = Presence(stores.presence, Office(stores.leaders, "publishing", "here"), clock)
+    presence = Presence(stores.presence, Leadership(stores.leaders, "publishing", "here"), clock)
 
     async def for_(duration: timedelta, then: timedelta = timedelta()) -> None:
         """Tick every five seconds, then let the service be away."""
@@ -109,7 +109,7 @@ async def test_who_was_heard_of_since_the_service_is_back_is_lost_as_soon_as_it_
     came, patient = [(await stores.volunteers.enrol(name, MACHINE, now=NOON))[0].id for name in ("came", "patient")]
     clock = Clock()
     clock.now += timedelta(hours=1)
-    presence = Presence(stores.presence, Office(stores.leaders, "publishing", "here"), clock)
+    presence = Presence(stores.presence, Leadership(stores.leaders, "publishing", "here"), clock)
     await presence.tick()
     clock.now += SECOND
     await stores.volunteers.seen({came: Seen(2, clock.now, due_at=clock.now + 15 * SECOND)})
@@ -119,7 +119,7 @@ async def test_who_was_heard_of_since_the_service_is_back_is_lost_as_soon_as_it_
 
 
 async def test_another_replica_leads_when_the_first_is_silent(stores: Stores) -> None:
-    here, there = (Office(stores.leaders, "publishing", name) for name in ("here", "there"))
+    here, there = (Leadership(stores.leaders, "publishing", name) for name in ("here", "there"))
     assert await here.held(now=NOON) and not await there.held(now=NOON)
     assert await here.held(now=NOON + LEADER_LEASE / 2)
     assert not await there.held(now=NOON + LEADER_LEASE)

@@ -10,7 +10,7 @@ from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from storage.errors import StorageUnavailableError
 from storage.runs.models import FlowRunState, NewRun, RunStatus
-from storage.runs.tasks import NewTask, TaskChange, TaskStatus
+from storage.runs.tasks import NewTask, TaskStatus, TaskUpdate
 from storage.stores import Stores
 from storage.subtasks.models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from storage.subtasks.transaction_sizes import SUBTASKS_A_PIECE
@@ -38,14 +38,14 @@ async def cancelled_run(stores: Stores, batch: int, count: int) -> str:
     for at in range(0, len(made), max(1, SUBTASKS_A_PIECE // batch)):
         part = made[at : at + max(1, SUBTASKS_A_PIECE // batch)]
         await stores.subtasks.put(key, part, token=token, now=NOON)
-    await stores.tasks.change(run.id, token, "a", TaskChange(TaskStatus.RUNNING), now=NOON)
+    await stores.tasks.change(run.id, token, "a", TaskUpdate(TaskStatus.RUNNING), now=NOON)
     state = FlowRunState("f", "CANCELLED", "Cancelled", None, NOON)
 
-    async def end(turn: Any) -> None:
-        ended = await stores.runs.follow(turn, state, RunStatus.CANCELLED, now=NOON)
+    async def end(tx: Any) -> None:
+        ended = await stores.runs.follow(tx, state, RunStatus.CANCELLED, now=NOON)
         assert ended is not None
         if not ended.ending:
-            await stores.controls.close(turn, ended, now=NOON)
+            await stores.controls.close(tx, ended, now=NOON)
 
     await stores.ledger.write(end)
     while await stores.controls.stop_on(run.id, now=NOON):
@@ -55,7 +55,7 @@ async def cancelled_run(stores: Stores, batch: int, count: int) -> str:
 
 
 async def reopen(stores: Stores, run_id: str, how: str) -> None:
-    await stores.ledger.write(lambda turn: stores.reopening.reopen(turn, run_id, {"a": how}, by="ada", now=NOON))
+    await stores.ledger.write(lambda tx: stores.reopening.reopen(tx, run_id, {"a": how}, by="ada", now=NOON))
 
 
 @pytest.mark.parametrize(("batch", "count"), SIZES.values(), ids=SIZES)

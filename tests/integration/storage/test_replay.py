@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from njangi_agent.protocol import Outcome
 from njangi_flows.runs.comparison import run_differences, subtask_differences
-from njangi_flows.runs.history import RULES, Run, apply, rebuild
+from njangi_flows.runs.history import RULES, ReplayedRun, apply, rebuild
 
 from api.live.followers import event_json
 from coordinator.decisions.failures import group_id
@@ -27,11 +27,11 @@ from coordinator.prefect.mirror import Mirror
 from stack.mongod import mongodb
 from storage.database import open_database
 from storage.errors import NjangiError
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.runs.models import ENDED as RUN_ENDED
 from storage.runs.models import FlowRunState, NewRun, Tell
 from storage.runs.parts import Parts, together
-from storage.runs.tasks import ENDED, NewTask, TaskChange, TaskStatus
+from storage.runs.tasks import ENDED, NewTask, TaskStatus, TaskUpdate
 from storage.stores import Stores
 from storage.subtasks.models import MAX_LOSSES, Leased, TaskKey
 from tests.conftest import NOON, many
@@ -58,7 +58,7 @@ class RunLife(RuleBasedStateMachine):
         super().__init__()
         self.now = NOON
         self.steps = 0
-        self.rebuilt: Run | None = None
+        self.rebuilt: ReplayedRun | None = None
         self.mirror = Mirror(None, self.stores, lambda _: None, lambda: self.now)  # type: ignore[arg-type]
         self.flow_run_id = f"p{next(self.numbers)}"
         self.leased: list[Leased] = []
@@ -86,7 +86,7 @@ class RunLife(RuleBasedStateMachine):
         return TaskKey(self.run_id, "w1", task, priority=50, cpu=1.0, memory=1, storage=1, **limits)
 
     def change_task(self, task: str, status: TaskStatus, error: str | None) -> None:
-        change = TaskChange(status, error=error)
+        change = TaskUpdate(status, error=error)
         self.attempt(self.stores.tasks.change(self.run_id, self.token, task, change, now=self.now))
 
     # Subtasks
@@ -175,14 +175,14 @@ class RunLife(RuleBasedStateMachine):
     @rule(successor=st.sampled_from(["r-next", "r-last"]))
     def another_run_takes_its_id(self, successor: str) -> None:
         runs = self.stores.runs
-        self.wait(self.stores.ledger.write(lambda turn: runs.replace(turn, self.run_id, "w1", successor, now=self.now)))
+        self.wait(self.stores.ledger.write(lambda tx: runs.replace(tx, self.run_id, "w1", successor, now=self.now)))
 
     @precondition(lambda self: self.steps > STEPS_BEFORE_THE_END)
     @rule()
     def somebody_cancels(self) -> None:
-        async def request(turn: Turn) -> None:
-            await self.stores.runs.request_cancel(turn, self.run_id, by="ada", now=self.now)
-            await self.stores.stopping.cancel(turn, self.run_id, now=self.now)
+        async def request(tx: Transaction) -> None:
+            await self.stores.runs.request_cancel(tx, self.run_id, by="ada", now=self.now)
+            await self.stores.stopping.cancel(tx, self.run_id, now=self.now)
 
         self.attempt(self.stores.ledger.write(request))
 
@@ -197,9 +197,7 @@ class RunLife(RuleBasedStateMachine):
         store = self.stores.reopening if name == "reopen" else self.stores.controls
         method = getattr(store, name)
         self.attempt(
-            self.stores.ledger.write(
-                lambda turn: method(turn, self.run_id, *arguments, **named, by="ada", now=self.now)
-            )
+            self.stores.ledger.write(lambda tx: method(tx, self.run_id, *arguments, **named, by="ada", now=self.now))
         )
 
     @rule(what=st.sampled_from(["pause", "resume", "pause_task", "resume_task"]), task=st.sampled_from(TASKS))
@@ -255,7 +253,7 @@ async def log(stores: Stores, run_id: str, after: int = 0) -> list[dict[str, Any
     return [json.loads(event_json(event)) async for page in pages for event in page]
 
 
-async def differences(stores: Stores, rebuilt: Run) -> list[str]:
+async def differences(stores: Stores, rebuilt: ReplayedRun) -> list[str]:
     """Return what differs between a rebuilt run and its documents, shown as the service shows them."""
     run = await stores.runs.get(rebuilt.id)
     counts = await counts_of(stores, run.id)
@@ -320,10 +318,10 @@ async def test_what_every_volunteer_loses_is_dead_in_the_log_too_and_back_for_th
     key = TaskKey(run_id, "w1", "t", priority=50, cpu=1.0, memory=1, storage=1)
     _, token = await stores.run_leases.hold(run_id, "one", now=NOON)
     await queue(stores, 2, NOON, task=key, token=token)
-    for turn in range(MAX_LOSSES):
-        vanished, refused = await lease(stores, f"v{turn}", 2, NOON + 3 * turn * MINUTE, task=key)
-        await report(stores, [ended(refused, Outcome.REFUSED)], NOON + 3 * turn * MINUTE)
-        await stores.subtasks.expire(now=NOON + (3 * turn + 2) * MINUTE)
+    for round_ in range(MAX_LOSSES):
+        vanished, refused = await lease(stores, f"v{round_}", 2, NOON + 3 * round_ * MINUTE, task=key)
+        await report(stores, [ended(refused, Outcome.REFUSED)], NOON + 3 * round_ * MINUTE)
+        await stores.subtasks.expire(now=NOON + (3 * round_ + 2) * MINUTE)
         assert vanished.subtask_id != refused.subtask_id
         assert await differences(stores, rebuild(await log(stores, run_id))) == []
     assert (rebuild(await log(stores, run_id))).tasks["t"].counts() == {"DEAD": 2}
@@ -338,7 +336,7 @@ async def test_the_log_of_a_large_fan_out_stays_small(stores: Stores) -> None:
     await queue(stores, 4000, NOON, batch_size=1000, task=key)
     mine = await lease(stores, "ada", 64, NOON, task=key)
     await report(stores, [returned(item) for item in mine], NOON)
-    await stores.ledger.write(lambda turn: stores.stopping.cancel(turn, "r1", now=NOON + MINUTE))
+    await stores.ledger.write(lambda tx: stores.stopping.cancel(tx, "r1", now=NOON + MINUTE))
     events = await stores.ledger.events(run_id="r1")
     assert [event.type for event in events] == [
         f"subtasks.{what}" for what in ("queued", "leased", "completed", "cancelled")

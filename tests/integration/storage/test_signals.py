@@ -9,7 +9,7 @@ import pytest
 
 from storage.errors import NotFoundError, RunEndedError, RunLeaseLostError, TooLargeError, TooManySignalsError
 from storage.runs.models import FlowRunState, NewRun, RunStatus
-from storage.runs.signals import MAX_PAYLOAD_BYTES, MAX_SIGNALS, Signal, Wanted
+from storage.runs.signals import MAX_PAYLOAD_BYTES, MAX_SIGNALS, Signal, SignalWait
 from storage.stores import Stores
 from tests.conftest import NOON
 
@@ -28,7 +28,7 @@ async def send(stores: Stores, run_id: str, name: str, payload: str, seconds: fl
     return await stores.signals.send(run_id, name, payload, by="ana", now=NOON + seconds * SECOND)
 
 
-async def taken(stores: Stores, run_id: str, token: str, *wanted: Wanted) -> dict[str, str]:
+async def taken(stores: Stores, run_id: str, token: str, *wanted: SignalWait) -> dict[str, str]:
     found = await stores.signals.take(run_id, token, wanted, now=NOON)
     return {signal.taken_by or "": signal.payload for signal in found}
 
@@ -38,20 +38,20 @@ async def test_each_wait_gets_the_oldest_signal_that_no_other_took(stores: Store
     for payload in ("1", "2", "3"):
         await send(stores, run_id, "go", payload)
     await send(stores, run_id, "stop", "9")
-    a, b, c = (Wanted(task, "go") for task in "abc")
+    a, b, c = (SignalWait(task, "go") for task in "abc")
     assert await taken(stores, run_id, token, a) == {"a": "1"}
     assert await taken(stores, run_id, token, c, b) == {"c": "2", "b": "3"}
-    assert await taken(stores, run_id, token, Wanted("d", "go")) == {}
-    assert await taken(stores, run_id, token, Wanted("d", "stop")) == {"d": "9"}
+    assert await taken(stores, run_id, token, SignalWait("d", "go")) == {}
+    assert await taken(stores, run_id, token, SignalWait("d", "stop")) == {"d": "9"}
 
 
 async def test_a_task_that_asks_again_gets_the_same_signal_though_others_wait(stores: Stores) -> None:
     run_id, token = await a_run(stores)
     await send(stores, run_id, "go", "1")
-    assert await taken(stores, run_id, token, Wanted("a", "go")) == {"a": "1"}
+    assert await taken(stores, run_id, token, SignalWait("a", "go")) == {"a": "1"}
     await send(stores, run_id, "go", "2")
     for _ in range(2):
-        assert await taken(stores, run_id, token, Wanted("a", "go")) == {"a": "1"}
+        assert await taken(stores, run_id, token, SignalWait("a", "go")) == {"a": "1"}
     types = [event.type for event in await stores.ledger.events(run_id=run_id)]
     assert (types.count("signal.sent"), types.count("signal.taken")) == (2, 1)
 
@@ -60,7 +60,7 @@ async def test_many_who_take_at_once_never_share_a_signal(stores: Stores) -> Non
     run_id, token = await a_run(stores)
     for number in range(10):
         await send(stores, run_id, "go", str(number))
-    takes = [taken(stores, run_id, token, Wanted(f"t{number}", "go")) for number in range(12)]
+    takes = [taken(stores, run_id, token, SignalWait(f"t{number}", "go")) for number in range(12)]
     found = [payload for take in await asyncio.gather(*takes) for payload in take.values()]
     assert sorted(found) == [str(number) for number in range(10)]
 
@@ -68,23 +68,23 @@ async def test_many_who_take_at_once_never_share_a_signal(stores: Stores) -> Non
 async def test_a_signal_that_came_after_a_waits_end_is_not_for_it(stores: Stores) -> None:
     run_id, token = await a_run(stores)
     await send(stores, run_id, "go", "1", seconds=5)
-    assert await taken(stores, run_id, token, Wanted("early", "go", NOON + 4 * SECOND)) == {}
-    assert await taken(stores, run_id, token, Wanted("late", "go", NOON + 5 * SECOND)) == {"late": "1"}
+    assert await taken(stores, run_id, token, SignalWait("early", "go", NOON + 4 * SECOND)) == {}
+    assert await taken(stores, run_id, token, SignalWait("late", "go", NOON + 5 * SECOND)) == {"late": "1"}
 
 
 async def test_signals_of_one_run_are_not_for_another(stores: Stores) -> None:
     first, _ = await a_run(stores)
     second, token = await a_run(stores, "f2")
     await send(stores, first, "go", "1")
-    assert await taken(stores, second, token, Wanted("a", "go")) == {}
+    assert await taken(stores, second, token, SignalWait("a", "go")) == {}
 
 
 async def test_who_lost_the_run_lease_takes_nothing(stores: Stores) -> None:
     run_id, token = await a_run(stores)
     await send(stores, run_id, "go", "1")
     with pytest.raises(RunLeaseLostError):
-        await taken(stores, run_id, "stale", Wanted("a", "go"))
-    assert await taken(stores, run_id, token, Wanted("b", "go")) == {"b": "1"}
+        await taken(stores, run_id, "stale", SignalWait("a", "go"))
+    assert await taken(stores, run_id, token, SignalWait("b", "go")) == {"b": "1"}
 
 
 async def test_signals_are_numbered_in_their_order_and_refused_where_they_could_not_be_kept(stores: Stores) -> None:
@@ -99,8 +99,8 @@ async def test_signals_are_numbered_in_their_order_and_refused_where_they_could_
     with pytest.raises(TooManySignalsError):
         await send(stores, run_id, "go", "1")
     await stores.ledger.write(
-        lambda turn: stores.runs.follow(
-            turn, FlowRunState("f1", "COMPLETED", "Completed", None, NOON), RunStatus.COMPLETED, now=NOON
+        lambda tx: stores.runs.follow(
+            tx, FlowRunState("f1", "COMPLETED", "Completed", None, NOON), RunStatus.COMPLETED, now=NOON
         )
     )
     with pytest.raises(RunEndedError):

@@ -9,7 +9,7 @@ import pytest
 
 from storage.errors import RunLeaseLostError
 from storage.runs.models import RunStatus
-from storage.runs.tasks import TaskChange, TaskStatus
+from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.stores import Stores, open_stores
 from storage.subtasks import documents
 from storage.subtasks.models import NewBatch, NewSubtask
@@ -17,7 +17,7 @@ from storage.subtasks.store import AT_ONCE
 from tests.conftest import NOON
 from tests.integration.storage.leasing import TASK, TOKEN, a_held_run, counts_of, lease, report, returned
 
-BEGIN = TaskChange(TaskStatus.SPLITTING, {"name": "factor", "files": []}, {"subtasks": 3})
+BEGIN = TaskUpdate(TaskStatus.SPLITTING, {"name": "factor", "files": []}, {"subtasks": 3})
 
 
 def batch(index: int, *subtasks: int) -> NewBatch:

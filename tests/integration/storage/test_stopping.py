@@ -11,7 +11,7 @@ from njangi_agent.protocol import Verdict
 
 from storage.errors import RunEndedError, RunHeldError, RunUnderWayError, StorageUnavailableError
 from storage.runs.models import FlowRunState, NewRun, RunStatus
-from storage.runs.tasks import NewTask, TaskChange, TaskStatus
+from storage.runs.tasks import NewTask, TaskStatus, TaskUpdate
 from storage.stores import Stores
 from storage.subtasks.models import NewBatch, NewSubtask, SubtaskStatus, TaskKey
 from storage.subtasks.transaction_sizes import SUBTASKS_A_PIECE
@@ -36,17 +36,17 @@ class LargeRun:
         self.key = TaskKey(run_id, "w1", "a", priority=50, cpu=1.0, memory=1, storage=1)
 
     async def cancel(self, stores: Stores) -> None:
-        async def both(turn: Any) -> None:
-            await stores.runs.request_cancel(turn, self.id, by="ada", now=NOON)
-            await stores.stopping.cancel(turn, self.id, now=NOON)
+        async def both(tx: Any) -> None:
+            await stores.runs.request_cancel(tx, self.id, by="ada", now=NOON)
+            await stores.stopping.cancel(tx, self.id, now=NOON)
 
         await stores.ledger.write(both)
 
     async def end_as_prefect_says(self, stores: Stores, type_: str = "FAILED") -> None:
         state = FlowRunState("f", type_, type_.title(), "as Prefect says", NOON + SECOND)
 
-        async def end(turn: Any) -> None:
-            run = await stores.runs.follow(turn, state, RunStatus(type_), now=NOON)
+        async def end(tx: Any) -> None:
+            run = await stores.runs.follow(tx, state, RunStatus(type_), now=NOON)
             assert run is not None and run.ending and run.status is RunStatus.RUNNING
 
         await stores.ledger.write(end)
@@ -55,11 +55,11 @@ class LargeRun:
         await stores.controls.miss_deadline(self.id, now=NOON + 2 * MINUTE)
 
     async def fail_task(self, stores: Stores) -> None:
-        change = TaskChange(TaskStatus.FAILED, error="too many failed")
+        change = TaskUpdate(TaskStatus.FAILED, error="too many failed")
         await stores.tasks.change(self.id, self.token, "a", change, now=NOON)
 
     async def call_back(self, stores: Stores) -> None:
-        await stores.ledger.write(lambda turn: stores.controls.pause(turn, self.id, call_back=True, by="ada", now=NOON))
+        await stores.ledger.write(lambda tx: stores.controls.pause(tx, self.id, call_back=True, by="ada", now=NOON))
 
     async def count(self, *statuses: SubtaskStatus) -> int:
         query = {"parent_task_id": self.key.task_id, "status": {"$in": list(statuses)}}
@@ -99,7 +99,7 @@ async def a_large_run(stores: Stores) -> LargeRun:
     for at in range(BATCHES):
         subtasks = [NewSubtask(index) for index in range(at * BATCH, (at + 1) * BATCH)]
         await stores.subtasks.put(made.key, [NewBatch(at, subtasks)], token=token, now=NOON)
-    await stores.tasks.change(run.id, token, "a", TaskChange(TaskStatus.RUNNING), now=NOON)
+    await stores.tasks.change(run.id, token, "a", TaskUpdate(TaskStatus.RUNNING), now=NOON)
     return made
 
 
@@ -155,7 +155,7 @@ async def test_calling_back_goes_in_pieces_too(stores: Stores) -> None:
     assert sum(before + after) == COUNT
     assert set(await report(stores, [returned(item) for item in held[::BATCH]], NOON)) == {Verdict.STALE}
     await run.check()
-    await stores.ledger.write(lambda turn: stores.controls.resume(turn, run.id, by="ada", now=NOON))
+    await stores.ledger.write(lambda tx: stores.controls.resume(tx, run.id, by="ada", now=NOON))
     assert len(await stores.subtasks.open_batches(100)) == BATCHES
 
 
@@ -163,7 +163,7 @@ async def test_what_is_not_called_back_when_the_run_is_resumed_goes_on(stores: S
     run = await a_large_run(stores)
     held = [item for at in range(BATCHES) for item in await lease(stores, "v", BATCH, NOON, task=run.key, batch=at)]
     await run.call_back(stores)
-    await stores.ledger.write(lambda turn: stores.controls.resume(turn, run.id, by="ada", now=NOON))
+    await stores.ledger.write(lambda tx: stores.controls.resume(tx, run.id, by="ada", now=NOON))
     await go_on(stores)
     assert await run.count(SubtaskStatus.LEASED) == COUNT - BATCH
     verdicts = await report(stores, [returned(item) for item in held[::BATCH]], NOON)
@@ -173,8 +173,8 @@ async def test_what_is_not_called_back_when_the_run_is_resumed_goes_on(stores: S
 async def test_a_task_that_is_being_cancelled_is_not_lent_by_a_resumption(stores: Stores) -> None:
     run = await a_large_run(stores)
     await run.fail_task(stores)
-    await stores.ledger.write(lambda turn: stores.controls.pause(turn, run.id, by="ada", now=NOON))
-    await stores.ledger.write(lambda turn: stores.controls.resume(turn, run.id, by="ada", now=NOON))
+    await stores.ledger.write(lambda tx: stores.controls.pause(tx, run.id, by="ada", now=NOON))
+    await stores.ledger.write(lambda tx: stores.controls.resume(tx, run.id, by="ada", now=NOON))
     await run.check()
     await go_on(stores)
     assert await run.count(SubtaskStatus.CANCELLED) == COUNT
@@ -189,13 +189,11 @@ async def test_a_run_that_is_ending_is_nobodys_to_carry_nor_to_control(stores: S
     assert await stores.controls.overdue(now=NOON + 2 * MINUTE) == []
     for control in (stores.controls.pause, stores.runs.request_cancel):
         with pytest.raises(RunEndedError):
-            await stores.ledger.write(lambda turn, do=control: do(turn, run.id, by="ada", now=NOON))  # type: ignore[misc]
+            await stores.ledger.write(lambda tx, do=control: do(tx, run.id, by="ada", now=NOON))  # type: ignore[misc]
     with pytest.raises(RunUnderWayError):
-        await stores.ledger.write(
-            lambda turn: stores.reopening.reopen(turn, run.id, {"a": "retry"}, by="ada", now=NOON)
-        )
+        await stores.ledger.write(lambda tx: stores.reopening.reopen(tx, run.id, {"a": "retry"}, by="ada", now=NOON))
     later = FlowRunState("f", "FAILED", "Failed", "late", NOON + MINUTE)
-    assert await stores.ledger.write(lambda turn: stores.runs.follow(turn, later, RunStatus.FAILED, now=NOON)) is None
+    assert await stores.ledger.write(lambda tx: stores.runs.follow(tx, later, RunStatus.FAILED, now=NOON)) is None
     await go_on(stores)
     ended = await stores.runs.get(run.id)
     assert (ended.status, ended.ended_at, ended.error) == (RunStatus.COMPLETED, NOON + SECOND, None)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from njangi_agent.protocol import Held, Outcome, Verdict
 
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.stores import Stores
 from storage.subtasks.models import MAX_LOSSES, SubtaskStatus
 from tests.conftest import NOON
@@ -119,9 +119,9 @@ async def test_a_machine_that_refused_is_not_asked_again(stores: Stores) -> None
 
 async def test_a_subtask_that_every_volunteer_loses_is_dead_and_says_so(stores: Stores) -> None:
     await queue(stores, 1, NOON)
-    for turn in range(MAX_LOSSES):
-        [_] = await lease(stores, f"v{turn}", 1, NOON + turn * 2 * MINUTE)
-        await stores.subtasks.expire(now=NOON + (turn * 2 + 2) * MINUTE - timedelta(seconds=1))
+    for round_ in range(MAX_LOSSES):
+        [_] = await lease(stores, f"v{round_}", 1, NOON + round_ * 2 * MINUTE)
+        await stores.subtasks.expire(now=NOON + (round_ * 2 + 2) * MINUTE - timedelta(seconds=1))
     [batch] = await stores.subtasks.settled([BATCH])
     assert batch.dead == 1
     [dead] = await stores.subtasks.failures(BATCH)
@@ -139,7 +139,7 @@ async def test_handing_back_is_nobodys_failure(stores: Stores) -> None:
 async def test_cancelling_makes_attempts_under_way_stale(stores: Stores) -> None:
     await queue(stores, 3, NOON)
     [mine, _] = await lease(stores, "a", 2, NOON)
-    assert not await stores.ledger.write(lambda turn: stores.stopping.cancel(turn, "r1", now=NOON)), "nothing is left"
+    assert not await stores.ledger.write(lambda tx: stores.stopping.cancel(tx, "r1", now=NOON)), "nothing is left"
     assert (await counts_of(stores, "r1"))["factor"]["cancelled"] == 3
     assert await report(stores, [returned(mine)], NOON) == [Verdict.STALE]
     assert await lease(stores, "a", 2, NOON) == []
@@ -161,8 +161,8 @@ async def test_readers_of_the_log_miss_nothing_while_many_write(stores: Stores) 
         own = Stores(stores.database)
         for _ in range(count):
 
-            async def tell(turn: Turn) -> None:
-                turn.tell("test", NOON)
+            async def tell(tx: Transaction) -> None:
+                tx.emit("test", NOON)
 
             await own.ledger.write(tell)
 

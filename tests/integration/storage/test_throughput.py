@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from njangi_agent.protocol import Machine, Outcome
 
-from coordinator.leadership import Office
+from coordinator.leadership import Leadership
 from coordinator.throughput import Throughput
 from storage.leaders import LEADER_LEASE
 from storage.stores import Stores
@@ -72,7 +72,8 @@ async def test_only_the_replica_that_leads_counts_and_another_goes_on_after_it(s
         return now
 
     here, there = (
-        Throughput(stores.throughput, Office(stores.leaders, "publishing", name), clock) for name in ("here", "there")
+        Throughput(stores.throughput, Leadership(stores.leaders, "publishing", name), clock)
+        for name in ("here", "there")
     )
     await queue(stores, 9, NOON)
     await worked(stores, 1, NOON)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from storage.database import Document, Session, open_database
-from storage.ledger import Turn
+from storage.ledger import Transaction
 from storage.stores import Stores
 
 NOW = timedelta(0)
@@ -23,8 +23,8 @@ async def test_a_transaction_left_open_is_ended_and_what_it_held_is_free_again(
         await session.start_transaction()
         await killed["counters"].update_one({"_id": "events"}, {"$inc": {"seq": 100}}, session=session)
 
-        async def count(turn: Turn) -> None:
-            await counters.update_one({"_id": "events"}, {"$inc": {"seq": 1}}, session=turn.session)
+        async def count(tx: Transaction) -> None:
+            await counters.update_one({"_id": "events"}, {"$inc": {"seq": 1}}, session=tx.session)
 
         before = await stores.ledger.last_seq()
         held_up = asyncio.create_task(stores.ledger.write(count))

@@ -23,7 +23,7 @@ def groups() -> cgroups.Groups:
     return found
 
 
-def run(group: cgroups.Group, *argv: str) -> subprocess.CompletedProcess[str]:
+def run(group: cgroups.ControlGroup, *argv: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*group.launcher, *argv], capture_output=True, text=True, timeout=30)
 
 

@@ -110,14 +110,19 @@ def test_a_strangers_text_that_is_no_value_is_refused(text: str) -> None:
 
 
 def test_another_type_travels_once_it_is_registered() -> None:
-    kind = codec.Kind("$date", datetime.date, datetime.date.isoformat, datetime.date.fromisoformat)
+    kind = codec.ValueKind("$date", datetime.date, datetime.date.isoformat, datetime.date.fromisoformat)
     codec.register(kind)
     try:
         value = {"rows": [(datetime.date(2026, 1, 1),)], datetime.date(2026, 1, 2): 1}
         assert codec.decode(codec.encode(value)) == value
         with pytest.raises(ValueError, match="no value of that kind"):
             codec.decode('{"$date":"yesterday"}')
-        for taken in (kind, kind._replace(tag="$other"), codec.Kind("$int", int, str, int), kind._replace(tag="date")):
+        for taken in (
+            kind,
+            kind._replace(tag="$other"),
+            codec.ValueKind("$int", int, str, int),
+            kind._replace(tag="date"),
+        ):
             with pytest.raises(ValueError, match="is no tag"):
                 codec.register(taken)
     finally:

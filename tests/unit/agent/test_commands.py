@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from njangi_agent.errors import AttemptFailed
+from njangi_agent.errors import AttemptFailedError
 from njangi_agent.executors.output import answer_of
 from njangi_agent.protocol import INLINE_RESULT_BYTES, OUTPUT_TAIL_BYTES, File, Outcome
 from njangi_agent.sandbox.arguments import LONGEST_ARGUMENT, render
@@ -87,7 +87,7 @@ def test_output_that_is_no_text_is_refused_and_never_replaced(
     tmp_path: Path, parse: str, output: bytes, says: str
 ) -> None:
     (tmp_path / "stdout").write_bytes(output)
-    with pytest.raises(AttemptFailed) as failed:
+    with pytest.raises(AttemptFailedError) as failed:
         answer_of(parse, tmp_path / "stdout", tmp_path / "spill")
     assert failed.value.type == "BadOutput"
     assert says in failed.value.message
@@ -105,7 +105,7 @@ def test_bytes_are_kept_as_they_are(tmp_path: Path, output: bytes) -> None:
 @pytest.mark.parametrize("output", [b'a,"b"c\n', b'a,"b\n1,2\n'], ids=["text after a quote", "no end of a quote"])
 def test_csv_that_could_be_read_in_two_ways_is_refused(tmp_path: Path, output: bytes) -> None:
     (tmp_path / "stdout").write_bytes(output)
-    with pytest.raises(AttemptFailed, match="BadOutput"):
+    with pytest.raises(AttemptFailedError, match="BadOutput"):
         answer_of("csv", tmp_path / "stdout", tmp_path / "spill")
 
 
@@ -133,7 +133,7 @@ async def test_the_bytes_of_a_command_become_a_blob_as_they_are(boxed: Bench) ->
 )
 def test_what_is_not_json_is_bad_output(tmp_path: Path, output: bytes) -> None:
     (tmp_path / "stdout").write_bytes(output)
-    with pytest.raises(AttemptFailed, match="BadOutput"):
+    with pytest.raises(AttemptFailedError, match="BadOutput"):
         answer_of("json", tmp_path / "stdout", tmp_path / "spill")
 
 
@@ -147,7 +147,7 @@ def test_an_output_that_is_no_plain_file_is_not_opened(tmp_path: Path, kind: str
         os.mkfifo(path)
     else:
         path.mkdir()
-    with pytest.raises(AttemptFailed, match="not a plain file"):
+    with pytest.raises(AttemptFailedError, match="not a plain file"):
         answer_of("text", path, tmp_path / "spill")
 
 

@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from njangi_agent.decisions import Snapshot, Turn, backoff, bundle_size, fitting, fitting_notes, next_turn, wish
+from njangi_agent.decisions import Snapshot, SyncKind, backoff, bundle_size, fitting, fitting_notes, next_turn, wish
 from njangi_agent.output_tails import Written
 from njangi_agent.protocol import (
     LONGEST_SILENCE,
@@ -19,7 +19,7 @@ from njangi_agent.protocol import (
     SyncRequest,
     to_json,
 )
-from njangi_agent.work_state import Desk
+from njangi_agent.work_state import WorkState
 
 
 def now(**changes: object) -> Snapshot:
@@ -56,15 +56,15 @@ def test_the_wish(snapshot: Snapshot, wanted: int) -> None:
 @pytest.mark.parametrize(
     ("snapshot", "turn", "look_again"),
     [
-        (now(idle=4, held=0), Turn.POLL, math.inf),
-        (now(idle=4, held=0, poll_under_way=True), Turn.NONE, math.inf),
-        (now(idle=4, held=0, poll_after=101.0), Turn.NONE, 101.0),
-        (now(idle=1, news=True, poll_under_way=True), Turn.NEWS, math.inf),
-        (now(idle=1, news=True, news_under_way=True), Turn.NONE, math.inf),
-        (now(news=True, quiet_until=103.0), Turn.NONE, 103.0),
-        (now(beat_due=99.0), Turn.NEWS, math.inf),
-        (now(beat_due=104.0), Turn.NONE, 104.0),
-        (now(beat_due=99.0, held=0, idle=4), Turn.POLL, math.inf),
+        (now(idle=4, held=0), SyncKind.POLL, math.inf),
+        (now(idle=4, held=0, poll_under_way=True), SyncKind.NONE, math.inf),
+        (now(idle=4, held=0, poll_after=101.0), SyncKind.NONE, 101.0),
+        (now(idle=1, news=True, poll_under_way=True), SyncKind.NEWS, math.inf),
+        (now(idle=1, news=True, news_under_way=True), SyncKind.NONE, math.inf),
+        (now(news=True, quiet_until=103.0), SyncKind.NONE, 103.0),
+        (now(beat_due=99.0), SyncKind.NEWS, math.inf),
+        (now(beat_due=104.0), SyncKind.NONE, 104.0),
+        (now(beat_due=99.0, held=0, idle=4), SyncKind.POLL, math.inf),
     ],
     ids=[
         "idle",
@@ -78,7 +78,7 @@ def test_the_wish(snapshot: Snapshot, wanted: int) -> None:
         "nothing held, nothing to beat for",
     ],
 )
-def test_the_next_turn(snapshot: Snapshot, turn: Turn, look_again: float) -> None:
+def test_the_next_turn(snapshot: Snapshot, turn: SyncKind, look_again: float) -> None:
     decision = next_turn(snapshot)
     assert (decision.turn, decision.look_again) == (turn, look_again)
 
@@ -132,6 +132,6 @@ def test_what_attempts_tell_is_bounded_beside_the_reports_of_a_sync() -> None:
 
 @pytest.mark.parametrize(("seconds", "beat"), [(3.0, 1.0), (30.0, 10.0), (86_400.0, LONGEST_SILENCE)])
 def test_an_agent_with_leases_says_that_it_is_there_however_long_they_last(seconds: float, beat: float) -> None:
-    desk = Desk()
+    desk = WorkState()
     desk.take(SyncAnswer(leases=[Lease("r/t/0", "r/t", "token", 1, seconds)]))
     assert desk.beat_seconds() == beat

@@ -106,10 +106,10 @@ async def test_large_details_travel_as_a_blob_in_both_directions(bench: Bench) -
 
 
 async def test_an_attempt_whose_checkpoint_is_gone_starts_afresh(bare: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from njangi_agent.errors import Rejected
+    from njangi_agent.errors import RequestRejectedError
 
     async def gone(sha256: str, path: object) -> None:
-        raise Rejected(404, "no such blob")
+        raise RequestRejectedError(404, "no such blob")
 
     monkeypatch.setattr(bare.blobs, "fetch", gone)
     lease = replace(a_lease("s0"), details_blob=hashlib.sha256(b"1").hexdigest())

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from njangi_agent.errors import Refused
+from njangi_agent.errors import AccessRefusedError
 from njangi_agent.loop import Agent
 from njangi_agent.protocol import Lease, Outcome, Report, SyncAnswer, TaskDefinition
 from njangi_agent.service.client import Remote
-from njangi_agent.service.http_client import Service
+from njangi_agent.service.http_client import HttpService
 from njangi_agent.service.spool import Spool
 
 from .conftest import a_lease
@@ -47,7 +47,7 @@ class Work:
 
 @contextlib.asynccontextmanager
 async def at_work(service: FakeService, home: Path, *slots: Work) -> AsyncIterator[Agent]:
-    remote = Remote(Service(service.url, service.secret))
+    remote = Remote(HttpService(service.url, service.secret))
     agent = Agent(remote, slots, Spool(home / "spool"))
     running = asyncio.ensure_future(agent.run())
     try:
@@ -164,9 +164,9 @@ async def test_a_stopped_agent_kills_its_work_and_hands_everything_back(service:
 
 
 async def test_an_agent_whose_secret_is_no_longer_good_stops(service: FakeService, tmp_path: Path) -> None:
-    remote = Remote(Service(service.url, service.retired))
+    remote = Remote(HttpService(service.url, service.retired))
     agent = Agent(remote, [Work()], Spool(tmp_path / "spool"))
-    with pytest.raises(Refused):
+    with pytest.raises(AccessRefusedError):
         await agent.run()
     remote.close()
 

@@ -9,11 +9,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from njangi_agent.errors import Refused, Rejected, ServiceUnavailable
+from njangi_agent.errors import AccessRefusedError, RequestRejectedError, ServiceUnavailableError
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, STORED_HEADER, key_of, proof
 from njangi_agent.protocol import Machine, SyncRequest
 from njangi_agent.service.client import Remote
-from njangi_agent.service.http_client import Service
+from njangi_agent.service.http_client import HttpService
 
 from .service import FakeService
 
@@ -59,7 +59,7 @@ def _stored(answer: bytes) -> str:
 
 
 def test_blobs_go_up_and_come_down(service: FakeService, tmp_path: Path) -> None:
-    client = Service(service.url, service.secret)
+    client = HttpService(service.url, service.secret)
     (tmp_path / "up").write_bytes(b"x" * 1_000_000)
     sha256 = hashlib.sha256(b"x" * 1_000_000).hexdigest()
     client.put_blob(sha256, tmp_path / "up")
@@ -69,11 +69,11 @@ def test_blobs_go_up_and_come_down(service: FakeService, tmp_path: Path) -> None
 
 
 def test_a_blob_that_is_not_what_its_name_says_is_rejected(service: FakeService, tmp_path: Path) -> None:
-    client = Service(service.url, service.secret)
+    client = HttpService(service.url, service.secret)
     service.blobs["0" * 64] = b"something else"
-    with pytest.raises(Rejected, match="not what its name says"):
+    with pytest.raises(RequestRejectedError, match="not what its name says"):
         client.fetch_blob("0" * 64, tmp_path / "down")
-    with pytest.raises(Rejected, match="no such blob"):
+    with pytest.raises(RequestRejectedError, match="no such blob"):
         client.fetch_blob("1" * 64, tmp_path / "down")
     client.close()
 
@@ -83,7 +83,7 @@ def test_a_blob_that_has_come_survives_a_power_failure(
 ) -> None:
     synced: set[int] = set()
     monkeypatch.setattr(os, "fsync", lambda handle: synced.add(os.fstat(handle).st_ino))
-    with closing(Service(service.url, service.secret)) as client:
+    with closing(HttpService(service.url, service.secret)) as client:
         sha256 = hashlib.sha256(b"input").hexdigest()
         service.blobs[sha256] = b"input"
         client.fetch_blob(sha256, tmp_path / "down")
@@ -93,15 +93,15 @@ def test_a_blob_that_has_come_survives_a_power_failure(
 def test_a_blob_that_breaks_off_is_worth_another_try(tmp_path: Path) -> None:
     with (
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort") as url,
-        pytest.raises(ServiceUnavailable, match="did not arrive"),
+        pytest.raises(ServiceUnavailableError, match="did not arrive"),
     ):
-        Service(url, "s").fetch_blob("0" * 64, tmp_path / "down")
+        HttpService(url, "s").fetch_blob("0" * 64, tmp_path / "down")
 
 
 def test_an_idle_connection_that_the_service_ended_is_replaced() -> None:
     reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
     with answering(reply, reply) as url:
-        client = Service(url, "s")
+        client = HttpService(url, "s")
         assert client.sync(NOTHING) == client.sync(NOTHING)
         client.close()
 
@@ -109,23 +109,23 @@ def test_an_idle_connection_that_the_service_ended_is_replaced() -> None:
 @pytest.mark.parametrize(
     ("answer", "error", "says"),
     [
-        (b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", ServiceUnavailable, "503 Busy"),
-        (b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n", ServiceUnavailable, "429 Slow"),
-        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", Refused, "Forbidden"),
-        (b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", Rejected, "302"),
-        (b'HTTP/1.1 422 No\r\nContent-Length: 17\r\n\r\n{"detail": "bad"}', Rejected, "bad"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", ServiceUnavailable, "no JSON object"),
-        (b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"leases": [1]}', Rejected, "another version"),
-        (b"SSH-2.0-OpenSSH\r\n", ServiceUnavailable, "BadStatusLine"),
-        (b"", ServiceUnavailable, "RemoteDisconnected"),
+        (b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", ServiceUnavailableError, "503 Busy"),
+        (b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n", ServiceUnavailableError, "429 Slow"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", AccessRefusedError, "Forbidden"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", RequestRejectedError, "302"),
+        (b'HTTP/1.1 422 No\r\nContent-Length: 17\r\n\r\n{"detail": "bad"}', RequestRejectedError, "bad"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", ServiceUnavailableError, "no JSON object"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"leases": [1]}', RequestRejectedError, "another version"),
+        (b"SSH-2.0-OpenSSH\r\n", ServiceUnavailableError, "BadStatusLine"),
+        (b"", ServiceUnavailableError, "RemoteDisconnected"),
     ],
     ids=["503", "429", "403", "redirect", "422", "captive portal", "other version", "no HTTP", "hung up"],
 )
 def test_every_kind_of_answer_becomes_one_of_three_errors(answer: bytes, error: type[Exception], says: str) -> None:
-    with answering(answer) as url, pytest.raises(error, match=says) as caught, closing(Service(url, "s")) as client:
+    with answering(answer) as url, pytest.raises(error, match=says) as caught, closing(HttpService(url, "s")) as client:
         client.sync(NOTHING)
     if says == "503 Busy":
-        assert isinstance(caught.value, ServiceUnavailable)
+        assert isinstance(caught.value, ServiceUnavailableError)
         assert caught.value.retry_after == 7.0
 
 
@@ -138,7 +138,7 @@ STATUSES = [b"200 OK", b"201 Created", b"302 Found", b"401 No", b"403 Forbidden"
 def test_an_answer_that_is_not_the_services_is_waited_out(status: bytes, secret: str | None, tmp_path: Path) -> None:
     (tmp_path / "small").write_bytes(b"x")
     (tmp_path / "large").write_bytes(b"x" * 2_000_000)
-    calls: list[Callable[[Service], object]] = [
+    calls: list[Callable[[HttpService], object]] = [
         lambda client: client.sync(NOTHING),
         lambda client: client.put_blob("0" * 64, tmp_path / "small"),
         lambda client: client.put_blob("0" * 64, tmp_path / "large"),
@@ -147,7 +147,11 @@ def test_an_answer_that_is_not_the_services_is_waited_out(status: bytes, secret:
     ]
     for call in calls:
         page = answering(SIGN_IN % status, secret=secret)
-        with page as url, closing(Service(url, "s")) as client, pytest.raises(ServiceUnavailable, match="prove"):
+        with (
+            page as url,
+            closing(HttpService(url, "s")) as client,
+            pytest.raises(ServiceUnavailableError, match="prove"),
+        ):
             call(client)
     assert not (tmp_path / "down").exists()
 
@@ -156,7 +160,7 @@ def test_an_answer_to_an_earlier_request_proves_nothing() -> None:
     signed = proof(key_of("s"), "0" * 24, 200)
     replayed = f"HTTP/1.1 200 OK\r\n{PROOF_HEADER}: {signed}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
     page = answering(replayed, secret=None)
-    with page as url, closing(Service(url, "s")) as client, pytest.raises(ServiceUnavailable, match="prove"):
+    with page as url, closing(HttpService(url, "s")) as client, pytest.raises(ServiceUnavailableError, match="prove"):
         client.sync(NOTHING)
 
 
@@ -168,16 +172,16 @@ def test_an_upload_counts_only_when_the_service_names_what_it_has_stored(
     (tmp_path / "up").write_bytes(b"x" * size)
     done = b"HTTP/1.1 201 Created\r\n" + stored + b"Location: /v1/agent/uploads/u\r\nContent-Length: 0\r\n\r\n"
     answers = [done] if stored or size == 1 else [done, done]
-    expected = pytest.raises(ServiceUnavailable, match="has not said that the blob is stored")
-    with answering(*answers) as url, closing(Service(url, "s")) as client, expected:
+    expected = pytest.raises(ServiceUnavailableError, match="has not said that the blob is stored")
+    with answering(*answers) as url, closing(HttpService(url, "s")) as client, expected:
         client.put_blob("0" * 64, tmp_path / "up")
 
 
 def test_a_service_may_refuse_a_join_token_that_it_does_not_know() -> None:
     problem = b'{"type": "urn:njangi:unauthorized", "detail": "unknown token"}'
     refusal = b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n%b" % (len(problem), problem)
-    service, refused = answering(refusal, secret=None), pytest.raises(Refused, match="unknown token")
-    with service as url, closing(Service(url, "s")) as client, refused:
+    service, refused = answering(refusal, secret=None), pytest.raises(AccessRefusedError, match="unknown token")
+    with service as url, closing(HttpService(url, "s")) as client, refused:
         client.enrol("attic", Machine("Linux", "x86_64", "3.11", 1, 1, 1))
 
 
@@ -186,8 +190,8 @@ def test_what_a_sign_in_page_left_of_a_blob_is_fetched_anew(tmp_path: Path) -> N
     (tmp_path / "down").write_bytes(b"<h>")
     rest = b"HTTP/1.1 206 Partial\r\nContent-Length: 4\r\n\r\ntent"
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent"
-    with answering(rest, whole) as url, closing(Service(url, "s")) as client:
-        with pytest.raises(ServiceUnavailable, match="something else"):
+    with answering(rest, whole) as url, closing(HttpService(url, "s")) as client:
+        with pytest.raises(ServiceUnavailableError, match="something else"):
             client.fetch_blob(sha256, tmp_path / "down")
         client.fetch_blob(sha256, tmp_path / "down")
     assert (tmp_path / "down").read_bytes() == b"content"
@@ -197,7 +201,7 @@ async def test_a_blob_that_came_as_another_is_fetched_again(tmp_path: Path) -> N
     sha256 = hashlib.sha256(b"content").hexdigest()
     altered, whole = (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n" + said for said in (b"<html>!", b"content"))
     with answering(altered, whole) as url:
-        remote = Remote(Service(url, "s"))
+        remote = Remote(HttpService(url, "s"))
         await remote.fetch(sha256, tmp_path / "down")
         remote.close()
     assert (tmp_path / "down").read_bytes() == b"content"
@@ -206,8 +210,8 @@ async def test_a_blob_that_came_as_another_is_fetched_again(tmp_path: Path) -> N
 def test_a_full_disk_is_not_waited_out_as_a_bad_line_is(tmp_path: Path) -> None:
     (tmp_path / "down").symlink_to("/dev/full")
     page = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent")
-    refused = pytest.raises(Rejected, match=r"this machine cannot keep it.*No space left")
-    with page as url, closing(Service(url, "s")) as client, refused:
+    refused = pytest.raises(RequestRejectedError, match=r"this machine cannot keep it.*No space left")
+    with page as url, closing(HttpService(url, "s")) as client, refused:
         client.fetch_blob("0" * 64, tmp_path / "down")
     assert not (tmp_path / "down").is_symlink()
 
@@ -215,8 +219,8 @@ def test_a_full_disk_is_not_waited_out_as_a_bad_line_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("secret", "seconds"), [("s", 1800.0), (None, 60.0)], ids=["proven", "not proven"])
 def test_what_proves_nothing_has_an_agent_wait_for_a_minute_at_most(secret: str | None, seconds: float) -> None:
     answer = b"HTTP/1.1 503 Busy\r\nRetry-After: 1800\r\nContent-Length: 0\r\n\r\n"
-    page, waits = answering(answer, secret=secret), pytest.raises(ServiceUnavailable)
-    with page as url, waits as caught, closing(Service(url, "s")) as client:
+    page, waits = answering(answer, secret=secret), pytest.raises(ServiceUnavailableError)
+    with page as url, waits as caught, closing(HttpService(url, "s")) as client:
         client.sync(NOTHING)
     assert caught.value.retry_after == seconds
 
@@ -224,4 +228,4 @@ def test_what_proves_nothing_has_an_agent_wait_for_a_minute_at_most(secret: str 
 @pytest.mark.parametrize("url", ["", "localhost:8400", "file:///etc/passwd", "http://"])
 def test_what_is_no_web_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="is no http"):
-        Service(url, "s")
+        HttpService(url, "s")

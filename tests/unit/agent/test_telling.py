@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from njangi_agent.errors import AttemptFailed
+from njangi_agent.errors import AttemptFailedError
 from njangi_agent.executors.details import Tell
 from njangi_agent.executors.reports import failed
 from njangi_agent.protocol import Held, Lease, Outcome, Report, SyncAnswer, TaskDefinition
@@ -76,7 +76,7 @@ async def test_a_failure_takes_along_what_was_told_before_it(service: FakeServic
     service.lend(TASK, a_lease("s0"))
     async with at_work(service, tmp_path, work):
         work.said.put_nowait(held("almost"))
-        work.said.put_nowait(failed(a_lease("s0"), AttemptFailed("NonZeroExit", "exit code 1"), 1.0))
+        work.said.put_nowait(failed(a_lease("s0"), AttemptFailedError("NonZeroExit", "exit code 1"), 1.0))
         await until(service, lambda: "s0" in service.reports)
     first = next(sync for sync in service.syncs if sync.reports)
     before = [sync for sync in service.syncs[: service.syncs.index(first) + 1] if sync.held]

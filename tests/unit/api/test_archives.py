@@ -10,20 +10,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.http.archives import Entry, ShortEntryError, tarred, zipped
+from api.http.archives import ArchiveEntry, ShortEntryError, tarred, zipped
 from tests.conftest import NOON
 
 FILES = {"small.json": b"[1]", "empty.json": b"", "large.json": random.Random(3).randbytes(1_000_003), "é/ü.txt": b"x"}
 
 
-async def entries(*, short: bool = False) -> AsyncIterator[Entry]:
+async def entries(*, short: bool = False) -> AsyncIterator[ArchiveEntry]:
     for name, content in FILES.items():
 
         async def pieces(content: bytes = content) -> AsyncIterator[bytes]:
             for start in range(0, len(content), 60_000):
                 yield content[start : start + 60_000]
 
-        yield Entry(name, len(content) + short, NOON, pieces)
+        yield ArchiveEntry(name, len(content) + short, NOON, pieces)
 
 
 async def test_a_zip_holds_every_file_and_comes_in_pieces() -> None:

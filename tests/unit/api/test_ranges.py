@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.ranges import Part, UnsatisfiableError, part_of
+from api.http.ranges import ByteRange, UnsatisfiableError, part_of
 
 
 @pytest.mark.parametrize(
     ("header", "part"),
     [
         (None, None),
-        ("bytes=0-0", Part(0, 1)),
-        ("bytes=3-", Part(3, 7)),
-        ("bytes=3-5", Part(3, 3)),
-        ("bytes=3-500", Part(3, 7)),
-        ("bytes=-4", Part(6, 4)),
-        ("bytes=-40", Part(0, 10)),
+        ("bytes=0-0", ByteRange(0, 1)),
+        ("bytes=3-", ByteRange(3, 7)),
+        ("bytes=3-5", ByteRange(3, 3)),
+        ("bytes=3-500", ByteRange(3, 7)),
+        ("bytes=-4", ByteRange(6, 4)),
+        ("bytes=-40", ByteRange(0, 10)),
         ("bytes=5-3", None),
         ("bytes=-", None),
         ("bytes=0-1,4-5", None),
@@ -24,7 +24,7 @@ from api.http.ranges import Part, UnsatisfiableError, part_of
         ("bytes=\u0663-", None),
     ],
 )
-def test_one_range_is_understood_and_what_is_none_means_everything(header: str | None, part: Part | None) -> None:
+def test_one_range_is_understood_and_what_is_none_means_everything(header: str | None, part: ByteRange | None) -> None:
     assert part_of(header, 10) == part
 
 
@@ -35,4 +35,4 @@ def test_a_range_after_the_end_cannot_be_had(header: str, size: int) -> None:
 
 
 def test_a_part_says_where_it_is_from() -> None:
-    assert Part(3, 4).of(10) == "bytes 3-6/10"
+    assert ByteRange(3, 4).of(10) == "bytes 3-6/10"

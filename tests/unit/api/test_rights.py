@@ -11,14 +11,14 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from api.access.rights import Action, Verdict, acting_role, decide, reader_of
+from api.access.rights import AccessDecision, Action, acting_role, decide, reader_of
 from api.app import create_app
 from api.dependencies import DECLARED
 from api.settings import Settings
 from storage.people.users import Role, Scope, User
 from storage.sharing import Owned
 
-YES, NO, HIDDEN = Verdict.ALLOWED, Verdict.FORBIDDEN, Verdict.HIDDEN
+YES, NO, HIDDEN = AccessDecision.ALLOWED, AccessDecision.FORBIDDEN, AccessDecision.HIDDEN
 
 OWN = Owned("ada", ("ada",))
 SHARED = Owned("kofi", ("kofi", "ada"))
@@ -56,7 +56,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("role", "action", "thing", "expected"), CASES)
-def test_what_a_role_may_do(role: Role, action: Action, thing: Owned | None, expected: Verdict) -> None:
+def test_what_a_role_may_do(role: Role, action: Action, thing: Owned | None, expected: AccessDecision) -> None:
     assert decide(User("ada", role), action, thing) is expected
 
 

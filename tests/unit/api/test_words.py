@@ -86,7 +86,7 @@ def test_every_code_has_a_sentence_that_takes_no_value_but_those_it_is_sent_with
 
 def test_every_type_of_error_that_agents_and_the_service_give_to_subtasks_is_explained() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "agents" / "njangi_agent").rglob("*.py"))
-    types = set(re.findall(r'AttemptFailed\(\s*"(\w+)"', sources)) | {*TOO_LATE, REFUSED, "Lost"}
+    types = set(re.findall(r'AttemptFailedError\(\s*"(\w+)"', sources)) | {*TOO_LATE, REFUSED, "Lost"}
     for language in ("en", "fr"):
         texts = json.loads((ROOT / "ui-config" / "locales" / f"{language}.json").read_text())
         assert {key.removeprefix("failure.") for key in texts if key.startswith("failure.")} == types

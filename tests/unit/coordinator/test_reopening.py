@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.decisions.reopening import Step, downstream, group_steps, reset_steps, retry_steps
+from coordinator.decisions.reopening import RestartStep, downstream, group_steps, reset_steps, retry_steps
 
 #   a -> b -> d -> e,  c -> d,  f apart
 DEPENDENCIES = {"a": [], "b": ["a"], "c": [], "d": ["b", "c"], "e": ["d"], "f": []}
 STATUSES = {"a": "COMPLETED", "b": "FAILED", "c": "FAILED", "d": "SKIPPED", "e": "SKIPPED", "f": "COMPLETED"}
-RETRY, RESET = Step.RETRY, Step.RESET
+RETRY, RESET = RestartStep.RETRY, RestartStep.RESET
 
 
 def test_what_failed_is_tried_again_with_what_was_skipped_because_of_it() -> None:
@@ -36,7 +36,7 @@ def test_naming_a_task_that_did_not_fail_sets_nothing_back() -> None:
     ],
 )
 def test_of_one_cause_the_tasks_that_failed_by_it(
-    failing: set[str], wanted: list[str], expected: dict[str, Step]
+    failing: set[str], wanted: list[str], expected: dict[str, RestartStep]
 ) -> None:
     assert group_steps(STATUSES, failing, wanted) == expected
 

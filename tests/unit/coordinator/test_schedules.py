@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from coordinator.decisions.schedules import (
     Overlap,
-    Timing,
+    ScheduleTiming,
     TimingError,
     check_cron,
     due,
@@ -77,7 +77,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_cron_goes_by_the_local_clock(cron: str, timezone: str, after: str, expected: list[str]) -> None:
-    timing = Timing(check_cron(cron), None, timezone)
+    timing = ScheduleTiming(check_cron(cron), None, timezone)
     assert list(islice(times_after(timing, utc(after)), len(expected))) == [utc(text) for text in expected]
 
 
@@ -91,18 +91,18 @@ def test_cron_goes_by_the_local_clock(cron: str, timezone: str, after: str, expe
     ],
 )
 def test_an_interval_is_elapsed_time(interval: timedelta, start: str | None, after: str, expected: str) -> None:
-    timing = Timing(None, interval, start_at=utc(start) if start else None)
+    timing = ScheduleTiming(None, interval, start_at=utc(start) if start else None)
     assert next_time(timing, utc(after)) == utc(expected)
 
 
 def test_nothing_is_due_before_the_start_nor_from_the_end_on() -> None:
-    timing = Timing("0 * * * *", None, start_at=NOON, end_at=NOON + 2 * HOUR)
+    timing = ScheduleTiming("0 * * * *", None, start_at=NOON, end_at=NOON + 2 * HOUR)
     assert list(times_after(timing, NOON - 10 * HOUR)) == [NOON, NOON + HOUR]
     assert next_time(timing, NOON + HOUR) is None
 
 
 def test_a_range_of_the_past_holds_its_first_time_but_not_its_end() -> None:
-    timing = Timing(None, HOUR, start_at=NOON)
+    timing = ScheduleTiming(None, HOUR, start_at=NOON)
     first = NOON - 3 * HOUR
     assert list(times_between(timing, first, NOON)) == [first, first + HOUR, first + 2 * HOUR]
 
@@ -120,7 +120,7 @@ def test_whatever_is_written_is_a_cron_expression_or_told_to_be_none(text: str) 
     except TimingError as error:
         assert "cron" in str(error) or "never due" in str(error)
     else:
-        assert next_time(Timing(text, None, "Europe/Berlin"), NOON) is not None
+        assert next_time(ScheduleTiming(text, None, "Europe/Berlin"), NOON) is not None
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "../etc/passwd", "", "Africa", "x" * 5000, "a\0b"])
@@ -146,7 +146,7 @@ def test_what_was_missed_is_caught_up_on_within_the_window(
     minutes_late: int, window: int, times: list[int], missed: bool, next_at: int
 ) -> None:
     now = NOON + minutes_late * MINUTE
-    found = due(Timing("*/5 * * * *", None), NOON, now=now, catch_up=window * MINUTE, most=4)
+    found = due(ScheduleTiming("*/5 * * * *", None), NOON, now=now, catch_up=window * MINUTE, most=4)
     base = now if minutes_late > 1000 else NOON
     assert found.times == [base + at * MINUTE for at in times]
     assert found.next_at == base + next_at * MINUTE
@@ -207,12 +207,13 @@ ZONES = st.sampled_from(
 MOMENTS = st.integers(0, 4 * 365 * 86400).map(lambda seconds: utc("2024-01-01") + timedelta(seconds=seconds))
 INTERVALS = st.integers(1, 10**7).map(lambda seconds: timedelta(seconds=seconds))
 TIMINGS = st.one_of(
-    st.builds(Timing, CRONS, st.none(), ZONES), st.builds(Timing, st.none(), INTERVALS, start_at=st.none() | MOMENTS)
+    st.builds(ScheduleTiming, CRONS, st.none(), ZONES),
+    st.builds(ScheduleTiming, st.none(), INTERVALS, start_at=st.none() | MOMENTS),
 )
 
 
 @given(TIMINGS, MOMENTS)
-def test_times_rise_and_none_is_left_out_wherever_one_begins_to_look(timing: Timing, after: datetime) -> None:
+def test_times_rise_and_none_is_left_out_wherever_one_begins_to_look(timing: ScheduleTiming, after: datetime) -> None:
     times = list(islice(times_after(timing, after), 8))
     assert all(early < late for early, late in pairwise(times))
     assert times[0] > after
@@ -226,7 +227,7 @@ def test_times_rise_and_none_is_left_out_wherever_one_begins_to_look(timing: Tim
 def test_a_time_is_one_that_the_expression_names_unless_the_clock_left_it_out(
     cron: str, timezone: str, after: datetime
 ) -> None:
-    at = next_time(Timing(cron, None, timezone), after)
+    at = next_time(ScheduleTiming(cron, None, timezone), after)
     assert at is not None
     local = at.astimezone(ZoneInfo(timezone))
     before = (at - timedelta(seconds=1)).astimezone(ZoneInfo(timezone))
@@ -246,7 +247,7 @@ def _named(value: int, field: str) -> bool:
 
 @given(TIMINGS, MOMENTS, st.lists(st.integers(0, 10**6), min_size=1, max_size=6), st.integers(1, 5))
 def test_however_often_it_is_looked_at_every_time_is_taken_once(
-    timing: Timing, begin: datetime, pauses: list[int], most: int
+    timing: ScheduleTiming, begin: datetime, pauses: list[int], most: int
 ) -> None:
     """With a window as long as all pauses, what turns take together is what lies between begin and end."""
     now, next_at = begin, next_time(timing, begin)

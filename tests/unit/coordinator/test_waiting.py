@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from coordinator.decisions.waiting import (
-    Awaited,
     Limit,
     Machines,
     Queue,
     Reason,
     Rest,
     RunNow,
-    Step,
     TaskNow,
+    TaskPhase,
+    TaskWait,
     reasons,
 )
 from coordinator.decisions.waiting import ReasonKind as Kind
@@ -25,7 +25,7 @@ from tests.conftest import NOON
 
 GIB = 2**30
 RUN = RunNow()
-TASK = TaskNow("factor", Step.RUNNING)
+TASK = TaskNow("factor", TaskPhase.RUNNING)
 QUEUE = Queue("factor", queued=5, leased=0, checking=0, cpu=1, memory=GIB, storage=GIB, lending=True)
 LAPTOP = Machines(count=2, slots=4, cpu=4, memory=8 * GIB, storage=100 * GIB)
 
@@ -59,7 +59,7 @@ CASES: list[Any] = [
     ),
     pytest.param({"leased": Limit(10, 10)}, Kind.QUOTA, None, 5, "10 allowed", id="quota of leases"),
     pytest.param(
-        {"tasks": [TaskNow("factor", Step.SPLITTING)], "queues": [], "queued": Limit(9, 9)},
+        {"tasks": [TaskNow("factor", TaskPhase.SPLITTING)], "queues": [], "queued": Limit(9, 9)},
         Kind.QUOTA,
         "factor",
         0,
@@ -92,7 +92,7 @@ CASES: list[Any] = [
         id="between two tries",
     ),
     pytest.param(
-        {"tasks": [TaskNow("ok", Step.RUNNING, awaited=Awaited(Kind.SIGNAL, NOON, "approved"))], "queues": []},
+        {"tasks": [TaskNow("ok", TaskPhase.RUNNING, awaited=TaskWait(Kind.SIGNAL, NOON, "approved"))], "queues": []},
         Kind.SIGNAL,
         "ok",
         0,
@@ -100,7 +100,7 @@ CASES: list[Any] = [
         id="signal",
     ),
     pytest.param(
-        {"tasks": [TaskNow("night", Step.RUNNING, awaited=Awaited(Kind.SLEEP, NOON))], "queues": []},
+        {"tasks": [TaskNow("night", TaskPhase.RUNNING, awaited=TaskWait(Kind.SLEEP, NOON))], "queues": []},
         Kind.SLEEP,
         "night",
         0,
@@ -110,7 +110,9 @@ CASES: list[Any] = [
     pytest.param(
         {
             "tasks": [
-                TaskNow("sub", Step.RUNNING, awaited=Awaited(Kind.CHILD, child_run_id="r2", child_status="RUNNING"))
+                TaskNow(
+                    "sub", TaskPhase.RUNNING, awaited=TaskWait(Kind.CHILD, child_run_id="r2", child_status="RUNNING")
+                )
             ],
             "queues": [],
         },
@@ -130,9 +132,9 @@ CASES: list[Any] = [
         id="Prefect away",
     ),
     pytest.param({"run": RunNow(held=False), "queues": []}, Kind.NOT_STARTED, None, 0, "is gone", id="worker lost"),
-    pytest.param({"tasks": [TaskNow("a", Step.SPLITTING)], "queues": []}, Kind.NOT_STARTED, "a", 0, "being made"),
+    pytest.param({"tasks": [TaskNow("a", TaskPhase.SPLITTING)], "queues": []}, Kind.NOT_STARTED, "a", 0, "being made"),
     pytest.param({"queues": [replace(QUEUE, queued=0, leased=4)]}, Kind.NONE, None, 4, "4 subtasks are with"),
-    pytest.param({"tasks": [TaskNow("a", Step.AGGREGATING)], "queues": []}, Kind.NONE, None, 0, "results of a"),
+    pytest.param({"tasks": [TaskNow("a", TaskPhase.AGGREGATING)], "queues": []}, Kind.NONE, None, 0, "results of a"),
     pytest.param({"run": RunNow(ended="FAILED")}, Kind.NONE, None, 0, "has ended: FAILED", id="ended"),
     pytest.param({"run": RunNow(cancelling=True)}, Kind.NONE, None, 0, "being cancelled", id="cancelling"),
 ]
@@ -158,12 +160,12 @@ def test_a_machine_may_have_each_of_what_is_asked_but_none_all_of_it() -> None:
 
 def test_tasks_that_come_next_are_told_one_by_one_and_all_behind_them_in_one_line() -> None:
     tasks = [
-        TaskNow("a", Step.ENDED),
-        TaskNow("b", Step.RUNNING, ["a"]),
-        TaskNow("c", Step.PENDING, ["a", "b"]),
-        TaskNow("d", Step.PENDING, ["c"]),
-        TaskNow("e", Step.PENDING, ["d"]),
-        TaskNow("f", Step.PENDING, ["a"]),
+        TaskNow("a", TaskPhase.ENDED),
+        TaskNow("b", TaskPhase.RUNNING, ["a"]),
+        TaskNow("c", TaskPhase.PENDING, ["a", "b"]),
+        TaskNow("d", TaskPhase.PENDING, ["c"]),
+        TaskNow("e", TaskPhase.PENDING, ["d"]),
+        TaskNow("f", TaskPhase.PENDING, ["a"]),
     ]
     found = of(tasks=tasks, queues=[])
     assert [(item.kind, item.task, item.count) for item in found] == [
@@ -176,7 +178,7 @@ def test_tasks_that_come_next_are_told_one_by_one_and_all_behind_them_in_one_lin
 
 def test_each_task_tells_its_own_cause() -> None:
     rest = Rest(1, NOON + timedelta(seconds=4))
-    tasks = [replace(TASK, rest=rest), TaskNow("wide", Step.RUNNING)]
+    tasks = [replace(TASK, rest=rest), TaskNow("wide", TaskPhase.RUNNING)]
     wide = replace(QUEUE, task="wide", cpu=64)
     assert [(item.kind, item.task) for item in of(tasks=tasks, queues=[QUEUE, wide])] == [
         (Kind.VOLUNTEERS_BUSY, "factor"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from njangi_flows.runs.comparison import run_differences, run_fields, subtask_differences, subtask_fields, task_fields
-from njangi_flows.runs.history import HistoryError, Run, rebuild
+from njangi_flows.runs.history import HistoryError, ReplayedRun, rebuild
 
 NOON = "2026-06-01T12:00:00+00:00"
 
@@ -32,7 +32,7 @@ def run_at(status: str, **fields: Any) -> dict[str, Any]:
     return {"type": f"run.{status.lower()}", "error": None, "started_at": NOON, "ended_at": None, **fields}
 
 
-def statuses(run: Run) -> list[tuple[str, int]]:
+def statuses(run: ReplayedRun) -> list[tuple[str, int]]:
     return [(item.status, item.attempt) for _, item in sorted(run.tasks["factor"].subtasks.items())]
 
 
@@ -133,12 +133,12 @@ def test_what_cannot_be_a_whole_log_is_refused(events: list[dict[str, Any]], why
         rebuild(events)
 
 
-def stored(run: Run) -> dict[str, Any]:
+def stored(run: ReplayedRun) -> dict[str, Any]:
     """Return the run as a service would show it that stored just this."""
     return {**run_fields(run), "tasks": [task_fields(name, task) for name, task in run.tasks.items()], "owner": "ada"}
 
 
-def stored_subtasks(run: Run) -> list[dict[str, Any]]:
+def stored_subtasks(run: ReplayedRun) -> list[dict[str, Any]]:
     rows = []
     for index, subtask in sorted(run.tasks["factor"].subtasks.items()):
         fields = subtask_fields("r1/factor", index, subtask)

@@ -7,21 +7,23 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 from njangi_flows.protocol import KnownCall, TaskState
-from njangi_flows.tasks.identity import Definition, Occurrences, Place, Places, WaitNames, task_name
+from njangi_flows.tasks.identity import CallPlace, FunctionDefinition, Occurrences, Places, WaitNames, task_name
 
 FIELDS = {"name": "f", "source": "def f(x): return x", "memory": 1}
 
 
 def test_a_definition_is_another_with_other_code_or_resources() -> None:
-    one = Definition.of(FIELDS)
-    assert Definition.of(dict(reversed(FIELDS.items()))) == one
-    others = [Definition.of({**FIELDS, **change}) for change in ({"source": "def f(x): return 2"}, {"memory": 2})]
+    one = FunctionDefinition.of(FIELDS)
+    assert FunctionDefinition.of(dict(reversed(FIELDS.items()))) == one
+    others = [
+        FunctionDefinition.of({**FIELDS, **change}) for change in ({"source": "def f(x): return 2"}, {"memory": 2})
+    ]
     assert len({one.digest, *(other.digest for other in others)}) == 3
     assert one.fields["digest"] == one.digest
 
 
 def test_definitions_of_one_name_are_tasks_of_their_own() -> None:
-    one, two, three = (Definition.of({**FIELDS, "memory": memory}) for memory in (1, 2, 3))
+    one, two, three = (FunctionDefinition.of({**FIELDS, "memory": memory}) for memory in (1, 2, 3))
     known: dict[str, str | None] = {"sleep-0": None}
     for definition, name in ((one, "f"), (two, "f~2"), (three, "f~3")):
         assert task_name(definition, known) == name
@@ -50,8 +52,8 @@ def test_a_second_start_adopts_what_equals_its_calls_and_nothing_else(
 
 def test_a_call_that_failed_before_is_known_by_its_tries() -> None:
     places = Places("f", [KnownCall(index=4, contents="a", tries=2), KnownCall(index=7)])
-    assert places.take("a") == Place("f", 4, 2)
-    assert places.take("a") == Place("f", 8, 0), "what is there without contents keeps its place"
+    assert places.take("a") == CallPlace("f", 4, 2)
+    assert places.take("a") == CallPlace("f", 8, 0), "what is there without contents keeps its place"
 
 
 def test_equal_calls_have_names_of_their_own() -> None:

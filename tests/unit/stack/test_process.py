@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from stack.errors import ServiceFailedError
-from stack.process import Process, Ready, answers, last_lines, rotate
+from stack.process import ChildProcess, Ready, answers, last_lines, rotate
 from stack.settings import free_port
 
 
-def a_process(directory: Path, code: str, ready: Ready | None = None) -> Process:
-    return Process(
+def a_process(directory: Path, code: str, ready: Ready | None = None) -> ChildProcess:
+    return ChildProcess(
         "child",
         [sys.executable, "-c", code],
         lambda: os.environ,

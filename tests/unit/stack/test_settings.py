@@ -6,12 +6,12 @@ import os
 import socket
 from pathlib import Path
 
-from stack.settings import CHECKOUT, Settings, environment, free_port, port_is_free, reserve, usual_or_free
+from stack.settings import CHECKOUT, StackSettings, environment, free_port, port_is_free, reserve, usual_or_free
 
 
 def test_where_things_are_is_not_overridden_from_outside() -> None:
     told = environment(
-        Settings(home=Path("/data"), port=1, prefect_port=2),
+        StackSettings(home=Path("/data"), port=1, prefect_port=2),
         "mongodb://here",
         {
             "PREFECT_API_URL": "http://elsewhere/api",
@@ -27,17 +27,17 @@ def test_where_things_are_is_not_overridden_from_outside() -> None:
 
 
 def test_prefects_tuning_may_be_overridden_from_outside() -> None:
-    told = environment(Settings(), "mongodb://here", {"PREFECT_LOGGING_LEVEL": "DEBUG"})
+    told = environment(StackSettings(), "mongodb://here", {"PREFECT_LOGGING_LEVEL": "DEBUG"})
     assert told["PREFECT_LOGGING_LEVEL"] == "DEBUG"
 
 
 def test_the_checkout_comes_first_on_pythons_path() -> None:
-    told = environment(Settings(), "mongodb://here", {"PYTHONPATH": "/more"})
+    told = environment(StackSettings(), "mongodb://here", {"PYTHONPATH": "/more"})
     assert told["PYTHONPATH"].split(os.pathsep) == [str(CHECKOUT), "/more"]
 
 
 def test_port_0_becomes_a_free_one() -> None:
-    resolved = Settings(port=0, prefect_port=0).resolved()
+    resolved = StackSettings(port=0, prefect_port=0).resolved()
     assert resolved.port != 0
     assert resolved.prefect_port not in (0, resolved.port)
     assert resolved.home.is_absolute()

@@ -11,9 +11,9 @@ import pytest
 
 from stack import deploy
 from stack.errors import ServiceFailedError
-from stack.process import Process
-from stack.settings import Settings
-from stack.supervisor import Service, Stack
+from stack.process import ChildProcess
+from stack.settings import StackSettings
+from stack.supervisor import ManagedService, Stack
 
 
 class Child:
@@ -47,9 +47,9 @@ class Child:
         self._ended.set()
 
 
-def a_stack(home: Path, *services: Service) -> Stack:
+def a_stack(home: Path, *services: ManagedService) -> Stack:
     without = frozenset({"mongod", "prefect", "api", "flow-worker", "python-worker"})
-    stack = Stack(Settings(home=home, port=0, prefect_port=0, without=without))
+    stack = Stack(StackSettings(home=home, port=0, prefect_port=0, without=without))
     stack._services = {service.name: service for service in services}
     return stack
 
@@ -59,7 +59,7 @@ def a_stack(home: Path, *services: Service) -> Stack:
 )
 async def test_a_start_that_goes_wrong_in_any_way_is_tried_again(tmp_path: Path, wrong: Exception) -> None:
     child = Child(None, wrong, None)
-    async with a_stack(tmp_path / "home", Service("a", child)):
+    async with a_stack(tmp_path / "home", ManagedService("a", child)):
         child.die()
         async with asyncio.timeout(60):
             await child.started.wait()
@@ -68,7 +68,7 @@ async def test_a_start_that_goes_wrong_in_any_way_is_tried_again(tmp_path: Path,
 
 async def test_a_service_is_started_again_after_what_it_needs(tmp_path: Path) -> None:
     below, above = Child(), Child()
-    stack = a_stack(tmp_path / "home", Service("below", below), Service("above", above, needs=["below"]))
+    stack = a_stack(tmp_path / "home", ManagedService("below", below), ManagedService("above", above, needs=["below"]))
     async with stack:
         stack._progress.ready.discard("below")
         above.die()
@@ -84,7 +84,7 @@ async def test_what_prefect_did_not_live_to_hear_is_deployed_when_it_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefect, said = Child(), list[str]()
-    stack = a_stack(tmp_path / "home", Service("prefect", prefect))
+    stack = a_stack(tmp_path / "home", ManagedService("prefect", prefect))
     stack._say = said.append
     tries = 0
 
@@ -105,7 +105,7 @@ async def test_a_flow_that_cannot_be_deployed_does_not_keep_the_others_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    stack = a_stack(tmp_path / "home", Service("prefect", Child()))
+    stack = a_stack(tmp_path / "home", ManagedService("prefect", Child()))
     stack._say = said.append
 
     async def bring_up_to_date(api_url: str, checkout: Path, run: Callable[[], Awaitable[None]]) -> None:
@@ -128,6 +128,8 @@ def test_agents_of_one_host_can_be_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, names: list[str]
 ) -> None:
     monkeypatch.setattr("platform.node", lambda: host)
-    stack = Stack(Settings(home=tmp_path, port=0, prefect_port=0, agents=2))
+    stack = Stack(StackSettings(home=tmp_path, port=0, prefect_port=0, agents=2))
     started = [stack._services[f"agent-{number}"].child for number in (1, 2)]
-    assert [child._argv[child._argv.index("--name") + 1] for child in started if isinstance(child, Process)] == names
+    assert [
+        child._argv[child._argv.index("--name") + 1] for child in started if isinstance(child, ChildProcess)
+    ] == names
