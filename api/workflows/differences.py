@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonpatch
-from njangi_flows.workflow.core_schema import CarefulResolver
-from ruamel.yaml import YAML
 
 
 def patch(before: Any, after: Any) -> list[dict[str, Any]]:
     """Return the operations, each with its JSON Pointer, that make `after` of `before`."""
     operations: list[dict[str, Any]] = jsonpatch.make_patch(before, after).patch
     return operations
-
-
-def as_yaml(document: Any) -> str:
-    """Return a document as YAML, its fields in their order."""
-    writer = YAML(pure=True)
-    writer.Resolver = CarefulResolver
-    writer.width = 120
-    writer.allow_unicode = True
-    text = io.StringIO()
-    writer.dump(document, text)
-    return text.getvalue()
 
 
 def text(before: str, after: str, names: tuple[str, str]) -> str:

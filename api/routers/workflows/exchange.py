@@ -12,12 +12,12 @@ from fastapi import APIRouter, Body, Query, Response
 from njangi_agent.dialect import MESSAGE_DEPTH, loads
 from njangi_flows.wfformat import workflows as wfformat
 from njangi_flows.workflow import spec as specs
+from njangi_flows.workflow.yaml_writer import as_yaml
 from pydantic import Field
 
 from api.dependencies import App, Named, Reader, Submitter
 from api.runs.chosen_ids import ChosenIdBody, create_workflow
 from api.services import Services
-from api.workflows import differences
 from api.workflows.authoring import new_workflow
 from api.workflows.sources import source_of
 from api.workflows.views import SavedWorkflow, saved
@@ -73,7 +73,7 @@ async def export(
     if source is not None and not source.lstrip().startswith("{"):
         text = source
     elif format_ == "yaml":
-        text = await asyncio.to_thread(differences.as_yaml, specs.stored(found.spec))
+        text = await asyncio.to_thread(as_yaml, specs.stored(found.spec))
     elif format_ == "json":
         text = _json(specs.stored(found.spec))
     else:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from njangi_flows.workflow import spec as specs
+from njangi_flows.workflow.yaml_writer import as_yaml
 from pydantic import BaseModel
 
 from api.dependencies import App, Reader
@@ -106,4 +107,4 @@ async def _texts(old: Version, new: Version) -> tuple[str, str]:
     before, after = await source_of(old), await source_of(new)
     if before is not None and after is not None:
         return before, after
-    return differences.as_yaml(specs.stored(old.spec)), differences.as_yaml(specs.stored(new.spec))
+    return as_yaml(specs.stored(old.spec)), as_yaml(specs.stored(new.spec))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import enum
-import io
 import json
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from ruamel.yaml import YAML
 
 from njangi_flows.cli import completion as completing
-from njangi_flows.workflow.core_schema import CarefulResolver
+from njangi_flows.workflow.yaml_writer import as_yaml
 
 
 class Output(enum.StrEnum):
@@ -55,13 +53,3 @@ def show_as(output: Output, value: object, as_table: Callable[[], object]) -> No
 
 def as_json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def as_yaml(value: object) -> str:
-    writer = YAML(typ="safe", pure=True)
-    writer.Resolver = CarefulResolver  # text that some reader takes for something else gets quotes
-    writer.default_flow_style = False
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    text = io.StringIO()
-    writer.dump(value, text)
-    return text.getvalue()

@@ -16,7 +16,7 @@ from njangi_agent.dialect import MESSAGE_DEPTH, NotCarriedError, check
 from njangi_flows.cli import saved_tokens as remembered
 from njangi_flows.cli.failures import RefusedError, UnreachableError, UsageError
 from njangi_flows.cli.uploading import RESUMABLE_BYTES, upload
-from njangi_flows.proven import NotProvenError, Token
+from njangi_flows.proven import NotProvenError, ProvenToken
 from njangi_flows.workflow.problems import Problem
 
 DEFAULT_URL = "http://127.0.0.1:8400"
@@ -356,7 +356,7 @@ def connect(url: str | None, token: str | None, *, seconds: float | None = None)
             raise UsageError(f"the service's address must be like {DEFAULT_URL}, not {url}")
         tls = address.scheme == "https"  # to read the authorities' certificates takes longer than most calls
         client = httpx.Client(
-            base_url=address, auth=Token(token) if token else None, timeout=seconds or _TIMEOUT, verify=tls
+            base_url=address, auth=ProvenToken(token) if token else None, timeout=seconds or _TIMEOUT, verify=tls
         )
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise UsageError(f"the address {url} or the token cannot be sent: {error}") from error

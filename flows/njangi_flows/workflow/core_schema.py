@@ -20,6 +20,8 @@ from ruamel.yaml.tag import Tag
 from njangi_flows.workflow.problems import Problem, pointer
 
 EXACT_IN_DOUBLES = 2**53
+NEXT_LINE = "\x85"
+"""The control character NEL: a line break in YAML 1.1, a character like others in YAML 1.2."""
 TOO_LARGE: int = 10**MAX_DIGITS
 """Whole numbers from here on are not carried, and Python itself does not read them."""
 _TAG = "tag:yaml.org,2002:"

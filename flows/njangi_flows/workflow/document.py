@@ -27,6 +27,7 @@ from ruamel.yaml.events import (
 )
 
 from njangi_flows.workflow.core_schema import (
+    NEXT_LINE,
     TOO_LARGE,
     CoreConstructor,
     CoreResolver,
@@ -139,6 +140,8 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _from_yaml(text: str) -> Any:
+    if NEXT_LINE in text:  # YAML 1.1 makes a space or a line break of it, YAML 1.2 leaves it as it is
+        _refuse("yaml-next-line", line=text[: text.index(NEXT_LINE)].count("\n") + 1)
     try:
         _look_over(text)
         reader = YAML(typ="safe", pure=True)

@@ -174,6 +174,7 @@ SENTENCES: Mapping[str, str] = {
     ),
     "yaml-tag": "line {line}: tags ({tag}) are not allowed; use plain values",
     "yaml-version": "line {line}: only YAML 1.2 is read; leave the %YAML line out",
+    "yaml-next-line": "line {line} has the character U+0085; write it as \\x85 in double quotes, or remove it",
     "yaml-second": "line {line}: a file holds one workflow; '---' starts a second document",
     # what may be meant otherwise than it is read
     "zeros-lost": "{written} is read as the number {value}; if it is a name, a version or a code, put it in quotes",

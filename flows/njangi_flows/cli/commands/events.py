@@ -11,9 +11,10 @@ import typer
 
 from njangi_flows.cli.failures import UnreachableError
 from njangi_flows.cli.following import MOST_POLL_SECONDS, PATIENCE_SECONDS, POLL_SECONDS
-from njangi_flows.cli.options import As, Output, Token, Url, as_yaml
+from njangi_flows.cli.options import As, Output, Token, Url
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import printable
+from njangi_flows.workflow.yaml_writer import as_yaml
 
 _KNOWN = ("seq", "v", "type", "at", "run_id")
 

@@ -18,7 +18,7 @@ from njangi_flows.cli.options import As, Output, RunId, Token, Url
 from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.writing import write
 from njangi_flows.runs import comparison
-from njangi_flows.runs.history import HistoryError, Run, Task, rebuild
+from njangi_flows.runs.history import HistoryError, ReplayedRun, ReplayedTask, rebuild
 
 MOST_INTERRUPTIONS = 10
 """How often in a row a connection may break without an event in between."""
@@ -92,7 +92,7 @@ def lines(service: Service, run_id: str, after: int, pause: Callable[[float], No
             pause(PAUSE_SECONDS)
 
 
-def read(file: Path) -> Run:
+def read(file: Path) -> ReplayedRun:
     """Return the run whose history is in the file. Raises UsageError."""
     try:
         with file.open("rb") as content:
@@ -112,7 +112,7 @@ def _event(line: bytes) -> dict[str, Any]:
     return event
 
 
-def differences(run: Run, service: Service) -> Iterator[str]:
+def differences(run: ReplayedRun, service: Service) -> Iterator[str]:
     """Yield what differs between the rebuilt run and the service's records, subtasks read a page at a time."""
     with closing(service.history(run.id, run.seq)) as later:
         if next(later, None) is not None:
@@ -123,7 +123,7 @@ def differences(run: Run, service: Service) -> Iterator[str]:
         yield from comparison.subtask_differences(run, name, service.subtasks(run.id, name))
 
 
-def _document(run: Run) -> dict[str, Any]:
+def _document(run: ReplayedRun) -> dict[str, Any]:
     tasks = []
     for name, task in run.tasks.items():
         items = task.subtasks.items()
@@ -132,7 +132,7 @@ def _document(run: Run) -> dict[str, Any]:
     return {**comparison.run_fields(run), "tasks": tasks, "unknown_events": dict(run.unknown)}
 
 
-def _show(run: Run) -> None:
+def _show(run: ReplayedRun) -> None:
     tasks = [comparison.task_fields(name, task) for name, task in run.tasks.items()]
     console = showing.output()
     showing.show_run(console, {**comparison.run_fields(run), "tasks": tasks})
@@ -143,7 +143,7 @@ def _show(run: Run) -> None:
         typer.echo(f"{count} events of type {showing.printable(type_)} are not known here and left out", err=True)
 
 
-def _alike(name: str, task: Task) -> Iterable[str]:
+def _alike(name: str, task: ReplayedTask) -> Iterable[str]:
     """Yield a line for each run of neighbouring subtasks that are in the same state."""
 
     def state(item: tuple[int, Any]) -> tuple[str, int]:

@@ -12,9 +12,10 @@ import typer
 
 from njangi_flows.cli import showing
 from njangi_flows.cli.failures import UsageError
-from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_json, as_yaml
+from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_json
 from njangi_flows.cli.service import connect
 from njangi_flows.cli.writing import write
+from njangi_flows.workflow.yaml_writer import as_yaml
 
 KEPT_BYTES = 64 * 1024
 

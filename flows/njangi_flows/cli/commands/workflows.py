@@ -11,8 +11,9 @@ import typer
 
 from njangi_flows.cli import folder, parameters, showing
 from njangi_flows.cli.commands.exchange import uploaded
-from njangi_flows.cli.options import As, Limit, Output, Token, Url, WorkflowId, as_yaml, show_as
+from njangi_flows.cli.options import As, Limit, Output, Token, Url, WorkflowId, show_as
 from njangi_flows.cli.service import Service, connect
+from njangi_flows.workflow.yaml_writer import as_yaml
 
 app = typer.Typer(
     help="Look at workflows, check and edit them, put them aside.",
