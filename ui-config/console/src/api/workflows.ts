@@ -12,7 +12,7 @@ export type Template = Schemas["TemplateView"];
 export type WholeTemplate = Schemas["OneTemplateView"];
 /** What a run of a spec would begin with. */
 export type Plan = Schemas["Validated"];
-export type Start = Omit<Schemas["Start"], "deadline" | "on_conflict" | "id" | "parameters"> & {
+export type Start = Omit<Schemas["StartRequest"], "deadline" | "on_conflict" | "id" | "parameters"> & {
   parameters?: Record<string, unknown>;
   /** As "6h", or seconds. */
   deadline?: string | number | null;
@@ -233,7 +233,7 @@ export function useStartRun() {
         api.POST("/v1/workflows/{workflow_id}/runs", {
           ...of(id),
           // the document says seconds, the service reads "6h" too
-          body: { parameters: {}, on_conflict: "reject", ...body } as Schemas["Start"],
+          body: { parameters: {}, on_conflict: "reject", ...body } as Schemas["StartRequest"],
           headers: key === undefined ? {} : { "Idempotency-Key": key },
         }),
       ),
