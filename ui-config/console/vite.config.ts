@@ -18,7 +18,9 @@ function compiledTexts(): Plugin {
       this.addWatchFile(id);
       const texts: Record<string, string> = JSON.parse(readFileSync(id, "utf8"));
       const french = id.endsWith("/fr.json");
-      const compiled = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, compileMessage(french ? unbroken(text) : text)]));
+      const compiled = Object.fromEntries(
+        Object.entries(texts).map(([key, text]) => [key, compileMessage(french ? unbroken(text) : text)]),
+      );
       return { code: `export default JSON.parse(${JSON.stringify(JSON.stringify(compiled))});`, moduleType: "js" };
     },
   };

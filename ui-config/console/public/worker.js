@@ -42,7 +42,8 @@ async function newest(request) {
   const cache = await caches.open(PAGE);
   try {
     const answer = await fetch(request);
-    if (isOurs(answer) && answer.headers.get("content-type")?.startsWith("text/html")) await cache.put("/", answer.clone());
+    if (isOurs(answer) && answer.headers.get("content-type")?.startsWith("text/html"))
+      await cache.put("/", answer.clone());
     return answer;
   } catch (error) {
     const found = await cache.match("/");

@@ -59,7 +59,9 @@ test("English and French have the same texts", () => {
 });
 
 test("both languages take the same values in each text", () => {
-  const differing = Object.keys(english).filter((key) => named(english[key]!).join() !== named(french[key] ?? "").join());
+  const differing = Object.keys(english).filter(
+    (key) => named(english[key]!).join() !== named(french[key] ?? "").join(),
+  );
   expect(differing).toEqual([]);
 });
 
@@ -70,7 +72,9 @@ test("texts are kept in order, so that changes of two people seldom meet", () =>
 
 test("every text is used", () => {
   const { keys, prefixes } = asked();
-  const unused = Object.keys(english).filter((key) => !keys.has(key) && ![...prefixes].some((prefix) => key.startsWith(prefix)));
+  const unused = Object.keys(english).filter(
+    (key) => !keys.has(key) && ![...prefixes].some((prefix) => key.startsWith(prefix)),
+  );
   expect(unused).toEqual([]);
 });
 
@@ -82,8 +86,14 @@ test("no text for people stands in the code", () => {
   for (const { name, tree } of sources) {
     visit(tree, (node) => {
       if (ts.isJsxText(node) && !NAMES.test(node.text.trim())) found.push(`${name}: ${node.text.trim()}`);
-      if (ts.isJsxAttribute(node) && SPOKEN.has(node.name.getText()) && node.initializer && ts.isStringLiteral(node.initializer)) {
-        if (!NAMES.test(node.initializer.text)) found.push(`${name}: ${node.name.getText()}="${node.initializer.text}"`);
+      if (
+        ts.isJsxAttribute(node) &&
+        SPOKEN.has(node.name.getText()) &&
+        node.initializer &&
+        ts.isStringLiteral(node.initializer)
+      ) {
+        if (!NAMES.test(node.initializer.text))
+          found.push(`${name}: ${node.name.getText()}="${node.initializer.text}"`);
       }
     });
   }

@@ -38,9 +38,15 @@ export function App() {
     <div key={spoken} className="app">
       <Suspense fallback={<Loading />}>
         <Switch>
-          <Route path="/welcome"><Welcome onLanguage={change} /></Route>
-          <Route path="/join/:token?"><Join onLanguage={change} /></Route>
-          <Route><SignedIn onLanguage={change} /></Route>
+          <Route path="/welcome">
+            <Welcome onLanguage={change} />
+          </Route>
+          <Route path="/join/:token?">
+            <Join onLanguage={change} />
+          </Route>
+          <Route>
+            <SignedIn onLanguage={change} />
+          </Route>
         </Switch>
       </Suspense>
       <Toasts />
@@ -53,30 +59,55 @@ function SignedIn({ onLanguage }: { onLanguage: (to: Language) => void }) {
   const [address] = useLocation();
   if (me.data === null) return <SignIn onLanguage={onLanguage} />;
   if (!me.data) {
-    if (me.isError) return <main className="page"><Problem error={me.error} again={() => void me.refetch()} /></main>;
+    if (me.isError)
+      return (
+        <main className="page">
+          <Problem error={me.error} again={() => void me.refetch()} />
+        </main>
+      );
     return <Loading />;
   }
   return (
     <LiveData>
       <Shell onLanguage={onLanguage}>
-        <Caught address={address}><Suspense fallback={<Loading />}>
-          <Switch>
-            <Route path="/"><Home /></Route>
-            <Route path="/workflows"><Workflows /></Route>
-            <Route path="/workflows/new"><Editor /></Route>
-            <Route path="/workflows/:id/edit">{({ id }) => <Editor key={id} id={id} />}</Route>
-            <Route path="/workflows/:id">{({ id }) => <Workflow key={id} id={id} />}</Route>
-            <Route path="/runs"><Runs /></Route>
-            <Route path="/runs/compare"><Compare /></Route>
-            <Route path="/runs/:id/:tab?">{({ id, tab }) => <Run key={id} id={id} tab={tab} />}</Route>
-            <Route path="/volunteers"><Volunteers /></Route>
-            <Route path="/volunteers/:id">{({ id }) => <Volunteer key={id} id={id} />}</Route>
-            <Route path="/admin/:tab?">{({ tab }) => <Admin tab={tab} />}</Route>
-            <Route path="/account"><Account onLanguage={onLanguage} /></Route>
-            <Route path="/help"><Help /></Route>
-            <Route><Missing /></Route>
-          </Switch>
-        </Suspense></Caught>
+        <Caught address={address}>
+          <Suspense fallback={<Loading />}>
+            <Switch>
+              <Route path="/">
+                <Home />
+              </Route>
+              <Route path="/workflows">
+                <Workflows />
+              </Route>
+              <Route path="/workflows/new">
+                <Editor />
+              </Route>
+              <Route path="/workflows/:id/edit">{({ id }) => <Editor key={id} id={id} />}</Route>
+              <Route path="/workflows/:id">{({ id }) => <Workflow key={id} id={id} />}</Route>
+              <Route path="/runs">
+                <Runs />
+              </Route>
+              <Route path="/runs/compare">
+                <Compare />
+              </Route>
+              <Route path="/runs/:id/:tab?">{({ id, tab }) => <Run key={id} id={id} tab={tab} />}</Route>
+              <Route path="/volunteers">
+                <Volunteers />
+              </Route>
+              <Route path="/volunteers/:id">{({ id }) => <Volunteer key={id} id={id} />}</Route>
+              <Route path="/admin/:tab?">{({ tab }) => <Admin tab={tab} />}</Route>
+              <Route path="/account">
+                <Account onLanguage={onLanguage} />
+              </Route>
+              <Route path="/help">
+                <Help />
+              </Route>
+              <Route>
+                <Missing />
+              </Route>
+            </Switch>
+          </Suspense>
+        </Caught>
       </Shell>
     </LiveData>
   );

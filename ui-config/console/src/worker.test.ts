@@ -13,8 +13,10 @@ function worker() {
     const cache = kept.get(name) ?? new Map<string, Response>();
     kept.set(name, cache);
     return {
-      match: async (request: string | { url: string }) => cache.get(typeof request === "string" ? request : request.url)?.clone(),
-      put: async (request: string | { url: string }, answer: Response) => void cache.set(typeof request === "string" ? request : request.url, answer),
+      match: async (request: string | { url: string }) =>
+        cache.get(typeof request === "string" ? request : request.url)?.clone(),
+      put: async (request: string | { url: string }, answer: Response) =>
+        void cache.set(typeof request === "string" ? request : request.url, answer),
       keys: async () => [...cache.keys()],
       delete: async (name: string) => cache.delete(name),
     };
@@ -23,7 +25,10 @@ function worker() {
     if (network.answer === null) throw new TypeError("no network");
     return network.answer.clone();
   };
-  const self = { addEventListener: (type: string, listener: (event: unknown) => void) => listeners.set(type, listener), location: { origin: "http://service" } };
+  const self = {
+    addEventListener: (type: string, listener: (event: unknown) => void) => listeners.set(type, listener),
+    location: { origin: "http://service" },
+  };
   new Function("self", "caches", "fetch", SOURCE)(self, { open }, fetch);
   const ask = async (path: string, mode: string, answer: Response | null): Promise<string> => {
     network.answer = answer;

@@ -16,7 +16,10 @@ test("numbers of an answer and of a request keep all of their digits", async () 
   });
   const found = await data(api.GET("/v1/runs/{run_id}", { params: { path: { run_id: "r1" } } }));
   expect(write(found)).toBe(run);
-  await api.POST("/v1/runs/{run_id}:rerun", { params: { path: { run_id: "r1" } }, body: { parameters: found.parameters } });
+  await api.POST("/v1/runs/{run_id}:rerun", {
+    params: { path: { run_id: "r1" } },
+    body: { parameters: found.parameters },
+  });
   expect(sent[1]).toBe(run);
 });
 

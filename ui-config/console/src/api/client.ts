@@ -58,7 +58,11 @@ async function exactly(answer: Response): Promise<Response> {
 }
 
 /** Every call of docs/openapi.json, typed: `(await api.GET("/v1/runs", {params})).data`. Refusals throw. */
-export const api = createClient<paths>({ baseUrl: location.origin, fetch: async (request) => exactly(await call(request)), bodySerializer: (body) => write(body) });
+export const api = createClient<paths>({
+  baseUrl: location.origin,
+  fetch: async (request) => exactly(await call(request)),
+  bodySerializer: (body) => write(body),
+});
 api.use(once);
 
 /** The body of an answer that cannot be a refusal, since those throw. */

@@ -20,12 +20,19 @@ test("numbers that a browser holds are its own", () => {
   for (const text of ["0", "-12", "9007199254740991", "0.1", "0.30000000000000004", "1e300", "-2.5e-8"]) {
     expect(isExact(numberOf(text)), text).toBe(false);
   }
-  for (const text of ["9007199254740992", "-9007199254740993", "1e999", "0.123456789012345678901"]) expect(isExact(numberOf(text)), text).toBe(true);
+  for (const text of ["9007199254740992", "-9007199254740993", "1e999", "0.123456789012345678901"])
+    expect(isExact(numberOf(text)), text).toBe(true);
 });
 
 test("whole numbers are compared by all their digits", () => {
   const numbers = ["9007199254740993", "9007199254740992", MERSENNE, "3", `-${MERSENNE}`].map(numberOf);
-  expect(numbers.toSorted(compare).map(String)).toEqual([`-${MERSENNE}`, "3", "9007199254740992", "9007199254740993", MERSENNE]);
+  expect(numbers.toSorted(compare).map(String)).toEqual([
+    `-${MERSENNE}`,
+    "3",
+    "9007199254740992",
+    "9007199254740993",
+    MERSENNE,
+  ]);
 });
 
 test("what is no JSON is refused, and of two fields of one name the last counts, as everywhere", () => {

@@ -25,7 +25,10 @@ const DIGITS = 17; // that tell any number of the browser from its neighbours
 export function numberOf(text: string): number | Exact {
   const value = Number(text);
   if (WHOLE.test(text)) return Number.isSafeInteger(value) ? value : new LosslessNumber(text);
-  const digits = text.replace(/[eE].*/, "").replace(/\D/g, "").replace(/^0+/, "");
+  const digits = text
+    .replace(/[eE].*/, "")
+    .replace(/\D/g, "")
+    .replace(/^0+/, "");
   return Number.isFinite(value) && digits.length <= DIGITS ? value : new LosslessNumber(text);
 }
 

@@ -33,7 +33,8 @@ export const lookQuery = (token: string) =>
     queryKey: ["join", token],
     queryFn: ({ signal }) => data(api.POST("/v1/join-tokens:look", { body: { token }, signal })),
     enabled: token !== "",
-    refetchInterval: ({ state }) => (state.error instanceof ProblemError && state.error.status === 404 ? false : LOOK_EVERY),
+    refetchInterval: ({ state }) =>
+      state.error instanceof ProblemError && state.error.status === 404 ? false : LOOK_EVERY,
     meta: { kept: false },
   });
 

@@ -10,7 +10,13 @@ const storage = {
   setItem: (key: string, value: string) => set(key, value, store),
   removeItem: (key: string) => del(key, store),
 };
-const persister = createAsyncStoragePersister({ storage, throttleTime: 3000, key: "answers", serialize: written, deserialize: (text) => parse(text) as PersistedClient });
+const persister = createAsyncStoragePersister({
+  storage,
+  throttleTime: 3000,
+  key: "answers",
+  serialize: written,
+  deserialize: (text) => parse(text) as PersistedClient,
+});
 
 /** What could not be asked anew, as everything without a network, is kept as the answer that it was. */
 function written(client: PersistedClient): string {

@@ -19,13 +19,16 @@ export class ProblemError extends Error implements Said {
 
   constructor(status: number, body: unknown, headers: Headers) {
     const told = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
-    super(typeof told.detail === "string" ? told.detail : typeof told.title === "string" ? told.title : `HTTP ${status}`);
+    super(
+      typeof told.detail === "string" ? told.detail : typeof told.title === "string" ? told.title : `HTTP ${status}`,
+    );
     this.name = "ProblemError";
     this.status = status;
     this.type = typeof told.type === "string" ? told.type : "";
     this.detail = this.message;
     this.code = typeof told.code === "string" ? told.code : null;
-    this.values = typeof told.values === "object" && told.values !== null ? (told.values as Record<string, unknown>) : {};
+    this.values =
+      typeof told.values === "object" && told.values !== null ? (told.values as Record<string, unknown>) : {};
     this.faults = Array.isArray(told.errors) ? (told.errors as Fault[]) : [];
     this.requestId = headers.get("x-request-id");
     const wait = Number(headers.get("retry-after"));

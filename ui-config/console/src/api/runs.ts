@@ -22,11 +22,16 @@ export const ENDED: ReadonlySet<RunStatus> = new Set(["COMPLETED", "FAILED", "CA
 const REFRESH = 15_000; // ms; no event tells that a run is not further, and that its end is later for that
 
 /** A page of runs, newest first. Lists come without tasks, but tell the progress of what is under way. */
-export function runsQuery(filter: RunFilter = {}, { pageToken, pageSize = 50 }: { pageToken?: string; pageSize?: number } = {}) {
+export function runsQuery(
+  filter: RunFilter = {},
+  { pageToken, pageSize = 50 }: { pageToken?: string; pageSize?: number } = {},
+) {
   return queryOptions({
     queryKey: [...keys.lists, filter, pageSize, pageToken ?? null] as const,
     queryFn: ({ signal }) =>
-      data(api.GET("/v1/runs", { params: { query: { ...filter, page_size: pageSize, page_token: pageToken } }, signal })),
+      data(
+        api.GET("/v1/runs", { params: { query: { ...filter, page_size: pageSize, page_token: pageToken } }, signal }),
+      ),
     placeholderData: keepPreviousData,
   });
 }
@@ -75,14 +80,17 @@ export function subtaskQuery(id: string, { task, index }: SubtaskPlace) {
   return queryOptions({
     queryKey: [...keys.run(id), "subtask", task, index] as const,
     queryFn: ({ signal }) =>
-      data(api.GET("/v1/runs/{run_id}/subtasks/{task}/{index}", { params: { path: { run_id: id, task, index } }, signal })),
+      data(
+        api.GET("/v1/runs/{run_id}/subtasks/{task}/{index}", { params: { path: { run_id: id, task, index } }, signal }),
+      ),
   });
 }
 
 /** The names of the workflows that one may see, by their ids: the newest 100. */
 export const workflowNamesQuery = queryOptions({
   queryKey: ["workflows", "names"] as const,
-  queryFn: async ({ signal }) => (await data(api.GET("/v1/workflows", { params: { query: { page_size: 100 } }, signal }))).workflows,
+  queryFn: async ({ signal }) =>
+    (await data(api.GET("/v1/workflows", { params: { query: { page_size: 100 } }, signal }))).workflows,
   select: (workflows) => new Map(workflows.map(({ id, name }) => [id, name])),
   staleTime: 60_000,
 });
@@ -90,7 +98,8 @@ export const workflowNamesQuery = queryOptions({
 /** The names of volunteers by their ids: the 500 seen last. */
 export const volunteerNamesQuery = queryOptions({
   queryKey: ["volunteers", "names"] as const,
-  queryFn: async ({ signal }) => (await data(api.GET("/v1/volunteers", { params: { query: { page_size: 500 } }, signal }))).volunteers,
+  queryFn: async ({ signal }) =>
+    (await data(api.GET("/v1/volunteers", { params: { query: { page_size: 500 } }, signal }))).volunteers,
   select: namesOf,
   staleTime: 60_000,
 });
@@ -147,7 +156,9 @@ export function errorsQuery(id: string) {
 }
 
 /** Who ran what when: a span is [volunteer's place, task's place, index, start, end or null, outcome], times in ms. */
-export type Timeline = Omit<Schemas["TimelineView"], "spans"> & { spans: [number, number, number, number, number | null, string][] };
+export type Timeline = Omit<Schemas["TimelineView"], "spans"> & {
+  spans: [number, number, number, number, number | null, string][];
+};
 
 /** The newest attempts, or the newest that began before `until` (ms): the service tells at most 5,000 at once. */
 export function timelineQuery(id: string, until?: number) {
@@ -155,7 +166,9 @@ export function timelineQuery(id: string, until?: number) {
   return queryOptions({
     queryKey: ["timelines", id, until ?? null] as const,
     queryFn: async ({ signal }) =>
-      (await data(api.GET("/v1/runs/{run_id}/timeline", { params: { path: { run_id: id }, query }, signal }))) as Timeline,
+      (await data(
+        api.GET("/v1/runs/{run_id}/timeline", { params: { path: { run_id: id }, query }, signal }),
+      )) as Timeline,
     meta: { kept: false },
     placeholderData: keepPreviousData,
     staleTime: 2000,
@@ -243,7 +256,11 @@ export interface EventsAsked {
 }
 
 /** A page of the run's events numbered above `after`, in order. `next` is what to go on after; it may hold nothing yet. */
-export async function eventsPage(id: string, asked: EventsAsked, signal?: AbortSignal): Promise<{ events: RunEvent[]; next: number }> {
+export async function eventsPage(
+  id: string,
+  asked: EventsAsked,
+  signal?: AbortSignal,
+): Promise<{ events: RunEvent[]; next: number }> {
   const query = new URLSearchParams({ run_id: id, after: String(asked.after), limit: String(asked.limit) });
   for (const type of asked.types ?? []) query.append("types", type);
   return fetched(`/v1/events?${query}`, signal);
@@ -255,7 +272,9 @@ export function taskTimesQuery(id: string, task: string, status: Schemas["TaskSt
     queryKey: ["task-times", id, task, status] as const,
     queryFn: async ({ signal }) => {
       const { events } = await eventsPage(id, { types: ["task.*"], after: 0, limit: 1000 }, signal);
-      const own = events.filter((event) => event.task === task || (event.tasks as string[] | undefined)?.includes(task));
+      const own = events.filter(
+        (event) => event.task === task || (event.tasks as string[] | undefined)?.includes(task),
+      );
       const last = (types: readonly string[]) => own.findLast(({ type }) => types.includes(type))?.at ?? null;
       const over = status === "COMPLETED" || status === "FAILED" || status === "CANCELLED";
       return { started: last(["task.running"]), ended: over ? last([`task.${status.toLowerCase()}`]) : null };
@@ -291,7 +310,12 @@ export async function control(id: string, control: Control): Promise<Run> {
     case "cancel":
       return data(api.POST("/v1/runs/{run_id}:cancel", { params: { path } }));
     case "retry-failed":
-      return data(api.POST("/v1/runs/{run_id}:retry-failed", { params: { path }, body: { tasks: [], error_group: control.error_group } }));
+      return data(
+        api.POST("/v1/runs/{run_id}:retry-failed", {
+          params: { path },
+          body: { tasks: [], error_group: control.error_group },
+        }),
+      );
     case "reset":
       return data(api.POST("/v1/runs/{run_id}:reset", { params: { path }, body: { task: control.task } }));
     case "pause-task":
@@ -302,7 +326,9 @@ export async function control(id: string, control: Control): Promise<Run> {
         }),
       );
     case "resume-task":
-      return data(api.POST("/v1/runs/{run_id}/tasks/{task}:resume", { params: { path: { ...path, task: control.task } } }));
+      return data(
+        api.POST("/v1/runs/{run_id}/tasks/{task}:resume", { params: { path: { ...path, task: control.task } } }),
+      );
   }
 }
 
@@ -354,7 +380,8 @@ export async function controlMany(verb: BulkVerb, filter: RunFilter, dryRun: boo
 
 /** The same control of one run, for runs that were chosen one by one. */
 export async function controlOne(verb: BulkVerb, id: string): Promise<unknown> {
-  if (verb === "rerun") return data(api.POST("/v1/runs/{run_id}:rerun", { params: { path: { run_id: id } }, body: { parameters: {} } }));
+  if (verb === "rerun")
+    return data(api.POST("/v1/runs/{run_id}:rerun", { params: { path: { run_id: id } }, body: { parameters: {} } }));
   return control(id, verb === "pause" ? { verb, call_back: false } : { verb });
 }
 

@@ -16,7 +16,9 @@ export const schedulesQuery = (filter: ScheduleFilter) =>
   infiniteQueryOptions({
     queryKey: ["schedules", "list", filter],
     queryFn: ({ pageParam, signal }) =>
-      data(api.GET("/v1/schedules", { params: { query: { ...filter, page_size: 50, page_token: pageParam } }, signal })),
+      data(
+        api.GET("/v1/schedules", { params: { query: { ...filter, page_size: 50, page_token: pageParam } }, signal }),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_page_token,
   });
@@ -25,7 +27,10 @@ export const schedulesQuery = (filter: ScheduleFilter) =>
 export const scheduleQuery = (id: string) =>
   queryOptions({
     queryKey: ["schedules", "one", id],
-    queryFn: ({ signal }) => data(api.GET("/v1/schedules/{schedule_id}", { params: { path: { schedule_id: id }, query: { next: 5 } }, signal })),
+    queryFn: ({ signal }) =>
+      data(
+        api.GET("/v1/schedules/{schedule_id}", { params: { path: { schedule_id: id }, query: { next: 5 } }, signal }),
+      ),
     refetchInterval: 60_000,
   });
 

@@ -33,11 +33,14 @@ function aService(breaks: (calls: number) => boolean = () => false) {
     return new Response(null, { status: 204, headers: told() });
   };
   vi.stubGlobal("fetch", fetched);
-  vi.stubGlobal("Request", class extends Request {
-    constructor(input: RequestInfo | URL, init?: RequestInit) {
-      super(typeof input === "string" ? new URL(input, "http://service/") : input, init);
-    }
-  });
+  vi.stubGlobal(
+    "Request",
+    class extends Request {
+      constructor(input: RequestInfo | URL, init?: RequestInit) {
+        super(typeof input === "string" ? new URL(input, "http://service/") : input, init);
+      }
+    },
+  );
   vi.stubGlobal("addEventListener", () => {});
   vi.stubGlobal("removeEventListener", () => {});
   return { kept: () => kept, calls: () => calls };

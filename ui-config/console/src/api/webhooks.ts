@@ -7,7 +7,16 @@ export type Delivery = Schemas["DeliveryView"];
 export type WebhookRequest = Schemas["WebhookRequest"];
 
 /** What is offered to be told of; `*` stands for anything. */
-export const EVENT_TYPES = ["run.completed", "run.failed", "run.*", "task.*", "workflow.*", "schedule.*", "volunteer.*", "*"] as const;
+export const EVENT_TYPES = [
+  "run.completed",
+  "run.failed",
+  "run.*",
+  "task.*",
+  "workflow.*",
+  "schedule.*",
+  "volunteer.*",
+  "*",
+] as const;
 
 /** One's own; an admin's are all. */
 export const webhooksQuery = queryOptions({
@@ -19,7 +28,8 @@ export const deliveriesQuery = (id: string) =>
   queryOptions({
     queryKey: ["webhooks", "deliveries", id],
     queryFn: async ({ signal }) =>
-      (await data(api.GET("/v1/webhooks/{webhook_id}/deliveries", { params: { path: { webhook_id: id } }, signal }))).deliveries ?? [],
+      (await data(api.GET("/v1/webhooks/{webhook_id}/deliveries", { params: { path: { webhook_id: id } }, signal })))
+        .deliveries ?? [],
     refetchInterval: 10_000,
     meta: { kept: false },
   });

@@ -91,7 +91,8 @@ export const differenceQuery = (id: string, before: number, after: number) =>
 export const yamlQuery = (id: string, version?: number) =>
   queryOptions({
     queryKey: ["workflows", id, "yaml", version ?? "newest"],
-    queryFn: async ({ signal }) => (await call(`${location.origin}${exportHref(id, "yaml", version)}`, { signal })).text(),
+    queryFn: async ({ signal }) =>
+      (await call(`${location.origin}${exportHref(id, "yaml", version)}`, { signal })).text(),
     staleTime: version === undefined ? undefined : Number.POSITIVE_INFINITY,
   });
 
@@ -116,7 +117,10 @@ export const templateQuery = (name: string) =>
   });
 
 /** Check a text; refused with every problem (a ProblemError of status 422), else told what a run would do. */
-export function validate(content: { spec: unknown; files: Record<string, string> }, signal?: AbortSignal): Promise<Plan> {
+export function validate(
+  content: { spec: unknown; files: Record<string, string> },
+  signal?: AbortSignal,
+): Promise<Plan> {
   return data(api.POST("/v1/workflows:validate", { body: content, signal }));
 }
 
@@ -158,7 +162,11 @@ export function useEditWorkflow(id: string) {
 export function useImportWorkflow() {
   return useMutation({
     mutationFn: (body: { document: string; files?: Record<string, string>; scale?: number; commands?: boolean }) =>
-      data(api.POST("/v1/workflows:import", { body: { on_conflict: "reject", files: {}, scale: 1, commands: false, ...body } })),
+      data(
+        api.POST("/v1/workflows:import", {
+          body: { on_conflict: "reject", files: {}, scale: 1, commands: false, ...body },
+        }),
+      ),
     onSuccess: learned,
   });
 }
@@ -166,7 +174,8 @@ export function useImportWorkflow() {
 /** Make a workflow of one's own of a template, its files with it. */
 export function useTemplate() {
   return useMutation({
-    mutationFn: (name: string) => data(api.POST("/v1/templates/{name}:use", { params: { path: { name } }, body: null })),
+    mutationFn: (name: string) =>
+      data(api.POST("/v1/templates/{name}:use", { params: { path: { name } }, body: null })),
     onSuccess: learned,
   });
 }
@@ -174,7 +183,12 @@ export function useTemplate() {
 export function useCloneWorkflow() {
   return useMutation({
     mutationFn: ({ id, name }: { id: string; name?: string }) =>
-      data(api.POST("/v1/workflows/{workflow_id}:clone", { ...of(id), body: { name: name ?? null, on_conflict: "reject" } })),
+      data(
+        api.POST("/v1/workflows/{workflow_id}:clone", {
+          ...of(id),
+          body: { name: name ?? null, on_conflict: "reject" },
+        }),
+      ),
     onSuccess: learned,
   });
 }
@@ -183,8 +197,10 @@ export function useTagWorkflow(id: string) {
   return useMutation({
     mutationFn: async ({ add, remove }: { add?: string[]; remove?: string[] }) => {
       let workflow: Workflow | null = null;
-      if (remove?.length) workflow = await data(api.POST("/v1/workflows/{workflow_id}:untag", { ...of(id), body: { tags: remove } }));
-      if (add?.length) workflow = await data(api.POST("/v1/workflows/{workflow_id}:tag", { ...of(id), body: { tags: add } }));
+      if (remove?.length)
+        workflow = await data(api.POST("/v1/workflows/{workflow_id}:untag", { ...of(id), body: { tags: remove } }));
+      if (add?.length)
+        workflow = await data(api.POST("/v1/workflows/{workflow_id}:tag", { ...of(id), body: { tags: add } }));
       return workflow;
     },
     onSuccess: (workflow) => (workflow ? learned(workflow) : undefined),

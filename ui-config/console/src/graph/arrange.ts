@@ -39,7 +39,8 @@ function byDagre(tasks: readonly Task[], { width, height, along, across }: Shape
   graph.setDefaultEdgeLabel(() => ({}));
   const ids = new Map(tasks.map(({ name }, at) => [name, String(at)])); // not names: dagre stumbles over "constructor"
   for (const id of ids.values()) graph.setNode(id, { width, height });
-  for (const { name, dependencies } of tasks) for (const other of dependencies) if (ids.has(other)) graph.setEdge(ids.get(other)!, ids.get(name)!);
+  for (const { name, dependencies } of tasks)
+    for (const other of dependencies) if (ids.has(other)) graph.setEdge(ids.get(other)!, ids.get(name)!);
   layout(graph);
   return Object.fromEntries(
     tasks.map(({ name }) => {
@@ -54,16 +55,24 @@ function byColumns(tasks: readonly Task[], { width, height, along, across }: Sha
   const depth = depths(tasks);
   const columns: string[][] = [];
   for (const { name } of tasks) (columns[depth.get(name) ?? 0] ??= []).push(name);
-  const upstream = new Map(tasks.map(({ name, dependencies }) => [name, dependencies.filter((other) => depth.has(other))]));
+  const upstream = new Map(
+    tasks.map(({ name, dependencies }) => [name, dependencies.filter((other) => depth.has(other))]),
+  );
   const downstream = new Map<string, string[]>();
-  for (const [name, others] of upstream) for (const other of others) downstream.set(other, [...(downstream.get(other) ?? []), name]);
+  for (const [name, others] of upstream)
+    for (const other of others) downstream.set(other, [...(downstream.get(other) ?? []), name]);
   const row = new Map<string, number>();
   const settle = (column: string[]) => column.forEach((name, index) => row.set(name, index - (column.length - 1) / 2));
   for (const column of columns) settle(column ?? []);
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const neighbours = sweep % 2 ? downstream : upstream;
     for (const column of sweep % 2 ? columns.toReversed() : columns) {
-      const middle = new Map(column.map((name) => [name, mean((neighbours.get(name) ?? []).map((other) => row.get(other)!)) ?? row.get(name)!]));
+      const middle = new Map(
+        column.map((name) => [
+          name,
+          mean((neighbours.get(name) ?? []).map((other) => row.get(other)!)) ?? row.get(name)!,
+        ]),
+      );
       column.sort((a, b) => middle.get(a)! - middle.get(b)!);
       settle(column);
     }
@@ -71,7 +80,12 @@ function byColumns(tasks: readonly Task[], { width, height, along, across }: Sha
   return Object.fromEntries(
     tasks.map(({ name }) => {
       const [step, line] = [depth.get(name) ?? 0, row.get(name)!];
-      return [name, down ? { x: line * (width + across), y: step * (height + along) } : { x: step * (width + along), y: line * (height + across) }];
+      return [
+        name,
+        down
+          ? { x: line * (width + across), y: step * (height + along) }
+          : { x: step * (width + along), y: line * (height + across) },
+      ];
     }),
   );
 }

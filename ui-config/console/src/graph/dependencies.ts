@@ -54,7 +54,5 @@ export function depths(tasks: readonly Named[]): Map<string, number> {
 /** The tasks in an order in which each comes after what it depends on; else as they are written. */
 export function ordered<Task extends Named>(tasks: readonly Task[]): { task: Task; depth: number }[] {
   const depth = depths(tasks);
-  return tasks
-    .map((task) => ({ task, depth: depth.get(task.name) ?? 0 }))
-    .sort((a, b) => a.depth - b.depth);
+  return tasks.map((task) => ({ task, depth: depth.get(task.name) ?? 0 })).sort((a, b) => a.depth - b.depth);
 }

@@ -3,7 +3,11 @@ import { concerned } from "./concerned";
 
 test("a thousand events of one run make its answers old once", () => {
   const bundle = Array.from({ length: 1000 }, (_, seq) => ({ seq, type: "subtasks.completed", run_id: "r1" }));
-  expect(concerned(bundle)).toEqual([["runs", "r1"], ["runs", "list"], ["logs", "r1"]]);
+  expect(concerned(bundle)).toEqual([
+    ["runs", "r1"],
+    ["runs", "list"],
+    ["logs", "r1"],
+  ]);
 });
 
 test("what does not change the progress of a run leaves lists alone", () => {
@@ -12,7 +16,13 @@ test("what does not change the progress of a run leaves lists alone", () => {
 
 test("a run that ends changes all that is told of it, and the lists, too", () => {
   expect(concerned([{ seq: 1, type: "run.completed", run_id: "r1" }])).toEqual([
-    ["runs", "r1"], ["runs", "list"], ["timelines", "r1"], ["results", "r1"], ["task-times", "r1"], ["comparisons"], ["workflows"],
+    ["runs", "r1"],
+    ["runs", "list"],
+    ["timelines", "r1"],
+    ["results", "r1"],
+    ["task-times", "r1"],
+    ["comparisons"],
+    ["workflows"],
   ]);
 });
 

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { type Answer, Doubts } from "./doubts";
 
-const answer = (queryHash: string, dataUpdatedAt: number, isInvalidated: boolean, data: unknown): Answer => ({ queryHash, state: { data, dataUpdatedAt, isInvalidated } });
+const answer = (queryHash: string, dataUpdatedAt: number, isInvalidated: boolean, data: unknown): Answer => ({
+  queryHash,
+  state: { data, dataUpdatedAt, isInvalidated },
+});
 const UP = { up: true, heard: 100_000 };
 
 test("nothing is said of answers that are as they are now, nor of those that come anew soon", () => {

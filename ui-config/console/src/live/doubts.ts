@@ -2,7 +2,9 @@ import type { Query } from "@tanstack/react-query";
 import type { Link } from "./stream";
 
 /** What may be asked of an answer that is in view. */
-export type Answer = Pick<Query, "queryHash"> & { state: Pick<Query["state"], "data" | "dataUpdatedAt" | "isInvalidated"> };
+export type Answer = Pick<Query, "queryHash"> & {
+  state: Pick<Query["state"], "data" | "dataUpdatedAt" | "isInvalidated">;
+};
 
 const LONG = 5000; // ms; answers come sooner, mostly
 

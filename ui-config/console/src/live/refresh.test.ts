@@ -49,7 +49,9 @@ test("what could not be asked when it was told of is asked again, though nothing
     return "ended";
   };
   client.setQueryData(["runs", "r1"], "running");
-  const stop = new QueryObserver(client, { queryKey: ["runs", "r1"], queryFn, staleTime: Infinity }).subscribe(() => {});
+  const stop = new QueryObserver(client, { queryKey: ["runs", "r1"], queryFn, staleTime: Infinity }).subscribe(
+    () => {},
+  );
   const refresher = new Refresher(client);
   away = true;
   refresher.old(["runs", "r1"]);

@@ -27,7 +27,10 @@ export class Refresher {
 
   /** Load what is in view and known to be old: the service was away, and answers again. */
   mend(): void {
-    void this.client.refetchQueries({ type: "active", predicate: ({ state }) => state.isInvalidated || state.status === "error" });
+    void this.client.refetchQueries({
+      type: "active",
+      predicate: ({ state }) => state.isInvalidated || state.status === "error",
+    });
   }
 
   end(): void {
@@ -37,7 +40,10 @@ export class Refresher {
   }
 
   private later(name: string, key: QueryKey, wait: number): void {
-    this.waiting.set(name, setTimeout(() => void this.ask(name, key), wait));
+    this.waiting.set(
+      name,
+      setTimeout(() => void this.ask(name, key), wait),
+    );
   }
 
   private async ask(name: string, key: QueryKey): Promise<void> {
@@ -45,7 +51,10 @@ export class Refresher {
     this.waiting.delete(name);
     this.asked.set(name, Date.now());
     await this.client.invalidateQueries({ queryKey: key });
-    const failed = this.client.getQueryCache().findAll({ queryKey: key, type: "active" }).some(({ state }) => worthAnotherTry(0, state.error));
+    const failed = this.client
+      .getQueryCache()
+      .findAll({ queryKey: key, type: "active" })
+      .some(({ state }) => worthAnotherTry(0, state.error));
     if (failed && !this.ended && !this.waiting.has(name)) this.later(name, key, AGAIN);
   }
 }

@@ -21,11 +21,14 @@ beforeEach(() => {
   vi.stubGlobal("document", { hidden: false, addEventListener() {}, removeEventListener() {} });
   vi.stubGlobal("addEventListener", (change: string, listener: () => void) => (service[change as "online"] = listener));
   vi.stubGlobal("removeEventListener", () => {});
-  vi.stubGlobal("Request", class extends Request {
-    constructor(input: string, init?: RequestInit) {
-      super(new URL(input, "http://service"), init);
-    }
-  });
+  vi.stubGlobal(
+    "Request",
+    class extends Request {
+      constructor(input: string, init?: RequestInit) {
+        super(new URL(input, "http://service"), init);
+      }
+    },
+  );
   vi.stubGlobal("fetch", async (request: Request) => {
     service.asked.push(request.headers.get("last-event-id"));
     return new Response(
@@ -96,7 +99,9 @@ test("a stream that is cut before anything happened goes on where it began", asy
 test("numbers of what is told keep all of their digits", async () => {
   const { told, end } = followed({ seq: 1, at: Date.now() });
   await heard();
-  service.say('id: 2\nevent: run.completed\ndata: {"seq":2,"run_id":"r1","largest":170141183460469231731687303715884105727}\n\n');
+  service.say(
+    'id: 2\nevent: run.completed\ndata: {"seq":2,"run_id":"r1","largest":170141183460469231731687303715884105727}\n\n',
+  );
   await heard();
   expect(write(told[0]?.largest)).toBe("170141183460469231731687303715884105727");
   end();

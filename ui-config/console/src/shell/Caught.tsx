@@ -36,8 +36,14 @@ export class Caught extends Component<Props, State> {
         <div className="problem" role="alert">
           <strong>{t(`problem.${kind}`)}</strong>
           <p>{t(`problem.${kind}_hint`)}</p>
-          <div><button type="button" className="small" onClick={() => location.reload()}>{t("problem.reload")}</button></div>
-          <p className="fine faint" lang="en">{String(fault.error)}</p>
+          <div>
+            <button type="button" className="small" onClick={() => location.reload()}>
+              {t("problem.reload")}
+            </button>
+          </div>
+          <p className="fine faint" lang="en">
+            {String(fault.error)}
+          </p>
         </div>
       </div>
     );

@@ -7,7 +7,9 @@ export default function Missing() {
       <div className="empty">
         <h1>{t("missing.title")}</h1>
         <p>{t("missing.why")}</p>
-        <Link href="/" className="button primary">{t("missing.home")}</Link>
+        <Link href="/" className="button primary">
+          {t("missing.home")}
+        </Link>
       </div>
     </div>
   );

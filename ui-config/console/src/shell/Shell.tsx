@@ -22,9 +22,14 @@ export function Shell({ children, onLanguage }: { children: ReactNode; onLanguag
   }, [section]);
   return (
     <>
-      <a className="skip" href="#main">{t("shell.skip")}</a>
+      <a className="skip" href="#main">
+        {t("shell.skip")}
+      </a>
       <header className="bar">
-        <Link href="/" className="brand"><img src="/icon.svg" alt="" width="26" height="26" /><span>Njangi</span></Link>
+        <Link href="/" className="brand">
+          <img src="/icon.svg" alt="" width="26" height="26" />
+          <span>Njangi</span>
+        </Link>
         <nav aria-label={t("shell.sections")}>
           <Place to="/" icon="home" text={t("shell.home")} here={section === ""} />
           <Place to="/workflows" icon="workflow" text={t("shell.workflows")} here={section === "workflows"} />
@@ -33,19 +38,26 @@ export function Shell({ children, onLanguage }: { children: ReactNode; onLanguag
           {may.administer(me) && <Place to="/admin" icon="people" text={t("shell.admin")} here={section === "admin"} />}
         </nav>
         <div className="row">
-          <Link href="/help" className="button plain" aria-label={t("shell.help")}><Icon name="help" size={20} /></Link>
+          <Link href="/help" className="button plain" aria-label={t("shell.help")}>
+            <Icon name="help" size={20} />
+          </Link>
           <Account onLanguage={onLanguage} />
         </div>
       </header>
       <Staleness />
-      <main id="main" ref={main} tabIndex={-1}>{children}</main>
+      <main id="main" ref={main} tabIndex={-1}>
+        {children}
+      </main>
     </>
   );
 }
 
 function Place({ to, icon, text, here }: { to: string; icon: IconName; text: string; here: boolean }) {
   return (
-    <Link href={to} aria-current={here ? "page" : undefined}><Icon name={icon} size={18} /><span>{text}</span></Link>
+    <Link href={to} aria-current={here ? "page" : undefined}>
+      <Icon name={icon} size={18} />
+      <span>{text}</span>
+    </Link>
   );
 }
 
@@ -53,9 +65,22 @@ function Account({ onLanguage }: { onLanguage: (to: Language) => void }) {
   const me = useMe();
   const signOut = useSignOut();
   return (
-    <Menu className="plain" label={<><Icon name="people" size={18} /><span className="name">{me.name}</span><Icon name="down" size={12} /></>}>
-      <Link href="/account" className="button">{t("shell.account")}</Link>
-      <button type="button" onClick={() => signOut.mutate()}>{t("shell.sign_out")}</button>
+    <Menu
+      className="plain"
+      label={
+        <>
+          <Icon name="people" size={18} />
+          <span className="name">{me.name}</span>
+          <Icon name="down" size={12} />
+        </>
+      }
+    >
+      <Link href="/account" className="button">
+        {t("shell.account")}
+      </Link>
+      <button type="button" onClick={() => signOut.mutate()}>
+        {t("shell.sign_out")}
+      </button>
       <Choices onLanguage={onLanguage} />
     </Menu>
   );

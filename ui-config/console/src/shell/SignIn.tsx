@@ -23,14 +23,30 @@ export function SignIn({ onLanguage }: { onLanguage: (to: Language) => void }) {
       <h1>{t("sign_in.title")}</h1>
       <form className="card stack" onSubmit={submit}>
         <Field label={t("sign_in.name")}>
-          <input value={name} onChange={(event) => setName(event.target.value)} autoComplete="username" autoFocus required />
+          <input
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+            autoComplete="username"
+            autoFocus
+            required
+          />
         </Field>
         <Field label={t("sign_in.password")} fault={wrong ? t("sign_in.wrong") : null}>
-          <input type="password" value={password} onChange={(event) => setPassword(event.target.value)} autoComplete="current-password" required />
+          <input
+            type="password"
+            value={password}
+            onChange={(event) => setPassword(event.target.value)}
+            autoComplete="current-password"
+            required
+          />
         </Field>
         {signIn.isError && !wrong && <Problem error={signIn.error} />}
-        <button type="submit" className="primary" disabled={signIn.isPending}>{t("sign_in.action")}</button>
-        <p className="fine faint">{t("sign_in.invited")} <Link href="/welcome">{t("sign_in.use_code")}</Link></p>
+        <button type="submit" className="primary" disabled={signIn.isPending}>
+          {t("sign_in.action")}
+        </button>
+        <p className="fine faint">
+          {t("sign_in.invited")} <Link href="/welcome">{t("sign_in.use_code")}</Link>
+        </p>
       </form>
       <Choices onLanguage={onLanguage} />
     </main>

@@ -22,7 +22,11 @@ export default function Tour({ onEnd }: { onEnd: () => void }) {
     target?.scrollIntoView({ block: "nearest" });
     const place = () => {
       if (!target) return;
-      const { left, top } = beside(target.getBoundingClientRect(), { width: shown.offsetWidth, height: shown.offsetHeight }, { width: innerWidth, height: innerHeight });
+      const { left, top } = beside(
+        target.getBoundingClientRect(),
+        { width: shown.offsetWidth, height: shown.offsetHeight },
+        { width: innerWidth, height: innerHeight },
+      );
       shown.style.left = `${left}px`;
       shown.style.top = `${top}px`;
     };
@@ -44,15 +48,33 @@ export default function Tour({ onEnd }: { onEnd: () => void }) {
   if (!step) return null;
   const last = at === steps.length - 1;
   return (
-    <div ref={box} popover="manual" role="dialog" aria-labelledby={heading} tabIndex={-1} className="tour stack" onKeyDown={(event) => event.key === "Escape" && end()}>
+    <div
+      ref={box}
+      popover="manual"
+      role="dialog"
+      aria-labelledby={heading}
+      tabIndex={-1}
+      className="tour stack"
+      onKeyDown={(event) => event.key === "Escape" && end()}
+    >
       <h2 id={heading}>{t(step.title)}</h2>
       <p>{t(step.text)}</p>
       <div className="head">
         <span className="fine faint">{t("tour.step", { at: at + 1, of: steps.length })}</span>
         <div className="row">
-          {!last && <button type="button" className="plain small" onClick={end}>{t("tour.skip")}</button>}
-          {at > 0 && <button type="button" className="small" onClick={() => setAt(at - 1)}>{t("tour.back")}</button>}
-          <button type="button" className="small primary" onClick={() => (last ? end() : setAt(at + 1))}>{last ? t("tour.end") : t("tour.next")}</button>
+          {!last && (
+            <button type="button" className="plain small" onClick={end}>
+              {t("tour.skip")}
+            </button>
+          )}
+          {at > 0 && (
+            <button type="button" className="small" onClick={() => setAt(at - 1)}>
+              {t("tour.back")}
+            </button>
+          )}
+          <button type="button" className="small primary" onClick={() => (last ? end() : setAt(at + 1))}>
+            {last ? t("tour.end") : t("tour.next")}
+          </button>
         </div>
       </div>
     </div>

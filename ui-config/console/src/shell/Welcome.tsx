@@ -29,11 +29,22 @@ export default function Welcome({ onLanguage }: { onLanguage: (to: Language) => 
           <input value={name} onChange={(event) => setName(event.target.value)} autoComplete="username" />
         </Field>
         <Field label={t("welcome.password")} hint={t("welcome.password_hint")}>
-          <input type="password" value={password} onChange={(event) => setPassword(event.target.value)} autoComplete="new-password" minLength={10} required />
+          <input
+            type="password"
+            value={password}
+            onChange={(event) => setPassword(event.target.value)}
+            autoComplete="new-password"
+            minLength={10}
+            required
+          />
         </Field>
         {accept.isError && <Problem error={accept.error} />}
-        <button type="submit" className="primary" disabled={accept.isPending}>{t("welcome.action")}</button>
-        <p className="fine faint"><Link href="/">{t("welcome.have_account")}</Link></p>
+        <button type="submit" className="primary" disabled={accept.isPending}>
+          {t("welcome.action")}
+        </button>
+        <p className="fine faint">
+          <Link href="/">{t("welcome.have_account")}</Link>
+        </p>
       </form>
       <Choices onLanguage={onLanguage} />
     </main>

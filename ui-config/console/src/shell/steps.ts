@@ -37,11 +37,20 @@ export interface Box {
 const GAP = 12; // CSS pixels
 
 /** Where a window of this size stands beside what it points at: below if there is room, else above, always in view. */
-export function beside(target: Box, size: { width: number; height: number }, view: { width: number; height: number }): { left: number; top: number } {
+export function beside(
+  target: Box,
+  size: { width: number; height: number },
+  view: { width: number; height: number },
+): { left: number; top: number } {
   const middle = (target.left + target.right) / 2 - size.width / 2;
   const left = Math.max(GAP, Math.min(middle, view.width - size.width - GAP));
   const below = target.bottom + GAP;
   const above = target.top - GAP - size.height;
-  const top = below + size.height <= view.height - GAP ? below : above >= GAP ? above : Math.max(GAP, view.height - size.height - GAP);
+  const top =
+    below + size.height <= view.height - GAP
+      ? below
+      : above >= GAP
+        ? above
+        : Math.max(GAP, view.height - size.height - GAP);
   return { left, top };
 }

@@ -16,11 +16,15 @@ function once<Format extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.Rela
 }
 
 export function number(value: number, digits = 0): string {
-  return once(`number ${digits}`, (locale) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits })).format(value);
+  return once(`number ${digits}`, (locale) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits })).format(
+    value,
+  );
 }
 
 function decimalMark(): string {
-  const parts = once("number 1", (locale) => new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })).formatToParts(0.5);
+  const parts = once("number 1", (locale) => new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })).formatToParts(
+    0.5,
+  );
   return parts.find(({ type }) => type === "decimal")?.value ?? ".";
 }
 
@@ -31,7 +35,9 @@ export function pointed(text: string, mark = decimalMark()): string {
 
 export function percent(share: number): string {
   const cut = share < 1 ? Math.min(share, 0.99) : 1; // what is not done is never shown as 100 %
-  return once("percent", (locale) => new Intl.NumberFormat(locale, { style: "percent" })).format(Math.floor(cut * 100) / 100);
+  return once("percent", (locale) => new Intl.NumberFormat(locale, { style: "percent" })).format(
+    Math.floor(cut * 100) / 100,
+  );
 }
 
 const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
@@ -41,7 +47,12 @@ export function size(bytes: number): string {
   return once(
     `size ${power}`,
     (locale) =>
-      new Intl.NumberFormat(locale, { style: "unit", unit: SIZES[power], unitDisplay: power ? "short" : "long", maximumFractionDigits: power ? 1 : 0 }),
+      new Intl.NumberFormat(locale, {
+        style: "unit",
+        unit: SIZES[power],
+        unitDisplay: power ? "short" : "long",
+        maximumFractionDigits: power ? 1 : 0,
+      }),
   ).format(bytes / 1000 ** power);
 }
 
@@ -55,7 +66,8 @@ const SPANS = [
 function unit(value: number, name: string, digits = 0): string {
   return once(
     `unit ${name} ${digits}`,
-    (locale) => new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits }),
+    (locale) =>
+      new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits }),
   ).format(value);
 }
 
@@ -74,7 +86,10 @@ export function duration(seconds: number): string {
 }
 
 export function moment(time: string): string {
-  return once("moment", (locale) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" })).format(new Date(time));
+  return once(
+    "moment",
+    (locale) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }),
+  ).format(new Date(time));
 }
 
 /** A moment in milliseconds as a zone's clock shows it. */
@@ -88,7 +103,9 @@ export function momentIn(time: number, zone: string): string {
 /** The name of a day of the week; 0 is Sunday. */
 export function weekdayName(day: number): string {
   const sunday = Date.UTC(2026, 10, 22);
-  return once("weekday", (locale) => new Intl.DateTimeFormat(locale, { weekday: "long", timeZone: "UTC" })).format(sunday + day * 86_400_000);
+  return once("weekday", (locale) => new Intl.DateTimeFormat(locale, { weekday: "long", timeZone: "UTC" })).format(
+    sunday + day * 86_400_000,
+  );
 }
 
 export function clock(time: string | number): string {

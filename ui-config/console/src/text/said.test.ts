@@ -10,7 +10,9 @@ import { read } from "../pages/editor/model";
 import { endingSaid, failureSaid, languageOf, problemSaid, refusalSaid } from "./said";
 
 function speak(language: "en" | "fr") {
-  const texts: Record<string, string> = JSON.parse(readFileSync(join(import.meta.dirname, `../../../locales/${language}.json`), "utf8"));
+  const texts: Record<string, string> = JSON.parse(
+    readFileSync(join(import.meta.dirname, `../../../locales/${language}.json`), "utf8"),
+  );
   i18n.load(language, Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, compileMessage(text)])));
   i18n.activate(language);
 }
@@ -23,20 +25,30 @@ describe("in French", () => {
   beforeEach(() => speak("fr"));
 
   test("a problem is told by its code, with its values", () => {
-    expect(problemSaid({ detail: "there is no task 'a'", code: "no-task", values: { name: "a", known: ["b", "c"] } })).toBe(
-      "il n’y a pas de tâche « a » ; les tâches d’ici : b, c",
+    expect(
+      problemSaid({ detail: "there is no task 'a'", code: "no-task", values: { name: "a", known: ["b", "c"] } }),
+    ).toBe("il n’y a pas de tâche « a » ; les tâches d’ici : b, c");
+    expect(
+      problemSaid({ detail: "must be a list, not an object", code: "list-type", values: { given: "an object" } }),
+    ).toBe("doit être une liste, et non un objet");
+    expect(problemSaid({ detail: "", code: "names-nothing", values: { name: "x", known: [] } })).toBe(
+      "{x} ne désigne rien",
     );
-    expect(problemSaid({ detail: "must be a list, not an object", code: "list-type", values: { given: "an object" } })).toBe("doit être une liste, et non un objet");
-    expect(problemSaid({ detail: "", code: "names-nothing", values: { name: "x", known: [] } })).toBe("{x} ne désigne rien");
   });
 
   test("what was meant, perhaps, is told instead of all that there is", () => {
-    const said = problemSaid({ detail: "", code: "no-task", values: { name: "fator", known: ["factor", "report"], near: "factor" } });
+    const said = problemSaid({
+      detail: "",
+      code: "no-task",
+      values: { name: "fator", known: ["factor", "report"], near: "factor" },
+    });
     expect(said).toBe("il n’y a pas de tâche « fator » ; vouliez-vous dire « factor » ?");
   });
 
   test("numbers are written as in French", () => {
-    expect(problemSaid({ detail: "", code: "range-size", values: { limit: 1000000, count: 2000000 } })).toMatch(/1.000.000 nombres, et non 2.000.000/u);
+    expect(problemSaid({ detail: "", code: "range-size", values: { limit: 1000000, count: 2000000 } })).toMatch(
+      /1.000.000 nombres, et non 2.000.000/u,
+    );
   });
 
   test("a text of no known code is told as the service tells it, and as English", () => {
@@ -48,12 +60,20 @@ describe("in French", () => {
   });
 
   test("a refusal is told by its code, bytes as sizes", () => {
-    expect(refusalSaid(refused(403, { detail: "the quota ...", code: "quota-exceeded", values: { quota: "stored_bytes", used: 2e9, allowed: 3e9 } }))).toMatch(
-      /^Le quota est épuisé pour les fichiers gardés : 2\D+ sur 3\D+\.$/,
-    );
-    expect(refusalSaid(refused(404, { detail: "there is no run 'r1'", code: "not-found", values: { noun: "run", id: "r1" } }))).toBe(
-      "Il n’y a pas d’exécution « r1 ».",
-    );
+    expect(
+      refusalSaid(
+        refused(403, {
+          detail: "the quota ...",
+          code: "quota-exceeded",
+          values: { quota: "stored_bytes", used: 2e9, allowed: 3e9 },
+        }),
+      ),
+    ).toMatch(/^Le quota est épuisé pour les fichiers gardés : 2\D+ sur 3\D+\.$/);
+    expect(
+      refusalSaid(
+        refused(404, { detail: "there is no run 'r1'", code: "not-found", values: { noun: "run", id: "r1" } }),
+      ),
+    ).toBe("Il n’y a pas d’exécution « r1 ».");
     expect(refusalSaid(refused(409, { detail: "something came between" }))).toBe("something came between");
   });
 

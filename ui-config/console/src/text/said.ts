@@ -17,7 +17,10 @@ export function said(key: string, { detail, code, values = {} }: Said): string {
   const told = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, shown(name, value, values)]));
   const names = Object.keys(values).filter((name) => !(Array.isArray(values[name]) && values[name].length === 0));
   const more = names.includes("near") ? ["said.near"] : names.map((name) => `${key}.${name}`);
-  return [key, ...more].filter(known).map((part) => t(part, told)).join("");
+  return [key, ...more]
+    .filter(known)
+    .map((part) => t(part, told))
+    .join("");
 }
 
 /** What is wrong with a workflow, or with a request. */
@@ -31,7 +34,13 @@ export function refusalSaid(refusal: Said): string {
 }
 
 /** Why a run or a task has failed; where that is told in many lines, all of them. */
-export function endingSaid({ error, error_told: told }: { error: string | null; error_told: Pick<Said, "code" | "values"> | null }): string {
+export function endingSaid({
+  error,
+  error_told: told,
+}: {
+  error: string | null;
+  error_told: Pick<Said, "code" | "values"> | null;
+}): string {
   return said(`ended.${told?.code}`, { detail: error ?? "", ...told });
 }
 

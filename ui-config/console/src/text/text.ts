@@ -31,7 +31,9 @@ const REGION = /-([A-Z]{2}|\d{3})(?=-|$)/i;
 
 /** A language as it is written where people are: by the tags that their browser prefers, the first that names it first. */
 export function regional(of: Language, preferred: readonly string[]): string {
-  const regions = preferred.map((tag) => ({ own: tag.slice(0, 2) === of, region: REGION.exec(tag)?.[1] })).filter(({ region }) => region);
+  const regions = preferred
+    .map((tag) => ({ own: tag.slice(0, 2) === of, region: REGION.exec(tag)?.[1] }))
+    .filter(({ region }) => region);
   const region = (regions.find(({ own }) => own) ?? regions[0])?.region;
   return region ? `${of}-${region.toUpperCase()}` : of;
 }

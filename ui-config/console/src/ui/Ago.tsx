@@ -30,10 +30,18 @@ export function useNow(): number {
 
 /** "3 minutes ago", with the exact time for who points at it. What has happened is never told as still to come. */
 export function Ago({ at }: { at: string }) {
-  return <time dateTime={at} title={moment(at)}>{since(at, useNow())}</time>;
+  return (
+    <time dateTime={at} title={moment(at)}>
+      {since(at, useNow())}
+    </time>
+  );
 }
 
 /** "in 3 minutes" of what is to come, "3 minutes ago" once it has. */
 export function Until({ at }: { at: string }) {
-  return <time dateTime={at} title={moment(at)}>{ago(at, useNow())}</time>;
+  return (
+    <time dateTime={at} title={moment(at)}>
+      {ago(at, useNow())}
+    </time>
+  );
 }

@@ -62,15 +62,27 @@ export function Confirm({ title, children, action, name, danger, onConfirm, onCl
         {name !== undefined && (
           <div className="field">
             <label htmlFor={field}>{t("ui.type_name", { name })}</label>
-            <input id={field} value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" autoFocus />
+            <input
+              id={field}
+              value={typed}
+              onChange={(event) => setTyped(event.target.value)}
+              autoComplete="off"
+              autoFocus
+            />
           </div>
         )}
         {error !== null && <Problem error={error} />}
         <div className="row">
-          <button type="submit" className={danger ? "danger" : "primary"} disabled={busy || (name !== undefined && typed !== name)}>
+          <button
+            type="submit"
+            className={danger ? "danger" : "primary"}
+            disabled={busy || (name !== undefined && typed !== name)}
+          >
             {action}
           </button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

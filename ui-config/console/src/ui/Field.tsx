@@ -16,8 +16,16 @@ export function Field({ label, hint, fault, children }: Props) {
     <div className="field">
       <label htmlFor={id}>{label}</label>
       {cloneElement(children, { id, "aria-describedby": described, "aria-invalid": fault ? true : undefined })}
-      {hint && <span id={`${id}-hint`} className="fine faint">{hint}</span>}
-      {fault && <span id={`${id}-fault`} className="fault">{fault}</span>}
+      {hint && (
+        <span id={`${id}-hint`} className="fine faint">
+          {hint}
+        </span>
+      )}
+      {fault && (
+        <span id={`${id}-fault`} className="fault">
+          {fault}
+        </span>
+      )}
     </div>
   );
 }

@@ -22,12 +22,14 @@ const PATHS = {
   moon: "M13 9.5A5.5 5.5 0 0 1 6.5 3a5.5 5.5 0 1 0 6.5 6.5z",
   more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
   pause: "M5.5 3v10M10.5 3v10",
-  people: "M6 7.5a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4zM1.5 13c0-5 9-5 9 0M11 7.5a2 2 0 1 0-.6-3.9M12 9.6c1.6.4 2.5 1.6 2.5 3.4",
+  people:
+    "M6 7.5a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4zM1.5 13c0-5 9-5 9 0M11 7.5a2 2 0 1 0-.6-3.9M12 9.6c1.6.4 2.5 1.6 2.5 3.4",
   play: "M5 3l8 5-8 5z",
   redo: "M11 3l2.5 2.5L11 8M13.5 5.5H6a3.5 3.5 0 0 0 0 7h3",
   refresh: "M13 8a5 5 0 1 1-1.5-3.6M12 2v3H9",
   search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10.5 10.5 14 14",
-  signal: "M8 9.2a1.2 1.2 0 1 0 0-2.4 1.2 1.2 0 0 0 0 2.4zM5 11a4.2 4.2 0 0 1 0-6M11 5a4.2 4.2 0 0 1 0 6M3 13A7 7 0 0 1 3 3M13 3a7 7 0 0 1 0 10",
+  signal:
+    "M8 9.2a1.2 1.2 0 1 0 0-2.4 1.2 1.2 0 0 0 0 2.4zM5 11a4.2 4.2 0 0 1 0-6M11 5a4.2 4.2 0 0 1 0 6M3 13A7 7 0 0 1 3 3M13 3a7 7 0 0 1 0 10",
   split: "M2 8h3M5 8l4-5h5M5 8h9M5 8l4 5h5",
   stop: "M4 4h8v8H4z",
   sun: "M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM8 1v2M8 13v2M1 8h2M13 8h2M3 3l1.5 1.5M11.5 11.5 13 13M13 3l-1.5 1.5M4.5 11.5 3 13",
@@ -43,8 +45,18 @@ export type IconName = keyof typeof PATHS;
 /** Says nothing to a screen reader: what it means stands beside it as a text or in an aria-label. */
 export function Icon({ name, size = 16 }: { name: IconName; size?: number }) {
   return (
-    <svg width={size} height={size} viewBox="0 0 16 16" fill="none" stroke="currentColor" strokeWidth="1.6"
-      strokeLinecap="round" strokeLinejoin="round" aria-hidden="true" focusable="false">
+    <svg
+      width={size}
+      height={size}
+      viewBox="0 0 16 16"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.6"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
       <path d={PATHS[name]} />
     </svg>
   );

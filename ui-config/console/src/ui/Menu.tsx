@@ -16,8 +16,17 @@ export function Menu({ label, children, className }: { label: ReactNode; childre
   }
   return (
     <>
-      <button type="button" ref={button} className={className} popoverTarget={id} aria-haspopup="true">{label}</button>
-      <div id={id} popover="auto" ref={list} className="menu" onToggle={place} onClick={() => list.current?.hidePopover()}>
+      <button type="button" ref={button} className={className} popoverTarget={id} aria-haspopup="true">
+        {label}
+      </button>
+      <div
+        id={id}
+        popover="auto"
+        ref={list}
+        className="menu"
+        onToggle={place}
+        onClick={() => list.current?.hidePopover()}
+      >
         {children}
       </div>
     </>

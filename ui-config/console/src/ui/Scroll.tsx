@@ -10,5 +10,9 @@ interface Props {
 
 /** A table that may be wider than the page: scrolled by the keyboard too. */
 export function Scroll({ label, long, children }: Props) {
-  return <div className={long ? "scroll long" : "scroll"} role="group" aria-label={label} tabIndex={0}>{children}</div>;
+  return (
+    <div className={long ? "scroll long" : "scroll"} role="group" aria-label={label} tabIndex={0}>
+      {children}
+    </div>
+  );
 }

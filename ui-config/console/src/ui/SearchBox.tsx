@@ -19,6 +19,12 @@ export function SearchBox({ label, value, onChange }: Props) {
     return () => clearTimeout(timer);
   }, [typed, value]);
   return (
-    <input type="search" aria-label={label} placeholder={label} value={typed} onChange={(event) => setTyped(event.target.value)} />
+    <input
+      type="search"
+      aria-label={label}
+      placeholder={label}
+      value={typed}
+      onChange={(event) => setTyped(event.target.value)}
+    />
   );
 }

@@ -18,7 +18,11 @@ export function Secret({ title, hint, text, copy, onClose }: Props) {
       <p>{hint}</p>
       <Copyable text={text} label={copy} />
       <p className="notice">{t("ui.shown_once")}</p>
-      <div className="row"><button type="button" className="primary" onClick={onClose}>{t("ui.done")}</button></div>
+      <div className="row">
+        <button type="button" className="primary" onClick={onClose}>
+          {t("ui.done")}
+        </button>
+      </div>
     </Dialog>
   );
 }

@@ -16,5 +16,8 @@ test.each([
 
 test("what completed although parts of it failed does not look as if all had gone well", () => {
   expect(toneWith("COMPLETED", { failed_parts: 2, parts: 6 })).toBe("warn");
-  expect([toneWith("COMPLETED", { failed_parts: 0, parts: 6 }), toneWith("FAILED", { failed_parts: 2, parts: 6 })]).toEqual(["good", "bad"]);
+  expect([
+    toneWith("COMPLETED", { failed_parts: 0, parts: 6 }),
+    toneWith("FAILED", { failed_parts: 2, parts: 6 }),
+  ]).toEqual(["good", "bad"]);
 });

@@ -3,10 +3,7 @@ import { t } from "../text/text";
 import { Icon, type IconName } from "./Icon";
 
 export type AnyStatus =
-  | Schemas["RunStatus"]
-  | Schemas["TaskStatus"]
-  | Schemas["SubtaskStatus"]
-  | Schemas["VolunteerStatus"];
+  Schemas["RunStatus"] | Schemas["TaskStatus"] | Schemas["SubtaskStatus"] | Schemas["VolunteerStatus"];
 
 export type Tone = "good" | "bad" | "warn" | "busy" | "idle";
 
@@ -77,7 +74,12 @@ export function RunState({ run }: { run: Counted & { status: Schemas["RunStatus"
   return (
     <>
       <Status status={run.status} of={run} />
-      {run.cancel_requested && !isOver(run.status) && <span className="status warn"><Icon name="stop" size={14} />{t("run.ending")}</span>}
+      {run.cancel_requested && !isOver(run.status) && (
+        <span className="status warn">
+          <Icon name="stop" size={14} />
+          {t("run.ending")}
+        </span>
+      )}
     </>
   );
 }

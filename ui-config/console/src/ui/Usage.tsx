@@ -15,8 +15,12 @@ export function Usage({ quotas }: { quotas: Quotas }) {
           <div key={name}>
             <dt>{label}</dt>
             <dd>
-              {allowed === null ? t("quota.unlimited", { used: told(used) }) : t("quota.of", { used: told(used), allowed: told(allowed) })}
-              {allowed !== null && <meter aria-label={label} value={used} max={Math.max(allowed, 1)} high={allowed * 0.9} />}
+              {allowed === null
+                ? t("quota.unlimited", { used: told(used) })
+                : t("quota.of", { used: told(used), allowed: told(allowed) })}
+              {allowed !== null && (
+                <meter aria-label={label} value={used} max={Math.max(allowed, 1)} high={allowed * 0.9} />
+              )}
             </dd>
           </div>
         );

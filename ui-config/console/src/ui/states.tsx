@@ -4,7 +4,11 @@ import { languageOf, problemSaid, refusalSaid } from "../text/said";
 import { t } from "../text/text";
 
 export function Loading() {
-  return <div className="loading" role="status">{t("ui.loading")}</div>;
+  return (
+    <div className="loading" role="status">
+      {t("ui.loading")}
+    </div>
+  );
 }
 
 /** What stands where a list has nothing to show: what would be here, and how to come to it. */
@@ -27,14 +31,23 @@ export function Problem({ error, again }: { error: unknown; again?: () => void }
       {error instanceof ProblemError && error.faults.length > 0 && (
         <ul>
           {error.faults.map((fault) => (
-            <li key={fault.pointer + fault.detail}><code>{fault.pointer || "/"}</code> <span lang={languageOf(problemSaid(fault), fault.detail)}>{problemSaid(fault)}</span></li>
+            <li key={fault.pointer + fault.detail}>
+              <code>{fault.pointer || "/"}</code>{" "}
+              <span lang={languageOf(problemSaid(fault), fault.detail)}>{problemSaid(fault)}</span>
+            </li>
           ))}
         </ul>
       )}
       {error instanceof ProblemError && error.requestId && error.status >= 500 && (
         <p className="fine faint">{t("problem.request", { id: error.requestId })}</p>
       )}
-      {again && <div><button type="button" className="small" onClick={again}>{t("ui.again")}</button></div>}
+      {again && (
+        <div>
+          <button type="button" className="small" onClick={again}>
+            {t("ui.again")}
+          </button>
+        </div>
+      )}
     </div>
   );
 }

@@ -29,7 +29,9 @@ export function Toasts() {
   );
   return (
     <div className="toasts" role="status" aria-live="polite">
-      {shown.map((toast) => <One key={toast.id} toast={toast} />)}
+      {shown.map((toast) => (
+        <One key={toast.id} toast={toast} />
+      ))}
     </div>
   );
 }
@@ -43,7 +45,9 @@ function One({ toast }: { toast: Toast }) {
   return (
     <div>
       <span>{toast.text}</span>
-      <button type="button" className="plain small" aria-label={t("ui.close")} onClick={close}><Icon name="close" /></button>
+      <button type="button" className="plain small" aria-label={t("ui.close")} onClick={close}>
+        <Icon name="close" />
+      </button>
     </div>
   );
 }

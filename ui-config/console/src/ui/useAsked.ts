@@ -9,14 +9,17 @@ export function useAsked(): [URLSearchParams, (changes: Readonly<Record<string, 
   const [asked, setAsked] = useSearchParams();
   const ask = useCallback(
     (changes: Readonly<Record<string, string>>) =>
-      setAsked((before) => {
-        const next = new URLSearchParams(before);
-        for (const [name, value] of Object.entries(changes)) {
-          if (value) next.set(name, value);
-          else next.delete(name);
-        }
-        return next;
-      }, { replace: true }),
+      setAsked(
+        (before) => {
+          const next = new URLSearchParams(before);
+          for (const [name, value] of Object.entries(changes)) {
+            if (value) next.set(name, value);
+            else next.delete(name);
+          }
+          return next;
+        },
+        { replace: true },
+      ),
     [setAsked],
   );
   return [asked, ask];

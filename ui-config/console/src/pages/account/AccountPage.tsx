@@ -23,7 +23,15 @@ export default function AccountPage({ onLanguage }: { onLanguage: (to: Language)
   return (
     <div className="page">
       <h1>{t("shell.account")}</h1>
-      <Tabs label={t("account.parts")} here={here} tabs={TABS.map((tab) => ({ id: tab, text: t(`account.tab_${tab}`), to: tab === "you" ? "/account" : `/account?tab=${tab}` }))} />
+      <Tabs
+        label={t("account.parts")}
+        here={here}
+        tabs={TABS.map((tab) => ({
+          id: tab,
+          text: t(`account.tab_${tab}`),
+          to: tab === "you" ? "/account" : `/account?tab=${tab}`,
+        }))}
+      />
       <Suspense fallback={<Loading />}>
         {here === "you" && <You onLanguage={onLanguage} />}
         {here === "tokens" && <Tokens />}
@@ -40,7 +48,9 @@ function You({ onLanguage }: { onLanguage: (to: Language) => void }) {
     <div className="account">
       <section className="card" aria-labelledby="who">
         <h2 id="who">{me.name}</h2>
-        <p><strong>{t(`role.${role}`)}.</strong> {t(`role.${role}_may`)}</p>
+        <p>
+          <strong>{t(`role.${role}`)}.</strong> {t(`role.${role}_may`)}
+        </p>
       </section>
       <section className="card" aria-labelledby="used">
         <h2 id="used">{t("account.used")}</h2>

@@ -30,16 +30,39 @@ export function PasswordForm() {
     <form className="stack" onSubmit={submit}>
       <input type="text" name="username" autoComplete="username" value={me.name} readOnly hidden />
       <Field label={t("account.old")}>
-        <input type="password" value={old} onChange={(event) => setOld(event.target.value)} autoComplete="current-password" required />
+        <input
+          type="password"
+          value={old}
+          onChange={(event) => setOld(event.target.value)}
+          autoComplete="current-password"
+          required
+        />
       </Field>
       <Field label={t("account.new")} hint={t("welcome.password_hint")}>
-        <input type="password" value={next} onChange={(event) => setNext(event.target.value)} autoComplete="new-password" minLength={10} required />
+        <input
+          type="password"
+          value={next}
+          onChange={(event) => setNext(event.target.value)}
+          autoComplete="new-password"
+          minLength={10}
+          required
+        />
       </Field>
       <Field label={t("account.again")} fault={differ ? t("account.differ") : null}>
-        <input type="password" value={again} onChange={(event) => setAgain(event.target.value)} autoComplete="new-password" required />
+        <input
+          type="password"
+          value={again}
+          onChange={(event) => setAgain(event.target.value)}
+          autoComplete="new-password"
+          required
+        />
       </Field>
       {error !== null && <Problem error={error} />}
-      <div><button type="submit" className="primary" disabled={busy || next !== again || next === ""}>{t("account.change")}</button></div>
+      <div>
+        <button type="submit" className="primary" disabled={busy || next !== again || next === ""}>
+          {t("account.change")}
+        </button>
+      </div>
     </form>
   );
 }

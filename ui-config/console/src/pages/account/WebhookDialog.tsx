@@ -16,31 +16,67 @@ export function WebhookDialog({ onClose }: { onClose: () => void }) {
   const { busy, error, attempt } = useAttempt();
   function submit(event: FormEvent) {
     event.preventDefault();
-    void attempt(async () => setSecret((await createWebhook({ url: url.trim(), types: [...types], description: description.trim() })).secret));
+    void attempt(async () =>
+      setSecret((await createWebhook({ url: url.trim(), types: [...types], description: description.trim() })).secret),
+    );
   }
-  if (secret !== null) return <Secret title={t("webhooks.made")} hint={t("webhooks.made_hint")} text={secret} copy={t("webhooks.copy_secret")} onClose={onClose} />;
+  if (secret !== null)
+    return (
+      <Secret
+        title={t("webhooks.made")}
+        hint={t("webhooks.made_hint")}
+        text={secret}
+        copy={t("webhooks.copy_secret")}
+        onClose={onClose}
+      />
+    );
   return (
     <Dialog title={t("webhooks.new")} onClose={onClose}>
       <form className="stack" onSubmit={submit}>
         <Field label={t("webhooks.url")} hint={t("webhooks.url_hint")}>
-          <input type="url" value={url} onChange={(event) => setUrl(event.target.value)} required maxLength={2000} autoComplete="off" autoFocus />
+          <input
+            type="url"
+            value={url}
+            onChange={(event) => setUrl(event.target.value)}
+            required
+            maxLength={2000}
+            autoComplete="off"
+            autoFocus
+          />
         </Field>
         <Field label={t("webhooks.description")}>
-          <input value={description} onChange={(event) => setDescription(event.target.value)} maxLength={500} autoComplete="off" />
+          <input
+            value={description}
+            onChange={(event) => setDescription(event.target.value)}
+            maxLength={500}
+            autoComplete="off"
+          />
         </Field>
         <fieldset className="stack">
           <legend>{t("webhooks.types")}</legend>
           {EVENT_TYPES.map((type) => (
             <label key={type} className="check">
-              <input type="checkbox" checked={types.includes(type)} onChange={(event) => setTypes(event.target.checked ? [...types, type] : types.filter((each) => each !== type))} />
-              <span>{t(`hook.${type}`)} <code className="faint">{type}</code></span>
+              <input
+                type="checkbox"
+                checked={types.includes(type)}
+                onChange={(event) =>
+                  setTypes(event.target.checked ? [...types, type] : types.filter((each) => each !== type))
+                }
+              />
+              <span>
+                {t(`hook.${type}`)} <code className="faint">{type}</code>
+              </span>
             </label>
           ))}
         </fieldset>
         {error !== null && <Problem error={error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={busy || url.trim() === "" || types.length === 0}>{t("webhooks.create")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={busy || url.trim() === "" || types.length === 0}>
+            {t("webhooks.create")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

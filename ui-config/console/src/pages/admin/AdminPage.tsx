@@ -18,12 +18,24 @@ export default function AdminPage({ tab }: { tab?: string }) {
   const here = TABS.find((each) => each === tab) ?? "users";
   useTitle(t("shell.admin"));
   if (!may.administer(me)) {
-    return <div className="page"><Empty title={t("admin.not_you")}>{t("admin.not_you_hint")}</Empty></div>;
+    return (
+      <div className="page">
+        <Empty title={t("admin.not_you")}>{t("admin.not_you_hint")}</Empty>
+      </div>
+    );
   }
   return (
     <div className="page">
       <h1>{t("shell.admin")}</h1>
-      <Tabs label={t("admin.parts")} here={here} tabs={TABS.map((each) => ({ id: each, text: t(`admin.tab_${each}`), to: each === "users" ? "/admin" : `/admin/${each}` }))} />
+      <Tabs
+        label={t("admin.parts")}
+        here={here}
+        tabs={TABS.map((each) => ({
+          id: each,
+          text: t(`admin.tab_${each}`),
+          to: each === "users" ? "/admin" : `/admin/${each}`,
+        }))}
+      />
       <Suspense fallback={<Loading />}>
         {here === "users" && <People />}
         {here === "invitations" && <Invitations />}

@@ -37,8 +37,12 @@ export default function Audit() {
         <SearchBox label={t("audit.who")} value={get("who")} onChange={(value) => ask({ who: value })} />
         <SearchBox label={t("audit.action")} value={get("action")} onChange={(value) => ask({ action: value })} />
         <SearchBox label={t("audit.on")} value={get("on")} onChange={(value) => ask({ on: value })} />
-        <Field label={t("audit.since")}><input type="date" value={get("since")} onChange={(event) => ask({ since: event.target.value })} /></Field>
-        <Field label={t("audit.until")}><input type="date" value={get("until")} onChange={(event) => ask({ until: event.target.value })} /></Field>
+        <Field label={t("audit.since")}>
+          <input type="date" value={get("since")} onChange={(event) => ask({ since: event.target.value })} />
+        </Field>
+        <Field label={t("audit.until")}>
+          <input type="date" value={get("until")} onChange={(event) => ask({ until: event.target.value })} />
+        </Field>
       </div>
       {found.isPending ? (
         <Loading />
@@ -71,12 +75,24 @@ function Entries({ entries }: { entries: readonly Entry[] }) {
         <tbody>
           {entries.map((entry) => (
             <tr key={entry.id}>
-              <th scope="row"><time dateTime={entry.at}>{moment(entry.at)}</time></th>
+              <th scope="row">
+                <time dateTime={entry.at}>{moment(entry.at)}</time>
+              </th>
               <td data-label={t("audit.who")}>{entry.who}</td>
-              <td data-label={t("audit.action")}><code>{entry.action}</code></td>
-              <td data-label={t("audit.on")}>{Object.entries(entry.on).map(([noun, id]) => <div key={noun} className="fine"><span className="faint">{noun}</span> <code>{id}</code></div>)}</td>
+              <td data-label={t("audit.action")}>
+                <code>{entry.action}</code>
+              </td>
+              <td data-label={t("audit.on")}>
+                {Object.entries(entry.on).map(([noun, id]) => (
+                  <div key={noun} className="fine">
+                    <span className="faint">{noun}</span> <code>{id}</code>
+                  </div>
+                ))}
+              </td>
               <td data-label={t("audit.outcome")}>{outcomeOf(entry)}</td>
-              <td data-label={t("audit.from")} className="fine">{entry.address}</td>
+              <td data-label={t("audit.from")} className="fine">
+                {entry.address}
+              </td>
             </tr>
           ))}
         </tbody>

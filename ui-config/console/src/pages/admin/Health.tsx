@@ -17,9 +17,21 @@ export default function Health() {
   return (
     <div className="stack roomy">
       <div className="cards">
-        <Part name={t("health.service")} up text={told?.version ? t("health.version", { version: told.version }) : t("health.answers")} />
-        <Part name="MongoDB" up={told?.mongodb === "ok"} text={told?.mongodb === "ok" ? t("health.mongodb_ok") : t("health.mongodb_away")} />
-        <Part name="Prefect" up={told?.prefect === "ok"} text={told?.prefect === "ok" ? t("health.prefect_ok") : t("health.prefect_away")} />
+        <Part
+          name={t("health.service")}
+          up
+          text={told?.version ? t("health.version", { version: told.version }) : t("health.answers")}
+        />
+        <Part
+          name="MongoDB"
+          up={told?.mongodb === "ok"}
+          text={told?.mongodb === "ok" ? t("health.mongodb_ok") : t("health.mongodb_away")}
+        />
+        <Part
+          name="Prefect"
+          up={told?.prefect === "ok"}
+          text={told?.prefect === "ok" ? t("health.prefect_ok") : t("health.prefect_away")}
+        />
       </div>
       <section className="stack">
         <h2>{t("health.leaders")}</h2>
@@ -29,8 +41,22 @@ export default function Health() {
         ) : (
           <Scroll label={t("health.leaders")}>
             <table>
-              <thead><tr><th scope="col">{t("health.office")}</th><th scope="col">{t("health.replica")}</th></tr></thead>
-              <tbody>{leaders.map(([office, replica]) => <tr key={office}><th scope="row">{office}</th><td><code>{replica}</code></td></tr>)}</tbody>
+              <thead>
+                <tr>
+                  <th scope="col">{t("health.office")}</th>
+                  <th scope="col">{t("health.replica")}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {leaders.map(([office, replica]) => (
+                  <tr key={office}>
+                    <th scope="row">{office}</th>
+                    <td>
+                      <code>{replica}</code>
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
             </table>
           </Scroll>
         )}
@@ -43,7 +69,10 @@ function Part({ name, up, text }: { name: string; up: boolean; text: string }) {
   return (
     <article className="card" aria-label={name}>
       <h3>{name}</h3>
-      <span className={`status ${up ? "good" : "bad"}`}><Icon name={up ? "check" : "warn"} size={16} />{up ? t("health.up") : t("health.down")}</span>
+      <span className={`status ${up ? "good" : "bad"}`}>
+        <Icon name={up ? "check" : "warn"} size={16} />
+        {up ? t("health.up") : t("health.down")}
+      </span>
       <p className="fine faint">{text}</p>
     </article>
   );

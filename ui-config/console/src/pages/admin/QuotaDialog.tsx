@@ -15,7 +15,13 @@ export function QuotaDialog({ name, onClose }: { name: string; onClose: () => vo
   const person = useQuery(personQuery(name));
   return (
     <Dialog title={t("quota.title", { name })} onClose={onClose}>
-      {person.data ? <QuotaForm person={person.data} onClose={onClose} /> : person.isError ? <Problem error={person.error} again={() => void person.refetch()} /> : <Loading />}
+      {person.data ? (
+        <QuotaForm person={person.data} onClose={onClose} />
+      ) : person.isError ? (
+        <Problem error={person.error} again={() => void person.refetch()} />
+      ) : (
+        <Loading />
+      )}
     </Dialog>
   );
 }
@@ -43,22 +49,37 @@ function QuotaForm({ person, onClose }: { person: OnePerson; onClose: () => void
         return (
           <div key={name} className="limit" role="group" aria-label={t(`quota.${name}`)}>
             <span>{t(`quota.${name}`)}</span>
-            <select aria-label={t("quota.way", { what: t(`quota.${name}`) })} value={limit.way} onChange={(event) => put({ way: event.target.value as Limit["way"] })}>
+            <select
+              aria-label={t("quota.way", { what: t(`quota.${name}`) })}
+              value={limit.way}
+              onChange={(event) => put({ way: event.target.value as Limit["way"] })}
+            >
               <option value="role">{t("quota.as_role")}</option>
               <option value="none">{t("quota.no_limit")}</option>
               <option value="own">{t("quota.at_most")}</option>
             </select>
             {limit.way === "own" && (
-              <input aria-label={name === "stored_bytes" ? t("quota.gigabytes") : t("quota.amount", { what: t(`quota.${name}`) })} placeholder={name === "stored_bytes" ? t("quota.gigabytes") : undefined}
-                inputMode="decimal" value={limit.amount} onChange={(event) => put({ amount: event.target.value })} />
+              <input
+                aria-label={
+                  name === "stored_bytes" ? t("quota.gigabytes") : t("quota.amount", { what: t(`quota.${name}`) })
+                }
+                placeholder={name === "stored_bytes" ? t("quota.gigabytes") : undefined}
+                inputMode="decimal"
+                value={limit.amount}
+                onChange={(event) => put({ amount: event.target.value })}
+              />
             )}
           </div>
         );
       })}
       {error !== null && <Problem error={error} />}
       <div className="row">
-        <button type="submit" className="primary" disabled={busy || quota === null}>{t("quota.save")}</button>
-        <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+        <button type="submit" className="primary" disabled={busy || quota === null}>
+          {t("quota.save")}
+        </button>
+        <button type="button" onClick={onClose}>
+          {t("ui.cancel")}
+        </button>
       </div>
     </form>
   );

@@ -27,13 +27,21 @@ export function RoleDialog({ person, onClose }: { person: Person; onClose: () =>
         {PEOPLE_ROLES.map((each) => (
           <label key={each} className="check">
             <input type="radio" name="role" checked={role === each} onChange={() => setRole(each)} />
-            <span><strong>{t(`role.${each}`)}</strong><br />{t(`role.${each}_may`)}</span>
+            <span>
+              <strong>{t(`role.${each}`)}</strong>
+              <br />
+              {t(`role.${each}_may`)}
+            </span>
           </label>
         ))}
         {error !== null && <Problem error={error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={busy || role === person.role}>{t("people.change_role")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={busy || role === person.role}>
+            {t("people.change_role")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

@@ -44,7 +44,6 @@ export interface CanvasProps {
   onAdd: (kind: Kind, place: (id: string) => Places) => void;
 }
 
-
 const TYPES = { task: TaskNode };
 const HANDLES = [
   { type: "target" as const, position: Position.Left, x: -4, y: HEIGHT / 2 - 4, width: 8, height: 8 },
@@ -55,10 +54,28 @@ const MANY = 60;
 
 /** The graph of tasks. It shows what it is given and tells what one does in it. */
 export default function Canvas(props: CanvasProps) {
-  return <ReactFlowProvider><Flow {...props} /></ReactFlowProvider>;
+  return (
+    <ReactFlowProvider>
+      <Flow {...props} />
+    </ReactFlowProvider>
+  );
 }
 
-function Flow({ model, places, selected, problems, editable, reveal, onSelect, onPlace, onConnect, onDisconnect, onOpen, onFit, onAdd }: CanvasProps) {
+function Flow({
+  model,
+  places,
+  selected,
+  problems,
+  editable,
+  reveal,
+  onSelect,
+  onPlace,
+  onConnect,
+  onDisconnect,
+  onOpen,
+  onFit,
+  onAdd,
+}: CanvasProps) {
   const flow = useReactFlow();
   const found = useFound(model.tasks, places);
   const [dragged, setDragged] = useState<Places | null>(null);
@@ -72,7 +89,8 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
   const frame = useRef<HTMLDivElement>(null);
   const fit = useEffectEvent(() => {
     const points = Object.values(found);
-    if (frame.current && points.length) void flow.setViewport(viewOf(points, { width: frame.current.clientWidth, height: frame.current.clientHeight }));
+    if (frame.current && points.length)
+      void flow.setViewport(viewOf(points, { width: frame.current.clientWidth, height: frame.current.clientHeight }));
   });
   const show = useEffectEvent((task: string | null) => {
     const point = task === null ? undefined : own(found, task);
@@ -120,7 +138,8 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
   }
 
   function pressed(event: KeyboardEvent) {
-    const node = event.target instanceof Element ? event.target.closest<HTMLElement>(".react-flow__node")?.dataset.id : undefined;
+    const node =
+      event.target instanceof Element ? event.target.closest<HTMLElement>(".react-flow__node")?.dataset.id : undefined;
     if (event.key === "Enter" && node !== undefined && selected.length === 1 && selected[0] === node) {
       event.preventDefault();
       return onOpen();
@@ -142,15 +161,40 @@ function Flow({ model, places, selected, problems, editable, reveal, onSelect, o
   }
 
   return (
-    <div ref={frame} className="canvas" data-canvas onKeyDown={pressed} onDrop={dropped} onDragOver={(event) => event.dataTransfer.types.includes(DRAGGED) && event.preventDefault()}>
-      <ReactFlow<TaskNodeType> nodes={nodes} edges={edges} nodeTypes={TYPES} onNodesChange={nodesChanged} onEdgesChange={edgesChanged}
-        onConnect={({ source, target }: Connection) => onConnect(source, target)} nodesConnectable={editable} nodesDraggable={editable}
-        deleteKeyCode={null} selectionKeyCode="Shift" multiSelectionKeyCode={["Meta", "Control"]} onlyRenderVisibleElements
-        onInit={() => fit()} minZoom={0.05} maxZoom={1.5} ariaLabelConfig={spoken} nodeDragThreshold={3} connectionRadius={40}
-        proOptions={{ hideAttribution: false }}>
+    <div
+      ref={frame}
+      className="canvas"
+      data-canvas
+      onKeyDown={pressed}
+      onDrop={dropped}
+      onDragOver={(event) => event.dataTransfer.types.includes(DRAGGED) && event.preventDefault()}
+    >
+      <ReactFlow<TaskNodeType>
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={TYPES}
+        onNodesChange={nodesChanged}
+        onEdgesChange={edgesChanged}
+        onConnect={({ source, target }: Connection) => onConnect(source, target)}
+        nodesConnectable={editable}
+        nodesDraggable={editable}
+        deleteKeyCode={null}
+        selectionKeyCode="Shift"
+        multiSelectionKeyCode={["Meta", "Control"]}
+        onlyRenderVisibleElements
+        onInit={() => fit()}
+        minZoom={0.05}
+        maxZoom={1.5}
+        ariaLabelConfig={spoken}
+        nodeDragThreshold={3}
+        connectionRadius={40}
+        proOptions={{ hideAttribution: false }}
+      >
         <Background gap={24} />
         <Controls showInteractive={false} showFitView={false} aria-label={t("editor.view")}>
-          <ControlButton aria-label={t("editor.fit")} title={t("editor.fit")} onClick={() => onFit()}><Icon name="fit" /></ControlButton>
+          <ControlButton aria-label={t("editor.fit")} title={t("editor.fit")} onClick={() => onFit()}>
+            <Icon name="fit" />
+          </ControlButton>
         </Controls>
         {count > MANY && <MiniMap pannable zoomable ariaLabel={t("editor.map")} />}
       </ReactFlow>
@@ -186,7 +230,13 @@ function useFound(tasks: readonly Task[], places: Places): Places {
 }
 
 /** One node a task; those of which nothing changed are the same objects, which are not drawn again. */
-function useNodes(tasks: readonly Task[], places: Places, selected: readonly string[], problems: readonly Problem[], editable: boolean): TaskNodeType[] {
+function useNodes(
+  tasks: readonly Task[],
+  places: Places,
+  selected: readonly string[],
+  problems: readonly Problem[],
+  editable: boolean,
+): TaskNodeType[] {
   const last = useRef(new Map<string, TaskNodeType>());
   return useMemo(() => {
     const chosen = new Set(selected);
@@ -197,11 +247,29 @@ function useNodes(tasks: readonly Task[], places: Places, selected: readonly str
       const position = own(places, task.id) ?? { x: 0, y: 0 };
       const old = last.current.get(task.id);
       const faults = wrong.get(task.id) ?? 0;
-      const data = old && old.data.task === task && old.data.wrong === faults && old.data.editable === editable ? old.data : { task, wrong: faults, editable };
-      const same = old && old.data === data && old.selected === chosen.has(task.id) && old.position.x === position.x && old.position.y === position.y;
+      const data =
+        old && old.data.task === task && old.data.wrong === faults && old.data.editable === editable
+          ? old.data
+          : { task, wrong: faults, editable };
+      const same =
+        old &&
+        old.data === data &&
+        old.selected === chosen.has(task.id) &&
+        old.position.x === position.x &&
+        old.position.y === position.y;
       const node: TaskNodeType = same
         ? old
-        : { id: task.id, type: "task", position, data, selected: chosen.has(task.id), width: WIDTH, height: HEIGHT, handles: HANDLES, ariaLabel: nameOf(task, faults) };
+        : {
+            id: task.id,
+            type: "task",
+            position,
+            data,
+            selected: chosen.has(task.id),
+            width: WIDTH,
+            height: HEIGHT,
+            handles: HANDLES,
+            ariaLabel: nameOf(task, faults),
+          };
       kept.set(task.id, node);
       return node;
     });
@@ -226,7 +294,19 @@ function useEdges(model: Model, chosen: ReadonlySet<string>): Edge[] {
         const id = `${from} ${task.id}`;
         const old = last.current.get(id);
         const selected = chosen.has(id);
-        kept.set(id, old && old.selected === selected ? old : { id, source: from, target: task.id, selected, markerEnd: MARKER, ariaLabel: t("editor.edge", { from, to: task.name }) });
+        kept.set(
+          id,
+          old && old.selected === selected
+            ? old
+            : {
+                id,
+                source: from,
+                target: task.id,
+                selected,
+                markerEnd: MARKER,
+                ariaLabel: t("editor.edge", { from, to: task.name }),
+              },
+        );
       }
     }
     last.current = kept;

@@ -18,14 +18,21 @@ export function Differences({ before, after, open }: { before: Content; after: C
     <>
       <ul className="told">
         {told.length === 0 && <li>{t("editor.only_writing")}</li>}
-        {told.map((change) => <li key={JSON.stringify(change)}>{said(change)}</li>)}
+        {told.map((change) => (
+          <li key={JSON.stringify(change)}>{said(change)}</li>
+        ))}
       </ul>
       {lines.length > 0 && (
         <details className="fold" open={open}>
           <summary>{t("editor.line_by_line")}</summary>
           <pre className="diff" tabIndex={0} aria-label={t("editor.line_by_line")}>
             {lines.map((line, at): ReactNode => {
-              if (line === null) return <span key={at} className="gap">{"⋯\n"}</span>;
+              if (line === null)
+                return (
+                  <span key={at} className="gap">
+                    {"⋯\n"}
+                  </span>
+                );
               const sign = line.kind === "new" ? "+" : line.kind === "old" ? "−" : " ";
               return <span key={at} className={line.kind}>{`${sign} ${line.text}\n`}</span>;
             })}

@@ -26,8 +26,18 @@ export function DryRun({ editing, onClose }: { editing: Editing; onClose: () => 
   return (
     <Dialog title={t("editor.dry_run")} wide onClose={onClose}>
       <p className="faint">{t("editor.dry_run_what")}</p>
-      {plan.isPending ? <Loading /> : plan.isError ? <Problem error={plan.error} again={() => void plan.refetch()} /> : <Planned plan={plan.data} model={editing.current} />}
-      <div><button type="button" onClick={onClose} autoFocus>{t("ui.close")}</button></div>
+      {plan.isPending ? (
+        <Loading />
+      ) : plan.isError ? (
+        <Problem error={plan.error} again={() => void plan.refetch()} />
+      ) : (
+        <Planned plan={plan.data} model={editing.current} />
+      )}
+      <div>
+        <button type="button" onClick={onClose} autoFocus>
+          {t("ui.close")}
+        </button>
+      </div>
     </Dialog>
   );
 }
@@ -38,16 +48,27 @@ function Planned({ plan, model }: { plan: Plan; model: Model }) {
     <>
       {plan.lacking.length > 0 && (
         <div className="notice" role="alert">
-          <p><strong>{t("editor.plan.lacking", { count: plan.lacking.length })}</strong></p>
-          <ul>{plan.lacking.map((reason) => <li key={reason.task}>{says(reason, { status: "SUBMITTED" })}</li>)}</ul>
+          <p>
+            <strong>{t("editor.plan.lacking", { count: plan.lacking.length })}</strong>
+          </p>
+          <ul>
+            {plan.lacking.map((reason) => (
+              <li key={reason.task}>{says(reason, { status: "SUBMITTED" })}</li>
+            ))}
+          </ul>
           <p className="fine">{helpFor(plan.lacking[0]!)}</p>
         </div>
       )}
       <dl className="facts">
         <dt>{t("editor.plan.estimate")}</dt>
         <dd>
-          {soonest === null ? t("editor.plan.unknown") : latest === null || latest === soonest ? duration(soonest) : t("editor.plan.between", { soonest: duration(soonest), latest: duration(latest) })}
-          <br /><span className="fine faint">{reasonOf(plan.estimate)}</span>
+          {soonest === null
+            ? t("editor.plan.unknown")
+            : latest === null || latest === soonest
+              ? duration(soonest)
+              : t("editor.plan.between", { soonest: duration(soonest), latest: duration(latest) })}
+          <br />
+          <span className="fine faint">{reasonOf(plan.estimate)}</span>
         </dd>
         <dt>{t("editor.plan.slots")}</dt>
         <dd>{t("editor.plan.slots_count", { count: slots })}</dd>
@@ -55,19 +76,44 @@ function Planned({ plan, model }: { plan: Plan; model: Model }) {
       <Scroll label={t("editor.plan.tasks")}>
         <table>
           <thead>
-            <tr><th>{t("editor.plan.task")}</th><th>{t("editor.field.kind")}</th><th className="number">{t("editor.plan.items")}</th><th className="number">{t("editor.plan.subtasks")}</th><th className="number">{t("editor.plan.batches")}</th></tr>
+            <tr>
+              <th>{t("editor.plan.task")}</th>
+              <th>{t("editor.field.kind")}</th>
+              <th className="number">{t("editor.plan.items")}</th>
+              <th className="number">{t("editor.plan.subtasks")}</th>
+              <th className="number">{t("editor.plan.batches")}</th>
+            </tr>
           </thead>
           <tbody>
             {plan.tasks.map((task) => (
               <tr key={task.task}>
-                <td><strong>{task.task}</strong>{task.reason && <><br /><span className="fine faint">{said(`plan.${task.code}`, { ...task, detail: task.reason })}</span></>}<First name={functionOf(model, task.task)} call={task.first} /></td>
+                <td>
+                  <strong>{task.task}</strong>
+                  {task.reason && (
+                    <>
+                      <br />
+                      <span className="fine faint">{said(`plan.${task.code}`, { ...task, detail: task.reason })}</span>
+                    </>
+                  )}
+                  <First name={functionOf(model, task.task)} call={task.first} />
+                </td>
                 <td>{kindText(task.kind)}</td>
-                {[task.items, task.subtasks, task.batches].map((count, at) => <td key={at} className="number">{count !== null ? number(count) : task.reason ? "?" : "–"}</td>)}
+                {[task.items, task.subtasks, task.batches].map((count, at) => (
+                  <td key={at} className="number">
+                    {count !== null ? number(count) : task.reason ? "?" : "–"}
+                  </td>
+                ))}
               </tr>
             ))}
           </tbody>
           <tfoot>
-            <tr><th scope="row" colSpan={3}>{t("editor.plan.total")}</th><td className="number">{number(plan.subtasks)}</td><td className="number">{number(plan.batches)}</td></tr>
+            <tr>
+              <th scope="row" colSpan={3}>
+                {t("editor.plan.total")}
+              </th>
+              <td className="number">{number(plan.subtasks)}</td>
+              <td className="number">{number(plan.batches)}</td>
+            </tr>
           </tfoot>
         </table>
       </Scroll>
@@ -78,7 +124,15 @@ function Planned({ plan, model }: { plan: Plan; model: Model }) {
 /** How the first subtask would be called. */
 function First({ name, call }: { name: string; call: Plan["tasks"][number]["first"] }) {
   if (!call || (!call.arguments && !call.parameters)) return null;
-  return <><br /><span className="fine faint">{t("editor.plan.first")}</span> <code className="fine">{call.arguments ? commandText(call.arguments) : `${name}(${given(call.parameters ?? {})})`}</code></>;
+  return (
+    <>
+      <br />
+      <span className="fine faint">{t("editor.plan.first")}</span>{" "}
+      <code className="fine">
+        {call.arguments ? commandText(call.arguments) : `${name}(${given(call.parameters ?? {})})`}
+      </code>
+    </>
+  );
 }
 
 /** The name of the function that a task calls. */
@@ -89,9 +143,13 @@ function functionOf(model: Model, task: string): string {
 
 /** The arguments of a function, as Python would write their names. */
 function given(parameters: Readonly<Record<string, unknown>>): string {
-  return Object.entries(parameters).map(([name, value]) => `${name}=${write(value)}`).join(", ");
+  return Object.entries(parameters)
+    .map(([name, value]) => `${name}=${write(value)}`)
+    .join(", ");
 }
 
 function kindText(kind: string): string {
-  return kind === "command" || kind === "python" || kind === "wait" || kind === "sleep" || kind === "workflow" ? t(`editor.kind.${kind}`) : kind;
+  return kind === "command" || kind === "python" || kind === "wait" || kind === "sleep" || kind === "workflow"
+    ? t(`editor.kind.${kind}`)
+    : kind;
 }

@@ -58,7 +58,14 @@ export function Editor({ opening }: { opening: Opening }) {
   const { id, draftId } = opening;
   const me = useMe();
   const [, go] = useLocation();
-  const [editing, dispatch] = useEditing(() => opening.handed?.editing ?? opened(opening.base, opening.draft ?? (opening.template && { text: opening.template.source, files: {}, places: {} })));
+  const [editing, dispatch] = useEditing(
+    () =>
+      opening.handed?.editing ??
+      opened(
+        opening.base,
+        opening.draft ?? (opening.template && { text: opening.template.source, files: {}, places: {} }),
+      ),
+  );
   const { model, current, history, files, base } = editing;
   const selected = history.now.selected;
   const editable = id === null ? may.make(me) : may.change(me, opening.owner);
@@ -76,16 +83,26 @@ export function Editor({ opening }: { opening: Opening }) {
   useTemplateFiles(opening.draft ? null : opening.template, attachments.begin);
   const draft = useKeptDraft(me.name, draftId, editing, opening.draft !== null);
   const checks = useChecks(current, files, may.make(me));
-  const warnings = useMemo(() => (current.faults.length > 0 || current.text.trim() === "" ? [] : placed(current, checks.warnings, checks.of)), [current, checks.warnings, checks.of]);
-  const problems = useMemo(() => placed(current, current.text.trim() === "" ? [] : checks.wrong, checks.of), [current, checks.wrong, checks.of]);
+  const warnings = useMemo(
+    () => (current.faults.length > 0 || current.text.trim() === "" ? [] : placed(current, checks.warnings, checks.of)),
+    [current, checks.warnings, checks.of],
+  );
+  const problems = useMemo(
+    () => placed(current, current.text.trim() === "" ? [] : checks.wrong, checks.of),
+    [current, checks.wrong, checks.of],
+  );
   const newest = useQuery({ ...workflowQuery(id ?? ""), enabled: id !== null }).data;
   const overtaken = shown === null && newest !== undefined && base.version !== null && newest.version > base.version;
   const sending = Object.values(files).some((file) => !file.stored) || Object.keys(attachments.sending).length > 0;
-  const because = unreadable ? t("editor.because_unreadable", { line: lineOf(current.text, current.faults[0]?.offset ?? 0) })
-    : current.text.trim() === "" ? t("editor.empty")
-    : problems.length ? t("editor.because_problems", { count: problems.length })
-    : sending ? t("editor.because_files")
-    : null;
+  const because = unreadable
+    ? t("editor.because_unreadable", { line: lineOf(current.text, current.faults[0]?.offset ?? 0) })
+    : current.text.trim() === ""
+      ? t("editor.empty")
+      : problems.length
+        ? t("editor.because_problems", { count: problems.length })
+        : sending
+          ? t("editor.because_files")
+          : null;
 
   function blocked(): boolean {
     if (editable && unreadable) tell(t("editor.form_unreadable"));
@@ -97,7 +114,8 @@ export function Editor({ opening }: { opening: Opening }) {
   function select(ids: readonly string[]) {
     dispatch({ type: "select", selected: ids });
     const [task] = ids.flatMap((one) => model.byId.get(one) ?? []);
-    if (task && ids.length === 1 && !unreadable) setGoal({ offset: spanOf(model, task.index).from, at: Date.now(), focus: false });
+    if (task && ids.length === 1 && !unreadable)
+      setGoal({ offset: spanOf(model, task.index).from, at: Date.now(), focus: false });
   }
   function add(kind: Kind, place?: (id: string) => CanvasProps["places"]) {
     if (blocked()) return;
@@ -107,7 +125,10 @@ export function Editor({ opening }: { opening: Opening }) {
   }
   function remove(ids: readonly string[] = selected) {
     if (ids.length === 0 || blocked()) return;
-    text(removeTasks(model, new Set(ids)), selected.filter((one) => !ids.includes(one)));
+    text(
+      removeTasks(model, new Set(ids)),
+      selected.filter((one) => !ids.includes(one)),
+    );
     tell(t("editor.removed", { count: ids.length }));
   }
   function copied(): string | null {
@@ -191,73 +212,184 @@ export function Editor({ opening }: { opening: Opening }) {
 
   const name = String(model.fields.name ?? "") || t("editor.new");
   const parameters = isObject(model.fields.parameters) ? model.fields.parameters : {};
-  const state = !editable ? t("editor.state.reader", { owner: opening.owner })
-    : dirty ? t(draft.failed ? "editor.state.not_kept" : "editor.state.draft")
-    : base.version === null ? t("editor.state.new")
-    : t("editor.state.saved", { version: base.version });
+  const state = !editable
+    ? t("editor.state.reader", { owner: opening.owner })
+    : dirty
+      ? t(draft.failed ? "editor.state.not_kept" : "editor.state.draft")
+      : base.version === null
+        ? t("editor.state.new")
+        : t("editor.state.saved", { version: base.version });
   const empty = model.tasks.length === 0 && !unreadable;
   const listed = view === "outline" || narrow;
   return (
-    <DropZone className="editor" disabled={!editable} onFiles={(dropped) => {
-      attachments.add(dropped);
-      setTab("files");
-    }}>
-      <Toolbar id={id} name={name} state={state} editable={editable}
-        can={{ undo: history.past.length > 0, redo: history.future.length > 0, save: dirty, run: id !== null || dirty, check: !empty && !unreadable, selected: selected.length > 0, discard: dirty }}
-        on={{ ...actions, add, dryRun: () => setShown("dry_run"), run: () => setShown(dirty ? "save_and_run" : "run"), copy: toClipboard, paste: () => void fromClipboard(), discard: () => setShown("discard") }} />
+    <DropZone
+      className="editor"
+      disabled={!editable}
+      onFiles={(dropped) => {
+        attachments.add(dropped);
+        setTab("files");
+      }}
+    >
+      <Toolbar
+        id={id}
+        name={name}
+        state={state}
+        editable={editable}
+        can={{
+          undo: history.past.length > 0,
+          redo: history.future.length > 0,
+          save: dirty,
+          run: id !== null || dirty,
+          check: !empty && !unreadable,
+          selected: selected.length > 0,
+          discard: dirty,
+        }}
+        on={{
+          ...actions,
+          add,
+          dryRun: () => setShown("dry_run"),
+          run: () => setShown(dirty ? "save_and_run" : "run"),
+          copy: toClipboard,
+          paste: () => void fromClipboard(),
+          discard: () => setShown("discard"),
+        }}
+      />
       <div className="notices">
         {restored && dirty && (
           <p className="notice row" role="status">
             {t("editor.restored", { when: ago(new Date(restored.at).toISOString(), Date.now()) })}
-            <button type="button" className="small" onClick={() => setShown("discard")}>{t("editor.discard")}</button>
-            <button type="button" className="plain small" aria-label={t("ui.close")} onClick={() => setRestored(null)}><Icon name="close" /></button>
+            <button type="button" className="small" onClick={() => setShown("discard")}>
+              {t("editor.discard")}
+            </button>
+            <button type="button" className="plain small" aria-label={t("ui.close")} onClick={() => setRestored(null)}>
+              <Icon name="close" />
+            </button>
           </p>
         )}
         {overtaken && (
           <p className="notice row" role="status">
             {t("editor.overtaken", { version: newest.version })}
-            <button type="button" className="small" onClick={() => setShown("save")}>{t("editor.look_at_it")}</button>
+            <button type="button" className="small" onClick={() => setShown("save")}>
+              {t("editor.look_at_it")}
+            </button>
           </p>
         )}
-        {!editable && id !== null && may.make(me) && <p className="notice">{t("editor.clone_hint")} <Link href={`/workflows/${id}`}>{t("editor.back")}</Link></p>}
+        {!editable && id !== null && may.make(me) && (
+          <p className="notice">
+            {t("editor.clone_hint")} <Link href={`/workflows/${id}`}>{t("editor.back")}</Link>
+          </p>
+        )}
       </div>
       {editable && <Palette disabled={unreadable} onAdd={add} />}
       <section className="middle" aria-label={t("editor.graph")}>
         {!narrow && (
           <div className="switch" role="group" aria-label={t("editor.view")}>
-            <button type="button" aria-pressed={view === "canvas"} onClick={() => setView("canvas")}>{t("editor.canvas")}</button>
-            <button type="button" aria-pressed={view === "outline"} onClick={() => setView("outline")}>{t("editor.outline")}</button>
+            <button type="button" aria-pressed={view === "canvas"} onClick={() => setView("canvas")}>
+              {t("editor.canvas")}
+            </button>
+            <button type="button" aria-pressed={view === "outline"} onClick={() => setView("outline")}>
+              {t("editor.outline")}
+            </button>
             <span className="fine faint">{t("editor.task_count", { count: model.tasks.length })}</span>
           </div>
         )}
-        {unreadable && <p className="notice" role="status">{t("editor.last_good")}</p>}
+        {unreadable && (
+          <p className="notice" role="status">
+            {t("editor.last_good")}
+          </p>
+        )}
         <div className="stage">
           {listed ? (
-            <Outline editing={editing} problems={problems} editable={editable && !unreadable} dispatch={dispatch} onRemove={remove} />
+            <Outline
+              editing={editing}
+              problems={problems}
+              editable={editable && !unreadable}
+              dispatch={dispatch}
+              onRemove={remove}
+            />
           ) : (
             <Suspense fallback={<Loading />}>
-              <Canvas model={model} places={editing.places} selected={selected} problems={problems} editable={editable && !unreadable} reveal={reveal}
-                onSelect={select} onPlace={(places) => dispatch({ type: "place", places })} onConnect={join} onAdd={add} onOpen={() => toField("/name")} onFit={actions.fit}
-                onDisconnect={(links) => !blocked() && text(disconnect(model, links.map(({ from, to }) => ({ from, to: model.byId.get(to)?.name ?? to }))))} />
+              <Canvas
+                model={model}
+                places={editing.places}
+                selected={selected}
+                problems={problems}
+                editable={editable && !unreadable}
+                reveal={reveal}
+                onSelect={select}
+                onPlace={(places) => dispatch({ type: "place", places })}
+                onConnect={join}
+                onAdd={add}
+                onOpen={() => toField("/name")}
+                onFit={actions.fit}
+                onDisconnect={(links) =>
+                  !blocked() &&
+                  text(
+                    disconnect(
+                      model,
+                      links.map(({ from, to }) => ({ from, to: model.byId.get(to)?.name ?? to })),
+                    ),
+                  )
+                }
+              />
             </Suspense>
           )}
           {empty && <Start editable={editable} onAdd={add} />}
         </div>
       </section>
-      <Panel tab={tab} editing={editing} problems={problems} editable={editable} attachments={attachments} goal={goal} field={field} dispatch={dispatch}
+      <Panel
+        tab={tab}
+        editing={editing}
+        problems={problems}
+        editable={editable}
+        attachments={attachments}
+        goal={goal}
+        field={field}
+        dispatch={dispatch}
         onTab={(next) => {
           setTab(next);
           setField(null);
-        }} />
-      {may.make(me) && <ProblemList problems={problems} warnings={warnings} checks={checks} unreadable={unreadable} empty={current.text.trim() === ""} onGo={goTo} />}
+        }}
+      />
+      {may.make(me) && (
+        <ProblemList
+          problems={problems}
+          warnings={warnings}
+          checks={checks}
+          unreadable={unreadable}
+          empty={current.text.trim() === ""}
+          onGo={goTo}
+        />
+      )}
 
-      {(shown === "save" || shown === "save_and_run") && <SaveDialog id={id} editing={editing} because={because} onSaved={saved} onTheirs={adopt} onClose={() => setShown(null)} />}
-      {shown === "run" && id !== null && <RunDialog id={id} name={name} parameters={parameters} onClose={() => setShown(null)} />}
+      {(shown === "save" || shown === "save_and_run") && (
+        <SaveDialog
+          id={id}
+          editing={editing}
+          because={because}
+          onSaved={saved}
+          onTheirs={adopt}
+          onClose={() => setShown(null)}
+        />
+      )}
+      {shown === "run" && id !== null && (
+        <RunDialog id={id} name={name} parameters={parameters} onClose={() => setShown(null)} />
+      )}
       {shown === "dry_run" && <DryRun editing={editing} onClose={() => setShown(null)} />}
       {shown === "shortcuts" && <Shortcuts onClose={() => setShown(null)} />}
       {shown === "discard" && (
-        <Confirm title={t("editor.discard")} action={t("editor.discard")} danger onClose={() => setShown(null)} onConfirm={async () => adopt(base)}>
-          <p>{base.version === null ? t("editor.discard_new", { name }) : t("editor.discard_what", { name, version: base.version })}</p>
+        <Confirm
+          title={t("editor.discard")}
+          action={t("editor.discard")}
+          danger
+          onClose={() => setShown(null)}
+          onConfirm={async () => adopt(base)}
+        >
+          <p>
+            {base.version === null
+              ? t("editor.discard_new", { name })
+              : t("editor.discard_what", { name, version: base.version })}
+          </p>
         </Confirm>
       )}
     </DropZone>

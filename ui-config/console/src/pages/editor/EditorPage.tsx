@@ -16,7 +16,20 @@ export default function EditorPage({ id }: { id?: string }) {
   const [query] = useSearchParams();
   const template = id === undefined ? query.get("template") : null;
   if (id === undefined && !may.make(me)) {
-    return <div className="page"><Empty title={t("editor.readers_only")} action={<Link href="/workflows" className="button">{t("shell.workflows")}</Link>}>{t("editor.readers_only_why")}</Empty></div>;
+    return (
+      <div className="page">
+        <Empty
+          title={t("editor.readers_only")}
+          action={
+            <Link href="/workflows" className="button">
+              {t("shell.workflows")}
+            </Link>
+          }
+        >
+          {t("editor.readers_only_why")}
+        </Empty>
+      </div>
+    );
   }
   return id === undefined ? <New key={template ?? ""} template={template} /> : <Existing id={id} />;
 }
@@ -41,7 +54,13 @@ function Opened({ opening, error, again }: { opening: Opening | null; error: unk
     if (first?.handed) handOver(null);
   }, [first]);
   if (first) return <Editor opening={first} />;
-  return error ? <div className="page"><Problem error={error} again={again} /></div> : <Loading />;
+  return error ? (
+    <div className="page">
+      <Problem error={error} again={again} />
+    </div>
+  ) : (
+    <Loading />
+  );
 }
 
 function New({ template }: { template: string | null }) {
@@ -74,10 +93,32 @@ function Existing({ id }: { id: string }) {
   const text = useQuery({ ...yamlQuery(id, number), enabled: number !== undefined });
   const version = useQuery({ ...versionQuery(id, number ?? 0), enabled: number !== undefined });
   const opening: Opening | null = handed
-    ? { id, draftId: id, base: handed.editing.base, draft: null, handed, owner: workflow.data?.owner ?? "", template: null }
+    ? {
+        id,
+        draftId: id,
+        base: handed.editing.base,
+        draft: null,
+        handed,
+        owner: workflow.data?.owner ?? "",
+        template: null,
+      }
     : !draft.isPending && workflow.data && text.data !== undefined && version.data && number !== undefined
-      ? { id, draftId: id, base: { version: number, text: text.data, files: version.data.files }, draft: draft.data ?? null, handed: null, owner: workflow.data.owner, template: null }
+      ? {
+          id,
+          draftId: id,
+          base: { version: number, text: text.data, files: version.data.files },
+          draft: draft.data ?? null,
+          handed: null,
+          owner: workflow.data.owner,
+          template: null,
+        }
       : null;
   const error = workflow.error ?? text.error ?? version.error;
-  return <Opened opening={opening} error={error} again={() => void (workflow.refetch(), text.refetch(), version.refetch())} />;
+  return (
+    <Opened
+      opening={opening}
+      error={error}
+      again={() => void (workflow.refetch(), text.refetch(), version.refetch())}
+    />
+  );
 }

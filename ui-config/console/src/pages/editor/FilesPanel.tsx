@@ -29,12 +29,20 @@ export function FilesPanel({ files, attachments, editable, used }: Props) {
       {editable && (
         <div className="drop-here">
           <p>{t("editor.files_drop")}</p>
-          <button type="button" onClick={() => input.current?.click()}><Icon name="add" /> {t("editor.files_choose")}</button>
-          <input ref={input} type="file" multiple hidden aria-label={t("editor.files_choose")}
+          <button type="button" onClick={() => input.current?.click()}>
+            <Icon name="add" /> {t("editor.files_choose")}
+          </button>
+          <input
+            ref={input}
+            type="file"
+            multiple
+            hidden
+            aria-label={t("editor.files_choose")}
             onChange={(event) => {
               attachments.add([...(event.target.files ?? [])]);
               event.target.value = "";
-            }} />
+            }}
+          />
         </div>
       )}
       {names.length === 0 ? (
@@ -50,15 +58,32 @@ export function FilesPanel({ files, attachments, editable, used }: Props) {
                   {files[name] && <Size file={files[name]} />}
                   {files[name] && !used.has(name) && <> · {t("editor.file_unused")}</>}
                 </p>
-                {attachments.sending[name] && <Going name={name} sending={attachments.sending[name]} onAgain={() => attachments.again(name)} />}
+                {attachments.sending[name] && (
+                  <Going name={name} sending={attachments.sending[name]} onAgain={() => attachments.again(name)} />
+                )}
               </div>
-              {editable && <button type="button" className="plain small" aria-label={t("editor.remove_named", { name })} onClick={() => setRemoving(name)}><Icon name="trash" /></button>}
+              {editable && (
+                <button
+                  type="button"
+                  className="plain small"
+                  aria-label={t("editor.remove_named", { name })}
+                  onClick={() => setRemoving(name)}
+                >
+                  <Icon name="trash" />
+                </button>
+              )}
             </li>
           ))}
         </ul>
       )}
       {removing !== null && (
-        <Confirm title={t("editor.remove_file")} action={t("editor.remove_file")} danger onClose={() => setRemoving(null)} onConfirm={async () => attachments.remove(removing)}>
+        <Confirm
+          title={t("editor.remove_file")}
+          action={t("editor.remove_file")}
+          danger
+          onClose={() => setRemoving(null)}
+          onConfirm={async () => attachments.remove(removing)}
+        >
           <p>{t("editor.remove_file_what", { name: removing })}</p>
         </Confirm>
       )}
@@ -78,9 +103,17 @@ function AskedSize({ sha256 }: { sha256: string }) {
 function Going({ name, sending, onAgain }: { name: string; sending: Sending; onAgain: () => void }) {
   switch (sending.phase) {
     case "hashing":
-      return <p className="fine" role="status">{t("editor.file_hashing")}</p>;
+      return (
+        <p className="fine" role="status">
+          {t("editor.file_hashing")}
+        </p>
+      );
     case "sending":
-      return <Progress value={sending.size ? sending.sent / sending.size : 0} label={t("editor.file_sending", { name })}>{t("editor.file_sent", { sent: size(sending.sent), size: size(sending.size) })}</Progress>;
+      return (
+        <Progress value={sending.size ? sending.sent / sending.size : 0} label={t("editor.file_sending", { name })}>
+          {t("editor.file_sent", { sent: size(sending.sent), size: size(sending.size) })}
+        </Progress>
+      );
     case "lost":
       return <p className="fault fine">{t("editor.file_lost")}</p>;
     case "failed":

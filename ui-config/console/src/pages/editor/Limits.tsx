@@ -35,14 +35,32 @@ export function Limits({ task, fault, put }: TaskFields) {
         <NumberField label={t("editor.field.maximum_attempts")} placeholder={"3"} {...retry("maximum_attempts")} />
         <div className="three">
           <NumberField label={t("editor.field.initial_interval")} placeholder={"1s"} {...retry("initial_interval")} />
-          <NumberField label={t("editor.field.backoff_coefficient")} placeholder={"2"} {...retry("backoff_coefficient")} />
+          <NumberField
+            label={t("editor.field.backoff_coefficient")}
+            placeholder={"2"}
+            {...retry("backoff_coefficient")}
+          />
           <NumberField label={t("editor.field.maximum_interval")} placeholder={"1m"} {...retry("maximum_interval")} />
         </div>
-        <ListField label={t("editor.field.non_retryable")} hint={t("editor.hint.non_retryable")} {...retry("non_retryable")} />
+        <ListField
+          label={t("editor.field.non_retryable")}
+          hint={t("editor.hint.non_retryable")}
+          {...retry("non_retryable")}
+        />
       </More>
       <More title={t("editor.more_task")}>
-        <NumberField label={t("editor.field.tolerated_failure")} hint={t("editor.hint.tolerated_failure")} placeholder={"0%"} {...own("tolerated_failure")} />
-        <NumberField label={t("editor.field.priority")} hint={t("editor.hint.priority")} placeholder={"50"} {...own("priority")} />
+        <NumberField
+          label={t("editor.field.tolerated_failure")}
+          hint={t("editor.hint.tolerated_failure")}
+          placeholder={"0%"}
+          {...own("tolerated_failure")}
+        />
+        <NumberField
+          label={t("editor.field.priority")}
+          hint={t("editor.hint.priority")}
+          placeholder={"50"}
+          {...own("priority")}
+        />
         <ListField label={t("editor.field.tags")} {...own("tags")} />
       </More>
     </>

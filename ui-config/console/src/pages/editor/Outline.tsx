@@ -26,25 +26,55 @@ export function Outline({ editing, problems, editable, dispatch, onRemove }: Pro
       {ordered(model.tasks).map(({ task, depth }) => (
         <li key={task.id} style={{ paddingInlineStart: `${Math.min(depth, 8) * 1.1}rem` }}>
           <div className={selected.has(task.id) ? "item selected" : "item"}>
-            <button type="button" className="plain" aria-pressed={selected.has(task.id)}
+            <button
+              type="button"
+              className="plain"
+              aria-pressed={selected.has(task.id)}
               onClick={(event) => {
                 const more = event.ctrlKey || event.metaKey || event.shiftKey;
                 const others = history.now.selected.filter((id) => id !== task.id);
-                dispatch({ type: "select", selected: more ? (selected.has(task.id) ? others : [...others, task.id]) : [task.id] });
-              }}>
+                dispatch({
+                  type: "select",
+                  selected: more ? (selected.has(task.id) ? others : [...others, task.id]) : [task.id],
+                });
+              }}
+            >
               {task.kind && <Icon name={MARKS[task.kind]} />}
               <strong>{task.name || t("editor.no_name")}</strong>
-              {wrong.has(task.id) && <span className="mark"><Icon name="warn" /><span className="hidden">{t("editor.has_problems")}</span></span>}
-              <span className="gist fine faint">{task.kind ? t(`editor.kind.${task.kind}`) : ""} · {gist(task.kind, task.fields)}</span>
+              {wrong.has(task.id) && (
+                <span className="mark">
+                  <Icon name="warn" />
+                  <span className="hidden">{t("editor.has_problems")}</span>
+                </span>
+              )}
+              <span className="gist fine faint">
+                {task.kind ? t(`editor.kind.${task.kind}`) : ""} · {gist(task.kind, task.fields)}
+              </span>
             </button>
-            <span className="fine faint needs">{task.dependencies.length ? t("editor.after", { names: task.dependencies.join(", ") }) : t("editor.at_once")}</span>
+            <span className="fine faint needs">
+              {task.dependencies.length
+                ? t("editor.after", { names: task.dependencies.join(", ") })
+                : t("editor.at_once")}
+            </span>
             {editable && (
-              <button type="button" className="plain small" aria-label={t("editor.delete_named", { name: task.name || task.id })} onClick={() => onRemove([task.id])}><Icon name="trash" /></button>
+              <button
+                type="button"
+                className="plain small"
+                aria-label={t("editor.delete_named", { name: task.name || task.id })}
+                onClick={() => onRemove([task.id])}
+              >
+                <Icon name="trash" />
+              </button>
             )}
           </div>
           {editable && selected.size === 1 && selected.has(task.id) && (
             <div className="inside">
-              <Dependencies task={task} editing={editing} dispatch={dispatch} fault={(at) => wrongAt(problems, task.id, at)} />
+              <Dependencies
+                task={task}
+                editing={editing}
+                dispatch={dispatch}
+                fault={(at) => wrongAt(problems, task.id, at)}
+              />
             </div>
           )}
         </li>

@@ -12,11 +12,18 @@ export function Palette({ disabled, onAdd }: { disabled: boolean; onAdd: (kind: 
     <div className="palette" role="group" aria-label={t("editor.palette")}>
       <h2 className="fine faint">{t("editor.palette")}</h2>
       {KINDS.map((kind) => (
-        <button key={kind} type="button" disabled={disabled} draggable={!disabled} title={t(`editor.kind_hint.${kind}`)} onClick={() => onAdd(kind)}
+        <button
+          key={kind}
+          type="button"
+          disabled={disabled}
+          draggable={!disabled}
+          title={t(`editor.kind_hint.${kind}`)}
+          onClick={() => onAdd(kind)}
           onDragStart={(event) => {
             event.dataTransfer.setData(DRAGGED, kind);
             event.dataTransfer.effectAllowed = "copy";
-          }}>
+          }}
+        >
           <Icon name={MARKS[kind]} size={18} />
           <span>{t(`editor.kind.${kind}`)}</span>
         </button>

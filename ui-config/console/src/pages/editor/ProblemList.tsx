@@ -17,20 +17,44 @@ interface Props {
 export function ProblemList({ problems, warnings, checks, unreadable, empty, onGo }: Props) {
   return (
     <section className="problems" aria-label={t("editor.problems")}>
-      <h2><span role="status" className="row">
-        {problems.length > 0 ? <span className="status bad"><Icon name="warn" /> {t("editor.problem_count", { count: problems.length })}</span> : <Calm checks={checks} empty={empty} />}
-        {problems.length > 0 && checks.state === "waiting" && !unreadable && <span className="fine faint">{t("editor.checking")}</span>}
-        {checks.state === "away" && problems.length > 0 && <span className="fine faint">{t("editor.checks_away")}</span>}
-      </span></h2>
+      <h2>
+        <span role="status" className="row">
+          {problems.length > 0 ? (
+            <span className="status bad">
+              <Icon name="warn" /> {t("editor.problem_count", { count: problems.length })}
+            </span>
+          ) : (
+            <Calm checks={checks} empty={empty} />
+          )}
+          {problems.length > 0 && checks.state === "waiting" && !unreadable && (
+            <span className="fine faint">{t("editor.checking")}</span>
+          )}
+          {checks.state === "away" && problems.length > 0 && (
+            <span className="fine faint">{t("editor.checks_away")}</span>
+          )}
+        </span>
+      </h2>
       {checks.state === "failed" && <Refusal error={checks.error} />}
       <Places of={problems} onGo={onGo} unreadable={unreadable} />
-      {warnings.length > 0 && <p className="doubtful status warn"><Icon name="warn" /> {t("editor.warning_count", { count: warnings.length })}</p>}
+      {warnings.length > 0 && (
+        <p className="doubtful status warn">
+          <Icon name="warn" /> {t("editor.warning_count", { count: warnings.length })}
+        </p>
+      )}
       <Places of={warnings} onGo={onGo} />
     </section>
   );
 }
 
-function Places({ of, unreadable = false, onGo }: { of: readonly Problem[]; unreadable?: boolean; onGo: (problem: Problem) => void }) {
+function Places({
+  of,
+  unreadable = false,
+  onGo,
+}: {
+  of: readonly Problem[];
+  unreadable?: boolean;
+  onGo: (problem: Problem) => void;
+}) {
   if (of.length === 0) return null;
   return (
     <ul>
@@ -39,7 +63,11 @@ function Places({ of, unreadable = false, onGo }: { of: readonly Problem[]; unre
           <button type="button" className="plain" onClick={() => onGo(problem)}>
             <span className="fine faint number">{t("editor.line", { line: problem.line })}</span>
             <span>
-              {(problem.task !== null || problem.field) && <strong>{[problem.task, problem.field.slice(1).replaceAll("/", " › ")].filter(Boolean).join(" › ")}: </strong>}
+              {(problem.task !== null || problem.field) && (
+                <strong>
+                  {[problem.task, problem.field.slice(1).replaceAll("/", " › ")].filter(Boolean).join(" › ")}:{" "}
+                </strong>
+              )}
               {unreadable && <strong>{t("editor.unreadable")} </strong>}
               <span>{problem.detail}</span>
             </span>
@@ -56,10 +84,22 @@ function Calm({ checks, empty }: { checks: Checks; empty: boolean }) {
     case "waiting":
       return <span className="faint">{t("editor.checking")}</span>;
     case "away":
-      return <span className="status warn"><Icon name="warn" /> {t("editor.checks_away")}</span>;
+      return (
+        <span className="status warn">
+          <Icon name="warn" /> {t("editor.checks_away")}
+        </span>
+      );
     case "failed":
-      return <span className="status warn"><Icon name="warn" /> {t("editor.checks_failed")}</span>;
+      return (
+        <span className="status warn">
+          <Icon name="warn" /> {t("editor.checks_failed")}
+        </span>
+      );
     case "done":
-      return <span className="status good"><Icon name="check" /> {t("editor.no_problems")}</span>;
+      return (
+        <span className="status good">
+          <Icon name="check" /> {t("editor.no_problems")}
+        </span>
+      );
   }
 }

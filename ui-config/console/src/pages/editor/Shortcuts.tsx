@@ -27,12 +27,20 @@ export function Shortcuts({ onClose }: { onClose: () => void }) {
       <dl className="facts keys">
         {KEYS.map(([keys, what]) => (
           <div key={what}>
-            <dt>{keys.split(" ").map((key) => <kbd key={key}>{key}</kbd>)}</dt>
+            <dt>
+              {keys.split(" ").map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dt>
             <dd>{t(`editor.key.${what}`)}</dd>
           </div>
         ))}
       </dl>
-      <div><button type="button" onClick={onClose} autoFocus>{t("ui.close")}</button></div>
+      <div>
+        <button type="button" onClick={onClose} autoFocus>
+          {t("ui.close")}
+        </button>
+      </div>
     </Dialog>
   );
 }

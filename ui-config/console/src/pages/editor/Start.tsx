@@ -13,9 +13,15 @@ export function Start({ editable, onAdd }: { editable: boolean; onAdd: (kind: Ki
       {editable && (
         <>
           <div className="row">
-            {KINDS.slice(0, 2).map((kind) => <button key={kind} type="button" className="primary" onClick={() => onAdd(kind)}><Icon name={MARKS[kind]} /> {t(`editor.first.${kind as "command" | "python"}`)}</button>)}
+            {KINDS.slice(0, 2).map((kind) => (
+              <button key={kind} type="button" className="primary" onClick={() => onAdd(kind)}>
+                <Icon name={MARKS[kind]} /> {t(`editor.first.${kind as "command" | "python"}`)}
+              </button>
+            ))}
           </div>
-          <p className="fine faint">{t("editor.empty_else")} <Link href="/">{t("editor.empty_template")}</Link></p>
+          <p className="fine faint">
+            {t("editor.empty_else")} <Link href="/">{t("editor.empty_template")}</Link>
+          </p>
         </>
       )}
     </div>

@@ -17,7 +17,11 @@ export const TaskNode = memo(function TaskNode({ data, selected }: NodeProps<Tas
         {task.kind ? <Icon name={MARKS[task.kind]} size={15} /> : <Icon name="help" size={15} />}
         <span className="name">{task.name || t("editor.no_name")}</span>
         {task.fields.split !== undefined && <Icon name="split" size={15} />}
-        {wrong > 0 && <span className="mark"><Icon name="warn" size={15} /></span>}
+        {wrong > 0 && (
+          <span className="mark">
+            <Icon name="warn" size={15} />
+          </span>
+        )}
       </strong>
       <span className="gist">{gist(task.kind, task.fields)}</span>
       <Handle type="source" position={Position.Right} isConnectable={editable} />

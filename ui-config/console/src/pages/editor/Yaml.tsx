@@ -3,7 +3,14 @@ import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { Annotation, Compartment, EditorState } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
+import {
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  keymap,
+  lineNumbers,
+} from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useEffectEvent, useRef } from "react";
 import { t } from "../../text/text";
@@ -37,8 +44,12 @@ const LOOK = EditorView.theme({
   ".cm-content": { caretColor: "var(--ink)" },
   ".cm-cursor": { borderLeftColor: "var(--ink)" },
   ".cm-gutters": { backgroundColor: "var(--sunk)", color: "var(--faint)", border: "0" },
-  ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "color-mix(in srgb, var(--accent-sunk) 55%, transparent)" },
-  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--busy-sunk)" },
+  ".cm-activeLine, .cm-activeLineGutter": {
+    backgroundColor: "color-mix(in srgb, var(--accent-sunk) 55%, transparent)",
+  },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
+    backgroundColor: "var(--busy-sunk)",
+  },
   ".cm-tooltip": { backgroundColor: "var(--sheet)", color: "var(--ink)", border: "1px solid var(--line)" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--bad)" },
 });
@@ -75,11 +86,16 @@ export default function Yaml({ text, problems, editable, goal, onText }: YamlPro
           LOOK,
           lintGutter(),
           keymap.of([...defaultKeymap, ...lintKeymap]),
-          EditorState.phrases.of({ "Control character": "", Diagnostics: t("editor.problems"), "No diagnostics": t("editor.no_problems") }),
+          EditorState.phrases.of({
+            "Control character": "",
+            Diagnostics: t("editor.problems"),
+            "No diagnostics": t("editor.no_problems"),
+          }),
           EditorView.contentAttributes.of({ "aria-label": t("editor.yaml_text") }),
           permission.current.of([EditorState.readOnly.of(!editable)]),
           EditorView.updateListener.of((update) => {
-            if (update.docChanged && !update.transactions.some((one) => one.annotation(Ours))) typed(update.state.doc.toString());
+            if (update.docChanged && !update.transactions.some((one) => one.annotation(Ours)))
+              typed(update.state.doc.toString());
           }),
         ],
       }),
@@ -102,7 +118,10 @@ export default function Yaml({ text, problems, editable, goal, onText }: YamlPro
     while (from < old.length && from < text.length && old[from] === text[from]) from++;
     let end = 0;
     while (end < old.length - from && end < text.length - from && old.at(-1 - end) === text.at(-1 - end)) end++;
-    shown.dispatch({ changes: { from, to: old.length - end, insert: text.slice(from, text.length - end) }, annotations: Ours.of(true) });
+    shown.dispatch({
+      changes: { from, to: old.length - end, insert: text.slice(from, text.length - end) },
+      annotations: Ours.of(true),
+    });
   }, [text]);
 
   useEffect(() => {

@@ -48,7 +48,11 @@ export function useAttachments(files: Files, dispatch: Dispatch<Change>): Attach
       try {
         if (!stop.signal.aborted) await work(stop.signal);
       } catch (error) {
-        if (!stop.signal.aborted) setSending((all) => ({ ...all, [name]: { ...(own(all, name) ?? { sent: 0, size: 0 }), phase: "failed", error } }));
+        if (!stop.signal.aborted)
+          setSending((all) => ({
+            ...all,
+            [name]: { ...(own(all, name) ?? { sent: 0, size: 0 }), phase: "failed", error },
+          }));
       }
     });
   }
@@ -108,5 +112,11 @@ export function useAttachments(files: Files, dispatch: Dispatch<Change>): Attach
     };
   }, []);
 
-  return { sending, add: (chosen) => add(chosen, false), begin: (given) => add(given, true), remove, again: (name) => void again(name) };
+  return {
+    sending,
+    add: (chosen) => add(chosen, false),
+    begin: (given) => add(given, true),
+    remove,
+    again: (name) => void again(name),
+  };
 }

@@ -13,7 +13,11 @@ type Files = Readonly<Record<string, string>>;
 
 /** What leads from one version to the other; `files` are names with SHA-256. */
 export function changes(before: Model, beforeFiles: Files, after: Model, afterFiles: Files): Change[] {
-  return [...ofFields(before.fields, after.fields), ...ofTasks(before.tasks, after.tasks), ...ofFiles(beforeFiles, afterFiles)];
+  return [
+    ...ofFields(before.fields, after.fields),
+    ...ofTasks(before.tasks, after.tasks),
+    ...ofFiles(beforeFiles, afterFiles),
+  ];
 }
 
 function ofFields(before: Record<string, unknown>, after: Record<string, unknown>): Change[] {
@@ -48,6 +52,7 @@ function ofFiles(before: Files, after: Files): Change[] {
 
 function differing(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): string[] {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
-    (key) => own(before, key) !== own(after, key) && JSON.stringify(own(before, key)) !== JSON.stringify(own(after, key)),
+    (key) =>
+      own(before, key) !== own(after, key) && JSON.stringify(own(before, key)) !== JSON.stringify(own(after, key)),
   );
 }

@@ -22,7 +22,10 @@ export interface Checks {
 const AFTER = 400; // ms
 const LARGE = 32 * 1024; // characters: the service takes much longer to read YAML than JSON
 
-export function contentOf(model: Model, files: Readonly<Record<string, Attached>>): { spec: unknown; files: Record<string, string> } {
+export function contentOf(
+  model: Model,
+  files: Readonly<Record<string, Attached>>,
+): { spec: unknown; files: Record<string, string> } {
   return { spec: model.text.length > LARGE ? valueOf(model) : model.text, files: hashesOf(files) };
 }
 
@@ -40,7 +43,8 @@ export function useChecks(model: Model, files: Readonly<Record<string, Attached>
         setChecks({ state: "done", wrong: [], warnings, of: model, error: null });
       } catch (error) {
         if (stop.signal.aborted) return;
-        if (error instanceof ProblemError && error.status === 422 && error.faults.length) setChecks({ state: "done", wrong: error.faults, warnings: [], of: model, error: null });
+        if (error instanceof ProblemError && error.status === 422 && error.faults.length)
+          setChecks({ state: "done", wrong: error.faults, warnings: [], of: model, error: null });
         else setChecks((last) => ({ ...last, state: error instanceof AwayError ? "away" : "failed", error }));
       }
     }, AFTER);

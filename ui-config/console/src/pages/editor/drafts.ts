@@ -40,7 +40,11 @@ export function keepDraft(user: string, id: string, draft: Draft): Promise<void>
 export async function forgetDraft(user: string, id: string): Promise<void> {
   await del(draftKey(user, id), store);
   const all = await entries<string, Draft | Blob>(store);
-  const needed = new Set(all.flatMap(([key, value]) => (key.startsWith("draft ") ? Object.values((value as Draft).files).map((file) => fileKey(file.sha256)) : [])));
+  const needed = new Set(
+    all.flatMap(([key, value]) =>
+      key.startsWith("draft ") ? Object.values((value as Draft).files).map((file) => fileKey(file.sha256)) : [],
+    ),
+  );
   await Promise.all(all.filter(([key]) => key.startsWith("file ") && !needed.has(key)).map(([key]) => del(key, store)));
 }
 

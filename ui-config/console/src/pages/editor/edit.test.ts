@@ -1,10 +1,25 @@
 import { readFileSync } from "node:fs";
 import { join as path } from "node:path";
 import { expect, test } from "vitest";
-import { addTask, codeIn, connect, copyOf, disconnect, paste, removeTasks, rename, setField, setKind, setTaskField } from "./edit";
+import {
+  addTask,
+  codeIn,
+  connect,
+  copyOf,
+  disconnect,
+  paste,
+  removeTasks,
+  rename,
+  setField,
+  setKind,
+  setTaskField,
+} from "./edit";
 import { read } from "./model";
 
-const MERSENNE = readFileSync(path(import.meta.dirname, "../../../../../flows/library/mersenne_factors/workflow.yaml"), "utf8");
+const MERSENNE = readFileSync(
+  path(import.meta.dirname, "../../../../../flows/library/mersenne_factors/workflow.yaml"),
+  "utf8",
+);
 const SMALL = `# about this
 name: small   # two spaces kept
 tasks:
@@ -24,11 +39,17 @@ cleanup: b
 /** The lines that are in one text only. */
 function changed(before: string, after: string): string[] {
   const [old, now] = [before.split("\n"), after.split("\n")];
-  return [...old.filter((line) => !now.includes(line)).map((line) => `-${line}`), ...now.filter((line) => !old.includes(line)).map((line) => `+${line}`)];
+  return [
+    ...old.filter((line) => !now.includes(line)).map((line) => `-${line}`),
+    ...now.filter((line) => !old.includes(line)).map((line) => `+${line}`),
+  ];
 }
 
 test("a change writes no other line anew", () => {
-  expect(changed(MERSENNE, setField(read(MERSENNE), ["name"], "factors"))).toEqual(["-name: mersenne-factors", "+name: factors"]);
+  expect(changed(MERSENNE, setField(read(MERSENNE), ["name"], "factors"))).toEqual([
+    "-name: mersenne-factors",
+    "+name: factors",
+  ]);
   expect(changed(SMALL, setTaskField(read(SMALL), 1, ["parameters", "y"], 2))).toEqual([
     '-    parameters: {x: "{a.result}"}',
     '+    parameters: {x: "{a.result}", y: 2}',
@@ -51,7 +72,9 @@ test("a new field of the workflow stands before the tasks, in the usual order", 
 test("what is empty without a field goes with it", () => {
   const text = setTaskField(read(SMALL), 0, ["retry", "maximum_attempts"], 2);
   expect(read(text).tasks[0]!.fields.retry).toEqual({ maximum_attempts: 2 });
-  expect(read(setTaskField(read(text), 0, ["retry", "maximum_attempts"], undefined)).tasks[0]!.fields).not.toHaveProperty("retry");
+  expect(
+    read(setTaskField(read(text), 0, ["retry", "maximum_attempts"], undefined)).tasks[0]!.fields,
+  ).not.toHaveProperty("retry");
 });
 
 test("source of several lines stands as it is written", () => {
@@ -64,7 +87,12 @@ test("source of several lines stands as it is written", () => {
 });
 
 test("a source in a list on one line is opened up", () => {
-  const text = setTaskField(read("name: x\ntasks:\n- name: p\n  python: {function: f, source: ''}\n"), 0, ["python", "source"], "def f():\n    pass\n");
+  const text = setTaskField(
+    read("name: x\ntasks:\n- name: p\n  python: {function: f, source: ''}\n"),
+    0,
+    ["python", "source"],
+    "def f():\n    pass\n",
+  );
   expect(text).toContain("source: |\n");
   expect(read(text).tasks[0]!.fields.python).toEqual({ function: "f", source: "def f():\n    pass\n" });
 });
@@ -78,14 +106,20 @@ test("what a function is told beside where its code is stays when the code moves
 
 test("renaming a task renames it in dependencies, placeholders and the clean-up", () => {
   const model = read(rename(read(SMALL), 0, "first"));
-  expect(model.tasks[1]!.fields).toEqual({ name: "b", command: ["cat", "{first.result}"], dependencies: ["first"], parameters: { x: "{first.result}" } });
+  expect(model.tasks[1]!.fields).toEqual({
+    name: "b",
+    command: ["cat", "{first.result}"],
+    dependencies: ["first"],
+    parameters: { x: "{first.result}" },
+  });
   const other = read(rename(read(SMALL), 1, "second"));
   expect(other.tasks[0]!.fields.command).toBe("echo {second.result}");
   expect(other.fields.cleanup).toBe("second");
 });
 
 test("a task is renamed inside longer words too, but not in literal braces", () => {
-  const text = "name: x\ntasks:\n  - name: a\n    command: echo x{a.result}y {a.failed} {{a.result}} ${a.result} {{{a.result}}}\n    split: {items: ['{a.result}']}\n";
+  const text =
+    "name: x\ntasks:\n  - name: a\n    command: echo x{a.result}y {a.failed} {{a.result}} ${a.result} {{{a.result}}}\n    split: {items: ['{a.result}']}\n";
   const fields = read(rename(read(text), 0, "c")).tasks[0]!.fields;
   expect(fields.command).toBe("echo x{c.result}y {c.failed} {{a.result}} ${a.result} {{{c.result}}}");
   expect(fields.split).toEqual({ items: ["{c.result}"] });
@@ -132,7 +166,12 @@ test("what is pasted gets names of its own, and keeps its references among itsel
   const model = read(pasted!.text);
   expect(model.faults).toEqual([]);
   expect(model.tasks[2]!.fields.command).toBe("echo {b-2.result}");
-  expect(model.tasks[3]!.fields).toEqual({ name: "b-2", command: ["cat", "{a-2.result}"], dependencies: ["a-2"], parameters: { x: "{a-2.result}" } });
+  expect(model.tasks[3]!.fields).toEqual({
+    name: "b-2",
+    command: ["cat", "{a-2.result}"],
+    dependencies: ["a-2"],
+    parameters: { x: "{a-2.result}" },
+  });
   expect(pasted!.text.startsWith(SMALL.split("# the end")[0]!)).toBe(true);
 });
 

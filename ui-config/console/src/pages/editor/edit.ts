@@ -10,7 +10,20 @@ import { cut, indentOf, join, type Piece } from "./source";
 
 const WRITE = { lineWidth: 0, flowCollectionPadding: false, blockQuote: "literal" } as const;
 /** The order in which fields of a workflow are written where they are new. */
-const ORDER = ["name", "description", "tags", "priority", "metadata", "deadline", "inputs", "files", "parameters", "tolerated_failure", "cleanup", "tasks"];
+const ORDER = [
+  "name",
+  "description",
+  "tags",
+  "priority",
+  "metadata",
+  "deadline",
+  "inputs",
+  "files",
+  "parameters",
+  "tolerated_failure",
+  "cleanup",
+  "tasks",
+];
 
 /** What a task of a kind begins with: something that the service accepts, where there is such a thing. */
 const NEW: Record<Kind, Record<string, unknown>> = {
@@ -20,7 +33,17 @@ const NEW: Record<Kind, Record<string, unknown>> = {
   sleep: { sleep: "10m" },
   workflow: { workflow: "" },
 };
-const OF_VOLUNTEERS = ["files", "resources", "timeouts", "retry", "split", "aggregate", "parse", "tolerated_failure", "priority"];
+const OF_VOLUNTEERS = [
+  "files",
+  "resources",
+  "timeouts",
+  "retry",
+  "split",
+  "aggregate",
+  "parse",
+  "tolerated_failure",
+  "priority",
+];
 
 /** The text as pieces; one that is written otherwise (as JSON, say) is written anew as indented YAML. */
 function piecesOf(model: Model): Piece[] {
@@ -83,7 +106,10 @@ function put(document: Document.Parsed, path: Path, value: unknown): void {
 /** Whether an object is better written on one line: few fields, each a short value. */
 function isFlat(value: unknown): boolean {
   const values = Object.values(value as object);
-  return values.length <= 3 && values.every((item) => (typeof item !== "object" || item === null) && !String(item).includes("\n"));
+  return (
+    values.length <= 3 &&
+    values.every((item) => (typeof item !== "object" || item === null) && !String(item).includes("\n"))
+  );
 }
 
 /** Change a field of the workflow. */
@@ -96,13 +122,18 @@ function putField(pieces: Piece[], path: Path, value: unknown): Piece[] {
   const key = String(path[0]);
   const at = pieces.findIndex((piece) => piece.kind === "field" && piece.key === key);
   if (at >= 0 && value === undefined && path.length === 1) {
-    pieces.splice(at, 1, ...(pieces[at]!.lead.trim() ? [{ kind: "rest", key: "", lead: pieces[at]!.lead, body: "" } as Piece] : []));
+    pieces.splice(
+      at,
+      1,
+      ...(pieces[at]!.lead.trim() ? [{ kind: "rest", key: "", lead: pieces[at]!.lead, body: "" } as Piece] : []),
+    );
     return pieces;
   }
   if (at >= 0) {
     const piece = rewritten(pieces[at]!, 0, (document) => put(document, path, value));
     const left = parsed(piece.body).get(key);
-    if (path.length > 1 && value === undefined && isCollection(left) && left.items.length === 0) return putField(pieces, [key], undefined);
+    if (path.length > 1 && value === undefined && isCollection(left) && left.items.length === 0)
+      return putField(pieces, [key], undefined);
     pieces[at] = piece;
     return pieces;
   }
@@ -112,7 +143,9 @@ function putField(pieces: Piece[], path: Path, value: unknown): Piece[] {
     put(document, path, value);
   });
   const rank = ORDER.indexOf(key);
-  const before = pieces.findIndex((other) => other.kind === "tasks" || (other.kind === "field" && ORDER.indexOf(other.key) > rank));
+  const before = pieces.findIndex(
+    (other) => other.kind === "tasks" || (other.kind === "field" && ORDER.indexOf(other.key) > rank),
+  );
   pieces.splice(before < 0 ? pieces.length : before, 0, piece);
   return pieces;
 }
@@ -122,7 +155,11 @@ export function setTaskField(model: Model, index: number, path: Path, value: unk
   return changeTasks(model, [index], (document) => put(document, [0, ...path], value));
 }
 
-function changeTasks(model: Model, indexes: readonly number[], change: (document: Document.Parsed, index: number) => void): string {
+function changeTasks(
+  model: Model,
+  indexes: readonly number[],
+  change: (document: Document.Parsed, index: number) => void,
+): string {
   const pieces = piecesOf(model);
   const places = tasksOf(pieces);
   const indent = indentOf(pieces);
@@ -142,11 +179,20 @@ export function renameKey(model: Model, index: number | null, path: Path, from: 
   };
   if (index !== null) return changeTasks(model, [index], (document) => change(document, [0, ...path]));
   const pieces = piecesOf(model);
-  return join(pieces.map((piece) => (piece.kind === "field" && piece.key === path[0] ? rewritten(piece, 0, (document) => change(document, path)) : piece)));
+  return join(
+    pieces.map((piece) =>
+      piece.kind === "field" && piece.key === path[0]
+        ? rewritten(piece, 0, (document) => change(document, path))
+        : piece,
+    ),
+  );
 }
 
 /** The fields of a function whose code is elsewhere now: in a file, or in its source. All that does not say where stays. */
-export function codeIn(python: Readonly<Record<string, unknown>>, where: { file: string } | { source: string }): Record<string, unknown> {
+export function codeIn(
+  python: Readonly<Record<string, unknown>>,
+  where: { file: string } | { source: string },
+): Record<string, unknown> {
   const { file: _, source: __, ...rest } = python;
   return { ...rest, ...where };
 }
@@ -209,7 +255,11 @@ function ended(piece: Piece): Piece {
   return piece.body === "" || piece.body.endsWith("\n") ? piece : { ...piece, body: `${piece.body}\n` };
 }
 
-export function addTask(model: Model, kind: Kind, dependencies: readonly string[] = []): { text: string; name: string } {
+export function addTask(
+  model: Model,
+  kind: Kind,
+  dependencies: readonly string[] = [],
+): { text: string; name: string } {
   const name = freeName(namesOf(model), kind);
   const fields = { name, ...NEW[kind], ...(dependencies.length ? { dependencies: [...dependencies] } : {}) };
   return { text: insertTasks(startOf(model), [taskText(fields)]), name };
@@ -225,19 +275,31 @@ export function removeTasks(model: Model, ids: ReadonlySet<string>): string {
   const names = new Set(gone.map((task) => task.name));
   for (const task of model.tasks) if (!ids.has(task.id)) names.delete(task.name); // another one has that name, too
   const indexes = new Set(gone.map((task) => task.index));
-  const touched = model.tasks.filter((task) => !indexes.has(task.index) && task.dependencies.some((name) => names.has(name)));
-  const next = read(changeTasks(model, touched.map((task) => task.index), (document, index) => {
-    const left = model.tasks[index]!.dependencies.filter((name) => !names.has(name));
-    dependOn(document, left);
-  }), model);
+  const touched = model.tasks.filter(
+    (task) => !indexes.has(task.index) && task.dependencies.some((name) => names.has(name)),
+  );
+  const next = read(
+    changeTasks(
+      model,
+      touched.map((task) => task.index),
+      (document, index) => {
+        const left = model.tasks[index]!.dependencies.filter((name) => !names.has(name));
+        dependOn(document, left);
+      },
+    ),
+    model,
+  );
   let pieces = piecesOf(next);
   const places = tasksOf(pieces);
   const dropped = new Set([...indexes].map((index) => places[index]));
   pieces = pieces.filter((_, at) => !dropped.has(at));
   if (indexes.size === model.tasks.length) {
-    pieces = pieces.map((piece) => (piece.kind === "tasks" ? { ...piece, body: piece.body.replace(/tasks:(?!\s*\[)/, "tasks: []") } : piece));
+    pieces = pieces.map((piece) =>
+      piece.kind === "tasks" ? { ...piece, body: piece.body.replace(/tasks:(?!\s*\[)/, "tasks: []") } : piece,
+    );
   }
-  if (typeof model.fields.cleanup === "string" && names.has(model.fields.cleanup)) putField(pieces, ["cleanup"], undefined);
+  if (typeof model.fields.cleanup === "string" && names.has(model.fields.cleanup))
+    putField(pieces, ["cleanup"], undefined);
   return join(pieces);
 }
 
@@ -246,7 +308,8 @@ function dependOn(document: Document.Parsed, names: readonly string[]): void {
   if (names.length === 0) put(document, [0, "dependencies"], undefined);
   else if (isSeq(old)) {
     old.items = old.items.filter((item) => isScalar(item) && names.includes(String(item.value)));
-    for (const name of names) if (!old.items.some((item) => isScalar(item) && item.value === name)) old.add(document.createNode(name));
+    for (const name of names)
+      if (!old.items.some((item) => isScalar(item) && item.value === name)) old.add(document.createNode(name));
   } else put(document, [0, "dependencies"], [...names]);
 }
 
@@ -256,24 +319,34 @@ export function rename(model: Model, index: number, to: string): string {
   if (from === "" || model.tasks.some((task) => task.index !== index && task.name === from)) {
     return setTaskField(model, index, ["name"], to); // nobody can mean it by that name
   }
-  const speak = model.tasks.filter((task) => task.index === index || task.dependencies.includes(from) || JSON.stringify(task.fields).includes(`{${from}.`));
-  const text = changeTasks(model, speak.map((task) => task.index), (document, at) => {
-    if (at === index) put(document, [0, "name"], to);
-    renameIn(document, from, to);
-  });
+  const speak = model.tasks.filter(
+    (task) =>
+      task.index === index || task.dependencies.includes(from) || JSON.stringify(task.fields).includes(`{${from}.`),
+  );
+  const text = changeTasks(
+    model,
+    speak.map((task) => task.index),
+    (document, at) => {
+      if (at === index) put(document, [0, "name"], to);
+      renameIn(document, from, to);
+    },
+  );
   return model.fields.cleanup === from ? setField(read(text, model), ["cleanup"], to) : text;
 }
 
 function renameIn(document: Document.Parsed, from: string, to: string): void {
   const dependencies = document.getIn([0, "dependencies"]);
-  if (isSeq(dependencies)) for (const item of dependencies.items) if (isScalar(item) && item.value === from) item.value = to;
+  if (isSeq(dependencies))
+    for (const item of dependencies.items) if (isScalar(item) && item.value === from) item.value = to;
   for (const field of ["command", "parameters", "split"]) {
     const node = document.getIn([0, field], true) as Node | undefined;
     if (!node) continue;
     visit(node, {
       Scalar(key, scalar) {
         if (key === "key" || typeof scalar.value !== "string") return;
-        scalar.value = scalar.value.replace(OUTCOME, (whole, before: string, name: string, what: string) => (name === from ? `${before}{${to}.${what}}` : whole));
+        scalar.value = scalar.value.replace(OUTCOME, (whole, before: string, name: string, what: string) =>
+          name === from ? `${before}{${to}.${what}}` : whole,
+        );
       },
     });
   }
@@ -292,8 +365,14 @@ export function disconnect(model: Model, links: readonly { from: string; to: str
   const gone = new Map<string, Set<string>>();
   for (const { from, to } of links) gone.set(to, (gone.get(to) ?? new Set()).add(from));
   const tasks = model.tasks.filter((task) => gone.has(task.name));
-  return changeTasks(model, tasks.map((task) => task.index), (document, index) =>
-    dependOn(document, model.tasks[index]!.dependencies.filter((name) => !gone.get(model.tasks[index]!.name)!.has(name))),
+  return changeTasks(
+    model,
+    tasks.map((task) => task.index),
+    (document, index) =>
+      dependOn(
+        document,
+        model.tasks[index]!.dependencies.filter((name) => !gone.get(model.tasks[index]!.name)!.has(name)),
+      ),
   );
 }
 
@@ -301,11 +380,16 @@ export function disconnect(model: Model, links: readonly { from: string; to: str
 export function copyOf(model: Model, ids: ReadonlySet<string>): string {
   if (model.pieces) {
     const indent = indentOf(model.pieces);
-    const bodies = model.pieces.filter((piece) => piece.kind === "task").filter((_, index) => ids.has(model.tasks[index]!.id)).map((piece) => ended(piece).body);
+    const bodies = model.pieces
+      .filter((piece) => piece.kind === "task")
+      .filter((_, index) => ids.has(model.tasks[index]!.id))
+      .map((piece) => ended(piece).body);
     return bodies.join("").replace(new RegExp(`^ {1,${indent || 1}}`, "gm"), (spaces) => spaces.slice(indent));
   }
   const document = parsed("");
-  document.contents = document.createNode(model.tasks.filter((task) => ids.has(task.id)).map((task) => task.fields)) as never;
+  document.contents = document.createNode(
+    model.tasks.filter((task) => ids.has(task.id)).map((task) => task.fields),
+  ) as never;
   return document.toString(WRITE);
 }
 
@@ -314,7 +398,12 @@ export function paste(model: Model, clipboard: string): { text: string; names: s
   const document = parsed(clipboard);
   if (document.errors.length || !isSeq(document.contents)) return null;
   const values: unknown = document.toJS({ maxAliasCount: 0 });
-  if (!Array.isArray(values) || values.length === 0 || !values.every((value) => isObject(value) && typeof value.name === "string")) return null;
+  if (
+    !Array.isArray(values) ||
+    values.length === 0 ||
+    !values.every((value) => isObject(value) && typeof value.name === "string")
+  )
+    return null;
   const taken = namesOf(model);
   const renamed = new Map<string, string>();
   for (const item of document.contents.items) {
@@ -332,7 +421,10 @@ export function paste(model: Model, clipboard: string): { text: string; names: s
     one.setIn([0, "name"], renamed.get(own));
     const dependencies = one.getIn([0, "dependencies"]);
     if (isSeq(dependencies)) {
-      dependOn(one, dependencies.items.map((name) => String(isScalar(name) ? name.value : name)).filter((name) => taken.has(name)));
+      dependOn(
+        one,
+        dependencies.items.map((name) => String(isScalar(name) ? name.value : name)).filter((name) => taken.has(name)),
+      );
     }
     return one.toString(WRITE);
   });

@@ -19,7 +19,10 @@ test("a renamed task stays selected, and where it is", () => {
 });
 
 test("what is gone is not selected", () => {
-  const editing = changed(changed(opened(BASE), { type: "select", selected: ["a"] }), { type: "text", text: "name: x\ntasks: []\n" });
+  const editing = changed(changed(opened(BASE), { type: "select", selected: ["a"] }), {
+    type: "text",
+    text: "name: x\ntasks: []\n",
+  });
   expect(editing.history.now.selected).toEqual([]);
 });
 
@@ -60,7 +63,12 @@ test("undo takes back an attached file and brings a removed one back, wherever t
 });
 
 test("files that a template brings are no change that could be undone", () => {
-  const editing = changed(opened(BASE), { type: "attach", name: "g", file: { sha256: "22", size: 1, stored: true }, begins: true });
+  const editing = changed(opened(BASE), {
+    type: "attach",
+    name: "g",
+    file: { sha256: "22", size: 1, stored: true },
+    begins: true,
+  });
   expect(editing.history.past).toEqual([]);
   expect(Object.keys(editing.files)).toEqual(["f", "g"]);
 });

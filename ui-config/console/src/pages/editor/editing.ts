@@ -27,18 +27,33 @@ export interface Editing {
 }
 
 export type Change =
-  | { type: "text"; text: string; what?: string; selected?: readonly string[]; places?: Places; renamed?: { from: string; to: string } }
+  | {
+      type: "text";
+      text: string;
+      what?: string;
+      selected?: readonly string[];
+      places?: Places;
+      renamed?: { from: string; to: string };
+    }
   | { type: "select"; selected: readonly string[] }
   | { type: "undo" }
   | { type: "redo" }
   | { type: "place"; places: Places }
-  | { type: "attach"; name: string; file: Attached; /** It belongs to what is begun with: no undo takes it away. */ begins?: boolean }
+  | {
+      type: "attach";
+      name: string;
+      file: Attached;
+      /** It belongs to what is begun with: no undo takes it away. */ begins?: boolean;
+    }
   | { type: "stored"; sha256: string }
   | { type: "remove"; name: string }
   | { type: "rebase"; base: Base }
   | { type: "adopt"; base: Base };
 
-export function opened(base: Base, draft?: { text: string; files: Record<string, Attached>; places: Places } | null): Editing {
+export function opened(
+  base: Base,
+  draft?: { text: string; files: Record<string, Attached>; places: Places } | null,
+): Editing {
   const text = draft?.text ?? base.text;
   const current = read(text);
   const files = draft?.files ?? stored(base.files);
@@ -47,7 +62,9 @@ export function opened(base: Base, draft?: { text: string; files: Record<string,
 }
 
 function stored(files: Readonly<Record<string, string>>): Record<string, Attached> {
-  return Object.fromEntries(Object.entries(files).map(([name, sha256]) => [name, { sha256, size: null, stored: true }]));
+  return Object.fromEntries(
+    Object.entries(files).map(([name, sha256]) => [name, { sha256, size: null, stored: true }]),
+  );
 }
 
 export function hashesOf(files: Readonly<Record<string, Attached>>): Record<string, string> {
@@ -58,19 +75,28 @@ export function hashesOf(files: Readonly<Record<string, Attached>>): Record<stri
 export function isChanged({ base, history, files }: Editing): boolean {
   if (history.now.text !== base.text) return true;
   const names = Object.keys(files);
-  return names.length !== Object.keys(base.files).length || names.some((name) => files[name]!.sha256 !== own(base.files, name));
+  return (
+    names.length !== Object.keys(base.files).length ||
+    names.some((name) => files[name]!.sha256 !== own(base.files, name))
+  );
 }
 
 export function changed(editing: Editing, change: Change): Editing {
   const { now } = editing.history;
   switch (change.type) {
     case "text": {
-      const selected = change.selected ?? editing.history.now.selected.map((id) => (id === change.renamed?.from ? change.renamed.to : id));
+      const selected =
+        change.selected ??
+        editing.history.now.selected.map((id) => (id === change.renamed?.from ? change.renamed.to : id));
       const places = change.places ?? (change.renamed ? moved(now.places, change.renamed) : now.places);
-      return shown(editing, record(editing.history, { ...now, text: change.text, selected, places }, change.what ?? null, Date.now()));
+      return shown(
+        editing,
+        record(editing.history, { ...now, text: change.text, selected, places }, change.what ?? null, Date.now()),
+      );
     }
     case "select": {
-      const same = now.selected.length === change.selected.length && now.selected.every((id) => change.selected.includes(id));
+      const same =
+        now.selected.length === change.selected.length && now.selected.every((id) => change.selected.includes(id));
       return same ? editing : { ...editing, history: select(editing.history, change.selected) };
     }
     case "undo":
@@ -89,7 +115,10 @@ export function changed(editing: Editing, change: Change): Editing {
       return shown(editing, record(editing.history, { ...now, files: attached(now.files) }, "attach", Date.now()));
     }
     case "stored":
-      return shown(editing, refile(editing.history, (files) => storedNow(files, change.sha256)));
+      return shown(
+        editing,
+        refile(editing.history, (files) => storedNow(files, change.sha256)),
+      );
     case "remove": {
       const { [change.name]: _, ...files } = now.files;
       return shown(editing, record(editing.history, { ...now, files }, null, Date.now()));
@@ -108,20 +137,32 @@ function shown(editing: Editing, history: History): Editing {
   const current = text === editing.history.now.text ? editing.current : read(text, editing.current);
   const model = current.faults.length ? editing.model : current;
   const selected = history.now.selected.filter((id) => model.byId.has(id));
-  return { ...editing, history: selected.length === history.now.selected.length ? history : select(history, selected), current, model, files, places };
+  return {
+    ...editing,
+    history: selected.length === history.now.selected.length ? history : select(history, selected),
+    current,
+    model,
+    files,
+    places,
+  };
 }
 
 /** The files with those of that content marked as the service's; the same if there are none. */
 function storedNow(files: Moment["files"], sha256: string): Moment["files"] {
   const all = Object.entries(files);
   if (!all.some(([, file]) => file.sha256 === sha256 && !file.stored)) return files;
-  return Object.fromEntries(all.map(([name, file]) => [name, file.sha256 === sha256 ? { ...file, stored: true } : file]));
+  return Object.fromEntries(
+    all.map(([name, file]) => [name, file.sha256 === sha256 ? { ...file, stored: true } : file]),
+  );
 }
 
 /** Which tasks stand elsewhere: those that are moved on, step by step, are moved back at once. */
 function differing(before: Places, after: Places): string {
   const names = Object.keys({ ...before, ...after });
-  return names.filter((name) => own(before, name)?.x !== own(after, name)?.x || own(before, name)?.y !== own(after, name)?.y).sort().join(" ");
+  return names
+    .filter((name) => own(before, name)?.x !== own(after, name)?.x || own(before, name)?.y !== own(after, name)?.y)
+    .sort()
+    .join(" ");
 }
 
 function moved(places: Places, { from, to }: { from: string; to: string }): Places {

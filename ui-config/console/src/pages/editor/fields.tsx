@@ -46,7 +46,15 @@ interface Wanted {
   onValue: (value: unknown) => void;
 }
 
-export function TextField({ label, hint, at, fault, rows, mono, ...typed }: Wanted & { rows?: number; mono?: boolean; placeholder?: string; shows?: (value: unknown) => string }) {
+export function TextField({
+  label,
+  hint,
+  at,
+  fault,
+  rows,
+  mono,
+  ...typed
+}: Wanted & { rows?: number; mono?: boolean; placeholder?: string; shows?: (value: unknown) => string }) {
   return (
     <Field label={label} hint={hint} fault={fault(at)}>
       <Typed at={at} rows={rows} className={mono ? "mono" : undefined} {...typed} />
@@ -74,19 +82,45 @@ export function ListField({ label, hint, at, fault, ...typed }: Wanted & { place
   );
 }
 
-export function ChoiceField({ label, hint, at, fault, value, onValue, choices }: Omit<Wanted, "value" | "onValue"> & { value: string; onValue: (value: string) => void; choices: readonly (readonly [string, string])[] }) {
+export function ChoiceField({
+  label,
+  hint,
+  at,
+  fault,
+  value,
+  onValue,
+  choices,
+}: Omit<Wanted, "value" | "onValue"> & {
+  value: string;
+  onValue: (value: string) => void;
+  choices: readonly (readonly [string, string])[];
+}) {
   return (
     <Field label={label} hint={hint} fault={fault(at)}>
       <select data-at={at} value={value} onChange={(event) => onValue(event.target.value)}>
         {!choices.some(([known]) => known === value) && <option value={value}>{value}</option>}
-        {choices.map(([known, text]) => <option key={known} value={known}>{text}</option>)}
+        {choices.map(([known, text]) => (
+          <option key={known} value={known}>
+            {text}
+          </option>
+        ))}
       </select>
     </Field>
   );
 }
 
 /** A name that is only taken over when one has finished typing it, and only if it can be one. */
-export function NameInput({ value, refuses, onName, ...more }: { value: string; refuses: (name: string) => string | null; onName: (name: string) => void; [more: string]: unknown }) {
+export function NameInput({
+  value,
+  refuses,
+  onName,
+  ...more
+}: {
+  value: string;
+  refuses: (name: string) => string | null;
+  onName: (name: string) => void;
+  [more: string]: unknown;
+}) {
   const [typed, setTyped] = useState<string | null>(null);
   const why = typed === null || typed === value ? null : refuses(typed);
   function finish() {
@@ -95,13 +129,24 @@ export function NameInput({ value, refuses, onName, ...more }: { value: string; 
   }
   return (
     <>
-      <input {...more} value={typed ?? value} spellCheck={false} autoComplete="off" aria-invalid={why ? true : (more["aria-invalid"] as boolean | undefined)}
-        onChange={(event) => setTyped(event.target.value)} onBlur={finish}
+      <input
+        {...more}
+        value={typed ?? value}
+        spellCheck={false}
+        autoComplete="off"
+        aria-invalid={why ? true : (more["aria-invalid"] as boolean | undefined)}
+        onChange={(event) => setTyped(event.target.value)}
+        onBlur={finish}
         onKeyDown={(event) => {
           if (event.key === "Enter") finish();
           if (event.key === "Escape") setTyped(null);
-        }} />
-      {why && <span className="fault" role="status">{why}</span>}
+        }}
+      />
+      {why && (
+        <span className="fault" role="status">
+          {why}
+        </span>
+      )}
     </>
   );
 }
@@ -143,17 +188,48 @@ export function Rows({ label, hint, at, fault, values, fresh, add, onPut, onRena
       {names.map((name) => {
         const place = `${at}/${name}`;
         const wrong = fault(place);
-        const common = { "data-at": place, "aria-label": t("editor.value_of", { name }), "aria-invalid": wrong ? true : undefined };
+        const common = {
+          "data-at": place,
+          "aria-label": t("editor.value_of", { name }),
+          "aria-invalid": wrong ? true : undefined,
+        };
         return (
           <div key={name} className="name-value">
-            <NameInput value={name} aria-label={t("editor.name_of", { name })} className="mono" refuses={(next) => refuses(name, next)} onName={(to) => onRename(name, to)} />
-            {input ? input(name, values[name], common) : <Typed {...common} value={values[name]} reads={valueOf} shows={textOf} onValue={(value) => onPut(name, value)} />}
-            <button type="button" className="plain small" aria-label={t("editor.remove_named", { name })} onClick={() => onPut(name, undefined)}><Icon name="close" /></button>
+            <NameInput
+              value={name}
+              aria-label={t("editor.name_of", { name })}
+              className="mono"
+              refuses={(next) => refuses(name, next)}
+              onName={(to) => onRename(name, to)}
+            />
+            {input ? (
+              input(name, values[name], common)
+            ) : (
+              <Typed
+                {...common}
+                value={values[name]}
+                reads={valueOf}
+                shows={textOf}
+                onValue={(value) => onPut(name, value)}
+              />
+            )}
+            <button
+              type="button"
+              className="plain small"
+              aria-label={t("editor.remove_named", { name })}
+              onClick={() => onPut(name, undefined)}
+            >
+              <Icon name="close" />
+            </button>
             {wrong && <span className="fault">{wrong}</span>}
           </div>
         );
       })}
-      <div><button type="button" className="small" data-at={at} onClick={another}><Icon name="add" /> {add}</button></div>
+      <div>
+        <button type="button" className="small" data-at={at} onClick={another}>
+          <Icon name="add" /> {add}
+        </button>
+      </div>
     </fieldset>
   );
 }
@@ -164,7 +240,13 @@ export function CheckField({ label, hint, at, fault, value, onValue }: Wanted & 
   return (
     <div className="field">
       <label className="check">
-        <input type="checkbox" data-at={at} checked={value === true} aria-invalid={wrong ? true : undefined} onChange={(event) => onValue(event.target.checked ? true : undefined)} />
+        <input
+          type="checkbox"
+          data-at={at}
+          checked={value === true}
+          aria-invalid={wrong ? true : undefined}
+          onChange={(event) => onValue(event.target.checked ? true : undefined)}
+        />
         <span>{label}</span>
       </label>
       <span className="fine faint">{hint}</span>
@@ -174,7 +256,25 @@ export function CheckField({ label, hint, at, fault, value, onValue }: Wanted & 
 }
 
 /** Names of which some are chosen; those that are chosen but not there stay visible. */
-export function Checks({ label, hint, at, fault, all, chosen, missing, onChosen }: { label: string; hint?: string; at: string; fault: (at: string) => string | null; all: readonly string[]; chosen: readonly string[]; missing: string; onChosen: (chosen: string[]) => void }) {
+export function Checks({
+  label,
+  hint,
+  at,
+  fault,
+  all,
+  chosen,
+  missing,
+  onChosen,
+}: {
+  label: string;
+  hint?: string;
+  at: string;
+  fault: (at: string) => string | null;
+  all: readonly string[];
+  chosen: readonly string[];
+  missing: string;
+  onChosen: (chosen: string[]) => void;
+}) {
   const names = [...all, ...chosen.filter((name) => !all.includes(name))];
   const wrong = fault(at);
   return (
@@ -183,9 +283,23 @@ export function Checks({ label, hint, at, fault, all, chosen, missing, onChosen 
       {hint && <p className="fine faint">{hint}</p>}
       {names.map((name) => (
         <label key={name} className="check">
-          <input type="checkbox" data-at={at} checked={chosen.includes(name)}
-            onChange={(event) => onChosen(event.target.checked ? [...chosen, name] : chosen.filter((other) => other !== name))} />
-          <span><code>{name}</code>{!all.includes(name) && <> <span className="fault">{missing}</span></>}</span>
+          <input
+            type="checkbox"
+            data-at={at}
+            checked={chosen.includes(name)}
+            onChange={(event) =>
+              onChosen(event.target.checked ? [...chosen, name] : chosen.filter((other) => other !== name))
+            }
+          />
+          <span>
+            <code>{name}</code>
+            {!all.includes(name) && (
+              <>
+                {" "}
+                <span className="fault">{missing}</span>
+              </>
+            )}
+          </span>
         </label>
       ))}
       {wrong && <span className="fault">{wrong}</span>}
@@ -197,7 +311,10 @@ export function Checks({ label, hint, at, fault, all, chosen, missing, onChosen 
 export function More({ title, told, children }: { title: string; told?: string; children: ReactNode }) {
   return (
     <details className="fold">
-      <summary>{title}{told && <span className="fine faint"> {told}</span>}</summary>
+      <summary>
+        {title}
+        {told && <span className="fine faint"> {told}</span>}
+      </summary>
       <div className="stack">{children}</div>
     </details>
   );

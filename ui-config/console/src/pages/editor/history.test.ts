@@ -15,7 +15,8 @@ test("undo goes back to the text and the selection of before, redo forth again",
 
 test("what is typed in one go is undone in one go", () => {
   let history = begin("");
-  for (const [at, text] of ["h", "he", "hel"].entries()) history = record(history, { text, selected: [] }, "yaml", at * 100);
+  for (const [at, text] of ["h", "he", "hel"].entries())
+    history = record(history, { text, selected: [] }, "yaml", at * 100);
   history = record(history, { text: "help", selected: [] }, "yaml", 10_000);
   expect(undo(history).now.text).toBe("hel");
   expect(undo(undo(history)).now.text).toBe("");
@@ -28,7 +29,12 @@ test("changes in different places are undone apart", () => {
 });
 
 test("a change after undo forgets what was undone", () => {
-  const history = record(undo(record(begin("a"), { text: "b", selected: [] }, null, 0)), { text: "c", selected: [] }, null, 1);
+  const history = record(
+    undo(record(begin("a"), { text: "b", selected: [] }, null, 0)),
+    { text: "c", selected: [] },
+    null,
+    1,
+  );
   expect(redo(history)).toBe(history);
 });
 

@@ -37,7 +37,12 @@ export function record(history: History, next: Moment, what: string | null, at: 
 /** Change the files of every moment: what happened to them is not undone, such as that the service has one now. */
 export function refile(history: History, change: (files: Moment["files"]) => Moment["files"]): History {
   const refiled = (moment: Moment) => ({ ...moment, files: change(moment.files) });
-  return { ...history, past: history.past.map(refiled), now: refiled(history.now), future: history.future.map(refiled) };
+  return {
+    ...history,
+    past: history.past.map(refiled),
+    now: refiled(history.now),
+    future: history.future.map(refiled),
+  };
 }
 
 export function select(history: History, selected: readonly string[]): History {

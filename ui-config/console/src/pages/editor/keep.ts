@@ -6,7 +6,12 @@ import { type Editing, isChanged } from "./editing";
 const AFTER = 250; // ms
 
 /** Whether the draft is kept as it is. `stop` forgets it, for good. */
-export function useKeptDraft(user: string, id: string, editing: Editing, there: boolean): { failed: boolean; stop: () => void } {
+export function useKeptDraft(
+  user: string,
+  id: string,
+  editing: Editing,
+  there: boolean,
+): { failed: boolean; stop: () => void } {
   const { text } = editing.history.now;
   const { files, places, base } = editing;
   const kept = useRef({ there, stopped: false, pending: false });
@@ -23,7 +28,10 @@ export function useKeptDraft(user: string, id: string, editing: Editing, there: 
       state.there = false;
       work = forgetDraft(user, id);
     }
-    work?.then(() => setFailed(false), () => setFailed(true));
+    work?.then(
+      () => setFailed(false),
+      () => setFailed(true),
+    );
   });
   useEffect(() => {
     kept.current.pending = true;

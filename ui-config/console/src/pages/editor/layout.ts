@@ -20,7 +20,11 @@ export function place(tasks: readonly Node[], kept: Places): Places {
     const point = own(kept, id);
     if (point) places[id] = point;
   }
-  if (Object.keys(places).length === 0) return arrange(tasks.map(({ id, dependencies }) => ({ name: id, dependencies })), SHAPE);
+  if (Object.keys(places).length === 0)
+    return arrange(
+      tasks.map(({ id, dependencies }) => ({ name: id, dependencies })),
+      SHAPE,
+    );
   const taken = new Set(Object.values(places).map(cell));
   for (const { id, dependencies } of tasks) {
     if (own(places, id)) continue;
@@ -40,14 +44,18 @@ const MARGIN = 40; // pixels
 const SMALLEST = 0.5; // names can be read
 
 /** How to look at tasks in a frame of that size: at all of them, or where they would be too small, at where they begin. */
-export function viewOf(points: readonly Point[], frame: { width: number; height: number }): { x: number; y: number; zoom: number } {
+export function viewOf(
+  points: readonly Point[],
+  frame: { width: number; height: number },
+): { x: number; y: number; zoom: number } {
   const left = Math.min(...points.map(({ x }) => x));
   const top = Math.min(...points.map(({ y }) => y));
   const width = Math.max(...points.map(({ x }) => x)) + WIDTH - left;
   const height = Math.max(...points.map(({ y }) => y)) + HEIGHT - top;
   const whole = Math.min((frame.width - 2 * MARGIN) / width, (frame.height - 2 * MARGIN) / height);
   const zoom = Math.min(1, Math.max(SMALLEST, whole));
-  const along = (from: number, length: number, room: number) => (length * zoom > room - 2 * MARGIN ? MARGIN : (room - length * zoom) / 2) - from * zoom;
+  const along = (from: number, length: number, room: number) =>
+    (length * zoom > room - 2 * MARGIN ? MARGIN : (room - length * zoom) / 2) - from * zoom;
   return { x: along(left, width, frame.width), y: along(top, height, frame.height), zoom };
 }
 

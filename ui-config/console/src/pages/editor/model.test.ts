@@ -30,19 +30,33 @@ tasks:
 cleanup: one
 `;
 
-test.each(["", "name: x\n", TEXT, "tasks:\n- name: a\n- name: b", "\n\n# only a comment\n", "tasks: []\n# after\n"])("the pieces make the text again: %j", (text) => {
-  expect(join(cut(text)!)).toBe(text);
-});
+test.each(["", "name: x\n", TEXT, "tasks:\n- name: a\n- name: b", "\n\n# only a comment\n", "tasks: []\n# after\n"])(
+  "the pieces make the text again: %j",
+  (text) => {
+    expect(join(cut(text)!)).toBe(text);
+  },
+);
 
-test.each(['{"name": "x"}', "- a\n- b\n", "---\nname: x\n", "tasks: [{name: a}]\n", "tasks:\n  a: 1\n"])("what is written otherwise is not cut: %j", (text) => {
-  expect(cut(text)).toBeNull();
-});
+test.each(['{"name": "x"}', "- a\n- b\n", "---\nname: x\n", "tasks: [{name: a}]\n", "tasks:\n  a: 1\n"])(
+  "what is written otherwise is not cut: %j",
+  (text) => {
+    expect(cut(text)).toBeNull();
+  },
+);
 
 test("fields, tasks and lines of a block are told apart", () => {
   const model = read(TEXT);
   expect(model.faults).toEqual([]);
-  expect(model.fields).toEqual({ name: "m", description: "tasks:\n# not a comment\n", parameters: { "a/b": 1 }, cleanup: "one" });
-  expect(model.tasks.map(({ id, kind }) => [id, kind])).toEqual([["one", "python"], ["two", "command"]]);
+  expect(model.fields).toEqual({
+    name: "m",
+    description: "tasks:\n# not a comment\n",
+    parameters: { "a/b": 1 },
+    cleanup: "one",
+  });
+  expect(model.tasks.map(({ id, kind }) => [id, kind])).toEqual([
+    ["one", "python"],
+    ["two", "command"],
+  ]);
   expect((model.tasks[0]!.fields.python as { source: string }).source).toContain("# the end");
 });
 

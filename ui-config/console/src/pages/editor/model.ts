@@ -57,7 +57,12 @@ const LONG_NUMBER: ScalarTag = {
   stringify: ({ value }) => String(value),
 };
 
-const OPTIONS = { version: "1.2", prettyErrors: false, uniqueKeys: true, customTags: (tags: Tags): Tags => [LONG_NUMBER, ...tags] } as const;
+const OPTIONS = {
+  version: "1.2",
+  prettyErrors: false,
+  uniqueKeys: true,
+  customTags: (tags: Tags): Tags => [LONG_NUMBER, ...tags],
+} as const;
 
 export function parsed(text: string): Document.Parsed {
   return parseDocument(text, OPTIONS);
@@ -65,7 +70,12 @@ export function parsed(text: string): Document.Parsed {
 
 function readPiece(body: string): Read {
   const document = parsed(body);
-  const faults: Fault[] = document.errors.map((error) => ({ offset: error.pos[0], detail: firstLine(error.message), code: error.code, yaml: true }));
+  const faults: Fault[] = document.errors.map((error) => ({
+    offset: error.pos[0],
+    detail: firstLine(error.message),
+    code: error.code,
+    yaml: true,
+  }));
   let value: unknown = null;
   if (faults.length === 0) {
     try {
@@ -102,7 +112,14 @@ function readPieces(text: string, pieces: readonly Piece[], before?: Model): Mod
     parts.push({ at, read: part });
     for (const fault of part.faults) faults.push({ ...fault, offset: at + fault.offset });
     if (piece.kind === "field" || piece.kind === "tasks") {
-      if (Object.hasOwn(fields, piece.key)) faults.push({ offset: at, detail: `the key '${piece.key}' is given twice`, code: "key-twice", values: { name: piece.key }, yaml: false });
+      if (Object.hasOwn(fields, piece.key))
+        faults.push({
+          offset: at,
+          detail: `the key '${piece.key}' is given twice`,
+          code: "key-twice",
+          values: { name: piece.key },
+          yaml: false,
+        });
       fields[piece.key] = isObject(part.value) ? part.value[piece.key] : null;
     } else if (piece.kind === "task") {
       values.push(Array.isArray(part.value) && part.value.length === 1 ? part.value[0] : null);
@@ -119,9 +136,21 @@ function readWhole(text: string): Model {
   const { tasks, ...fields } = value;
   const faults = [...part.faults];
   if (faults.length === 0 && part.value !== null && !isObject(part.value)) {
-    faults.push({ offset: 0, detail: "a workflow is an object with the fields name and tasks", code: "no-workflow", yaml: false });
+    faults.push({
+      offset: 0,
+      detail: "a workflow is an object with the fields name and tasks",
+      code: "no-workflow",
+      yaml: false,
+    });
   }
-  return { text, pieces: null, fields, ...taskList(Array.isArray(tasks) ? tasks : []), faults, parts: [{ at: 0, read: part }] };
+  return {
+    text,
+    pieces: null,
+    fields,
+    ...taskList(Array.isArray(tasks) ? tasks : []),
+    faults,
+    parts: [{ at: 0, read: part }],
+  };
 }
 
 function taskList(values: readonly unknown[], before?: Model): Pick<Model, "tasks" | "byId"> {
@@ -161,7 +190,10 @@ export function valueOf(model: Model): Fields {
 
 /** The parts of a JSON Pointer. */
 export function partsOf(pointer: string): string[] {
-  return pointer.split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 /** Where in the text the thing that a JSON Pointer names stands, or the nearest thing around it that is there. */

@@ -25,7 +25,13 @@ export interface Problem {
  */
 export function problems(model: Model, told: readonly Wrong[], of: Model = model): Problem[] {
   const found = model.faults.length
-    ? model.faults.map((fault) => ({ pointer: "", detail: faultSaid(fault), task: null, field: "", offset: fault.offset }))
+    ? model.faults.map((fault) => ({
+        pointer: "",
+        detail: faultSaid(fault),
+        task: null,
+        field: "",
+        offset: fault.offset,
+      }))
     : told.flatMap((wrong) => {
         const place = placeOf(model, of, wrong.pointer);
         return place ? [{ detail: problemSaid(wrong), ...place, offset: offsetOf(model, place.pointer) }] : [];
@@ -40,7 +46,11 @@ function faultSaid(fault: Fault): string {
 }
 
 /** Null where the task is gone. */
-function placeOf(model: Model, of: Model, pointer: string): { pointer: string; task: string | null; field: string } | null {
+function placeOf(
+  model: Model,
+  of: Model,
+  pointer: string,
+): { pointer: string; task: string | null; field: string } | null {
   const [first, index, ...rest] = partsOf(pointer);
   const old = first === "tasks" && index !== undefined ? of.tasks[Number(index)] : undefined;
   if (!old) return { pointer, task: null, field: pointer };
@@ -51,6 +61,8 @@ function placeOf(model: Model, of: Model, pointer: string): { pointer: string; t
 
 /** The problem of a field, or of something in it. */
 export function wrongAt(found: readonly Problem[], task: string | null, field: string): string | null {
-  const own = found.filter((problem) => problem.task === task && (problem.field === field || problem.field.startsWith(`${field}/`)));
+  const own = found.filter(
+    (problem) => problem.task === task && (problem.field === field || problem.field.startsWith(`${field}/`)),
+  );
   return own.length ? own.map((problem) => problem.detail).join(" · ") : null;
 }

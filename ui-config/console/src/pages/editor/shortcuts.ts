@@ -18,7 +18,12 @@ export interface Actions {
 
 /** Where one is typing, keys are the text's own. CodeMirror stands in a shadow root, so the whole way counts. */
 function isTyping(event: Event): boolean {
-  return event.composedPath().some((node) => node instanceof HTMLElement && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName)));
+  return event
+    .composedPath()
+    .some(
+      (node) =>
+        node instanceof HTMLElement && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName)),
+    );
 }
 
 function isElsewhere(): boolean {
@@ -72,5 +77,8 @@ export function useShortcuts(actions: Actions): void {
 }
 
 function onCanvas(event: Event): boolean {
-  return event.target === document.body || (event.target instanceof Element && event.target.closest("[data-canvas]") !== null);
+  return (
+    event.target === document.body ||
+    (event.target instanceof Element && event.target.closest("[data-canvas]") !== null)
+  );
 }

@@ -8,14 +8,22 @@ import { read } from "./model";
 import { problems, wrongAt } from "./problems";
 import { commandText, itemsOf, listOf, numberOr, textOf, valueOf } from "./values";
 
-const MERSENNE = readFileSync(join(import.meta.dirname, "../../../../../flows/library/mersenne_factors/workflow.yaml"), "utf8");
+const MERSENNE = readFileSync(
+  join(import.meta.dirname, "../../../../../flows/library/mersenne_factors/workflow.yaml"),
+  "utf8",
+);
 
-test.each([5, "five", "5", true, "true", null, [1, "a"], { a: 1 }, "", "{part}", '"quoted"'])("a value is the same after it was shown and read: %j", (value) => {
-  expect(valueOf(textOf(value))).toEqual(value);
-});
+test.each([5, "five", "5", true, "true", null, [1, "a"], { a: 1 }, "", "{part}", '"quoted"'])(
+  "a value is the same after it was shown and read: %j",
+  (value) => {
+    expect(valueOf(textOf(value))).toEqual(value);
+  },
+);
 
 test("commands are shown as one would type them", () => {
-  expect(commandText(["python3", "run.py", "{part}", "two words", "it's"])).toBe(`python3 run.py {part} 'two words' 'it'"'"'s'`);
+  expect(commandText(["python3", "run.py", "{part}", "two words", "it's"])).toBe(
+    `python3 run.py {part} 'two words' 'it'"'"'s'`,
+  );
   expect(commandText("echo  x")).toBe("echo  x");
 });
 
@@ -34,14 +42,22 @@ function applied(before: string, after: string): { old: string[]; now: string[] 
   };
 }
 
-test.each([["a\nb\nc\n", "a\nx\nc\n"], ["", "a\n"], ["a\n", ""], ["a\nb\nc\nd\n", "b\na\nc\nd\ne\n"], ["same\n", "same\n"]])("a difference holds both texts: %j %j", (before, after) => {
+test.each([
+  ["a\nb\nc\n", "a\nx\nc\n"],
+  ["", "a\n"],
+  ["a\n", ""],
+  ["a\nb\nc\nd\n", "b\na\nc\nd\ne\n"],
+  ["same\n", "same\n"],
+])("a difference holds both texts: %j %j", (before, after) => {
   const { old, now } = applied(before, after);
   expect(old).toEqual(before.split("\n").slice(0, -1));
   expect(now).toEqual(after.split("\n").slice(0, -1));
 });
 
 test("a difference is as short as can be", () => {
-  expect(difference("a\nb\nc\na\nb\nb\na\n", "c\nb\na\nb\na\nc\n").filter((line) => line.kind !== "same")).toHaveLength(5);
+  expect(difference("a\nb\nc\na\nb\nb\na\n", "c\nb\na\nb\na\nc\n").filter((line) => line.kind !== "same")).toHaveLength(
+    5,
+  );
 });
 
 test("what lies far from a change is left out", () => {
@@ -62,7 +78,9 @@ test("changes are told by what they are about", () => {
     { what: "file_removed", file: "g" },
     { what: "file_added", file: "h" },
   ]);
-  expect(changes(before, {}, read(removeTasks(before, new Set(["report"]))), {})).toEqual([{ what: "removed", task: "report" }]);
+  expect(changes(before, {}, read(removeTasks(before, new Set(["report"]))), {})).toEqual([
+    { what: "removed", task: "report" },
+  ]);
 });
 
 test("problems lead to the task, the field and the line", () => {
@@ -88,7 +106,10 @@ test("while the text cannot be read, that alone is the problem", () => {
 
 test("what was said of a task stays with it while others come and go", () => {
   const before = read(MERSENNE);
-  const told = [{ pointer: "/tasks/0/priority", detail: "gone" }, { pointer: "/tasks/1/files/0", detail: "missing" }];
+  const told = [
+    { pointer: "/tasks/0/priority", detail: "gone" },
+    { pointer: "/tasks/1/files/0", detail: "missing" },
+  ];
   const [only, ...others] = problems(read(removeTasks(before, new Set(["factor"]))), told, before);
   expect(others).toEqual([]);
   expect(only).toMatchObject({ task: "report", pointer: "/tasks/0/files/0" });

@@ -40,12 +40,18 @@ export function numberOr(text: string): number | Exact | string | undefined {
 
 /** The parts between commas. */
 export function listOf(text: string): string[] {
-  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }
 
 /** The items of a split as they are typed, one a line. */
 export function itemsOf(text: string): unknown[] {
-  return text.split("\n").filter((line) => line.trim() !== "").map((line) => valueOf(line.trim()));
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => valueOf(line.trim()));
 }
 
 /** A field as text, whatever it holds. */

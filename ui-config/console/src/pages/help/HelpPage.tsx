@@ -7,7 +7,18 @@ import { useTitle } from "../../ui/useTitle";
 
 const PARTS = ["steps", "words", "writing", "states", "safe", "keys", "more"] as const;
 const STEPS = ["example", "watch", "change", "lend"] as const;
-const WORDS = ["workflow", "task", "subtask", "run", "version", "schedule", "signal", "volunteer", "lease", "result"] as const;
+const WORDS = [
+  "workflow",
+  "task",
+  "subtask",
+  "run",
+  "version",
+  "schedule",
+  "signal",
+  "volunteer",
+  "lease",
+  "result",
+] as const;
 const SAFE = ["switched_off", "checked", "draft", "versions", "offline"] as const;
 const KEYS: readonly { keys: readonly string[]; text: Key }[] = [
   { keys: ["Tab", "⇧ Tab"], text: "help.key_tab" },
@@ -43,22 +54,41 @@ export default function HelpPage() {
     <div className="page help">
       <div className="head">
         <h1>{t("shell.help")}</h1>
-        <Link href="/?tour=1" className="button"><Icon name="help" />{t("help.tour")}</Link>
+        <Link href="/?tour=1" className="button">
+          <Icon name="help" />
+          {t("help.tour")}
+        </Link>
       </div>
       <nav aria-label={t("help.contents")}>
         <ul className="row contents">
-          {PARTS.map((part) => <li key={part}><a href={`#${part}`}>{t(`help.${part}`)}</a></li>)}
+          {PARTS.map((part) => (
+            <li key={part}>
+              <a href={`#${part}`}>{t(`help.${part}`)}</a>
+            </li>
+          ))}
         </ul>
       </nav>
       <Part id="steps">
-        <ol>{STEPS.map((step) => <li key={step}><strong>{t(`help.step_${step}`)}</strong> {t(`help.step_${step}_text`)}</li>)}</ol>
+        <ol>
+          {STEPS.map((step) => (
+            <li key={step}>
+              <strong>{t(`help.step_${step}`)}</strong> {t(`help.step_${step}_text`)}
+            </li>
+          ))}
+        </ol>
       </Part>
       <Part id="words">
-        <dl className="facts">{WORDS.map((word) => <Word key={word} word={word} />)}</dl>
+        <dl className="facts">
+          {WORDS.map((word) => (
+            <Word key={word} word={word} />
+          ))}
+        </dl>
       </Part>
       <Part id="writing">
         <p>{t("help.writing_text")}</p>
-        <pre tabIndex={0} role="group" aria-label={t("help.sample")}>{SAMPLE}</pre>
+        <pre tabIndex={0} role="group" aria-label={t("help.sample")}>
+          {SAMPLE}
+        </pre>
         <ul>
           <li>{t("help.writing_split")}</li>
           <li>{t("help.writing_dependencies")}</li>
@@ -67,23 +97,44 @@ export default function HelpPage() {
           <li>{t("help.writing_check")}</li>
         </ul>
       </Part>
-      <Part id="states"><p>{t("help.states_text")}</p></Part>
-      <Part id="safe"><ul>{SAFE.map((each) => <li key={each}>{t(`help.safe_${each}`)}</li>)}</ul></Part>
+      <Part id="states">
+        <p>{t("help.states_text")}</p>
+      </Part>
+      <Part id="safe">
+        <ul>
+          {SAFE.map((each) => (
+            <li key={each}>{t(`help.safe_${each}`)}</li>
+          ))}
+        </ul>
+      </Part>
       <Part id="keys">
         <table className="keys">
           <tbody>
             {KEYS.map(({ keys, text }) => (
-              <tr key={text}><th scope="row">{keys.map((key) => <kbd key={key}>{key}</kbd>)}</th><td>{t(text)}</td></tr>
+              <tr key={text}>
+                <th scope="row">
+                  {keys.map((key) => (
+                    <kbd key={key}>{key}</kbd>
+                  ))}
+                </th>
+                <td>{t(text)}</td>
+              </tr>
             ))}
           </tbody>
         </table>
       </Part>
       <Part id="more">
         <ul>
-          <li>{t("help.more_api")} <a href="/openapi.json">{"/openapi.json"}</a></li>
+          <li>
+            {t("help.more_api")} <a href="/openapi.json">{"/openapi.json"}</a>
+          </li>
           <li>{t("help.more_command", { command: "njangi --help" })}</li>
-          <li>{t("help.more_tokens")} <Link href="/account?tab=tokens">{t("account.tab_tokens")}</Link></li>
-          <li>{t("help.more_machine")} <Link href="/join">{t("join.title")}</Link></li>
+          <li>
+            {t("help.more_tokens")} <Link href="/account?tab=tokens">{t("account.tab_tokens")}</Link>
+          </li>
+          <li>
+            {t("help.more_machine")} <Link href="/join">{t("join.title")}</Link>
+          </li>
         </ul>
       </Part>
     </div>
@@ -93,12 +144,19 @@ export default function HelpPage() {
 function Part({ id, children }: { id: (typeof PARTS)[number]; children: ReactNode }) {
   return (
     <section className="stack" aria-labelledby={id}>
-      <h2 id={id} tabIndex={-1}>{t(`help.${id}`)}</h2>
+      <h2 id={id} tabIndex={-1}>
+        {t(`help.${id}`)}
+      </h2>
       {children}
     </section>
   );
 }
 
 function Word({ word }: { word: (typeof WORDS)[number] }) {
-  return <><dt>{t(`word.${word}`)}</dt><dd>{t(`word.${word}_is`)}</dd></>;
+  return (
+    <>
+      <dt>{t(`word.${word}`)}</dt>
+      <dd>{t(`word.${word}_is`)}</dd>
+    </>
+  );
 }

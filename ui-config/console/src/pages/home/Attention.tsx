@@ -29,13 +29,21 @@ export function Attention({ concerns }: { concerns: readonly Concern[] }) {
           const [tone, icon] = LOOKS[concern.kind];
           return (
             <li key={keyOf(concern)}>
-              <span className={`status ${tone}`}><Icon name={icon} size={18} /></span>
-              <div><Said concern={concern} /></div>
+              <span className={`status ${tone}`}>
+                <Icon name={icon} size={18} />
+              </span>
+              <div>
+                <Said concern={concern} />
+              </div>
             </li>
           );
         })}
       </ul>
-      {concerns.length > MOST && <Link href={concerns.slice(MOST).every(({ kind }) => kind === "failed") ? "/runs?status=FAILED" : "/runs"}>{t("home.more_concerns", { count: concerns.length - MOST })}</Link>}
+      {concerns.length > MOST && (
+        <Link href={concerns.slice(MOST).every(({ kind }) => kind === "failed") ? "/runs?status=FAILED" : "/runs"}>
+          {t("home.more_concerns", { count: concerns.length - MOST })}
+        </Link>
+      )}
     </section>
   );
 }
@@ -48,9 +56,18 @@ function keyOf(concern: Concern): string {
 function Said({ concern }: { concern: Concern }) {
   switch (concern.kind) {
     case "nobody":
-      return <>{t("home.nobody")} <Link href="/volunteers">{t("home.nobody_do")}</Link></>;
+      return (
+        <>
+          {t("home.nobody")} <Link href="/volunteers">{t("home.nobody_do")}</Link>
+        </>
+      );
     case "signal":
-      return <>{t("home.signal", { name: concern.run.name, signal: concern.signal })} <Link href={`/runs/${concern.run.id}`}>{t("home.signal_do")}</Link></>;
+      return (
+        <>
+          {t("home.signal", { name: concern.run.name, signal: concern.signal })}{" "}
+          <Link href={`/runs/${concern.run.id}`}>{t("home.signal_do")}</Link>
+        </>
+      );
     case "failed":
       return (
         <>
@@ -62,20 +79,39 @@ function Said({ concern }: { concern: Concern }) {
     case "holes":
       return (
         <>
-          {t("home.holes", { name: concern.run.name, failed: concern.run.failed_parts, parts: concern.run.parts })} <Ago at={concern.run.ended_at ?? concern.run.created_at} />.{" "}
+          {t("home.holes", { name: concern.run.name, failed: concern.run.failed_parts, parts: concern.run.parts })}{" "}
+          <Ago at={concern.run.ended_at ?? concern.run.created_at} />.{" "}
           <Link href={`/runs/${concern.run.id}/errors`}>{t("home.holes_do", { name: concern.run.name })}</Link>
         </>
       );
     case "paused":
-      return <>{t("home.paused", { name: concern.run.name })} <Link href={`/runs/${concern.run.id}`}>{t("home.paused_do", { name: concern.run.name })}</Link></>;
+      return (
+        <>
+          {t("home.paused", { name: concern.run.name })}{" "}
+          <Link href={`/runs/${concern.run.id}`}>{t("home.paused_do", { name: concern.run.name })}</Link>
+        </>
+      );
     case "suspended":
-      return <>{t("home.suspended", { count: concern.volunteers.length, names: named(concern.volunteers) })} <Link href="/volunteers?state=SUSPENDED">{t("home.machines_do")}</Link></>;
+      return (
+        <>
+          {t("home.suspended", { count: concern.volunteers.length, names: named(concern.volunteers) })}{" "}
+          <Link href="/volunteers?state=SUSPENDED">{t("home.machines_do")}</Link>
+        </>
+      );
     case "silent":
-      return <>{t("home.silent", { count: concern.volunteers.length, names: named(concern.volunteers) })} <Link href="/volunteers?state=OFFLINE">{t("home.machines_do")}</Link></>;
+      return (
+        <>
+          {t("home.silent", { count: concern.volunteers.length, names: named(concern.volunteers) })}{" "}
+          <Link href="/volunteers?state=OFFLINE">{t("home.machines_do")}</Link>
+        </>
+      );
   }
 }
 
 function named(volunteers: readonly { name: string }[]): string {
-  const names = volunteers.slice(0, NAMED).map((volunteer) => volunteer.name).join(", ");
+  const names = volunteers
+    .slice(0, NAMED)
+    .map((volunteer) => volunteer.name)
+    .join(", ");
   return volunteers.length > NAMED ? `${names}…` : names;
 }

@@ -63,31 +63,59 @@ export default function HomePage() {
       <div className="head">
         <h1>{t("home.hello", { name: me.name })}</h1>
         <p className="faint machines">
-          {volunteers.data && t("home.machines", {
-            online: machines.filter((each) => each.status === "ONLINE").length,
-            more: volunteers.hasNextPage ? "yes" : "no",
-          })}
+          {volunteers.data &&
+            t("home.machines", {
+              online: machines.filter((each) => each.status === "ONLINE").length,
+              more: volunteers.hasNextPage ? "yes" : "no",
+            })}
         </p>
       </div>
       {offered && !touring && (
         <div className="card offer">
-          <p><strong>{t("tour.offer")}</strong> {t("tour.offer_hint")}</p>
+          <p>
+            <strong>{t("tour.offer")}</strong> {t("tour.offer_hint")}
+          </p>
           <div className="row">
-            <button type="button" className="primary" onClick={() => setAsked({ tour: "1" }, { replace: true })}>{t("tour.begin")}</button>
-            <button type="button" onClick={() => (rememberTour(), setOffered(false))}>{t("tour.no")}</button>
+            <button type="button" className="primary" onClick={() => setAsked({ tour: "1" }, { replace: true })}>
+              {t("tour.begin")}
+            </button>
+            <button type="button" onClick={() => (rememberTour(), setOffered(false))}>
+              {t("tour.no")}
+            </button>
           </div>
         </div>
       )}
       {arrived ? (
         <>
-          {known && <Attention concerns={concerns({ active: active.data.runs, failed: unattended(failed.data.runs, broken.data.pages.flatMap((page) => page.workflows)), holes: withHoles(completed.data.runs, [...active.data.runs, ...failed.data.runs]), awaited, volunteers: machines })} />}
-          <Running query={active} runs={runs} more={(active.data?.runs.length ?? 0) > SHOWN || Boolean(active.data?.next_page_token)} />
+          {known && (
+            <Attention
+              concerns={concerns({
+                active: active.data.runs,
+                failed: unattended(
+                  failed.data.runs,
+                  broken.data.pages.flatMap((page) => page.workflows),
+                ),
+                holes: withHoles(completed.data.runs, [...active.data.runs, ...failed.data.runs]),
+                awaited,
+                volunteers: machines,
+              })}
+            />
+          )}
+          <Running
+            query={active}
+            runs={runs}
+            more={(active.data?.runs.length ?? 0) > SHOWN || Boolean(active.data?.next_page_token)}
+          />
           <Templates />
         </>
       ) : (
         <Loading />
       )}
-      {touring && arrived && <Suspense><Tour onEnd={endTour} /></Suspense>}
+      {touring && arrived && (
+        <Suspense>
+          <Tour onEnd={endTour} />
+        </Suspense>
+      )}
     </div>
   );
 }

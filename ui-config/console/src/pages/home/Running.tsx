@@ -22,13 +22,19 @@ export function Running({ query, runs, more }: Props) {
     <section className="stack" aria-labelledby="running">
       <h2 id="running">{t("home.running")}</h2>
       {runs.length > 0 ? (
-        <div className="cards">{runs.map((run) => <RunCard key={run.id} run={run} />)}</div>
+        <div className="cards">
+          {runs.map((run) => (
+            <RunCard key={run.id} run={run} />
+          ))}
+        </div>
       ) : query.isPending ? (
         <Loading />
       ) : query.isError ? (
         <Problem error={query.error} again={() => void query.refetch()} />
       ) : (
-        <p className="faint idle">{t("home.none_running")} <Link href="/runs">{t("home.all_runs")}</Link></p>
+        <p className="faint idle">
+          {t("home.none_running")} <Link href="/runs">{t("home.all_runs")}</Link>
+        </p>
       )}
       {more && <Link href="/runs">{t("home.all_runs")}</Link>}
     </section>
@@ -40,13 +46,19 @@ function RunCard({ run }: { run: Run }) {
   return (
     <article className="card run" aria-label={run.name}>
       <div className="head">
-        <h3><Link href={`/runs/${run.id}`}>{run.name}</Link></h3>
+        <h3>
+          <Link href={`/runs/${run.id}`}>{run.name}</Link>
+        </h3>
         <RunState run={run} />
       </div>
       <Progress value={run.progress} label={t("workflow.progress_of", { name: run.name })} />
-      <p className="fine"><Ending run={run} /></p>
+      <p className="fine">
+        <Ending run={run} />
+      </p>
       <p className="fine faint">{t("home.held", { count: held })}</p>
-      <p className="fine faint">{t(run.started_at ? "home.begun" : "run.created")} <Ago at={run.started_at ?? run.created_at} /> · {run.owner}</p>
+      <p className="fine faint">
+        {t(run.started_at ? "home.begun" : "run.created")} <Ago at={run.started_at ?? run.created_at} /> · {run.owner}
+      </p>
     </article>
   );
 }

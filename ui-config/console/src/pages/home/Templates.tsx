@@ -26,11 +26,20 @@ export function Templates() {
     <section className="stack" aria-labelledby="templates-name">
       <div id="templates" className="head">
         <h2 id="templates-name">{t("home.templates")}</h2>
-        {may.make(me) && <Link href="/workflows/new" className="button"><Icon name="add" />{t("home.empty")}</Link>}
+        {may.make(me) && (
+          <Link href="/workflows/new" className="button">
+            <Icon name="add" />
+            {t("home.empty")}
+          </Link>
+        )}
       </div>
       <p className="faint">{may.make(me) ? t("home.templates_hint") : t("home.templates_viewer")}</p>
       {templates.data ? (
-        <div className="cards">{templates.data.map((template) => <TemplateCard key={template.name} template={template} />)}</div>
+        <div className="cards">
+          {templates.data.map((template) => (
+            <TemplateCard key={template.name} template={template} />
+          ))}
+        </div>
       ) : templates.isError ? (
         <Problem error={templates.error} again={() => void templates.refetch()} />
       ) : (
@@ -63,16 +72,26 @@ function TemplateCard({ template }: { template: Template }) {
   }
   return (
     <article className="card template" aria-label={name}>
-      <h3 className="row"><Icon name={ICONS[template.name] ?? "workflow"} size={18} />{name}</h3>
+      <h3 className="row">
+        <Icon name={ICONS[template.name] ?? "workflow"} size={18} />
+        {name}
+      </h3>
       <p>{known(does) ? t(does) : template.description}</p>
-      <p className="fine faint">{t("home.template_tasks", { count: Object.keys(template.kinds).length })} {template.tags.join(", ")}</p>
+      <p className="fine faint">
+        {t("home.template_tasks", { count: Object.keys(template.kinds).length })} {template.tags.join(", ")}
+      </p>
       {error !== null && <Problem error={error} />}
       {may.make(me) && (
         <div className="row foot">
           <button type="button" className="primary" disabled={busy} onClick={() => void run()}>
-            <Icon name="play" />{busy ? t("home.starting") : t("home.try")}<span className="hidden"> {name}</span>
+            <Icon name="play" />
+            {busy ? t("home.starting") : t("home.try")}
+            <span className="hidden"> {name}</span>
           </button>
-          <Link href={`/workflows/new?template=${encodeURIComponent(template.name)}`} className="button">{t("home.open")}<span className="hidden"> {name}</span></Link>
+          <Link href={`/workflows/new?template=${encodeURIComponent(template.name)}`} className="button">
+            {t("home.open")}
+            <span className="hidden"> {name}</span>
+          </Link>
         </div>
       )}
     </article>

@@ -19,10 +19,16 @@ export interface Awaited {
 }
 
 /** Failed runs that nothing has followed: the newest of their workflow, or of no workflow here at all. */
-export function unattended(failed: readonly Run[], workflows: readonly Pick<ListedWorkflow, "id" | "current_run_id">[]): Run[] {
+export function unattended(
+  failed: readonly Run[],
+  workflows: readonly Pick<ListedWorkflow, "id" | "current_run_id">[],
+): Run[] {
   const newest = new Map(workflows.map((workflow) => [workflow.id, workflow.current_run_id]));
   return failed.filter(
-    (run) => run.parent_run_id === null && run.replaced_by === null && (run.workflow_id ? newest.get(run.workflow_id) === run.id : true),
+    (run) =>
+      run.parent_run_id === null &&
+      run.replaced_by === null &&
+      (run.workflow_id ? newest.get(run.workflow_id) === run.id : true),
   );
 }
 
@@ -34,7 +40,11 @@ export function withHoles(completed: readonly Run[], runs: readonly Run[]): Run[
     if (!known || run.created_at > known.created_at) newest.set(run.workflow_id, run);
   }
   return completed.filter(
-    (run) => run.failed_parts > 0 && run.parent_run_id === null && run.replaced_by === null && (run.workflow_id ? newest.get(run.workflow_id) === run : true),
+    (run) =>
+      run.failed_parts > 0 &&
+      run.parent_run_id === null &&
+      run.replaced_by === null &&
+      (run.workflow_id ? newest.get(run.workflow_id) === run : true),
   );
 }
 

@@ -35,10 +35,19 @@ export default function JoinPage({ onLanguage }: { onLanguage: (to: Language) =>
         <h1>{t("join.title")}</h1>
         <p className="lead">{t("join.lead")}</p>
       </header>
-      {token ? <Offer token={token} /> : <><NoToken onToken={setToken} /><Promises /></>}
+      {token ? (
+        <Offer token={token} />
+      ) : (
+        <>
+          <NoToken onToken={setToken} />
+          <Promises />
+        </>
+      )}
       <footer className="center stack">
         <Choices onLanguage={onLanguage} />
-        <p className="fine"><Link href="/">{t("join.sign_in")}</Link></p>
+        <p className="fine">
+          <Link href="/">{t("join.sign_in")}</Link>
+        </p>
       </footer>
     </main>
   );
@@ -59,9 +68,18 @@ function NoToken({ onToken }: { onToken: (token: string) => void }) {
       <p>{t("join.no_token_hint")}</p>
       <form className="stack" onSubmit={submit}>
         <Field label={t("join.paste")}>
-          <input value={pasted} onChange={(event) => setPasted(event.target.value)} autoComplete="off" spellCheck={false} />
+          <input
+            value={pasted}
+            onChange={(event) => setPasted(event.target.value)}
+            autoComplete="off"
+            spellCheck={false}
+          />
         </Field>
-        <div><button type="submit" className="primary" disabled={pasted.trim() === ""}>{t("join.go_on")}</button></div>
+        <div>
+          <button type="submit" className="primary" disabled={pasted.trim() === ""}>
+            {t("join.go_on")}
+          </button>
+        </div>
       </form>
     </section>
   );
@@ -69,7 +87,13 @@ function NoToken({ onToken }: { onToken: (token: string) => void }) {
 
 function Offer({ token }: { token: string }) {
   const looked = useQuery(lookQuery(token));
-  if (looked.data) return <><Welcome looked={looked.data} token={token} /><Promises /></>;
+  if (looked.data)
+    return (
+      <>
+        <Welcome looked={looked.data} token={token} />
+        <Promises />
+      </>
+    );
   if (!looked.isError) return <Loading />;
   const gone = looked.error instanceof ProblemError && (looked.error.status === 404 || looked.error.status === 422);
   if (!gone) return <Problem error={looked.error} again={() => void looked.refetch()} />;
@@ -90,27 +114,38 @@ function Welcome({ looked, token }: { looked: Looked; token: string }) {
         <h2>{service.name || t("join.service", { host: location.host })}</h2>
         {service.purpose && <p>{service.purpose}</p>}
         <dl className="facts">
-          <dt>{t("join.asks")}</dt><dd>{looked.by}</dd>
-          <dt>{t("join.token")}</dt><dd>{looked.name}</dd>
-          <dt>{t("join.left")}</dt><dd>{t("join.left_machines", { left: looked.left })}</dd>
-          <dt>{t("join.expires")}</dt><dd>{moment(looked.expires_at)}</dd>
+          <dt>{t("join.asks")}</dt>
+          <dd>{looked.by}</dd>
+          <dt>{t("join.token")}</dt>
+          <dd>{looked.name}</dd>
+          <dt>{t("join.left")}</dt>
+          <dd>{t("join.left_machines", { left: looked.left })}</dd>
+          <dt>{t("join.expires")}</dt>
+          <dd>{moment(looked.expires_at)}</dd>
         </dl>
       </section>
       {looked.left > 0 && <Commands token={token} />}
       <section className="card stack" aria-live="polite">
         <h2>{t("join.arrived")}</h2>
         {volunteers.length === 0 ? (
-          <p className="row waiting"><span className="pulse" aria-hidden="true" />{t("join.waiting")}</p>
+          <p className="row waiting">
+            <span className="pulse" aria-hidden="true" />
+            {t("join.waiting")}
+          </p>
         ) : (
           <>
-            <p className="lead">{t("join.thanks", { done: volunteers.reduce((sum, each) => sum + each.completed, 0) })}</p>
+            <p className="lead">
+              {t("join.thanks", { done: volunteers.reduce((sum, each) => sum + each.completed, 0) })}
+            </p>
             <ul className="newcomers">
               {volunteers.map((each) => (
                 <li key={each.id} className="row">
                   <strong>{each.name}</strong>
                   <Status status={each.status} />
                   <span className="faint">{t("join.done", { count: each.completed })}</span>
-                  <span className="fine faint">{t("join.came")} <Ago at={each.enrolled_at} /></span>
+                  <span className="fine faint">
+                    {t("join.came")} <Ago at={each.enrolled_at} />
+                  </span>
                 </li>
               ))}
             </ul>
@@ -129,7 +164,15 @@ function Commands({ token }: { token: string }) {
       <h2>{t("join.how")}</h2>
       <div className="row" role="group" aria-label={t("join.system")}>
         {SYSTEMS.map((each) => (
-          <button key={each} type="button" className="choice" aria-pressed={each === system} onClick={() => setSystem(each)}>{t(`join.on_${each}`)}</button>
+          <button
+            key={each}
+            type="button"
+            className="choice"
+            aria-pressed={each === system}
+            onClick={() => setSystem(each)}
+          >
+            {t(`join.on_${each}`)}
+          </button>
         ))}
       </div>
       <ol className="steps">
@@ -180,7 +223,10 @@ function Promises() {
 function Pledge({ icon, title, children }: { icon: IconName; title: string; children: ReactNode }) {
   return (
     <div className="card">
-      <h2 className="row"><Icon name={icon} />{title}</h2>
+      <h2 className="row">
+        <Icon name={icon} />
+        {title}
+      </h2>
       <ul>{children}</ul>
     </div>
   );

@@ -19,6 +19,9 @@ test("one line fetches the agent and joins", () => {
   );
 });
 
-test.each(["T.1_a", " https://x.org/join#T.1_a ", "https://x.org/join#T%2E1_a"])("the token is found in '%s'", (pasted) => {
-  expect(tokenIn(pasted)).toBe("T.1_a");
-});
+test.each(["T.1_a", " https://x.org/join#T.1_a ", "https://x.org/join#T%2E1_a"])(
+  "the token is found in '%s'",
+  (pasted) => {
+    expect(tokenIn(pasted)).toBe("T.1_a");
+  },
+);

@@ -22,7 +22,9 @@ export default function ErrorsTab({ run }: { run: Run }) {
   if (groups.length === 0) return <Empty title={t("errors.none")}>{t("errors.none_why")}</Empty>;
   return (
     <div className="stack">
-      {groups.map((group) => <Group key={group.id} run={run} group={group} />)}
+      {groups.map((group) => (
+        <Group key={group.id} run={run} group={group} />
+      ))}
       {more && <p className="notice fine">{t("errors.more")}</p>}
     </div>
   );
@@ -35,7 +37,11 @@ function Group({ run, group }: { run: Run; group: ErrorGroup }) {
   const [, open] = useSubtaskPlace();
   const unfinished = run.tasks.filter(({ status }) => status === "FAILED" || status === "CANCELLED");
   const count = unfinished.reduce((sum, { name }) => sum + (own(group.tasks, name) ?? 0), 0);
-  const can = may.change(me, run.owner) && (run.status === "FAILED" || run.status === "CANCELLED") && count > 0 && run.workflow_id !== "";
+  const can =
+    may.change(me, run.owner) &&
+    (run.status === "FAILED" || run.status === "CANCELLED") &&
+    count > 0 &&
+    run.workflow_id !== "";
   async function retry() {
     await control.mutateAsync({ verb: "retry-failed", error_group: group.id });
     tell(t("errors.retried"));
@@ -43,13 +49,22 @@ function Group({ run, group }: { run: Run; group: ErrorGroup }) {
   return (
     <section className="card" aria-label={group.type}>
       <div className="head">
-        <h2 className="row"><span className="status bad"><Icon name="cross" size={16} /></span>{group.type}</h2>
+        <h2 className="row">
+          <span className="status bad">
+            <Icon name="cross" size={16} />
+          </span>
+          {group.type}
+        </h2>
         <span className="number">{t("errors.count", { count: group.count })}</span>
       </div>
       {failureSaid(group.type) && <p>{failureSaid(group.type)}</p>}
       <p className="error-text">{group.message}</p>
       <p className="fine faint">
-        {Object.entries(group.tasks).map(([task, count]) => <span key={task} className="tag">{t("errors.of_task", { task, count: number(count) })}</span>)}{" "}
+        {Object.entries(group.tasks).map(([task, count]) => (
+          <span key={task} className="tag">
+            {t("errors.of_task", { task, count: number(count) })}
+          </span>
+        ))}{" "}
         {t("errors.where", { count: group.volunteers })} · <Ago at={group.last_at} />
       </p>
       {group.stderr && (
@@ -64,10 +79,20 @@ function Group({ run, group }: { run: Run; group: ErrorGroup }) {
             {t("story.title", { task: place.task, index: number(place.index) })}
           </button>
         ))}
-        {can && <button type="button" className="small primary" onClick={() => setAsked(true)}><Icon name="refresh" />{t("errors.retry")}</button>}
+        {can && (
+          <button type="button" className="small primary" onClick={() => setAsked(true)}>
+            <Icon name="refresh" />
+            {t("errors.retry")}
+          </button>
+        )}
       </div>
       {asked && (
-        <Confirm title={t("errors.retry_title")} action={t("errors.retry")} onConfirm={retry} onClose={() => setAsked(false)}>
+        <Confirm
+          title={t("errors.retry_title")}
+          action={t("errors.retry")}
+          onConfirm={retry}
+          onClose={() => setAsked(false)}
+        >
           <p>{t("errors.retry_what", { count })}</p>
         </Confirm>
       )}

@@ -24,10 +24,17 @@ export default function EventsTab({ run }: { run: Run }) {
           {t("events.only")}
           <select className="narrow" value={family} onChange={(event) => setFamily(event.target.value)}>
             <option value="">{t("events.all")}</option>
-            {FAMILIES.map((each) => <option key={each} value={each}>{t(`events.of_${each}`)}</option>)}
+            {FAMILIES.map((each) => (
+              <option key={each} value={each}>
+                {t(`events.of_${each}`)}
+              </option>
+            ))}
           </select>
         </label>
-        <a className="button small push" href={historyAddress(run.id)} download={`${run.id}.jsonl`}><Icon name="download" />{t("events.export")}</a>
+        <a className="button small push" href={historyAddress(run.id)} download={`${run.id}.jsonl`}>
+          <Icon name="download" />
+          {t("events.export")}
+        </a>
       </div>
       <List key={family} run={run} family={family} />
     </div>
@@ -42,7 +49,8 @@ function List({ run, family }: { run: Run; family: string }) {
     initialPageParam: null as number | null,
     queryFn: async ({ pageParam, signal }) => {
       const rare = ["run.*"]; // so that little travels on the way to the end
-      const before = pageParam ?? (await newest((after) => eventsPage(run.id, { types: rare, after, limit: 1000 }, signal))) + 1;
+      const before =
+        pageParam ?? (await newest((after) => eventsPage(run.id, { types: rare, after, limit: 1000 }, signal))) + 1;
       return older((after) => eventsPage(run.id, { types, after, limit: 1000 }, signal), before, PAGE);
     },
     getNextPageParam: (page) => (page.from > 0 ? page.from : null),
@@ -73,10 +81,16 @@ function List({ run, family }: { run: Run; family: string }) {
   return (
     <>
       <ol className="events fine" aria-label={t("events.list")}>
-        {shown.map((event) => <One key={event.seq} event={event} />)}
+        {shown.map((event) => (
+          <One key={event.seq} event={event} />
+        ))}
       </ol>
       {log.hasNextPage && (
-        <div className="row"><button type="button" disabled={log.isFetchingNextPage} onClick={() => void log.fetchNextPage()}>{t("events.older")}</button></div>
+        <div className="row">
+          <button type="button" disabled={log.isFetchingNextPage} onClick={() => void log.fetchNextPage()}>
+            {t("events.older")}
+          </button>
+        </div>
       )}
     </>
   );
@@ -87,11 +101,16 @@ function One({ event }: { event: RunEvent }) {
   const key = `event.${event.type}`;
   return (
     <li>
-      <time dateTime={event.at} title={moment(event.at)} className="faint">{clock(event.at)}</time>
+      <time dateTime={event.at} title={moment(event.at)} className="faint">
+        {clock(event.at)}
+      </time>
       <strong title={event.type}>{known(key) ? t(key) : event.type}</strong>
       <span className="particulars">
         {particulars(event).map(([name, value]) => (
-          <span key={name}><span className="faint">{fieldName(name)}</span> {name === "volunteer" ? names.get(value) ?? value : said(name, value)}</span>
+          <span key={name}>
+            <span className="faint">{fieldName(name)}</span>{" "}
+            {name === "volunteer" ? (names.get(value) ?? value) : said(name, value)}
+          </span>
         ))}
       </span>
     </li>

@@ -28,14 +28,36 @@ export default function LogsTab({ run }: { run: Run }) {
   return (
     <div className="stack">
       <form className="row" role="search" onSubmit={submit}>
-        <select className="narrow" aria-label={t("graph.task")} value={task.name} onChange={(event) => ask({ task: event.target.value })}>
-          {tasks.map(({ name }) => <option key={name}>{name}</option>)}
+        <select
+          className="narrow"
+          aria-label={t("graph.task")}
+          value={task.name}
+          onChange={(event) => ask({ task: event.target.value })}
+        >
+          {tasks.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
         </select>
-        <input type="search" className="narrow" aria-label={t("logs.text")} placeholder={t("logs.text")} value={typed} maxLength={200}
-          onChange={(event) => setTyped(event.target.value)} />
-        <button type="submit"><Icon name="search" />{t("logs.search")}</button>
+        <input
+          type="search"
+          className="narrow"
+          aria-label={t("logs.text")}
+          placeholder={t("logs.text")}
+          value={typed}
+          maxLength={200}
+          onChange={(event) => setTyped(event.target.value)}
+        />
+        <button type="submit">
+          <Icon name="search" />
+          {t("logs.search")}
+        </button>
         <label className="check">
-          <input type="checkbox" checked={follow} onChange={(event) => setFollow(event.target.checked)} disabled={ENDED.has(run.status)} />
+          <input
+            type="checkbox"
+            checked={follow}
+            onChange={(event) => setFollow(event.target.checked)}
+            disabled={ENDED.has(run.status)}
+          />
           <span>{t("logs.follow")}</span>
         </label>
       </form>
@@ -77,14 +99,29 @@ function List({ run, task, text, follow }: ListProps) {
   if (logs.isError && !logs.data) return <Problem error={logs.error} again={() => void logs.refetch()} />;
   return (
     <>
-      {entries.length === 0 && !hasNextPage && <Empty title={t("logs.none")}>{text ? t("logs.none_like", { text }) : t("logs.none_here", { task: task.name })}</Empty>}
+      {entries.length === 0 && !hasNextPage && (
+        <Empty title={t("logs.none")}>
+          {text ? t("logs.none_like", { text }) : t("logs.none_here", { task: task.name })}
+        </Empty>
+      )}
       {entries.length === 0 && hasNextPage && <p className="faint">{t("logs.none_so_far")}</p>}
       <ol className="logs">
-        {entries.map((log) => <One key={`${log.subtask_id} ${log.attempt}`} log={log} text={text} volunteer={names.get(log.volunteer_id) ?? log.volunteer_id} />)}
+        {entries.map((log) => (
+          <One
+            key={`${log.subtask_id} ${log.attempt}`}
+            log={log}
+            text={text}
+            volunteer={names.get(log.volunteer_id) ?? log.volunteer_id}
+          />
+        ))}
       </ol>
       {task.leased > 0 && <p className="fine faint">{t("logs.under_way", { count: task.leased })}</p>}
       {hasNextPage && !follow && (
-        <div className="row"><button type="button" disabled={isFetching} onClick={() => void fetchNextPage()}>{t("logs.further")}</button></div>
+        <div className="row">
+          <button type="button" disabled={isFetching} onClick={() => void fetchNextPage()}>
+            {t("logs.further")}
+          </button>
+        </div>
       )}
       <div ref={end} />
     </>
@@ -96,11 +133,15 @@ function One({ log, text, volunteer }: { log: Log; text: string; volunteer: stri
   return (
     <li>
       <div className="row fine">
-        <button type="button" className="link" onClick={() => open(log)}>{t("story.title", { task: log.task, index: number(log.index) })}</button>
+        <button type="button" className="link" onClick={() => open(log)}>
+          {t("story.title", { task: log.task, index: number(log.index) })}
+        </button>
         <span className="faint">{t("story.attempt", { number: log.attempt })}</span>
         <Outcome outcome={log.outcome} />
         <Link href={`/volunteers/${log.volunteer_id}`}>{volunteer}</Link>
-        <time className="faint" dateTime={log.ended_at}>{moment(log.ended_at)}</time>
+        <time className="faint" dateTime={log.ended_at}>
+          {moment(log.ended_at)}
+        </time>
       </div>
       <Wrote wrote={log} text={text} />
     </li>

@@ -19,5 +19,10 @@ export function outcomeName(outcome: string): string {
 /** How an attempt ended, as colour, shape and word. */
 export function Outcome({ outcome }: { outcome: string }) {
   const [tone, icon] = LOOKS[outcome] ?? ["idle", "dot"];
-  return <span className={`status ${tone}`}><Icon name={icon} size={14} />{outcomeName(outcome)}</span>;
+  return (
+    <span className={`status ${tone}`}>
+      <Icon name={icon} size={14} />
+      {outcomeName(outcome)}
+    </span>
+  );
 }

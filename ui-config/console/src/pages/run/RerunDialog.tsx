@@ -38,17 +38,27 @@ export function RerunDialog({ run, onClose }: { run: Run; onClose: () => void })
           const text = own(typed, name) ?? written(value);
           const set = (to: string) => setTyped({ ...typed, [name]: to });
           return (
-            <Field key={name} label={name} fault={wrong.has(name) ? t("run.parameter_wrong", { value: written(value) }) : null}>
-              {isJson(value)
-                ? <textarea rows={3} className="mono" value={text} onChange={(event) => set(event.target.value)} />
-                : <input value={text} onChange={(event) => set(event.target.value)} autoComplete="off" />}
+            <Field
+              key={name}
+              label={name}
+              fault={wrong.has(name) ? t("run.parameter_wrong", { value: written(value) }) : null}
+            >
+              {isJson(value) ? (
+                <textarea rows={3} className="mono" value={text} onChange={(event) => set(event.target.value)} />
+              ) : (
+                <input value={text} onChange={(event) => set(event.target.value)} autoComplete="off" />
+              )}
             </Field>
           );
         })}
         {rerun.isError && <Problem error={rerun.error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={rerun.isPending || wrong.size > 0}>{t("run.rerun_action")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={rerun.isPending || wrong.size > 0}>
+            {t("run.rerun_action")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

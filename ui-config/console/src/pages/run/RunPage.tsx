@@ -37,7 +37,11 @@ export default function RunPage({ id, tab: asked }: { id: string; tab?: string }
     return (
       <div className="page">
         {run.isError ? <Problem error={run.error} again={() => void run.refetch()} /> : <Loading />}
-        {run.isError && <p><Link href="/runs">{t("run.all")}</Link></p>}
+        {run.isError && (
+          <p>
+            <Link href="/runs">{t("run.all")}</Link>
+          </p>
+        )}
       </div>
     );
   }

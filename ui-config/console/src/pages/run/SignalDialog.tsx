@@ -21,12 +21,15 @@ export function SignalDialog({ run, waits, onClose }: { run: Run; waits: Wait[];
   function submit(event: FormEvent) {
     event.preventDefault();
     if (!payload) return;
-    send.mutate({ name, payload: payload.value }, {
-      onSuccess: () => {
-        tell(t("run.signal_sent", { name }));
-        onClose();
+    send.mutate(
+      { name, payload: payload.value },
+      {
+        onSuccess: () => {
+          tell(t("run.signal_sent", { name }));
+          onClose();
+        },
       },
-    });
+    );
   }
   return (
     <Dialog title={t("run.signal_title", { name: run.name })} onClose={onClose}>
@@ -34,23 +37,49 @@ export function SignalDialog({ run, waits, onClose }: { run: Run; waits: Wait[];
         {waits.length > 0 ? (
           <Field label={t("run.signal_name")}>
             <select value={chosen} onChange={(event) => setChosen(event.target.value)}>
-              {waits.map(({ task, signal }) => <option key={task} value={signal}>{t("run.signal_of", { signal, task })}</option>)}
+              {waits.map(({ task, signal }) => (
+                <option key={task} value={signal}>
+                  {t("run.signal_of", { signal, task })}
+                </option>
+              ))}
               <option value={OTHER}>{t("run.signal_other")}</option>
             </select>
           </Field>
-        ) : <p>{t("run.signal_nobody")}</p>}
+        ) : (
+          <p>{t("run.signal_nobody")}</p>
+        )}
         {chosen === OTHER && (
           <Field label={t("run.signal_new_name")} hint={t("run.signal_kept")}>
-            <input value={other} onChange={(event) => setOther(event.target.value)} required maxLength={48} autoComplete="off" />
+            <input
+              value={other}
+              onChange={(event) => setOther(event.target.value)}
+              required
+              maxLength={48}
+              autoComplete="off"
+            />
           </Field>
         )}
-        <Field label={t("run.signal_payload")} hint={t("run.signal_payload_hint")} fault={payload ? null : t("run.not_json")}>
-          <textarea rows={4} className="mono" value={text} onChange={(event) => setText(event.target.value)} spellCheck={false} />
+        <Field
+          label={t("run.signal_payload")}
+          hint={t("run.signal_payload_hint")}
+          fault={payload ? null : t("run.not_json")}
+        >
+          <textarea
+            rows={4}
+            className="mono"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+            spellCheck={false}
+          />
         </Field>
         {send.isError && <Problem error={send.error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={send.isPending || !payload || !name}>{t("run.signal_action")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={send.isPending || !payload || !name}>
+            {t("run.signal_action")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

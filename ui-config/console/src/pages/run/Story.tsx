@@ -1,6 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
-import { type Attempt, resultQuery, resultsAddress, runQuery, type Subtask, type SubtaskPlace, subtaskQuery } from "../../api/runs";
+import {
+  type Attempt,
+  resultQuery,
+  resultsAddress,
+  runQuery,
+  type Subtask,
+  type SubtaskPlace,
+  subtaskQuery,
+} from "../../api/runs";
 import { clock, duration, moment, number, size } from "../../text/format";
 import { failureSaid } from "../../text/said";
 import { t } from "../../text/text";
@@ -25,12 +33,24 @@ export function StoryDialog({ runId }: { runId: string }) {
     <Dialog title={t("story.title", { task: place.task, index: number(place.index) })} onClose={() => open(null)} wide>
       <Neighbours runId={runId} place={place} open={open} />
       <Told runId={runId} place={place} />
-      <div className="row"><button type="button" onClick={() => open(null)}>{t("ui.close")}</button></div>
+      <div className="row">
+        <button type="button" onClick={() => open(null)}>
+          {t("ui.close")}
+        </button>
+      </div>
     </Dialog>
   );
 }
 
-function Neighbours({ runId, place, open }: { runId: string; place: SubtaskPlace; open: (place: SubtaskPlace) => void }) {
+function Neighbours({
+  runId,
+  place,
+  open,
+}: {
+  runId: string;
+  place: SubtaskPlace;
+  open: (place: SubtaskPlace) => void;
+}) {
   const run = useQuery(runQuery(runId));
   const total = run.data?.tasks.find(({ name }) => name === place.task)?.total ?? 0;
   const to = (index: number) => open({ ...place, index });
@@ -39,7 +59,9 @@ function Neighbours({ runId, place, open }: { runId: string; place: SubtaskPlace
       <button type="button" className="small" disabled={place.index === 0} onClick={() => to(place.index - 1)}>
         <Icon name="back" /> {t("story.previous")}
       </button>
-      <button type="button" className="small" disabled={place.index + 1 >= total} onClick={() => to(place.index + 1)}>{t("story.next")}</button>
+      <button type="button" className="small" disabled={place.index + 1 >= total} onClick={() => to(place.index + 1)}>
+        {t("story.next")}
+      </button>
     </div>
   );
 }
@@ -58,13 +80,23 @@ export function Story({ subtask }: { subtask: Subtask }) {
     <div className="stack">
       <div className="row">
         <Status status={subtask.status} />
-        <span className="faint fine">{t("story.attempts", { count: subtask.attempt })} · <Ago at={subtask.updated_at} /></span>
+        <span className="faint fine">
+          {t("story.attempts", { count: subtask.attempt })} · <Ago at={subtask.updated_at} />
+        </span>
       </div>
-      {subtask.error && <p className="problem"><Failure type={subtask.error.type} /> <span className="error-text">{subtask.error.message}</span></p>}
+      {subtask.error && (
+        <p className="problem">
+          <Failure type={subtask.error.type} /> <span className="error-text">{subtask.error.message}</span>
+        </p>
+      )}
       <ol className="attempts">
         {before > 0 && <li className="faint">{t("story.forgotten", { count: before })}</li>}
-        {subtask.attempts.map((attempt, at) => <One key={attempt.started_at + at} attempt={attempt} number={Math.max(0, before) + at + 1} />)}
-        {subtask.status === "LEASED" && subtask.assigned_to && <Now volunteer={subtask.assigned_to} progress={subtask.progress} />}
+        {subtask.attempts.map((attempt, at) => (
+          <One key={attempt.started_at + at} attempt={attempt} number={Math.max(0, before) + at + 1} />
+        ))}
+        {subtask.status === "LEASED" && subtask.assigned_to && (
+          <Now volunteer={subtask.assigned_to} progress={subtask.progress} />
+        )}
       </ol>
       {subtask.status === "QUEUED" && <p className="faint">{t("story.queued")}</p>}
       {subtask.result !== null && (
@@ -96,12 +128,16 @@ function File({ subtask: { run_id: run, task, index } }: { subtask: Subtask }) {
   if (result.isPending) return <Loading />;
   if (result.isError) return <Problem error={result.error} again={() => void result.refetch()} />;
   const address = resultsAddress(run, task, index);
-  if (result.data.is === "bytes") return <BytesView address={address} bytes={result.data.size} name={`${task}-${index}`} />;
+  if (result.data.is === "bytes")
+    return <BytesView address={address} bytes={result.data.size} name={`${task}-${index}`} />;
   return (
     <>
       <p className="row">
         <span className="faint">{t("story.large", { size: size(result.data.size) })}</span>
-        <a className="button small" href={address} download={`${task}-${index}.json`}><Icon name="download" />{t("results.download_one")}</a>
+        <a className="button small" href={address} download={`${task}-${index}.json`}>
+          <Icon name="download" />
+          {t("results.download_one")}
+        </a>
       </p>
       <Result run={run} json={result.data.text} />
     </>
@@ -118,10 +154,18 @@ function One({ attempt, number: counted }: { attempt: Attempt; number: number })
         <Outcome outcome={attempt.outcome} />
         <Link href={`/volunteers/${attempt.volunteer_id}`}>{name}</Link>
         <span className="faint fine" title={moment(attempt.started_at)}>
-          {t("story.span", { from: clock(attempt.started_at), until: clock(attempt.ended_at), span: duration(seconds) })}
+          {t("story.span", {
+            from: clock(attempt.started_at),
+            until: clock(attempt.ended_at),
+            span: duration(seconds),
+          })}
         </span>
       </div>
-      {attempt.error && <p className="fine"><Failure type={attempt.error.type} /> <span className="error-text">{attempt.error.message}</span></p>}
+      {attempt.error && (
+        <p className="fine">
+          <Failure type={attempt.error.type} /> <span className="error-text">{attempt.error.message}</span>
+        </p>
+      )}
       <Wrote wrote={attempt} />
     </li>
   );
@@ -141,5 +185,10 @@ function Now({ volunteer, progress }: { volunteer: string; progress: number }) {
 
 function Failure({ type }: { type: string | undefined }) {
   const means = failureSaid(type ?? "");
-  return <><strong>{type}</strong>{means && <> ({means})</>}</>;
+  return (
+    <>
+      <strong>{type}</strong>
+      {means && <> ({means})</>}
+    </>
+  );
 }

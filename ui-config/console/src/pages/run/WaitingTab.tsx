@@ -31,7 +31,9 @@ export default function WaitingTab({ run }: { run: Run }) {
   if (nothing) return <Empty title={t("waiting.none")}>{reasons[0] ? says(reasons[0], run) : null}</Empty>;
   return (
     <ul className="reasons" aria-label={t("waiting.reasons")}>
-      {reasons.map((reason, at) => <One key={`${reason.kind} ${reason.task} ${at}`} run={run} reason={reason} />)}
+      {reasons.map((reason, at) => (
+        <One key={`${reason.kind} ${reason.task} ${at}`} run={run} reason={reason} />
+      ))}
     </ul>
   );
 }
@@ -42,7 +44,11 @@ function One({ run, reason }: { run: Run; reason: Reason }) {
     <li className="card reason">
       <Icon name={ICONS[reason.kind] ?? "wait"} size={22} />
       <div className="stack">
-        {reason.task !== null && <Link className="fine" href={`/runs/${run.id}/graph?task=${encodeURIComponent(reason.task)}`}>{reason.task}</Link>}
+        {reason.task !== null && (
+          <Link className="fine" href={`/runs/${run.id}/graph?task=${encodeURIComponent(reason.task)}`}>
+            {reason.task}
+          </Link>
+        )}
         <strong>{says(reason, run)}</strong>
         {help && <p className="faint">{help}</p>}
         <Help run={run} reason={reason} />
@@ -61,24 +67,41 @@ function Help({ run, reason }: { run: Run; reason: Reason }) {
     const waits = [{ task: reason.task, signal: String(reason.values.signal) }];
     return (
       <div className="row">
-        <button type="button" className="primary small" onClick={() => setAnswering(true)}>{t("run.answer")}</button>
+        <button type="button" className="primary small" onClick={() => setAnswering(true)}>
+          {t("run.answer")}
+        </button>
         {answering && <SignalDialog run={run} waits={waits} onClose={() => setAnswering(false)} />}
       </div>
     );
   }
   if (reason.kind === "paused" && mine) {
-    const what = reason.task === null ? ({ verb: "resume" } as const) : ({ verb: "resume-task", task: reason.task } as const);
+    const what =
+      reason.task === null ? ({ verb: "resume" } as const) : ({ verb: "resume-task", task: reason.task } as const);
     return (
       <div className="row">
-        <button type="button" className="primary small" disabled={control.isPending} onClick={() => control.mutate(what, { onError: (error) => tell(inWords(error)) })}>
+        <button
+          type="button"
+          className="primary small"
+          disabled={control.isPending}
+          onClick={() => control.mutate(what, { onError: (error) => tell(inWords(error)) })}
+        >
           {t("run.resume")}
         </button>
       </div>
     );
   }
   if (reason.kind === "child" && typeof reason.values.run_id === "string") {
-    return <p><Link href={`/runs/${reason.values.run_id}/waiting`}>{t("waiting.see_child")}</Link></p>;
+    return (
+      <p>
+        <Link href={`/runs/${reason.values.run_id}/waiting`}>{t("waiting.see_child")}</Link>
+      </p>
+    );
   }
-  if (reason.kind.includes("volunteer")) return <p><Link href="/volunteers">{t("waiting.see_volunteers")}</Link></p>;
+  if (reason.kind.includes("volunteer"))
+    return (
+      <p>
+        <Link href="/volunteers">{t("waiting.see_volunteers")}</Link>
+      </p>
+    );
   return null;
 }

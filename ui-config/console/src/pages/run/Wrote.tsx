@@ -8,13 +8,16 @@ type Kept = Pick<Schemas["AttemptView"], "stdout" | "stderr" | "stdout_bytes" | 
 const MOST = 64 * 1024; // bytes; of a longer stream the end is kept
 
 /** What is to be told of each stream: where the text is null, why there is none is told by the key. */
-export function streamsOf(wrote: Kept): { name: "stdout" | "stderr"; text: string | null; note: Key | null; bytes: number }[] {
+export function streamsOf(
+  wrote: Kept,
+): { name: "stdout" | "stderr"; text: string | null; note: Key | null; bytes: number }[] {
   if (wrote.stdout_bytes === null && wrote.stderr_bytes === null && !wrote.stdout && !wrote.stderr) {
     return [{ name: "stderr", text: null, note: "wrote.unknown", bytes: 0 }];
   }
   const shown = (["stdout", "stderr"] as const).map((name) => {
     const [text, bytes] = [wrote[name], wrote[`${name}_bytes`] ?? 0];
-    if (name === "stdout" && wrote.stdout_is_result) return { name, text: null, note: "wrote.is_result" as const, bytes };
+    if (name === "stdout" && wrote.stdout_is_result)
+      return { name, text: null, note: "wrote.is_result" as const, bytes };
     if (text === null) return { name, text: null, note: bytes > 0 ? ("wrote.not_kept" as const) : null, bytes };
     return { name, text: text === "" ? null : text, note: bytes > MOST ? ("wrote.end" as const) : null, bytes };
   });

@@ -7,7 +7,10 @@ function service(numbers: readonly number[], most = 3) {
   const asked: number[] = [];
   const ask = async (after: number) => {
     asked.push(after);
-    const events = numbers.filter((seq) => seq > after).slice(0, most).map((seq): RunEvent => ({ seq, type: "run.held", at: "" }));
+    const events = numbers
+      .filter((seq) => seq > after)
+      .slice(0, most)
+      .map((seq): RunEvent => ({ seq, type: "run.held", at: "" }));
     return { events, next: events.at(-1)?.seq ?? after };
   };
   return { ask, asked };
@@ -43,6 +46,16 @@ test("an empty log ends", async () => {
 });
 
 test("long lists are cut short", () => {
-  const event = { seq: 1, type: "subtasks.leased", at: "", task: "draw", indexes: Array.from({ length: 20 }, (_, at) => at), error: null };
-  expect(particulars(event)).toEqual([["task", "draw"], ["indexes", "0, 1, 2, 3, 4, 5, 6, 7 … (20)"]]);
+  const event = {
+    seq: 1,
+    type: "subtasks.leased",
+    at: "",
+    task: "draw",
+    indexes: Array.from({ length: 20 }, (_, at) => at),
+    error: null,
+  };
+  expect(particulars(event)).toEqual([
+    ["task", "draw"],
+    ["indexes", "0, 1, 2, 3, 4, 5, 6, 7 … (20)"],
+  ]);
 });

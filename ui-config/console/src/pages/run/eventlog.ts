@@ -32,7 +32,7 @@ export async function older(ask: Ask, before: number, wanted: number): Promise<O
 /** All events numbered above `after` and below `before`, in order. */
 async function between(ask: Ask, after: number, before: number): Promise<RunEvent[]> {
   const found: RunEvent[] = [];
-  for (let at = Math.max(0, after); ; ) {
+  for (let at = Math.max(0, after); ;) {
     const page = await ask(at);
     found.push(...page.events.filter(({ seq }) => seq < before));
     const last = Math.max(page.next, page.events.at(-1)?.seq ?? 0);
@@ -43,7 +43,7 @@ async function between(ask: Ask, after: number, before: number): Promise<RunEven
 
 /** The number of the last event: what is asked for is paged to its end. */
 export async function newest(ask: Ask): Promise<number> {
-  for (let last = 0; ; ) {
+  for (let last = 0; ;) {
     const page = await ask(last);
     const next = Math.max(page.next, page.events.at(-1)?.seq ?? 0);
     if (next <= last) return last;
@@ -64,6 +64,9 @@ const MOST = 8;
 
 function short(value: unknown): string {
   if (!Array.isArray(value)) return typeof value === "object" ? write(value) : String(value);
-  const text = value.slice(0, MOST).map((item) => (typeof item === "object" ? write(item) : String(item))).join(", ");
+  const text = value
+    .slice(0, MOST)
+    .map((item) => (typeof item === "object" ? write(item) : String(item)))
+    .join(", ");
   return value.length > MOST ? `${text} … (${value.length})` : text;
 }

@@ -9,7 +9,7 @@ export function marked(text: string, wanted: string): Part[] {
   const [low, sought] = [text.toLowerCase(), wanted.toLowerCase()];
   if (low.length !== text.length) return [{ text, hit: false }]; // a letter that changes its length with its case
   const parts: Part[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const hit = low.indexOf(sought, at);
     const until = hit < 0 ? text.length : hit;
     if (until > at) parts.push({ text: text.slice(at, until), hit: false });

@@ -16,11 +16,25 @@ export function says(reason: Reason, run: Pick<Run, "status">): string {
     case "no-volunteers":
       return t("why.no_volunteers", { count });
     case "no-fitting-volunteer":
-      return t("why.no_fitting", { task, online: Number(values.online ?? 0), wanted: wanted(values, values), most: wanted(values, values.most) });
+      return t("why.no_fitting", {
+        task,
+        online: Number(values.online ?? 0),
+        wanted: wanted(values, values),
+        most: wanted(values, values.most),
+      });
     case "volunteers-busy":
-      return t("why.busy", { task, count, machines: Number(values.machines ?? 0), slots: Number(values.slots ?? 0), leased: Number(values.leased ?? 0) });
+      return t("why.busy", {
+        task,
+        count,
+        machines: Number(values.machines ?? 0),
+        slots: Number(values.slots ?? 0),
+        leased: Number(values.leased ?? 0),
+      });
     case "quota":
-      return t(values.quota === "queued" ? "why.quota_queued" : "why.quota_leased", { used: Number(values.used ?? 0), allowed: Number(values.allowed ?? 0) });
+      return t(values.quota === "queued" ? "why.quota_queued" : "why.quota_leased", {
+        used: Number(values.used ?? 0),
+        allowed: Number(values.allowed ?? 0),
+      });
     case "backoff":
       return typeof values.until === "string"
         ? t("why.backoff_until", { task, count, until: moment(values.until) })
@@ -28,7 +42,9 @@ export function says(reason: Reason, run: Pick<Run, "status">): string {
     case "signal":
       return t("why.signal", { task, signal: String(values.signal ?? "") });
     case "sleep":
-      return typeof values.until === "string" ? t("why.sleep_until", { task, until: moment(values.until) }) : t("why.sleep", { task });
+      return typeof values.until === "string"
+        ? t("why.sleep_until", { task, until: moment(values.until) })
+        : t("why.sleep", { task });
     case "child":
       return t("why.child", { task });
     case "checking":

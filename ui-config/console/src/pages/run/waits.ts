@@ -15,6 +15,9 @@ export function waitsOf(run: Run, spec: Record<string, unknown> | null): Wait[] 
   }
   return run.tasks
     .filter(({ status }) => status === "RUNNING")
-    .map(({ name }) => ({ task: name, signal: signals.get(name) ?? (spec?.tasks ? undefined : OF_A_FLOW.exec(name)?.[1]) }))
+    .map(({ name }) => ({
+      task: name,
+      signal: signals.get(name) ?? (spec?.tasks ? undefined : OF_A_FLOW.exec(name)?.[1]),
+    }))
     .filter((wait): wait is Wait => wait.signal !== undefined);
 }

@@ -12,7 +12,9 @@ import { helpFor, says } from "./reasons";
 import { waitsOf } from "./waits";
 
 function speak(language: "en" | "fr") {
-  const texts: Record<string, string> = JSON.parse(readFileSync(join(import.meta.dirname, `../../../../locales/${language}.json`), "utf8"));
+  const texts: Record<string, string> = JSON.parse(
+    readFileSync(join(import.meta.dirname, `../../../../locales/${language}.json`), "utf8"),
+  );
   i18n.load(language, Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, compileMessage(text)])));
   i18n.activate(language);
 }
@@ -23,7 +25,19 @@ const KINDS: [string, Partial<Reason>][] = [
   ["dependencies", { values: { tasks: ["a", "b"] } }],
   ["dependencies", { task: null, count: 7, values: { tasks: [] } }],
   ["no-volunteers", { task: null }],
-  ["no-fitting-volunteer", { values: { cpu: 8, memory: 2e9, storage: 1, short: ["cpu", "memory"], most: { cpu: 2, memory: 1e9, storage: 5 }, online: 2 } }],
+  [
+    "no-fitting-volunteer",
+    {
+      values: {
+        cpu: 8,
+        memory: 2e9,
+        storage: 1,
+        short: ["cpu", "memory"],
+        most: { cpu: 2, memory: 1e9, storage: 5 },
+        online: 2,
+      },
+    },
+  ],
   ["volunteers-busy", { values: { machines: 2, online: 3, slots: 4, leased: 4 } }],
   ["quota", { values: { quota: "leased", used: 10, allowed: 10 } }],
   ["quota", { values: { quota: "queued", used: 10, allowed: 10 } }],
@@ -54,7 +68,9 @@ describe.each(["en", "fr"] as const)("in %s", (language) => {
   });
 
   test("what is of no known kind is told as the service tells it", () => {
-    expect(says({ task: null, kind: "tomorrow", count: 0, values: {}, detail: "because" }, { status: "RUNNING" })).toBe("because");
+    expect(says({ task: null, kind: "tomorrow", count: 0, values: {}, detail: "because" }, { status: "RUNNING" })).toBe(
+      "because",
+    );
   });
 
   test.each([
@@ -79,8 +95,15 @@ test("parameters keep their kind", () => {
 });
 
 test("what was searched for is marked wherever it stands", () => {
-  expect(marked("Error: no error", "error").map(({ text, hit }) => (hit ? `[${text}]` : text)).join("")).toBe("[Error]: no [error]");
-  expect(marked("aaa", "aa")).toEqual([{ text: "aa", hit: true }, { text: "a", hit: false }]);
+  expect(
+    marked("Error: no error", "error")
+      .map(({ text, hit }) => (hit ? `[${text}]` : text))
+      .join(""),
+  ).toBe("[Error]: no [error]");
+  expect(marked("aaa", "aa")).toEqual([
+    { text: "aa", hit: true },
+    { text: "a", hit: false },
+  ]);
   expect(marked("x", "")).toEqual([{ text: "x", hit: false }]);
 });
 
@@ -90,9 +113,27 @@ test("an address names a subtask, or none", () => {
 });
 
 test("signals that are waited for are found in specs and in flows", () => {
-  const task = (name: string, status: "RUNNING" | "PENDING") => ({ name, status, total: 0, queued: 0, leased: 0, completed: 0, failed: 0, progress: 0, error: null, child_run_id: null });
-  const run = { tasks: [task("approval", "RUNNING"), task("later", "PENDING"), task("wait-go-on-2", "RUNNING")] } as never;
-  const spec = { tasks: [{ name: "approval", wait: { signal: "approve" } }, { name: "later", wait: { signal: "x" } }] };
+  const task = (name: string, status: "RUNNING" | "PENDING") => ({
+    name,
+    status,
+    total: 0,
+    queued: 0,
+    leased: 0,
+    completed: 0,
+    failed: 0,
+    progress: 0,
+    error: null,
+    child_run_id: null,
+  });
+  const run = {
+    tasks: [task("approval", "RUNNING"), task("later", "PENDING"), task("wait-go-on-2", "RUNNING")],
+  } as never;
+  const spec = {
+    tasks: [
+      { name: "approval", wait: { signal: "approve" } },
+      { name: "later", wait: { signal: "x" } },
+    ],
+  };
   expect(waitsOf(run, spec)).toEqual([{ task: "approval", signal: "approve" }]);
   expect(waitsOf(run, null)).toEqual([{ task: "wait-go-on-2", signal: "go-on" }]);
 });

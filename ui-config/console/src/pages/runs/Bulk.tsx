@@ -29,20 +29,62 @@ export function Bulk({ chosen, filter, filtered, onDone }: Props) {
   const two = chosen.size === 2 ? [...chosen.keys()] : null;
   return (
     <div className="row bulk">
-      <Menu className="small" label={<>{chosen.size > 0 ? t("runs.with_chosen", { count: chosen.size }) : t(filtered ? "runs.with_filtered" : "runs.with_all")}<Icon name="down" size={12} /></>}>
+      <Menu
+        className="small"
+        label={
+          <>
+            {chosen.size > 0
+              ? t("runs.with_chosen", { count: chosen.size })
+              : t(filtered ? "runs.with_filtered" : "runs.with_all")}
+            <Icon name="down" size={12} />
+          </>
+        }
+      >
         {VERBS.map((each) => (
-          <button key={each} type="button" className={each === "cancel" ? "danger" : undefined} onClick={() => setVerb(each)}>{t(`bulk.${each}` satisfies Key)}</button>
+          <button
+            key={each}
+            type="button"
+            className={each === "cancel" ? "danger" : undefined}
+            onClick={() => setVerb(each)}
+          >
+            {t(`bulk.${each}` satisfies Key)}
+          </button>
         ))}
       </Menu>
-      {two && <Link className="button small" href={`/runs/compare?a=${two[1]}&b=${two[0]}`}><Icon name="split" />{t("runs.compare_two")}</Link>}
-      {chosen.size > 0 && <button type="button" className="small plain" onClick={onDone}>{t("runs.choose_none")}</button>}
-      {verb && chosen.size > 0 && <ChosenDialog verb={verb} me={me} runs={[...chosen.values()]} onClose={() => setVerb(null)} onDone={onDone} />}
-      {verb && chosen.size === 0 && <FilteredDialog verb={verb} filter={filtered ? filter : { owner: me.name }} onClose={() => setVerb(null)} />}
+      {two && (
+        <Link className="button small" href={`/runs/compare?a=${two[1]}&b=${two[0]}`}>
+          <Icon name="split" />
+          {t("runs.compare_two")}
+        </Link>
+      )}
+      {chosen.size > 0 && (
+        <button type="button" className="small plain" onClick={onDone}>
+          {t("runs.choose_none")}
+        </button>
+      )}
+      {verb && chosen.size > 0 && (
+        <ChosenDialog verb={verb} me={me} runs={[...chosen.values()]} onClose={() => setVerb(null)} onDone={onDone} />
+      )}
+      {verb && chosen.size === 0 && (
+        <FilteredDialog verb={verb} filter={filtered ? filter : { owner: me.name }} onClose={() => setVerb(null)} />
+      )}
     </div>
   );
 }
 
-function ChosenDialog({ verb, me, runs, onClose, onDone }: { verb: BulkVerb; me: Me; runs: Run[]; onClose: () => void; onDone: () => void }) {
+function ChosenDialog({
+  verb,
+  me,
+  runs,
+  onClose,
+  onDone,
+}: {
+  verb: BulkVerb;
+  me: Me;
+  runs: Run[];
+  onClose: () => void;
+  onDone: () => void;
+}) {
   const meant = runs.filter((run) => may.change(me, run.owner) && fits(verb, run.status));
   async function act() {
     const failures = await each(meant, AT_ONCE, (run) => controlOne(verb, run.id));
@@ -52,10 +94,19 @@ function ChosenDialog({ verb, me, runs, onClose, onDone }: { verb: BulkVerb; me:
     onDone();
   }
   return (
-    <Confirm title={t(`bulk.${verb}` satisfies Key)} action={t("bulk.action", { count: meant.length })} danger={verb === "cancel"} onConfirm={act} onClose={onClose}>
+    <Confirm
+      title={t(`bulk.${verb}` satisfies Key)}
+      action={t("bulk.action", { count: meant.length })}
+      danger={verb === "cancel"}
+      onConfirm={act}
+      onClose={onClose}
+    >
       <div className="stack">
         <p>{t(`bulk.what.${verb}` satisfies Key)}</p>
-        <p><strong>{t("bulk.applies", { count: meant.length })}</strong> {meant.length < runs.length && t("bulk.left_out", { count: runs.length - meant.length })}</p>
+        <p>
+          <strong>{t("bulk.applies", { count: meant.length })}</strong>{" "}
+          {meant.length < runs.length && t("bulk.left_out", { count: runs.length - meant.length })}
+        </p>
         <Names runs={meant} />
       </div>
     </Confirm>
@@ -67,7 +118,11 @@ const NAMED = 12;
 function Names({ runs }: { runs: readonly Run[] }) {
   return (
     <ul className="fine">
-      {runs.slice(0, NAMED).map((run) => <li key={run.id}>{run.name} <span className="faint">({run.owner})</span></li>)}
+      {runs.slice(0, NAMED).map((run) => (
+        <li key={run.id}>
+          {run.name} <span className="faint">({run.owner})</span>
+        </li>
+      ))}
       {runs.length > NAMED && <li className="faint">{t("bulk.more_names", { count: runs.length - NAMED })}</li>}
     </ul>
   );
@@ -89,8 +144,14 @@ function FilteredDialog({ verb, filter, onClose }: { verb: BulkVerb; filter: Run
   }
   const count = counted.data?.count ?? 0;
   return (
-    <Confirm title={t(`bulk.${verb}` satisfies Key)} action={t("bulk.action", { count })} danger={verb === "cancel"}
-      name={verb === "cancel" && count > 0 ? String(count) : undefined} onConfirm={act} onClose={onClose}>
+    <Confirm
+      title={t(`bulk.${verb}` satisfies Key)}
+      action={t("bulk.action", { count })}
+      danger={verb === "cancel"}
+      name={verb === "cancel" && count > 0 ? String(count) : undefined}
+      onConfirm={act}
+      onClose={onClose}
+    >
       <div className="stack">
         <p>{t(`bulk.what.${verb}` satisfies Key)}</p>
         {counted.isPending && <Loading />}

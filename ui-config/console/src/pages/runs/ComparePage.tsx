@@ -24,39 +24,66 @@ export default function ComparePage() {
   useTitle(t("compare.title"));
   const [a, b] = [search.get("a") ?? "", search.get("b") ?? ""];
   const set = (ids: Partial<Record<Which, string>>) =>
-    setSearch((before) => {
-      const next = new URLSearchParams(before);
-      for (const [which, id] of Object.entries(ids)) {
-        if (id) next.set(which, id);
-        else next.delete(which);
-      }
-      return next;
-    }, { replace: true });
+    setSearch(
+      (before) => {
+        const next = new URLSearchParams(before);
+        for (const [which, id] of Object.entries(ids)) {
+          if (id) next.set(which, id);
+          else next.delete(which);
+        }
+        return next;
+      },
+      { replace: true },
+    );
   return (
     <div className="page">
       <div className="head">
         <div className="row">
-          <Link href="/runs" className="button plain small" aria-label={t("run.all")}><Icon name="back" /></Link>
+          <Link href="/runs" className="button plain small" aria-label={t("run.all")}>
+            <Icon name="back" />
+          </Link>
           <h1>{t("compare.title")}</h1>
         </div>
-        <button type="button" disabled={!a && !b} onClick={() => set({ a: b, b: a })}><Icon name="refresh" />{t("compare.swap")}</button>
+        <button type="button" disabled={!a && !b} onClick={() => set({ a: b, b: a })}>
+          <Icon name="refresh" />
+          {t("compare.swap")}
+        </button>
       </div>
       <div className="two">
         <Picker which="a" id={a} other={b} onPick={(id) => set({ a: id })} />
         <Picker which="b" id={b} other={a} onPick={(id) => set({ b: id })} />
       </div>
-      {a && b && a !== b ? <Compared key={`${a} ${b}`} a={a} b={b} /> : <Empty title={t("compare.choose")}>{t(a && a === b ? "compare.same_run" : "compare.choose_why")}</Empty>}
+      {a && b && a !== b ? (
+        <Compared key={`${a} ${b}`} a={a} b={b} />
+      ) : (
+        <Empty title={t("compare.choose")}>{t(a && a === b ? "compare.same_run" : "compare.choose_why")}</Empty>
+      )}
     </div>
   );
 }
 
 /** Chooses a run among the newest, those of the other one's workflow first. */
-function Picker({ which, id, other, onPick }: { which: Which; id: string; other: string; onPick: (id: string) => void }) {
+function Picker({
+  which,
+  id,
+  other,
+  onPick,
+}: {
+  which: Which;
+  id: string;
+  other: string;
+  onPick: (id: string) => void;
+}) {
   const [text, setText] = useState("");
   const beside = useQuery({ ...runQuery(other), enabled: other !== "" });
   const own = useQuery({ ...runQuery(id), enabled: id !== "" });
-  const runs = useQuery(runsQuery(text ? { q: text } : beside.data?.workflow_id ? { workflow_id: beside.data.workflow_id } : {}));
-  const offered: Run[] = [...(own.data ? [own.data] : []), ...(runs.data?.runs ?? []).filter((run) => run.id !== id && run.id !== other)];
+  const runs = useQuery(
+    runsQuery(text ? { q: text } : beside.data?.workflow_id ? { workflow_id: beside.data.workflow_id } : {}),
+  );
+  const offered: Run[] = [
+    ...(own.data ? [own.data] : []),
+    ...(runs.data?.runs ?? []).filter((run) => run.id !== id && run.id !== other),
+  ];
   const title = t(which === "a" ? "compare.first" : "compare.second");
   return (
     <section className="card" aria-label={title}>
@@ -64,7 +91,11 @@ function Picker({ which, id, other, onPick }: { which: Which; id: string; other:
       <Field label={t("compare.run")}>
         <select value={id} onChange={(event) => onPick(event.target.value)}>
           <option value="">{t("compare.none")}</option>
-          {offered.map((run) => <option key={run.id} value={run.id}>{t("compare.option", { name: run.name, at: moment(run.created_at), owner: run.owner })}</option>)}
+          {offered.map((run) => (
+            <option key={run.id} value={run.id}>
+              {t("compare.option", { name: run.name, at: moment(run.created_at), owner: run.owner })}
+            </option>
+          ))}
         </select>
       </Field>
       <Field label={t("compare.search")}>
@@ -88,12 +119,33 @@ export function Sides({ comparison }: { comparison: Comparison }) {
     <div className="stack">
       <Scroll label={t("compare.title")}>
         <table className="compare">
-          <thead><tr><th><span className="hidden">{t("compare.what")}</span></th><th>{t("compare.first")}</th><th>{t("compare.second")}</th></tr></thead>
+          <thead>
+            <tr>
+              <th>
+                <span className="hidden">{t("compare.what")}</span>
+              </th>
+              <th>{t("compare.first")}</th>
+              <th>{t("compare.second")}</th>
+            </tr>
+          </thead>
           <tbody>
-            <Line name={t("runs.name")} a={<Link href={`/runs/${a.id}`}>{a.name}</Link>} b={<Link href={`/runs/${b.id}`}>{b.name}</Link>} />
-            <Line name={t("graph.state")} a={<Status status={a.status} of={a} />} b={<Status status={b.status} of={b} />} />
+            <Line
+              name={t("runs.name")}
+              a={<Link href={`/runs/${a.id}`}>{a.name}</Link>}
+              b={<Link href={`/runs/${b.id}`}>{b.name}</Link>}
+            />
+            <Line
+              name={t("graph.state")}
+              a={<Status status={a.status} of={a} />}
+              b={<Status status={b.status} of={b} />}
+            />
             <Line name={t("run.owner")} a={a.owner} b={b.owner} differ={a.owner !== b.owner} />
-            <Line name={t("compare.version")} a={number(a.version)} b={number(b.version)} differ={a.version !== b.version} />
+            <Line
+              name={t("compare.version")}
+              a={number(a.version)}
+              b={number(b.version)}
+              differ={a.version !== b.version}
+            />
             <Line name={t("run.created")} a={moment(a.created_at)} b={moment(b.created_at)} />
             <Line name={t("runs.lasted")} a={span(a.seconds)} b={span(b.seconds)} />
           </tbody>
@@ -104,15 +156,24 @@ export function Sides({ comparison }: { comparison: Comparison }) {
       <h2>{t("compare.parameters")}</h2>
       <Changes patch={comparison.parameters} none={t("compare.same_parameters")} />
       <h2>{t("compare.spec")}</h2>
-      {comparison.summary.length === 0
-        ? <p className="faint">{t("compare.same_spec")}</p>
-        : <ul className="mono">{comparison.summary.map((line, at) => <li key={at}>{line}</li>)}</ul>}
+      {comparison.summary.length === 0 ? (
+        <p className="faint">{t("compare.same_spec")}</p>
+      ) : (
+        <ul className="mono">
+          {comparison.summary.map((line, at) => (
+            <li key={at}>{line}</li>
+          ))}
+        </ul>
+      )}
       {Object.keys(comparison.files).length > 0 && (
         <>
           <h2>{t("compare.files")}</h2>
           <ul>
             {Object.entries(comparison.files).map(([name, [before, after]]) => (
-              <li key={name}><code>{name}</code> {t(before === null ? "compare.only_second" : after === null ? "compare.only_first" : "compare.differs")}</li>
+              <li key={name}>
+                <code>{name}</code>{" "}
+                {t(before === null ? "compare.only_second" : after === null ? "compare.only_first" : "compare.differs")}
+              </li>
             ))}
           </ul>
         </>
@@ -147,11 +208,20 @@ function Tasks({ comparison }: { comparison: Comparison }) {
           {comparison.tasks.map(({ task, a, b, same_result: same }) => (
             <tr key={task}>
               <th scope="row">{task}</th>
-              <td><Side side={a} /></td>
-              <td><Side side={b} /></td>
               <td>
-                {same === null ? "–" : (
-                  <span className={`status ${same ? "good" : "warn"}`}><Icon name={same ? "check" : "warn"} size={14} />{t(same ? "compare.same_result" : "compare.other_result")}</span>
+                <Side side={a} />
+              </td>
+              <td>
+                <Side side={b} />
+              </td>
+              <td>
+                {same === null ? (
+                  "–"
+                ) : (
+                  <span className={`status ${same ? "good" : "warn"}`}>
+                    <Icon name={same ? "check" : "warn"} size={14} />
+                    {t(same ? "compare.same_result" : "compare.other_result")}
+                  </span>
                 )}
               </td>
             </tr>
@@ -180,7 +250,12 @@ function Changes({ patch, none }: { patch: readonly Record<string, unknown>[]; n
   if (found.length === 0) return <p className="faint">{none}</p>;
   return (
     <dl className="facts">
-      {found.map(({ name, change }, at) => [<dt key={`${at} name`}><code>{name}</code></dt>, <dd key={at}>{change ?? t("compare.only_first")}</dd>])}
+      {found.map(({ name, change }, at) => [
+        <dt key={`${at} name`}>
+          <code>{name}</code>
+        </dt>,
+        <dd key={at}>{change ?? t("compare.only_first")}</dd>,
+      ])}
     </dl>
   );
 }

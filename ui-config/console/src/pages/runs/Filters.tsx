@@ -17,7 +17,13 @@ export function Filters() {
     <section className="run-filters" role="search" aria-label={t("runs.filters")}>
       <div className="row" role="group" aria-label={t("graph.state")}>
         {(Object.keys(GROUPS) as Group[]).map((group) => (
-          <button key={group} type="button" className="small" aria-pressed={groups.has(group)} onClick={() => setSearch((before) => toggled(before, group), { replace: true })}>
+          <button
+            key={group}
+            type="button"
+            className="small"
+            aria-pressed={groups.has(group)}
+            onClick={() => setSearch((before) => toggled(before, group), { replace: true })}
+          >
             {t(`runs.group.${group}`)}
           </button>
         ))}
@@ -27,11 +33,26 @@ export function Filters() {
         <Typed name="owner" label={t("run.owner")} value={search.get("owner") ?? ""} onValue={set} />
         <Typed name="tag" label={t("runs.tag")} value={search.get("tag") ?? ""} onValue={set} />
         <Workflows id={search.get("workflow_id") ?? ""} onId={(id) => set("workflow_id", id)} />
-        <label>{t("runs.since")}<input type="date" value={search.get("since") ?? ""} onChange={(event) => set("since", event.target.value)} /></label>
-        <label>{t("runs.until")}<input type="date" value={search.get("until") ?? ""} onChange={(event) => set("until", event.target.value)} /></label>
+        <label>
+          {t("runs.since")}
+          <input type="date" value={search.get("since") ?? ""} onChange={(event) => set("since", event.target.value)} />
+        </label>
+        <label>
+          {t("runs.until")}
+          <input type="date" value={search.get("until") ?? ""} onChange={(event) => set("until", event.target.value)} />
+        </label>
       </div>
       {plain(search) !== "" && (
-        <div className="row"><button type="button" className="small plain" onClick={() => setSearch(new URLSearchParams(), { replace: true })}><Icon name="close" size={12} />{t("runs.clear")}</button></div>
+        <div className="row">
+          <button
+            type="button"
+            className="small plain"
+            onClick={() => setSearch(new URLSearchParams(), { replace: true })}
+          >
+            <Icon name="close" size={12} />
+            {t("runs.clear")}
+          </button>
+        </div>
       )}
     </section>
   );
@@ -45,7 +66,11 @@ function Workflows({ id, onId }: { id: string; onId: (id: string) => void }) {
       <select value={id} onChange={(event) => onId(event.target.value)}>
         <option value="">{t("runs.any_workflow")}</option>
         {id && !names?.has(id) && <option value={id}>{id}</option>}
-        {[...(names ?? [])].map(([each, name]) => <option key={each} value={each}>{name}</option>)}
+        {[...(names ?? [])].map(([each, name]) => (
+          <option key={each} value={each}>
+            {name}
+          </option>
+        ))}
       </select>
     </label>
   );
@@ -79,7 +104,13 @@ function Typed({ name, label, value, onValue }: TypedProps) {
   return (
     <label>
       {label}
-      <input type="search" value={text} maxLength={200} autoComplete="off" onChange={(event) => setText(event.target.value)} />
+      <input
+        type="search"
+        value={text}
+        maxLength={200}
+        autoComplete="off"
+        onChange={(event) => setText(event.target.value)}
+      />
     </label>
   );
 }

@@ -30,7 +30,16 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
       <table className="folding runs">
         <thead>
           <tr>
-            {chosen && <th><input type="checkbox" aria-label={t("runs.choose_all")} checked={all} onChange={(event) => choose(runs, event.target.checked)} /></th>}
+            {chosen && (
+              <th>
+                <input
+                  type="checkbox"
+                  aria-label={t("runs.choose_all")}
+                  checked={all}
+                  onChange={(event) => choose(runs, event.target.checked)}
+                />
+              </th>
+            )}
             <th>{t("runs.name")}</th>
             <th>{t("graph.state")}</th>
             <th>{t("graph.progress")}</th>
@@ -43,19 +52,42 @@ export function RunTable({ runs, chosen, onChosen }: Props) {
           {runs.map((run) => (
             <tr key={run.id} className={chosen?.has(run.id) ? "chosen" : undefined}>
               {chosen && (
-                <td><input type="checkbox" aria-label={t("runs.choose", { name: run.name })} checked={chosen.has(run.id)} onChange={(event) => choose([run], event.target.checked)} /></td>
+                <td>
+                  <input
+                    type="checkbox"
+                    aria-label={t("runs.choose", { name: run.name })}
+                    checked={chosen.has(run.id)}
+                    onChange={(event) => choose([run], event.target.checked)}
+                  />
+                </td>
               )}
               <td>
                 <span className="tags">
                   <Link href={`/runs/${run.id}`}>{run.name}</Link>
-                  {run.tags.map((tag) => <Link key={tag} className="tag" href={`/runs?tag=${encodeURIComponent(tag)}`}>{tag}</Link>)}
+                  {run.tags.map((tag) => (
+                    <Link key={tag} className="tag" href={`/runs?tag=${encodeURIComponent(tag)}`}>
+                      {tag}
+                    </Link>
+                  ))}
                 </span>
               </td>
-              <td data-label={t("graph.state")}><RunState run={run} /></td>
-              <td data-label={t("graph.progress")}>{ENDED.has(run.status) ? <Ended run={run} /> : <Progress value={run.progress} label={t("run.progress_of", { name: run.name })} />}</td>
+              <td data-label={t("graph.state")}>
+                <RunState run={run} />
+              </td>
+              <td data-label={t("graph.progress")}>
+                {ENDED.has(run.status) ? (
+                  <Ended run={run} />
+                ) : (
+                  <Progress value={run.progress} label={t("run.progress_of", { name: run.name })} />
+                )}
+              </td>
               <td data-label={t("run.owner")}>{run.owner}</td>
-              <td data-label={t("run.created")}><Ago at={run.created_at} /></td>
-              <td className="number" data-label={t("runs.lasted")}>{lasted(run, now)}</td>
+              <td data-label={t("run.created")}>
+                <Ago at={run.created_at} />
+              </td>
+              <td className="number" data-label={t("runs.lasted")}>
+                {lasted(run, now)}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -25,7 +25,9 @@ export default function RunsPage() {
         <h1>{t("shell.runs")}</h1>
         <div className="row">
           <Views search={asked} />
-          <Link href="/runs/compare" className="button">{t("runs.compare")}</Link>
+          <Link href="/runs/compare" className="button">
+            {t("runs.compare")}
+          </Link>
         </div>
       </div>
       <Filters />
@@ -51,12 +53,18 @@ function List({ search }: { search: string }) {
   if (list.length === 0 && pages.length === 0) return search ? <NoneLike /> : <NoneYet canMake={may.make(me)} />;
   return (
     <div className="stack" aria-busy={runs.isPlaceholderData}>
-      {may.make(me) && <Bulk chosen={chosen} filter={filter} filtered={search !== ""} onDone={() => setChosen(new Map())} />}
+      {may.make(me) && (
+        <Bulk chosen={chosen} filter={filter} filtered={search !== ""} onDone={() => setChosen(new Map())} />
+      )}
       <RunTable runs={list} chosen={may.make(me) ? chosen : null} onChosen={setChosen} />
       {(pages.length > 0 || next) && (
         <nav className="row" aria-label={t("runs.pages")}>
-          <button type="button" disabled={pages.length === 0} onClick={() => setPages(pages.slice(0, -1))}>{t("runs.newer")}</button>
-          <button type="button" disabled={!next} onClick={() => setPages([...pages, next!])}>{t("runs.older")}</button>
+          <button type="button" disabled={pages.length === 0} onClick={() => setPages(pages.slice(0, -1))}>
+            {t("runs.newer")}
+          </button>
+          <button type="button" disabled={!next} onClick={() => setPages([...pages, next!])}>
+            {t("runs.older")}
+          </button>
         </nav>
       )}
     </div>
@@ -71,12 +79,32 @@ function refreshed(chosen: ReadonlyMap<string, Run>, runs: readonly Run[]): Read
 }
 
 function NoneLike() {
-  return <Empty title={t("runs.none_like")} action={<Link href="/runs" className="button">{t("runs.show_all")}</Link>}>{t("runs.none_like_why")}</Empty>;
+  return (
+    <Empty
+      title={t("runs.none_like")}
+      action={
+        <Link href="/runs" className="button">
+          {t("runs.show_all")}
+        </Link>
+      }
+    >
+      {t("runs.none_like_why")}
+    </Empty>
+  );
 }
 
 function NoneYet({ canMake }: { canMake: boolean }) {
   return (
-    <Empty title={t("runs.none")} action={canMake ? <Link href="/workflows" className="button primary">{t("runs.from_template")}</Link> : undefined}>
+    <Empty
+      title={t("runs.none")}
+      action={
+        canMake ? (
+          <Link href="/workflows" className="button primary">
+            {t("runs.from_template")}
+          </Link>
+        ) : undefined
+      }
+    >
       {canMake ? t("runs.none_why") : t("runs.none_viewer")}
     </Empty>
   );

@@ -8,7 +8,11 @@ export interface Change {
 
 export function changes(patch: readonly Record<string, unknown>[]): Change[] {
   return patch.map(({ op, path, value }) => ({
-    name: String(path).split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~")).join(" › "),
+    name: String(path)
+      .split("/")
+      .slice(1)
+      .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+      .join(" › "),
     change: op === "remove" ? null : `→ ${typeof value === "string" ? value : write(value)}`,
   }));
 }

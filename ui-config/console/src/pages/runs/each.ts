@@ -4,7 +4,11 @@ export interface Failure<Item> {
 }
 
 /** Do something for each item, at most `most` at once; what failed is told, and keeps nothing else from being done. */
-export async function each<Item>(items: readonly Item[], most: number, act: (item: Item) => Promise<unknown>): Promise<Failure<Item>[]> {
+export async function each<Item>(
+  items: readonly Item[],
+  most: number,
+  act: (item: Item) => Promise<unknown>,
+): Promise<Failure<Item>[]> {
   const failures: Failure<Item>[] = [];
   const left = items.values();
   async function work() {

@@ -5,7 +5,11 @@ const of = (text: string) => new URLSearchParams(text);
 
 test("an address says which runs are asked for", () => {
   expect(read(of("q= pi &owner=ada&tag=x&workflow_id=w1&status=FAILED,CANCELLED"))).toEqual({
-    q: "pi", owner: "ada", tag: "x", workflow_id: "w1", status: ["FAILED", "CANCELLED"],
+    q: "pi",
+    owner: "ada",
+    tag: "x",
+    workflow_id: "w1",
+    status: ["FAILED", "CANCELLED"],
   });
 });
 

@@ -2,7 +2,16 @@
 import type { RunFilter, RunStatus } from "../../api/runs";
 
 export const STATUSES: readonly RunStatus[] = [
-  "CREATED", "VALIDATED", "SUBMITTED", "SPLITTING", "RUNNING", "PAUSED", "AGGREGATING", "COMPLETED", "FAILED", "CANCELLED",
+  "CREATED",
+  "VALIDATED",
+  "SUBMITTED",
+  "SPLITTING",
+  "RUNNING",
+  "PAUSED",
+  "AGGREGATING",
+  "COMPLETED",
+  "FAILED",
+  "CANCELLED",
 ];
 
 /** How people think of the states: few groups that cover all. */
@@ -25,7 +34,10 @@ export function read(search: URLSearchParams): RunFilter {
     const text = search.get(name)?.trim();
     if (text) filter[name] = text.slice(0, 200);
   }
-  const status = search.getAll("status").flatMap((each) => each.split(",")).filter((each): each is RunStatus => STATUSES.includes(each as RunStatus));
+  const status = search
+    .getAll("status")
+    .flatMap((each) => each.split(","))
+    .filter((each): each is RunStatus => STATUSES.includes(each as RunStatus));
   if (status.length > 0) filter.status = [...new Set(status)];
   const [since, until] = [search.get("since"), search.get("until")];
   if (since && DAYS.test(since)) filter.created_since = dayBegins(since, 0);

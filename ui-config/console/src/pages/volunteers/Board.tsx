@@ -38,17 +38,35 @@ export function Board() {
   return (
     <div className="stack roomy">
       <div className="filters" role="search">
-        <div className="wide"><SearchBox label={t("volunteers.search")} value={name} onChange={(value) => ask({ name: value })} /></div>
-        <select aria-label={t("volunteers.state")} value={state} onChange={(event) => ask({ state: event.target.value })}>
+        <div className="wide">
+          <SearchBox label={t("volunteers.search")} value={name} onChange={(value) => ask({ name: value })} />
+        </div>
+        <select
+          aria-label={t("volunteers.state")}
+          value={state}
+          onChange={(event) => ask({ state: event.target.value })}
+        >
           <option value="">{t("volunteers.any_state")}</option>
-          {STATES.map((each) => <option key={each} value={each}>{t(`status.${each}`)}</option>)}
+          {STATES.map((each) => (
+            <option key={each} value={each}>
+              {t(`status.${each}`)}
+            </option>
+          ))}
         </select>
-        <select aria-label={t("volunteers.sandbox")} value={sandbox} onChange={(event) => ask({ sandbox: event.target.value })}>
+        <select
+          aria-label={t("volunteers.sandbox")}
+          value={sandbox}
+          onChange={(event) => ask({ sandbox: event.target.value })}
+        >
           <option value="">{t("volunteers.any_sandbox")}</option>
           <option value="boxed">{t("volunteers.with_sandbox")}</option>
           <option value="none">{t("volunteers.without_sandbox")}</option>
         </select>
-        <select aria-label={t("workflows.sort")} value={sort} onChange={(event) => ask({ sort: event.target.value === "-last_seen" ? "" : event.target.value })}>
+        <select
+          aria-label={t("workflows.sort")}
+          value={sort}
+          onChange={(event) => ask({ sort: event.target.value === "-last_seen" ? "" : event.target.value })}
+        >
           <option value="-last_seen">{t("volunteers.sort_seen")}</option>
           <option value="name">{t("workflows.sort_name")}</option>
         </select>
@@ -60,9 +78,25 @@ export function Board() {
       ) : volunteers.length > 0 ? (
         <MachineTable volunteers={volunteers} />
       ) : filtered ? (
-        <Empty title={t("volunteers.none_found")} action={<button type="button" onClick={() => ask({ name: "", state: "", sandbox: "" })}>{t("workflows.clear")}</button>} />
+        <Empty
+          title={t("volunteers.none_found")}
+          action={
+            <button type="button" onClick={() => ask({ name: "", state: "", sandbox: "" })}>
+              {t("workflows.clear")}
+            </button>
+          }
+        />
       ) : (
-        <Empty title={t("volunteers.none")} action={may.administer(me) ? <Link href="/volunteers?tab=tokens" className="button primary">{t("volunteers.invite")}</Link> : undefined}>
+        <Empty
+          title={t("volunteers.none")}
+          action={
+            may.administer(me) ? (
+              <Link href="/volunteers?tab=tokens" className="button primary">
+                {t("volunteers.invite")}
+              </Link>
+            ) : undefined
+          }
+        >
           {may.administer(me) ? t("volunteers.none_hint") : t("volunteers.none_other")}
         </Empty>
       )}
@@ -90,7 +124,9 @@ function MachineTable({ volunteers }: { volunteers: readonly Volunteer[] }) {
             <th scope="col">{t("volunteers.capability")}</th>
             <th scope="col">{t("volunteers.sandbox")}</th>
             <th scope="col">{t("volunteers.reliability")}</th>
-            <th scope="col" className="number">{t("volunteers.done")}</th>
+            <th scope="col" className="number">
+              {t("volunteers.done")}
+            </th>
             <th scope="col">{t("volunteers.now_short")}</th>
             <th scope="col">{t("volunteers.seen")}</th>
           </tr>
@@ -98,17 +134,33 @@ function MachineTable({ volunteers }: { volunteers: readonly Volunteer[] }) {
         <tbody>
           {volunteers.map((volunteer) => (
             <tr key={volunteer.id}>
-              <th scope="row"><Link href={`/volunteers/${volunteer.id}`} className="strong">{volunteer.name}</Link></th>
+              <th scope="row">
+                <Link href={`/volunteers/${volunteer.id}`} className="strong">
+                  {volunteer.name}
+                </Link>
+              </th>
               <td data-label={t("volunteers.state")}>
                 <Status status={volunteer.status} />
                 {volunteer.note && <div className="fine faint clamp">{volunteer.note}</div>}
               </td>
-              <td data-label={t("volunteers.capability")}><Capability machine={volunteer.machine} /></td>
-              <td data-label={t("volunteers.sandbox")}><Sandbox machine={volunteer.machine} /></td>
-              <td data-label={t("volunteers.reliability")}><Reliability volunteer={volunteer} /></td>
-              <td data-label={t("volunteers.done")} className="number">{number(volunteer.completed)}</td>
-              <td data-label={t("volunteers.now_short")}>{doing(volunteer) ?? <span className="faint">{t("volunteers.works_not")}</span>}</td>
-              <td data-label={t("volunteers.seen")}><Ago at={volunteer.last_seen} /></td>
+              <td data-label={t("volunteers.capability")}>
+                <Capability machine={volunteer.machine} />
+              </td>
+              <td data-label={t("volunteers.sandbox")}>
+                <Sandbox machine={volunteer.machine} />
+              </td>
+              <td data-label={t("volunteers.reliability")}>
+                <Reliability volunteer={volunteer} />
+              </td>
+              <td data-label={t("volunteers.done")} className="number">
+                {number(volunteer.completed)}
+              </td>
+              <td data-label={t("volunteers.now_short")}>
+                {doing(volunteer) ?? <span className="faint">{t("volunteers.works_not")}</span>}
+              </td>
+              <td data-label={t("volunteers.seen")}>
+                <Ago at={volunteer.last_seen} />
+              </td>
             </tr>
           ))}
         </tbody>

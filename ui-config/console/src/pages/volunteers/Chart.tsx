@@ -53,22 +53,53 @@ export default function Chart({ bars, label }: { bars: readonly Bar[]; label: st
         cursor: { drag: { x: false, y: false } },
         scales: {
           x: { range: (_, from, until) => [from, until + step] }, // the last bar, too, stands right of its beginning
-          y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] }, 
+          y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
           machines: { range: (_, __, most) => [0, Math.max(1, Math.ceil(most * 1.2))] },
         },
         axes: [
           { ...axis, values: (_, splits) => splits.map((at) => (byDay ? day : hour).format(at * 1000)) },
-          { ...axis, size: 60, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? value.toLocaleString(locale()) : "")) },
-          { ...axis, scale: "machines", side: 1, grid: { show: false }, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? String(value) : "")) },
+          {
+            ...axis,
+            size: 60,
+            values: (_, splits) =>
+              splits.map((value) => (Number.isInteger(value) ? value.toLocaleString(locale()) : "")),
+          },
+          {
+            ...axis,
+            scale: "machines",
+            side: 1,
+            grid: { show: false },
+            values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? String(value) : "")),
+          },
         ],
         series: [
-          { label: t("throughput.from"), value: (_, at) => (at === null || at === undefined ? "" : (byDay ? day : hour).format(at * 1000)) },
-          { label: t("throughput.completed"), stroke: colour("--accent"), fill: colour("--accent"), paths: columns, points: { show: false } },
-          { label: t("throughput.failed"), stroke: colour("--bad"), fill: colour("--bad"), paths: columns, points: { show: false } },
+          {
+            label: t("throughput.from"),
+            value: (_, at) => (at === null || at === undefined ? "" : (byDay ? day : hour).format(at * 1000)),
+          },
+          {
+            label: t("throughput.completed"),
+            stroke: colour("--accent"),
+            fill: colour("--accent"),
+            paths: columns,
+            points: { show: false },
+          },
+          {
+            label: t("throughput.failed"),
+            stroke: colour("--bad"),
+            fill: colour("--bad"),
+            paths: columns,
+            points: { show: false },
+          },
           { label: t("throughput.online"), scale: "machines", stroke: colour("--busy"), width: 2, dash: [6, 4] },
         ],
       },
-      [bars.map((bar) => bar.at / 1000), bars.map((bar) => bar.completed), bars.map((bar) => bar.failed), bars.map((bar) => bar.online)],
+      [
+        bars.map((bar) => bar.at / 1000),
+        bars.map((bar) => bar.completed),
+        bars.map((bar) => bar.failed),
+        bars.map((bar) => bar.online),
+      ],
       box,
     );
     const resized = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: HEIGHT }));

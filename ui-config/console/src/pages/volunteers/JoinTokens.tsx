@@ -1,6 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { type JoinToken, joinAddress, joinTokensQuery, type MadeJoinToken, makeJoinToken, revokeJoinToken } from "../../api/joining";
+import {
+  type JoinToken,
+  joinAddress,
+  joinTokensQuery,
+  type MadeJoinToken,
+  makeJoinToken,
+  revokeJoinToken,
+} from "../../api/joining";
 import { number } from "../../text/format";
 import { t } from "../../text/text";
 import { Until, useNow } from "../../ui/Ago";
@@ -22,12 +29,20 @@ export default function JoinTokens() {
   const now = useNow();
   const [making, setMaking] = useState(false);
   const [revoked, setRevoked] = useState<JoinToken | null>(null);
-  if (!tokens.data) return tokens.isError ? <Problem error={tokens.error} again={() => void tokens.refetch()} /> : <Loading />;
-  const add = <button type="button" className="primary" onClick={() => setMaking(true)}><Icon name="add" />{t("tokens.new")}</button>;
+  if (!tokens.data)
+    return tokens.isError ? <Problem error={tokens.error} again={() => void tokens.refetch()} /> : <Loading />;
+  const add = (
+    <button type="button" className="primary" onClick={() => setMaking(true)}>
+      <Icon name="add" />
+      {t("tokens.new")}
+    </button>
+  );
   return (
     <div className="stack roomy">
       {tokens.data.length === 0 ? (
-        <Empty title={t("tokens.none")} action={add}>{t("tokens.none_hint")}</Empty>
+        <Empty title={t("tokens.none")} action={add}>
+          {t("tokens.none_hint")}
+        </Empty>
       ) : (
         <>
           <p className="faint prose">{t("tokens.about")}</p>
@@ -38,10 +53,14 @@ export default function JoinTokens() {
                 <tr>
                   <th scope="col">{t("tokens.name")}</th>
                   <th scope="col">{t("tokens.state")}</th>
-                  <th scope="col" className="number">{t("tokens.used")}</th>
+                  <th scope="col" className="number">
+                    {t("tokens.used")}
+                  </th>
                   <th scope="col">{t("tokens.expires")}</th>
                   <th scope="col">{t("tokens.by")}</th>
-                  <th scope="col"><span className="hidden">{t("workflows.actions")}</span></th>
+                  <th scope="col">
+                    <span className="hidden">{t("workflows.actions")}</span>
+                  </th>
                 </tr>
               </thead>
               <tbody>
@@ -51,12 +70,25 @@ export default function JoinTokens() {
                     <tr key={token.id}>
                       <th scope="row">{token.name}</th>
                       <td data-label={t("tokens.state")}>
-                        <span className={`status ${state === "good" ? "good" : "idle"}`}><Icon name={state === "good" ? "check" : "stop"} size={14} />{t(`tokens.state_${state}`)}</span>
+                        <span className={`status ${state === "good" ? "good" : "idle"}`}>
+                          <Icon name={state === "good" ? "check" : "stop"} size={14} />
+                          {t(`tokens.state_${state}`)}
+                        </span>
                       </td>
-                      <td data-label={t("tokens.used")} className="number">{t("tokens.used_of", { used: number(token.used), uses: number(token.uses) })}</td>
-                      <td data-label={t("tokens.expires")}><Until at={token.expires_at} /></td>
+                      <td data-label={t("tokens.used")} className="number">
+                        {t("tokens.used_of", { used: number(token.used), uses: number(token.uses) })}
+                      </td>
+                      <td data-label={t("tokens.expires")}>
+                        <Until at={token.expires_at} />
+                      </td>
                       <td data-label={t("tokens.by")}>{token.by}</td>
-                      <td className="end">{state === "good" && <button type="button" className="small" onClick={() => setRevoked(token)}>{t("tokens.revoke")}</button>}</td>
+                      <td className="end">
+                        {state === "good" && (
+                          <button type="button" className="small" onClick={() => setRevoked(token)}>
+                            {t("tokens.revoke")}
+                          </button>
+                        )}
+                      </td>
                     </tr>
                   );
                 })}
@@ -67,8 +99,13 @@ export default function JoinTokens() {
       )}
       {making && <NewToken onClose={() => setMaking(false)} />}
       {revoked && (
-        <Confirm title={t("tokens.revoke_title", { name: revoked.name })} action={t("tokens.revoke")} danger onClose={() => setRevoked(null)}
-          onConfirm={() => revokeJoinToken(revoked.id).then(() => tell(t("tokens.revoked", { name: revoked.name })))}>
+        <Confirm
+          title={t("tokens.revoke_title", { name: revoked.name })}
+          action={t("tokens.revoke")}
+          danger
+          onClose={() => setRevoked(null)}
+          onConfirm={() => revokeJoinToken(revoked.id).then(() => tell(t("tokens.revoked", { name: revoked.name })))}
+        >
           {t("tokens.revoke_hint", { name: revoked.name })}
         </Confirm>
       )}
@@ -90,7 +127,9 @@ function NewToken({ onClose }: { onClose: () => void }) {
   const { busy, error, attempt } = useAttempt();
   function submit(event: FormEvent) {
     event.preventDefault();
-    void attempt(async () => setMade(await makeJoinToken({ name: name.trim(), uses: Number(uses), expires_in: days * DAY })));
+    void attempt(async () =>
+      setMade(await makeJoinToken({ name: name.trim(), uses: Number(uses), expires_in: days * DAY })),
+    );
   }
   if (made) {
     return (
@@ -102,7 +141,11 @@ function NewToken({ onClose }: { onClose: () => void }) {
           <Copyable text={made.token} label={t("tokens.copy_token")} />
         </details>
         <p className="notice">{t("ui.shown_once")}</p>
-        <div className="row"><button type="button" className="primary" onClick={onClose}>{t("ui.done")}</button></div>
+        <div className="row">
+          <button type="button" className="primary" onClick={onClose}>
+            {t("ui.done")}
+          </button>
+        </div>
       </Dialog>
     );
   }
@@ -111,20 +154,42 @@ function NewToken({ onClose }: { onClose: () => void }) {
       <form className="stack" onSubmit={submit}>
         <p className="faint">{t("tokens.about")}</p>
         <Field label={t("tokens.name")} hint={t("tokens.name_hint")}>
-          <input value={name} onChange={(event) => setName(event.target.value)} required maxLength={100} autoComplete="off" autoFocus />
+          <input
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+            required
+            maxLength={100}
+            autoComplete="off"
+            autoFocus
+          />
         </Field>
         <Field label={t("tokens.uses")}>
-          <input type="number" min={1} max={10_000} required value={uses} onChange={(event) => setUses(event.target.value)} />
+          <input
+            type="number"
+            min={1}
+            max={10_000}
+            required
+            value={uses}
+            onChange={(event) => setUses(event.target.value)}
+          />
         </Field>
         <Field label={t("tokens.lasts")}>
           <select value={days} onChange={(event) => setDays(Number(event.target.value))}>
-            {LASTS.map((each) => <option key={each} value={each}>{t("ui.days", { count: each })}</option>)}
+            {LASTS.map((each) => (
+              <option key={each} value={each}>
+                {t("ui.days", { count: each })}
+              </option>
+            ))}
           </select>
         </Field>
         {error !== null && <Problem error={error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={busy || name.trim() === ""}>{t("tokens.make")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={busy || name.trim() === ""}>
+            {t("tokens.make")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

@@ -19,12 +19,21 @@ export default function ThroughputTab() {
   const told = useQuery(throughputQuery(hours));
   const shown = useMemo(() => (told.data ? bars(told.data, byDay) : []), [told.data, byDay]);
   const sum = total(shown);
-  const when = new Intl.DateTimeFormat(locale(), byDay ? { dateStyle: "medium" } : { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  const when = new Intl.DateTimeFormat(
+    locale(),
+    byDay ? { dateStyle: "medium" } : { weekday: "short", hour: "2-digit", minute: "2-digit" },
+  );
   return (
     <div className="stack roomy">
       <div className="row" role="group" aria-label={t("throughput.span")}>
         {SPANS.map((span) => (
-          <button key={span} type="button" className="small choice" aria-pressed={span === hours} onClick={() => setHours(span)}>
+          <button
+            key={span}
+            type="button"
+            className="small choice"
+            aria-pressed={span === hours}
+            onClick={() => setHours(span)}
+          >
             {span === DAY ? t("throughput.day") : t("throughput.days", { days: span / DAY })}
           </button>
         ))}
@@ -38,7 +47,13 @@ export default function ThroughputTab() {
       ) : (
         <>
           <p>{t("throughput.sum", { completed: sum.completed, failed: sum.failed })}</p>
-          <Suspense fallback={<div className="chart"><Loading /></div>}>
+          <Suspense
+            fallback={
+              <div className="chart">
+                <Loading />
+              </div>
+            }
+          >
             <Chart bars={shown} label={t("throughput.sum", { completed: sum.completed, failed: sum.failed })} />
           </Suspense>
           <details>
@@ -48,9 +63,15 @@ export default function ThroughputTab() {
                 <thead>
                   <tr>
                     <th scope="col">{byDay ? t("throughput.on_day") : t("throughput.from")}</th>
-                    <th scope="col" className="number">{t("throughput.completed")}</th>
-                    <th scope="col" className="number">{t("throughput.failed")}</th>
-                    <th scope="col" className="number">{t("throughput.online")}</th>
+                    <th scope="col" className="number">
+                      {t("throughput.completed")}
+                    </th>
+                    <th scope="col" className="number">
+                      {t("throughput.failed")}
+                    </th>
+                    <th scope="col" className="number">
+                      {t("throughput.online")}
+                    </th>
                   </tr>
                 </thead>
                 <tbody>

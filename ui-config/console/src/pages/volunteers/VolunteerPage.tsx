@@ -22,8 +22,17 @@ export default function VolunteerPage({ id }: { id: string }) {
   const volunteer = useQuery(volunteerQuery(id));
   useTitle(volunteer.data?.name);
   if (volunteer.data) return <OneMachine volunteer={volunteer.data} />;
-  if (volunteer.isError) return <div className="page"><Problem error={volunteer.error} again={() => void volunteer.refetch()} /></div>;
-  return <div className="page"><Loading /></div>;
+  if (volunteer.isError)
+    return (
+      <div className="page">
+        <Problem error={volunteer.error} again={() => void volunteer.refetch()} />
+      </div>
+    );
+  return (
+    <div className="page">
+      <Loading />
+    </div>
+  );
 }
 
 function OneMachine({ volunteer }: { volunteer: OneVolunteer }) {
@@ -32,14 +41,20 @@ function OneMachine({ volunteer }: { volunteer: OneVolunteer }) {
   return (
     <div className="page">
       <div className="stack">
-        <nav aria-label={t("workflow.path")}><Link href="/volunteers" className="fine">{t("shell.volunteers")}</Link></nav>
+        <nav aria-label={t("workflow.path")}>
+          <Link href="/volunteers" className="fine">
+            {t("shell.volunteers")}
+          </Link>
+        </nav>
         <div className="head">
           <h1>{volunteer.name}</h1>
           {may.administer(me) && <Actions volunteer={volunteer} />}
         </div>
         <div className="row">
           <Status status={volunteer.status} />
-          <span className="faint">{t("volunteers.heard")} <Ago at={volunteer.last_seen} /></span>
+          <span className="faint">
+            {t("volunteers.heard")} <Ago at={volunteer.last_seen} />
+          </span>
         </div>
         {volunteer.note && <p className="notice">{volunteer.note}</p>}
       </div>
@@ -51,7 +66,9 @@ function OneMachine({ volunteer }: { volunteer: OneVolunteer }) {
         <section className="stack">
           <h2>{t("volunteers.facts")}</h2>
           <dl className="facts">
-            <Fact name={t("volunteers.system")}>{machine.os} {machine.arch}</Fact>
+            <Fact name={t("volunteers.system")}>
+              {machine.os} {machine.arch}
+            </Fact>
             <Fact name="Python">{machine.python}</Fact>
             <Fact name={t("volunteers.processor")}>{t("volunteers.cores", { cores: machine.cpu })}</Fact>
             <Fact name={t("volunteers.memory_name")}>{size(machine.memory)}</Fact>
@@ -59,9 +76,15 @@ function OneMachine({ volunteer }: { volunteer: OneVolunteer }) {
             <Fact name={t("volunteers.slots")}>{number(volunteer.slots)}</Fact>
             <Fact name={t("volunteers.done")}>{number(volunteer.completed)}</Fact>
             <Fact name={t("volunteers.failed")}>{number(volunteer.failed)}</Fact>
-            <Fact name={t("volunteers.reliability")}><Reliability volunteer={volunteer} /></Fact>
+            <Fact name={t("volunteers.reliability")}>
+              <Reliability volunteer={volunteer} />
+            </Fact>
             <Fact name={t("volunteers.enrolled")}>{moment(volunteer.enrolled_at)}</Fact>
-            {volunteer.join_token && <Fact name={t("volunteers.came_with")}><TokenName id={volunteer.join_token} /></Fact>}
+            {volunteer.join_token && (
+              <Fact name={t("volunteers.came_with")}>
+                <TokenName id={volunteer.join_token} />
+              </Fact>
+            )}
           </dl>
           <h2>{t("volunteers.sandbox")}</h2>
           <Sandbox machine={machine} />
@@ -73,7 +96,12 @@ function OneMachine({ volunteer }: { volunteer: OneVolunteer }) {
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return <><dt>{name}</dt><dd>{children}</dd></>;
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
 }
 
 /** The name of the join token that a machine came with; only admins may see more than its id. */
@@ -85,10 +113,15 @@ function TokenName({ id }: { id: string }) {
 
 function Leases({ volunteer }: { volunteer: OneVolunteer }) {
   const { leases } = volunteer;
-  if (volunteer.leased === 0) return <p className="faint">{volunteer.status === "ONLINE" ? t("volunteers.idle") : t("volunteers.idle_away")}</p>;
+  if (volunteer.leased === 0)
+    return <p className="faint">{volunteer.status === "ONLINE" ? t("volunteers.idle") : t("volunteers.idle_away")}</p>;
   return (
     <div className="stack">
-      <p>{volunteer.status === "ONLINE" ? t("volunteers.holds", { count: volunteer.leased, slots: volunteer.slots }) : t("volunteers.holds_away", { count: volunteer.leased })}</p>
+      <p>
+        {volunteer.status === "ONLINE"
+          ? t("volunteers.holds", { count: volunteer.leased, slots: volunteer.slots })
+          : t("volunteers.holds_away", { count: volunteer.leased })}
+      </p>
       {leases.length > 0 && (
         <Scroll label={t("volunteers.now")}>
           <table className="folding">
@@ -102,16 +135,26 @@ function Leases({ volunteer }: { volunteer: OneVolunteer }) {
             <tbody>
               {leases.map((lease) => (
                 <tr key={`${lease.run_id}/${lease.task}/${lease.index}`}>
-                  <th scope="row"><Link href={`/runs/${lease.run_id}`}>{lease.task} {number(lease.index)}</Link></th>
-                  <td data-label={t("volunteers.since")}><Ago at={lease.since} /></td>
-                  <td data-label={t("volunteers.until")}><Until at={lease.until} /></td>
+                  <th scope="row">
+                    <Link href={`/runs/${lease.run_id}`}>
+                      {lease.task} {number(lease.index)}
+                    </Link>
+                  </th>
+                  <td data-label={t("volunteers.since")}>
+                    <Ago at={lease.since} />
+                  </td>
+                  <td data-label={t("volunteers.until")}>
+                    <Until at={lease.until} />
+                  </td>
                 </tr>
               ))}
             </tbody>
           </table>
         </Scroll>
       )}
-      {leases.length < volunteer.leased && <p className="fine faint">{t("volunteers.not_shown", { count: volunteer.leased - leases.length })}</p>}
+      {leases.length < volunteer.leased && (
+        <p className="fine faint">{t("volunteers.not_shown", { count: volunteer.leased - leases.length })}</p>
+      )}
     </div>
   );
 }
@@ -132,27 +175,55 @@ function Actions({ volunteer }: { volunteer: OneVolunteer }) {
   return (
     <div className="row">
       {status === "SUSPENDED" ? (
-        <button type="button" className="primary" onClick={() => ask("resume")}><Icon name="play" />{t("volunteers.resume")}</button>
+        <button type="button" className="primary" onClick={() => ask("resume")}>
+          <Icon name="play" />
+          {t("volunteers.resume")}
+        </button>
       ) : (
-        <button type="button" onClick={() => ask("suspend")}><Icon name="pause" />{t("volunteers.suspend")}</button>
+        <button type="button" onClick={() => ask("suspend")}>
+          <Icon name="pause" />
+          {t("volunteers.suspend")}
+        </button>
       )}
-      <button type="button" className="danger" onClick={() => ask("retire")}>{t("volunteers.retire")}</button>
+      <button type="button" className="danger" onClick={() => ask("retire")}>
+        {t("volunteers.retire")}
+      </button>
       {asked === "suspend" && (
-        <Confirm title={t("volunteers.suspend_title", { name })} action={t("volunteers.suspend")} onClose={close}
-          onConfirm={() => suspend(id, note).then(() => tell(t("volunteers.suspended", { name })))}>
-          <div className="stack"><p>{t("volunteers.suspend_hint", { name })}</p>{why}</div>
+        <Confirm
+          title={t("volunteers.suspend_title", { name })}
+          action={t("volunteers.suspend")}
+          onClose={close}
+          onConfirm={() => suspend(id, note).then(() => tell(t("volunteers.suspended", { name })))}
+        >
+          <div className="stack">
+            <p>{t("volunteers.suspend_hint", { name })}</p>
+            {why}
+          </div>
         </Confirm>
       )}
       {asked === "resume" && (
-        <Confirm title={t("volunteers.resume_title", { name })} action={t("volunteers.resume")} onClose={close}
-          onConfirm={() => resume(id).then(() => tell(t("volunteers.resumed", { name })))}>
+        <Confirm
+          title={t("volunteers.resume_title", { name })}
+          action={t("volunteers.resume")}
+          onClose={close}
+          onConfirm={() => resume(id).then(() => tell(t("volunteers.resumed", { name })))}
+        >
           {t("volunteers.resume_hint", { name })}
         </Confirm>
       )}
       {asked === "retire" && (
-        <Confirm title={t("volunteers.retire_title", { name })} action={t("volunteers.retire")} name={name} danger onClose={close}
-          onConfirm={() => retire(id, note).then(() => tell(t("volunteers.retired", { name })))}>
-          <div className="stack"><p>{t("volunteers.retire_hint", { name })}</p>{why}</div>
+        <Confirm
+          title={t("volunteers.retire_title", { name })}
+          action={t("volunteers.retire")}
+          name={name}
+          danger
+          onClose={close}
+          onConfirm={() => retire(id, note).then(() => tell(t("volunteers.retired", { name })))}
+        >
+          <div className="stack">
+            <p>{t("volunteers.retire_hint", { name })}</p>
+            {why}
+          </div>
         </Confirm>
       )}
     </div>

@@ -22,11 +22,15 @@ export default function VolunteersPage() {
   return (
     <div className="page">
       <h1>{t("shell.volunteers")}</h1>
-      <Tabs label={t("volunteers.parts")} here={here} tabs={shown.map((tab) => ({
-        id: tab,
-        text: t(`volunteers.tab_${tab}`),
-        to: tab === "machines" ? "/volunteers" : `/volunteers?tab=${tab}`,
-      }))} />
+      <Tabs
+        label={t("volunteers.parts")}
+        here={here}
+        tabs={shown.map((tab) => ({
+          id: tab,
+          text: t(`volunteers.tab_${tab}`),
+          to: tab === "machines" ? "/volunteers" : `/volunteers?tab=${tab}`,
+        }))}
+      />
       <Suspense fallback={<Loading />}>
         {here === "machines" && <Board />}
         {here === "throughput" && <ThroughputTab />}

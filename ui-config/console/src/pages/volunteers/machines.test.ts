@@ -2,7 +2,16 @@ import { expect, test } from "vitest";
 import type { Volunteer } from "../../api/volunteers";
 import { missing, passes, reliability } from "./machines";
 
-const machine = { os: "Linux", arch: "x86_64", python: "3.11", cpu: 2, memory: 1, storage: 1, sandbox: "bubblewrap", missing: [] as string[] };
+const machine = {
+  os: "Linux",
+  arch: "x86_64",
+  python: "3.11",
+  cpu: 2,
+  memory: 1,
+  storage: 1,
+  sandbox: "bubblewrap",
+  missing: [] as string[],
+};
 const attic = { status: "ONLINE", machine } as unknown as Volunteer;
 
 test("reliability is unknown before anything was reported", () => {

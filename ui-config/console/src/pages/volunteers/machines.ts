@@ -28,5 +28,8 @@ const MISSING: readonly (readonly [begins: string, text: Key])[] = [
 
 /** A protection that a machine does without: the text that says so, or its own words where there is none. */
 export function missing(machine: Machine): { text: Key | null; words: string }[] {
-  return machine.missing.map((words) => ({ text: MISSING.find(([begins]) => words.startsWith(begins))?.[1] ?? null, words }));
+  return machine.missing.map((words) => ({
+    text: MISSING.find(([begins]) => words.startsWith(begins))?.[1] ?? null,
+    words,
+  }));
 }

@@ -32,7 +32,11 @@ export function MissingProtections({ machine }: { machine: Machine }) {
   if (without.length === 0) return <p className="fine faint">{t("sandbox.complete")}</p>;
   return (
     <ul className="fine times">
-      {without.map(({ text, words }) => <li key={words} title={words}>{text ? t(text) : words}</li>)}
+      {without.map(({ text, words }) => (
+        <li key={words} title={words}>
+          {text ? t(text) : words}
+        </li>
+      ))}
     </ul>
   );
 }
@@ -41,5 +45,12 @@ export function MissingProtections({ machine }: { machine: Machine }) {
 export function Reliability({ volunteer }: { volunteer: Pick<Volunteer, "completed" | "failed"> }) {
   const share = reliability(volunteer);
   if (share === null) return <span className="faint">{t("volunteers.no_reports")}</span>;
-  return <span>{percent(share)} <span className="fine faint">{t("volunteers.of_reports", { count: number(volunteer.completed + volunteer.failed) })}</span></span>;
+  return (
+    <span>
+      {percent(share)}{" "}
+      <span className="fine faint">
+        {t("volunteers.of_reports", { count: number(volunteer.completed + volunteer.failed) })}
+      </span>
+    </span>
+  );
 }

@@ -25,5 +25,8 @@ export function bars({ points }: Throughput, byDay: boolean): Bar[] {
 }
 
 export function total(shown: readonly Bar[]): { completed: number; failed: number } {
-  return shown.reduce((sum, bar) => ({ completed: sum.completed + bar.completed, failed: sum.failed + bar.failed }), { completed: 0, failed: 0 });
+  return shown.reduce((sum, bar) => ({ completed: sum.completed + bar.completed, failed: sum.failed + bar.failed }), {
+    completed: 0,
+    failed: 0,
+  });
 }

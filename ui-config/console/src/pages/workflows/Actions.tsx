@@ -34,16 +34,64 @@ export function WorkflowMenu({ workflow, inList }: { workflow: ListedWorkflow | 
   const close = () => ask(null);
   return (
     <>
-      <Menu className={inList ? "plain" : ""} label={inList ? <><Icon name="more" size={20} /><span className="hidden">{t("workflow.menu", { name: workflow.name })}</span></> : <>{t("workflow.more")}<Icon name="down" size={12} /></>}>
-        {inList && mine && !archived && <button type="button" onClick={() => ask("run")}><Icon name="play" />{t("workflow.run")}</button>}
-        {inList && mine && <Link className="button" href={`/workflows/${workflow.id}/edit`}><Icon name="edit" />{t("workflow.edit")}</Link>}
-        {may.make(me) && <button type="button" onClick={() => ask("clone")}><Icon name="copy" />{t("workflow.clone")}</button>}
-        {mine && <button type="button" onClick={() => ask("share")}><Icon name="people" />{t("workflow.share")}</button>}
+      <Menu
+        className={inList ? "plain" : ""}
+        label={
+          inList ? (
+            <>
+              <Icon name="more" size={20} />
+              <span className="hidden">{t("workflow.menu", { name: workflow.name })}</span>
+            </>
+          ) : (
+            <>
+              {t("workflow.more")}
+              <Icon name="down" size={12} />
+            </>
+          )
+        }
+      >
+        {inList && mine && !archived && (
+          <button type="button" onClick={() => ask("run")}>
+            <Icon name="play" />
+            {t("workflow.run")}
+          </button>
+        )}
+        {inList && mine && (
+          <Link className="button" href={`/workflows/${workflow.id}/edit`}>
+            <Icon name="edit" />
+            {t("workflow.edit")}
+          </Link>
+        )}
+        {may.make(me) && (
+          <button type="button" onClick={() => ask("clone")}>
+            <Icon name="copy" />
+            {t("workflow.clone")}
+          </button>
+        )}
+        {mine && (
+          <button type="button" onClick={() => ask("share")}>
+            <Icon name="people" />
+            {t("workflow.share")}
+          </button>
+        )}
         {FORMATS.map((format) => (
-          <a key={format} className="button" href={exportHref(workflow.id, format)} download><Icon name="download" />{t(`workflow.export_${format}`)}</a>
+          <a key={format} className="button" href={exportHref(workflow.id, format)} download>
+            <Icon name="download" />
+            {t(`workflow.export_${format}`)}
+          </a>
         ))}
-        {mine && <button type="button" onClick={() => ask("archive")}><Icon name="archive" />{archived ? t("workflow.unarchive") : t("workflow.archive")}</button>}
-        {mine && <button type="button" onClick={() => ask("delete")}><Icon name="trash" />{t("workflow.delete")}</button>}
+        {mine && (
+          <button type="button" onClick={() => ask("archive")}>
+            <Icon name="archive" />
+            {archived ? t("workflow.unarchive") : t("workflow.archive")}
+          </button>
+        )}
+        {mine && (
+          <button type="button" onClick={() => ask("delete")}>
+            <Icon name="trash" />
+            {t("workflow.delete")}
+          </button>
+        )}
       </Menu>
       {asked === "run" && <RunWorkflow id={workflow.id} name={workflow.name} onClose={close} />}
       {asked === "clone" && <CloneDialog workflow={workflow} onClose={close} />}
@@ -76,25 +124,39 @@ function CloneDialog({ workflow, onClose }: Props) {
   const clone = useCloneWorkflow();
   function submit(event: FormEvent) {
     event.preventDefault();
-    clone.mutate({ id: workflow.id, name: name.trim() }, {
-      onSuccess: (made) => {
-        tell(t("workflow.cloned", { name: made.name }));
-        onClose();
-        go(`/workflows/${made.id}`);
+    clone.mutate(
+      { id: workflow.id, name: name.trim() },
+      {
+        onSuccess: (made) => {
+          tell(t("workflow.cloned", { name: made.name }));
+          onClose();
+          go(`/workflows/${made.id}`);
+        },
       },
-    });
+    );
   }
   return (
     <Dialog title={t("workflow.clone_title", { name: workflow.name })} onClose={onClose}>
       <form className="stack" onSubmit={submit}>
         <p className="faint">{t("workflow.clone_hint")}</p>
         <Field label={t("workflow.new_name")}>
-          <input value={name} onChange={(event) => setName(event.target.value)} required maxLength={200} autoFocus autoComplete="off" />
+          <input
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+            required
+            maxLength={200}
+            autoFocus
+            autoComplete="off"
+          />
         </Field>
         {clone.isError && <Problem error={clone.error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={clone.isPending}>{t("workflow.clone")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={clone.isPending}>
+            {t("workflow.clone")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

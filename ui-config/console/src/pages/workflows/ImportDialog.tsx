@@ -54,23 +54,56 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={t("import.title")} onClose={onClose} wide>
       <form className="stack" onSubmit={submit}>
-        <label className="drop" data-over={over} onDragOver={(event) => (event.preventDefault(), setOver(true))} onDragLeave={() => setOver(false)} onDrop={drop}>
+        <label
+          className="drop"
+          data-over={over}
+          onDragOver={(event) => (event.preventDefault(), setOver(true))}
+          onDragLeave={() => setOver(false)}
+          onDrop={drop}
+        >
           <span>{from ? t("import.from", { name: from }) : t("import.drop")}</span>
-          <input type="file" accept=".yaml,.yml,.json,application/json,application/yaml" onChange={(event) => void take(event.target.files?.[0])} />
+          <input
+            type="file"
+            accept=".yaml,.yml,.json,application/json,application/yaml"
+            onChange={(event) => void take(event.target.files?.[0])}
+          />
         </label>
-        {fault && <p className="fault" role="alert">{fault}</p>}
+        {fault && (
+          <p className="fault" role="alert">
+            {fault}
+          </p>
+        )}
         <Field label={t("import.text")} hint={t("import.text_hint")}>
-          <textarea className="mono" rows={9} spellCheck={false} value={text.length > 200_000 ? text.slice(0, 200_000) : text} readOnly={text.length > 200_000}
-            onChange={(event) => { setText(event.target.value); setFrom(null); }} />
+          <textarea
+            className="mono"
+            rows={9}
+            spellCheck={false}
+            value={text.length > 200_000 ? text.slice(0, 200_000) : text}
+            readOnly={text.length > 200_000}
+            onChange={(event) => {
+              setText(event.target.value);
+              setFrom(null);
+            }}
+          />
         </Field>
         {recorded && (
           <fieldset className="stack">
             <legend>{t("import.recorded")}</legend>
             <p className="faint">{t("import.recorded_hint")}</p>
-            <label className="check"><input type="radio" name="commands" checked={!commands} onChange={() => setCommands(false)} />{t("import.stand_ins")}</label>
-            <label className="check"><input type="radio" name="commands" checked={commands} onChange={() => setCommands(true)} />{t("import.programs")}</label>
+            <label className="check">
+              <input type="radio" name="commands" checked={!commands} onChange={() => setCommands(false)} />
+              {t("import.stand_ins")}
+            </label>
+            <label className="check">
+              <input type="radio" name="commands" checked={commands} onChange={() => setCommands(true)} />
+              {t("import.programs")}
+            </label>
             {!commands && (
-              <Field label={t("import.scale")} hint={t("import.scale_hint")} fault={scaleWrong ? t("import.scale_wrong") : null}>
+              <Field
+                label={t("import.scale")}
+                hint={t("import.scale_hint")}
+                fault={scaleWrong ? t("import.scale_wrong") : null}
+              >
                 <input value={scale} inputMode="decimal" onChange={(event) => setScale(event.target.value)} />
               </Field>
             )}
@@ -78,8 +111,12 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
         )}
         {importing.isError && <Problem error={importing.error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={importing.isPending || text.trim() === "" || scaleWrong}>{t("import.action")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={importing.isPending || text.trim() === "" || scaleWrong}>
+            {t("import.action")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

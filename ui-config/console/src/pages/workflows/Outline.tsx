@@ -3,7 +3,13 @@ import { Icon, type IconName } from "../../ui/Icon";
 import { Empty } from "../../ui/states";
 import { taskLines, type TaskLine } from "./documents";
 
-const ICONS: Record<TaskLine["kind"], IconName> = { command: "play", python: "file", wait: "signal", sleep: "wait", workflow: "workflow" };
+const ICONS: Record<TaskLine["kind"], IconName> = {
+  command: "play",
+  python: "file",
+  wait: "signal",
+  sleep: "wait",
+  workflow: "workflow",
+};
 
 /** The tasks of a workflow, step by step: those of one step may go on at the same time. */
 export function Outline({ spec }: { spec: Record<string, unknown> }) {
@@ -24,7 +30,9 @@ export function Outline({ spec }: { spec: Record<string, unknown> }) {
                     {t(`kind.${task.kind}`)}
                     {task.split && <>, {t("workflow.split")}</>}
                   </span>
-                  {task.dependencies.length > 0 && <span className="fine faint">{t("workflow.after", { tasks: task.dependencies.join(", ") })}</span>}
+                  {task.dependencies.length > 0 && (
+                    <span className="fine faint">{t("workflow.after", { tasks: task.dependencies.join(", ") })}</span>
+                  )}
                 </div>
               </li>
             ))}

@@ -14,8 +14,14 @@ interface Props {
 export function ParameterFields({ defaults, texts, onChange }: Props) {
   const faulty = wrong(texts, defaults);
   return Object.keys(defaults).map((name) => (
-    <Parameter key={name} name={name} standard={defaults[name]} text={own(texts, name) ?? ""} faulty={faulty.includes(name)}
-      onChange={(text) => onChange({ ...texts, [name]: text })} />
+    <Parameter
+      key={name}
+      name={name}
+      standard={defaults[name]}
+      text={own(texts, name) ?? ""}
+      faulty={faulty.includes(name)}
+      onChange={(text) => onChange({ ...texts, [name]: text })}
+    />
   ));
 }
 
@@ -33,7 +39,12 @@ function Parameter({ name, standard, text, faulty, onChange }: ParameterProps) {
   if (kind === "truth") {
     return (
       <label className="check" htmlFor={id}>
-        <input id={id} type="checkbox" checked={text === "true"} onChange={(event) => onChange(String(event.target.checked))} />
+        <input
+          id={id}
+          type="checkbox"
+          checked={text === "true"}
+          onChange={(event) => onChange(String(event.target.checked))}
+        />
         {name}
       </label>
     );
@@ -41,13 +52,28 @@ function Parameter({ name, standard, text, faulty, onChange }: ParameterProps) {
   if (kind === "json") {
     return (
       <Field label={name} hint={t("workflow.json_hint")} fault={faulty ? t("workflow.json_wrong") : null}>
-        <textarea className="mono" rows={3} value={text} onChange={(event) => onChange(event.target.value)} spellCheck={false} />
+        <textarea
+          className="mono"
+          rows={3}
+          value={text}
+          onChange={(event) => onChange(event.target.value)}
+          spellCheck={false}
+        />
       </Field>
     );
   }
   return (
-    <Field label={name} hint={t("workflow.default", { value: written(standard) })} fault={faulty ? t("workflow.number_wrong") : null}>
-      <input value={text} inputMode={kind === "number" ? "decimal" : undefined} onChange={(event) => onChange(event.target.value)} autoComplete="off" />
+    <Field
+      label={name}
+      hint={t("workflow.default", { value: written(standard) })}
+      fault={faulty ? t("workflow.number_wrong") : null}
+    >
+      <input
+        value={text}
+        inputMode={kind === "number" ? "decimal" : undefined}
+        onChange={(event) => onChange(event.target.value)}
+        autoComplete="off"
+      />
     </Field>
   );
 }

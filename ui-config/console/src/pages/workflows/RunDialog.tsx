@@ -40,15 +40,23 @@ export function RunDialog({ workflow, onClose }: Props) {
   return (
     <Dialog title={t("workflow.run_title", { name: workflow.name })} onClose={onClose}>
       <form className="stack" onSubmit={submit}>
-        {names.length === 0 ? <p>{t("workflow.no_parameters")}</p> : <p className="faint">{t("workflow.parameters_hint")}</p>}
+        {names.length === 0 ? (
+          <p>{t("workflow.no_parameters")}</p>
+        ) : (
+          <p className="faint">{t("workflow.parameters_hint")}</p>
+        )}
         <ParameterFields defaults={defaults} texts={texts} onChange={setTexts} />
         <Field label={t("workflow.deadline")} hint={t("workflow.deadline_hint")}>
           <input value={deadline} onChange={(event) => setDeadline(event.target.value)} autoComplete="off" />
         </Field>
         {start.isError && <Problem error={start.error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={start.isPending || faulty.length > 0}>{t("workflow.start")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={start.isPending || faulty.length > 0}>
+            {t("workflow.start")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

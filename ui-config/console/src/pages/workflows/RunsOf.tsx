@@ -20,7 +20,16 @@ export function RunsOf({ workflow, onRun }: { workflow: Workflow; onRun?: () => 
   if (!runs.data) return runs.isError ? <Problem error={runs.error} again={() => void runs.refetch()} /> : <Loading />;
   if (runs.data.runs.length === 0) {
     return (
-      <Empty title={t("workflow.no_runs")} action={onRun && <button type="button" className="primary" onClick={onRun}>{t("workflow.run")}</button>}>
+      <Empty
+        title={t("workflow.no_runs")}
+        action={
+          onRun && (
+            <button type="button" className="primary" onClick={onRun}>
+              {t("workflow.run")}
+            </button>
+          )
+        }
+      >
         {t("workflow.no_runs_hint")}
       </Empty>
     );
@@ -35,23 +44,36 @@ export function RunsOf({ workflow, onRun }: { workflow: Workflow; onRun?: () => 
               <th scope="col">{t("workflow.run_state")}</th>
               <th scope="col">{t("workflow.run_progress")}</th>
               <th scope="col">{t("workflow.run_took")}</th>
-              <th scope="col" className="number">{t("workflows.version")}</th>
+              <th scope="col" className="number">
+                {t("workflows.version")}
+              </th>
               <th scope="col">{t("workflows.owner")}</th>
             </tr>
           </thead>
           <tbody>
             {runs.data.runs.map((run) => (
               <tr key={run.id}>
-                <th scope="row"><Link href={`/runs/${run.id}`}><Ago at={run.created_at} /></Link></th>
-                <td data-label={t("workflow.run_state")}><RunState run={run} /></td>
+                <th scope="row">
+                  <Link href={`/runs/${run.id}`}>
+                    <Ago at={run.created_at} />
+                  </Link>
+                </th>
+                <td data-label={t("workflow.run_state")}>
+                  <RunState run={run} />
+                </td>
                 <td data-label={t("workflow.run_progress")}>
-                  {!isOver(run.status) && <Progress value={run.progress} label={t("workflow.progress_of", { name: run.name })} />}
+                  {!isOver(run.status) && (
+                    <Progress value={run.progress} label={t("workflow.progress_of", { name: run.name })} />
+                  )}
                   {run.error && <span className="fine clamp">{endingSaid(run)}</span>}
                 </td>
                 <td data-label={t("workflow.run_took")}>
-                  {run.started_at && duration((new Date(run.ended_at ?? now).getTime() - new Date(run.started_at).getTime()) / 1000)}
+                  {run.started_at &&
+                    duration((new Date(run.ended_at ?? now).getTime() - new Date(run.started_at).getTime()) / 1000)}
                 </td>
-                <td data-label={t("workflows.version")} className="number">{number(run.version)}</td>
+                <td data-label={t("workflows.version")} className="number">
+                  {number(run.version)}
+                </td>
                 <td data-label={t("workflows.owner")}>{run.owner}</td>
               </tr>
             ))}

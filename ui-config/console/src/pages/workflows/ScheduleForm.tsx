@@ -29,10 +29,22 @@ function unitOf(seconds: number): Unit {
 }
 
 /** Makes a schedule, or changes one: at fixed times, every so often, or by a cron expression. */
-export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workflow; schedule?: Schedule; onClose: () => void }) {
+export function ScheduleForm({
+  workflow,
+  schedule,
+  onClose,
+}: {
+  workflow: Workflow;
+  schedule?: Schedule;
+  onClose: () => void;
+}) {
   const defaults = (workflow.spec.parameters ?? {}) as Record<string, unknown>;
-  const [way, setWay] = useState<Way>(schedule?.interval ? "interval" : schedule && !simpleOf(schedule.cron ?? "") ? "cron" : "simple");
-  const [simple, setSimple] = useState<Simple>(() => simpleOf(schedule?.cron ?? "") ?? { every: "day", minute: 0, hour: 2, weekday: 1, day: 1 });
+  const [way, setWay] = useState<Way>(
+    schedule?.interval ? "interval" : schedule && !simpleOf(schedule.cron ?? "") ? "cron" : "simple",
+  );
+  const [simple, setSimple] = useState<Simple>(
+    () => simpleOf(schedule?.cron ?? "") ?? { every: "day", minute: 0, hour: 2, weekday: 1, day: 1 },
+  );
   const [cron, setCron] = useState(schedule?.cron ?? "0 2 * * *");
   const [unit, setUnit] = useState<Unit>(schedule?.interval ? unitOf(schedule.interval) : "hours");
   const [amount, setAmount] = useState(String(schedule?.interval ? schedule.interval / UNITS[unit] : 6));
@@ -68,17 +80,34 @@ export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workfl
     void attempt(save);
   }
   return (
-    <Dialog title={schedule ? t("schedules.edit_title", { name: workflow.name }) : t("schedules.new_title", { name: workflow.name })} onClose={onClose}>
+    <Dialog
+      title={
+        schedule
+          ? t("schedules.edit_title", { name: workflow.name })
+          : t("schedules.new_title", { name: workflow.name })
+      }
+      onClose={onClose}
+    >
       <form className="stack" onSubmit={submit}>
         <Field label={t("schedules.when")}>
           <select value={way} onChange={(event) => setWay(event.target.value as Way)}>
-            {WAYS.map((each) => <option key={each} value={each}>{t(`schedules.way_${each}`)}</option>)}
+            {WAYS.map((each) => (
+              <option key={each} value={each}>
+                {t(`schedules.way_${each}`)}
+              </option>
+            ))}
           </select>
         </Field>
         {way === "simple" && <SimpleTimes simple={simple} onChange={setSimple} />}
         {way === "cron" && (
           <Field label={t("schedules.cron")} hint={t("schedules.cron_hint")}>
-            <input className="mono" value={cron} onChange={(event) => setCron(event.target.value)} autoComplete="off" spellCheck={false} />
+            <input
+              className="mono"
+              value={cron}
+              onChange={(event) => setCron(event.target.value)}
+              autoComplete="off"
+              spellCheck={false}
+            />
           </Field>
         )}
         {way === "interval" && (
@@ -88,7 +117,11 @@ export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workfl
             </Field>
             <Field label={t("schedules.unit")}>
               <select value={unit} onChange={(event) => setUnit(event.target.value as Unit)}>
-                {(Object.keys(UNITS) as Unit[]).map((each) => <option key={each} value={each}>{t(`schedules.unit_${each}`)}</option>)}
+                {(Object.keys(UNITS) as Unit[]).map((each) => (
+                  <option key={each} value={each}>
+                    {t(`schedules.unit_${each}`)}
+                  </option>
+                ))}
               </select>
             </Field>
           </div>
@@ -98,11 +131,19 @@ export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workfl
             <input value={zone} onChange={(event) => setZone(event.target.value)} list="zones" autoComplete="off" />
           </Field>
         )}
-        <datalist id="zones">{Intl.supportedValuesOf("timeZone").map((each) => <option key={each} value={each} />)}</datalist>
+        <datalist id="zones">
+          {Intl.supportedValuesOf("timeZone").map((each) => (
+            <option key={each} value={each} />
+          ))}
+        </datalist>
         {way !== "interval" && !zoneWrong && <Preview expression={expression} zone={zone} />}
         <Field label={t("schedules.overlap")}>
           <select value={overlap} onChange={(event) => setOverlap(event.target.value as Overlap)}>
-            {OVERLAPS.map((each) => <option key={each} value={each}>{t(`schedules.overlap_${each}`)}</option>)}
+            {OVERLAPS.map((each) => (
+              <option key={each} value={each}>
+                {t(`schedules.overlap_${each}`)}
+              </option>
+            ))}
           </select>
         </Field>
         <ParameterFields defaults={defaults} texts={texts} onChange={setTexts} />
@@ -113,8 +154,12 @@ export function ScheduleForm({ workflow, schedule, onClose }: { workflow: Workfl
         )}
         {error !== null && <Problem error={error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={busy || faulty}>{schedule ? t("schedules.save") : t("schedules.create")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={busy || faulty}>
+            {schedule ? t("schedules.save") : t("schedules.create")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>
@@ -126,34 +171,63 @@ function SimpleTimes({ simple, onChange }: { simple: Simple; onChange: (simple: 
   return (
     <div className="pair">
       <Field label={t("schedules.every")}>
-        <select value={simple.every} onChange={(event) => onChange({ ...simple, every: event.target.value as Simple["every"] })}>
-          {EVERY.map((each) => <option key={each} value={each}>{t(`schedules.each_${each}`)}</option>)}
+        <select
+          value={simple.every}
+          onChange={(event) => onChange({ ...simple, every: event.target.value as Simple["every"] })}
+        >
+          {EVERY.map((each) => (
+            <option key={each} value={each}>
+              {t(`schedules.each_${each}`)}
+            </option>
+          ))}
         </select>
       </Field>
       {simple.every === "week" && (
         <Field label={t("schedules.weekday")}>
-          <select value={simple.weekday} onChange={(event) => onChange({ ...simple, weekday: Number(event.target.value) })}>
-            {[1, 2, 3, 4, 5, 6, 0].map((each) => <option key={each} value={each}>{weekdayName(each)}</option>)}
+          <select
+            value={simple.weekday}
+            onChange={(event) => onChange({ ...simple, weekday: Number(event.target.value) })}
+          >
+            {[1, 2, 3, 4, 5, 6, 0].map((each) => (
+              <option key={each} value={each}>
+                {weekdayName(each)}
+              </option>
+            ))}
           </select>
         </Field>
       )}
       {simple.every === "month" && (
         <Field label={t("schedules.day")}>
           <select value={simple.day} onChange={(event) => onChange({ ...simple, day: Number(event.target.value) })}>
-            {Array.from({ length: 28 }, (_, at) => at + 1).map((each) => <option key={each} value={each}>{each}</option>)}
+            {Array.from({ length: 28 }, (_, at) => at + 1).map((each) => (
+              <option key={each} value={each}>
+                {each}
+              </option>
+            ))}
           </select>
         </Field>
       )}
       {simple.every === "hour" ? (
         <Field label={t("schedules.minute")}>
-          <input type="number" min={0} max={59} value={simple.minute} onChange={(event) => onChange({ ...simple, minute: Math.min(59, Math.max(0, Number(event.target.value))) })} />
+          <input
+            type="number"
+            min={0}
+            max={59}
+            value={simple.minute}
+            onChange={(event) => onChange({ ...simple, minute: Math.min(59, Math.max(0, Number(event.target.value))) })}
+          />
         </Field>
       ) : (
         <Field label={t("schedules.time")}>
-          <input type="time" required value={`${pad(simple.hour)}:${pad(simple.minute)}`} onChange={(event) => {
-            const [hour, minute] = event.target.value.split(":").map(Number);
-            if (hour !== undefined && minute !== undefined) onChange({ ...simple, hour, minute });
-          }} />
+          <input
+            type="time"
+            required
+            value={`${pad(simple.hour)}:${pad(simple.minute)}`}
+            onChange={(event) => {
+              const [hour, minute] = event.target.value.split(":").map(Number);
+              if (hour !== undefined && minute !== undefined) onChange({ ...simple, hour, minute });
+            }}
+          />
         </Field>
       )}
     </div>
@@ -167,7 +241,15 @@ function Preview({ expression, zone }: { expression: string; zone: string }) {
   return (
     <div className="preview" aria-live="polite">
       <strong className="fine">{t("schedules.next")}</strong>
-      {times.length === 0 ? <p className="fine">{t("schedules.never")}</p> : <ul className="fine">{times.map((at) => <li key={at}>{momentIn(at, zone)}</li>)}</ul>}
+      {times.length === 0 ? (
+        <p className="fine">{t("schedules.never")}</p>
+      ) : (
+        <ul className="fine">
+          {times.map((at) => (
+            <li key={at}>{momentIn(at, zone)}</li>
+          ))}
+        </ul>
+      )}
     </div>
   );
 }

@@ -33,18 +33,28 @@ export default function Schedules({ workflow }: { workflow: Workflow }) {
   const found = useInfiniteQuery(schedulesQuery({ workflow_id: workflow.id }));
   const [making, setMaking] = useState(false);
   const mine = may.change(me, workflow.owner);
-  if (!found.data) return found.isError ? <Problem error={found.error} again={() => void found.refetch()} /> : <Loading />;
+  if (!found.data)
+    return found.isError ? <Problem error={found.error} again={() => void found.refetch()} /> : <Loading />;
   const schedules = found.data.pages.flatMap((page) => page.schedules);
-  const add = mine && <button type="button" className="primary" onClick={() => setMaking(true)}><Icon name="add" />{t("schedules.new")}</button>;
+  const add = mine && (
+    <button type="button" className="primary" onClick={() => setMaking(true)}>
+      <Icon name="add" />
+      {t("schedules.new")}
+    </button>
+  );
   return (
     <div className="stack roomy">
       {schedules.length === 0 ? (
-        <Empty title={t("schedules.none")} action={add || undefined}>{t("schedules.none_hint")}</Empty>
+        <Empty title={t("schedules.none")} action={add || undefined}>
+          {t("schedules.none_hint")}
+        </Empty>
       ) : (
         <>
           {add && <div className="row">{add}</div>}
           <div className="cards">
-            {schedules.map((schedule) => <ScheduleCard key={schedule.id} workflow={workflow} schedule={schedule} />)}
+            {schedules.map((schedule) => (
+              <ScheduleCard key={schedule.id} workflow={workflow} schedule={schedule} />
+            ))}
           </div>
         </>
       )}
@@ -73,7 +83,13 @@ function ScheduleCard({ workflow, schedule }: { workflow: Workflow; schedule: Sc
   }
   async function trigger() {
     const { outcome, detail } = await triggerSchedule(schedule.id);
-    tell(outcome === null ? t("schedules.waits") : detail ? `${t(`outcome.${outcome}`)}: ${detail}` : t(`outcome.${outcome}`));
+    tell(
+      outcome === null
+        ? t("schedules.waits")
+        : detail
+          ? `${t(`outcome.${outcome}`)}: ${detail}`
+          : t(`outcome.${outcome}`),
+    );
   }
   const close = () => ask(null);
   return (
@@ -81,40 +97,84 @@ function ScheduleCard({ workflow, schedule }: { workflow: Workflow; schedule: Sc
       <div className="head">
         <h3>{name}</h3>
         {mine && (
-          <Menu className="plain" label={<><Icon name="more" size={20} /><span className="hidden">{t("schedules.menu", { name })}</span></>}>
-            <button type="button" onClick={() => void attempt(trigger)}><Icon name="play" />{t("schedules.trigger")}</button>
-            <button type="button" onClick={() => void attempt(() => (schedule.paused ? resumeSchedule(schedule.id) : pauseSchedule(schedule.id)))}>
-              <Icon name={schedule.paused ? "play" : "pause"} />{schedule.paused ? t("schedules.resume") : t("schedules.pause")}
+          <Menu
+            className="plain"
+            label={
+              <>
+                <Icon name="more" size={20} />
+                <span className="hidden">{t("schedules.menu", { name })}</span>
+              </>
+            }
+          >
+            <button type="button" onClick={() => void attempt(trigger)}>
+              <Icon name="play" />
+              {t("schedules.trigger")}
             </button>
-            <button type="button" onClick={() => ask("edit")}><Icon name="edit" />{t("schedules.edit")}</button>
-            <button type="button" onClick={() => ask("backfill")}><Icon name="back" />{t("schedules.backfill")}</button>
-            <button type="button" onClick={() => ask("delete")}><Icon name="trash" />{t("schedules.delete")}</button>
+            <button
+              type="button"
+              onClick={() =>
+                void attempt(() => (schedule.paused ? resumeSchedule(schedule.id) : pauseSchedule(schedule.id)))
+              }
+            >
+              <Icon name={schedule.paused ? "play" : "pause"} />
+              {schedule.paused ? t("schedules.resume") : t("schedules.pause")}
+            </button>
+            <button type="button" onClick={() => ask("edit")}>
+              <Icon name="edit" />
+              {t("schedules.edit")}
+            </button>
+            <button type="button" onClick={() => ask("backfill")}>
+              <Icon name="back" />
+              {t("schedules.backfill")}
+            </button>
+            <button type="button" onClick={() => ask("delete")}>
+              <Icon name="trash" />
+              {t("schedules.delete")}
+            </button>
           </Menu>
         )}
       </div>
       {schedule.note && <p className="fine">{schedule.note}</p>}
       {schedule.paused ? (
-        <span className="status warn"><Icon name="pause" size={14} />{t("schedules.paused")}</span>
+        <span className="status warn">
+          <Icon name="pause" size={14} />
+          {t("schedules.paused")}
+        </span>
       ) : (
-        <span className="status good"><Icon name="check" size={14} />{t("schedules.active")}</span>
+        <span className="status good">
+          <Icon name="check" size={14} />
+          {t("schedules.active")}
+        </span>
       )}
       <div className="fine">
         <strong>{schedule.paused ? t("schedules.next_paused") : t("schedules.next")}</strong>
         <ul className="times">
-          {(whole.data?.next_times ?? (schedule.next_at ? [schedule.next_at] : [])).map((at) => <li key={at}>{momentIn(Date.parse(at), schedule.timezone)}</li>)}
+          {(whole.data?.next_times ?? (schedule.next_at ? [schedule.next_at] : [])).map((at) => (
+            <li key={at}>{momentIn(Date.parse(at), schedule.timezone)}</li>
+          ))}
         </ul>
         {whole.data?.next_times.length === 0 && <p>{t("schedules.never")}</p>}
       </div>
       <p className="fine faint">{t(`schedules.overlap_${schedule.overlap}`)}</p>
       {schedule.waiting && <p className="fine">{t("schedules.waits")}</p>}
-      {schedule.backfills.length > 0 && <p className="fine">{t("schedules.backfilling", { next: momentIn(Date.parse(schedule.backfills[0]!.next_at), schedule.timezone) })}</p>}
+      {schedule.backfills.length > 0 && (
+        <p className="fine">
+          {t("schedules.backfilling", {
+            next: momentIn(Date.parse(schedule.backfills[0]!.next_at), schedule.timezone),
+          })}
+        </p>
+      )}
       {schedule.recent.length > 0 && (
         <details>
           <summary className="fine">{t("schedules.recent", { count: schedule.recent.length })}</summary>
           <ul className="fine times">
             {schedule.recent.map((taken) => (
               <li key={`${taken.at} ${taken.decided_at}`}>
-                {taken.run_id ? <Link href={`/runs/${taken.run_id}`}>{t(`outcome.${taken.outcome}`)}</Link> : t(`outcome.${taken.outcome}`)}{" "}
+                {taken.run_id ? (
+                  <Link href={`/runs/${taken.run_id}`}>{t(`outcome.${taken.outcome}`)}</Link>
+                ) : (
+                  t(`outcome.${taken.outcome}`)
+                )}{" "}
                 <Ago at={taken.at} />
                 {taken.detail && <span className="faint"> {taken.detail}</span>}
               </li>
@@ -126,11 +186,16 @@ function ScheduleCard({ workflow, schedule }: { workflow: Workflow; schedule: Sc
       {asked === "edit" && <ScheduleForm workflow={workflow} schedule={schedule} onClose={close} />}
       {asked === "backfill" && <BackfillDialog schedule={schedule} onClose={close} />}
       {asked === "delete" && (
-        <Confirm title={t("schedules.delete_title")} action={t("schedules.delete")} danger onClose={close}
+        <Confirm
+          title={t("schedules.delete_title")}
+          action={t("schedules.delete")}
+          danger
+          onClose={close}
           onConfirm={async () => {
             await deleteSchedule(schedule.id);
             tell(t("schedules.deleted"));
-          }}>
+          }}
+        >
           {t("schedules.delete_hint", { when: name, name: workflow.name })}
         </Confirm>
       )}
@@ -174,14 +239,31 @@ function BackfillDialog({ schedule, onClose }: { schedule: Schedule; onClose: ()
       <form className="stack" onSubmit={submit}>
         <p className="faint">{t("schedules.backfill_hint")}</p>
         <div className="pair">
-          <Field label={t("schedules.from")}><input type="datetime-local" required value={from} onChange={(event) => setFrom(event.target.value)} /></Field>
-          <Field label={t("schedules.until")}><input type="datetime-local" required value={until} min={from} onChange={(event) => setUntil(event.target.value)} /></Field>
+          <Field label={t("schedules.from")}>
+            <input type="datetime-local" required value={from} onChange={(event) => setFrom(event.target.value)} />
+          </Field>
+          <Field label={t("schedules.until")}>
+            <input
+              type="datetime-local"
+              required
+              value={until}
+              min={from}
+              onChange={(event) => setUntil(event.target.value)}
+            />
+          </Field>
         </div>
-        <label className="check"><input type="checkbox" checked={together} onChange={(event) => setTogether(event.target.checked)} />{t("schedules.together")}</label>
+        <label className="check">
+          <input type="checkbox" checked={together} onChange={(event) => setTogether(event.target.checked)} />
+          {t("schedules.together")}
+        </label>
         {error !== null && <Problem error={error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={busy}>{t("schedules.backfill")}</button>
-          <button type="button" onClick={onClose}>{t("ui.cancel")}</button>
+          <button type="submit" className="primary" disabled={busy}>
+            {t("schedules.backfill")}
+          </button>
+          <button type="button" onClick={onClose}>
+            {t("ui.cancel")}
+          </button>
         </div>
       </form>
     </Dialog>

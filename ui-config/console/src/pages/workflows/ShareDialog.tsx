@@ -25,8 +25,13 @@ export function ShareDialog({ workflow, onClose }: { workflow: ListedWorkflow | 
         {others.map((reader) => (
           <li key={reader} className="row">
             <span>{reader === EVERYBODY ? t("share.everybody") : reader}</span>
-            <button type="button" className="plain small" disabled={share.isPending} onClick={() => share.mutate({ remove: [reader] })}
-              aria-label={t("share.remove", { name: reader === EVERYBODY ? t("share.everybody") : reader })}>
+            <button
+              type="button"
+              className="plain small"
+              disabled={share.isPending}
+              onClick={() => share.mutate({ remove: [reader] })}
+              aria-label={t("share.remove", { name: reader === EVERYBODY ? t("share.everybody") : reader })}
+            >
               <Icon name="close" />
             </button>
           </li>
@@ -34,15 +39,26 @@ export function ShareDialog({ workflow, onClose }: { workflow: ListedWorkflow | 
       </ul>
       <form className="stack" onSubmit={submit}>
         <Field label={t("share.names")} hint={t("share.names_hint")}>
-          <input value={name} onChange={(event) => setName(event.target.value)} autoComplete="off" autoCapitalize="none" />
+          <input
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+            autoComplete="off"
+            autoCapitalize="none"
+          />
         </Field>
         {share.isError && <Problem error={share.error} />}
         <div className="row">
-          <button type="submit" className="primary" disabled={share.isPending || name.trim() === ""}>{t("share.add")}</button>
+          <button type="submit" className="primary" disabled={share.isPending || name.trim() === ""}>
+            {t("share.add")}
+          </button>
           {!others.includes(EVERYBODY) && (
-            <button type="button" disabled={share.isPending} onClick={() => share.mutate({ add: [EVERYBODY] })}>{t("share.add_everybody")}</button>
+            <button type="button" disabled={share.isPending} onClick={() => share.mutate({ add: [EVERYBODY] })}>
+              {t("share.add_everybody")}
+            </button>
           )}
-          <button type="button" onClick={onClose}>{t("ui.close")}</button>
+          <button type="button" onClick={onClose}>
+            {t("ui.close")}
+          </button>
         </div>
       </form>
     </Dialog>

@@ -23,19 +23,38 @@ export function TagEditor({ workflow, editable }: { workflow: Workflow; editable
           <span key={each} className="tag">
             <Link href={`/workflows?tag=${encodeURIComponent(each)}`}>{each}</Link>
             {editable && (
-              <button type="button" className="plain off" disabled={change.isPending} onClick={() => change.mutate({ remove: [each] })} aria-label={t("workflow.remove_tag", { tag: each })}>
+              <button
+                type="button"
+                className="plain off"
+                disabled={change.isPending}
+                onClick={() => change.mutate({ remove: [each] })}
+                aria-label={t("workflow.remove_tag", { tag: each })}
+              >
                 <Icon name="close" size={12} />
               </button>
             )}
           </span>
         ))}
         {editable && !adding && (
-          <button type="button" className="plain small" onClick={() => setAdding(true)}><Icon name="add" size={12} />{t("workflow.add_tag")}</button>
+          <button type="button" className="plain small" onClick={() => setAdding(true)}>
+            <Icon name="add" size={12} />
+            {t("workflow.add_tag")}
+          </button>
         )}
         {adding && (
           <form className="row" onSubmit={submit} onKeyDown={(event) => event.key === "Escape" && setAdding(false)}>
-            <input className="short" aria-label={t("workflow.new_tag")} value={tag} onChange={(event) => setTag(event.target.value)} autoFocus autoComplete="off" maxLength={100} />
-            <button type="submit" className="small" disabled={change.isPending || tag.trim() === ""}>{t("workflow.add_tag")}</button>
+            <input
+              className="short"
+              aria-label={t("workflow.new_tag")}
+              value={tag}
+              onChange={(event) => setTag(event.target.value)}
+              autoFocus
+              autoComplete="off"
+              maxLength={100}
+            />
+            <button type="submit" className="small" disabled={change.isPending || tag.trim() === ""}>
+              {t("workflow.add_tag")}
+            </button>
           </form>
         )}
       </div>

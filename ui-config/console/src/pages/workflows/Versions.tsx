@@ -3,7 +3,15 @@ import { write } from "../../api/exact";
 import { useState } from "react";
 import { may, useMe } from "../../api/me";
 import { queries } from "../../api/queries";
-import { differenceQuery, exportHref, useEditWorkflow, type Version, versionQuery, versionsQuery, type Workflow } from "../../api/workflows";
+import {
+  differenceQuery,
+  exportHref,
+  useEditWorkflow,
+  type Version,
+  versionQuery,
+  versionsQuery,
+  type Workflow,
+} from "../../api/workflows";
 import { t } from "../../text/text";
 import { Ago } from "../../ui/Ago";
 import { Confirm } from "../../ui/Dialog";
@@ -20,7 +28,8 @@ export default function Versions({ workflow }: { workflow: Workflow }) {
   const [before, setBefore] = useState(Math.max(1, workflow.version - 1));
   const [after, setAfter] = useState(workflow.version);
   const [restored, setRestored] = useState<Version | null>(null);
-  if (!found.data) return found.isError ? <Problem error={found.error} again={() => void found.refetch()} /> : <Loading />;
+  if (!found.data)
+    return found.isError ? <Problem error={found.error} again={() => void found.refetch()} /> : <Loading />;
   const versions = found.data.pages.flatMap((page) => page.versions);
   const mine = may.change(me, workflow.owner);
   const several = workflow.version > 1;
@@ -34,26 +43,62 @@ export default function Versions({ workflow }: { workflow: Workflow }) {
               <th scope="col">{t("versions.saved")}</th>
               <th scope="col">{t("versions.by")}</th>
               {several && <th scope="col">{t("versions.compare")}</th>}
-              <th scope="col"><span className="hidden">{t("workflows.actions")}</span></th>
+              <th scope="col">
+                <span className="hidden">{t("workflows.actions")}</span>
+              </th>
             </tr>
           </thead>
           <tbody>
             {versions.map((version) => (
               <tr key={version.version}>
-                <th scope="row">{version.version === workflow.version ? t("versions.current", { version: version.version }) : version.version}</th>
-                <td data-label={t("versions.saved")}><Ago at={version.created_at} /></td>
+                <th scope="row">
+                  {version.version === workflow.version
+                    ? t("versions.current", { version: version.version })
+                    : version.version}
+                </th>
+                <td data-label={t("versions.saved")}>
+                  <Ago at={version.created_at} />
+                </td>
                 <td data-label={t("versions.by")}>{version.by}</td>
-                {several && <td data-label={t("versions.compare")}>
-                  <span className="row">
-                    <label className="check"><input type="radio" name="before" checked={before === version.version} onChange={() => setBefore(version.version)} />{t("versions.before")}</label>
-                    <label className="check"><input type="radio" name="after" checked={after === version.version} onChange={() => setAfter(version.version)} />{t("versions.after")}</label>
-                  </span>
-                </td>}
+                {several && (
+                  <td data-label={t("versions.compare")}>
+                    <span className="row">
+                      <label className="check">
+                        <input
+                          type="radio"
+                          name="before"
+                          checked={before === version.version}
+                          onChange={() => setBefore(version.version)}
+                        />
+                        {t("versions.before")}
+                      </label>
+                      <label className="check">
+                        <input
+                          type="radio"
+                          name="after"
+                          checked={after === version.version}
+                          onChange={() => setAfter(version.version)}
+                        />
+                        {t("versions.after")}
+                      </label>
+                    </span>
+                  </td>
+                )}
                 <td className="end">
                   <span className="row end">
-                    <a className="button small" href={exportHref(workflow.id, "yaml", version.version)} download aria-label={t("versions.download", { version: version.version })}><Icon name="download" size={14} /></a>
+                    <a
+                      className="button small"
+                      href={exportHref(workflow.id, "yaml", version.version)}
+                      download
+                      aria-label={t("versions.download", { version: version.version })}
+                    >
+                      <Icon name="download" size={14} />
+                    </a>
                     {mine && version.version !== workflow.version && (
-                      <button type="button" className="small" onClick={() => setRestored(version)}><Icon name="undo" size={14} />{t("versions.restore")}</button>
+                      <button type="button" className="small" onClick={() => setRestored(version)}>
+                        <Icon name="undo" size={14} />
+                        {t("versions.restore")}
+                      </button>
                     )}
                   </span>
                 </td>
@@ -82,7 +127,11 @@ function Between({ id, before, after }: { id: string; before: number; after: num
         <p className="faint">{t("versions.same")}</p>
       ) : (
         <>
-          <ul>{difference.data.summary.map((line) => <li key={line}>{line}</li>)}</ul>
+          <ul>
+            {difference.data.summary.map((line) => (
+              <li key={line}>{line}</li>
+            ))}
+          </ul>
           {difference.data.text && <Patch text={difference.data.text} />}
         </>
       )}
@@ -95,8 +144,19 @@ function Patch({ text }: { text: string }) {
   return (
     <pre className="patch" tabIndex={0} role="group" aria-label={t("versions.text")}>
       {text.split("\n").map((line, at) => {
-        const kind = /^(---|\+\+\+|@@)/.test(line) ? "mark" : line.startsWith("+") ? "came" : line.startsWith("-") ? "went" : undefined;
-        return <span key={at} className={kind}>{line}{"\n"}</span>;
+        const kind = /^(---|\+\+\+|@@)/.test(line)
+          ? "mark"
+          : line.startsWith("+")
+            ? "came"
+            : line.startsWith("-")
+              ? "went"
+              : undefined;
+        return (
+          <span key={at} className={kind}>
+            {line}
+            {"\n"}
+          </span>
+        );
       })}
     </pre>
   );
@@ -110,7 +170,11 @@ function Restore({ workflow, version, onClose }: { workflow: Workflow; version: 
       action={t("versions.restore")}
       onConfirm={async () => {
         const whole = await queries.fetchQuery(versionQuery(workflow.id, version.version));
-        const saved = await edit.mutateAsync({ spec: whole.source ?? write(whole.spec), files: whole.files, version: workflow.version });
+        const saved = await edit.mutateAsync({
+          spec: whole.source ?? write(whole.spec),
+          files: whole.files,
+          version: workflow.version,
+        });
         tell(t("versions.restored", { version: version.version, now: saved.version }));
       }}
       onClose={onClose}

@@ -27,8 +27,17 @@ export default function WorkflowPage({ id }: { id: string }) {
   const workflow = useQuery(workflowQuery(id));
   useTitle(workflow.data?.name);
   if (workflow.data) return <OneWorkflow workflow={workflow.data} />;
-  if (workflow.isError) return <div className="page"><Problem error={workflow.error} again={() => void workflow.refetch()} /></div>;
-  return <div className="page"><Loading /></div>;
+  if (workflow.isError)
+    return (
+      <div className="page">
+        <Problem error={workflow.error} again={() => void workflow.refetch()} />
+      </div>
+    );
+  return (
+    <div className="page">
+      <Loading />
+    </div>
+  );
 }
 
 function OneWorkflow({ workflow }: { workflow: Workflow }) {
@@ -41,14 +50,26 @@ function OneWorkflow({ workflow }: { workflow: Workflow }) {
   return (
     <div className="page">
       <div className="stack">
-        <nav aria-label={t("workflow.path")}><Link href="/workflows" className="fine">{t("shell.workflows")}</Link></nav>
+        <nav aria-label={t("workflow.path")}>
+          <Link href="/workflows" className="fine">
+            {t("shell.workflows")}
+          </Link>
+        </nav>
         <div className="head">
           <h1>{workflow.name}</h1>
           <div className="row">
             {mine && !archived && (
-              <button type="button" className="primary" onClick={() => setRunning(true)}><Icon name="play" />{t("workflow.run")}</button>
+              <button type="button" className="primary" onClick={() => setRunning(true)}>
+                <Icon name="play" />
+                {t("workflow.run")}
+              </button>
             )}
-            {mine && <Link href={`/workflows/${workflow.id}/edit`} className="button"><Icon name="edit" />{t("workflow.edit")}</Link>}
+            {mine && (
+              <Link href={`/workflows/${workflow.id}/edit`} className="button">
+                <Icon name="edit" />
+                {t("workflow.edit")}
+              </Link>
+            )}
             <WorkflowMenu workflow={workflow} />
           </div>
         </div>
@@ -57,14 +78,20 @@ function OneWorkflow({ workflow }: { workflow: Workflow }) {
         {workflow.description && <p className="prose">{workflow.description}</p>}
         <TagEditor workflow={workflow} editable={mine} />
       </div>
-      <Tabs label={t("workflow.parts")} here={tab} tabs={TABS.map((each) => ({
-        id: each,
-        text: t(`workflow.tab_${each}`),
-        to: `/workflows/${workflow.id}${each === "overview" ? "" : `?tab=${each}`}`,
-      }))} />
+      <Tabs
+        label={t("workflow.parts")}
+        here={tab}
+        tabs={TABS.map((each) => ({
+          id: each,
+          text: t(`workflow.tab_${each}`),
+          to: `/workflows/${workflow.id}${each === "overview" ? "" : `?tab=${each}`}`,
+        }))}
+      />
       <Suspense fallback={<Loading />}>
         {tab === "overview" && <Overview workflow={workflow} />}
-        {tab === "runs" && <RunsOf workflow={workflow} onRun={mine && !archived ? () => setRunning(true) : undefined} />}
+        {tab === "runs" && (
+          <RunsOf workflow={workflow} onRun={mine && !archived ? () => setRunning(true) : undefined} />
+        )}
         {tab === "versions" && <Versions workflow={workflow} />}
         {tab === "schedules" && <Schedules workflow={workflow} />}
       </Suspense>
@@ -86,7 +113,9 @@ function Overview({ workflow }: { workflow: Workflow }) {
         <dl className="facts">
           <Fact name={t("workflow.last_run")}>
             {workflow.current_run_id ? (
-              <Link href={`/runs/${workflow.current_run_id}`} className="quiet"><Status status={workflow.status} of={workflow} /></Link>
+              <Link href={`/runs/${workflow.current_run_id}`} className="quiet">
+                <Status status={workflow.status} of={workflow} />
+              </Link>
             ) : (
               <span className="faint">{t("workflows.never_run")}</span>
             )}
@@ -95,8 +124,12 @@ function Overview({ workflow }: { workflow: Workflow }) {
           <Fact name={t("workflow.readers")}>{readers(workflow)}</Fact>
           <Fact name={t("workflows.version")}>{workflow.version}</Fact>
           <Fact name={t("workflow.priority")}>{workflow.priority}</Fact>
-          <Fact name={t("workflow.created")}><Ago at={workflow.created_at} /></Fact>
-          <Fact name={t("workflows.changed")}><Ago at={workflow.updated_at} /></Fact>
+          <Fact name={t("workflow.created")}>
+            <Ago at={workflow.created_at} />
+          </Fact>
+          <Fact name={t("workflows.changed")}>
+            <Ago at={workflow.updated_at} />
+          </Fact>
           {files.length > 0 && <Fact name={t("workflow.files")}>{files.join(", ")}</Fact>}
         </dl>
       </section>
@@ -105,7 +138,12 @@ function Overview({ workflow }: { workflow: Workflow }) {
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return <><dt>{name}</dt><dd>{children}</dd></>;
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
 }
 
 function readers(workflow: Workflow): string {

@@ -29,9 +29,12 @@ test("the same time of day stays when the clock changes", () => {
   expect(next("0 9 * * *", "Europe/Paris", 2, before)).toEqual(["2026-03-29T07:00", "2026-03-30T07:00"]);
 });
 
-test.each(["", "* * * *", "60 * * * *", "* * * * MOO", "5-1 * * * *", "*/0 * * * *", "@daily", "0 0 L * *"])("'%s' is not read here", (text) => {
-  expect(cronOf(text)).toBeNull();
-});
+test.each(["", "* * * *", "60 * * * *", "* * * * MOO", "5-1 * * * *", "*/0 * * * *", "@daily", "0 0 L * *"])(
+  "'%s' is not read here",
+  (text) => {
+    expect(cronOf(text)).toBeNull();
+  },
+);
 
 test("what the simple form says is an expression", () => {
   const simple = { minute: 5, hour: 7, weekday: 1, day: 15 };
@@ -50,6 +53,9 @@ test.each(["5 * * * *", "5 7 * * *", "5 7 * * 0", "5 7 15 * *"])("%s is what the
   expect(cronFor(simpleOf(expression)!)).toBe(expression);
 });
 
-test.each(["*/5 * * * *", "5 7 * 1 *", "5 7 15 * 1", "5 * * * 1", "5 7 * * 1-5", "99 7 * * *"])("%s is more than it says", (expression) => {
-  expect(simpleOf(expression)).toBeNull();
-});
+test.each(["*/5 * * * *", "5 7 * 1 *", "5 7 15 * 1", "5 * * * 1", "5 7 * * 1-5", "99 7 * * *"])(
+  "%s is more than it says",
+  (expression) => {
+    expect(simpleOf(expression)).toBeNull();
+  },
+);

@@ -61,12 +61,22 @@ const DAY = 86_400_000;
 /** How far a zone's clock is ahead of UTC at a moment, in milliseconds. */
 function ahead(at: number, zone: Intl.DateTimeFormat): number {
   const parts = Object.fromEntries(zone.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
-  return Date.UTC(parts.year!, parts.month! - 1, parts.day, parts.hour! % 24, parts.minute, parts.second) - Math.floor(at / 1000) * 1000;
+  return (
+    Date.UTC(parts.year!, parts.month! - 1, parts.day, parts.hour! % 24, parts.minute, parts.second) -
+    Math.floor(at / 1000) * 1000
+  );
 }
 
 function clockOf(timezone: string): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat("en-GB", {
-    timeZone: timezone, year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23",
+    timeZone: timezone,
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
+    hourCycle: "h23",
   });
 }
 

@@ -20,7 +20,7 @@ test("what failed of a task is known after it, as its result is, and literal bra
   const spec = {
     tasks: [
       { name: "again", command: "./again", split: { items: ["{draw.failed}"] } },
-      { name: "tell", command: "echo {{draw.result}} \"${draw.failed}\"" },
+      { name: "tell", command: 'echo {{draw.result}} "${draw.failed}"' },
       { name: "both", python: { function: "f" }, parameters: { holes: "{draw.failed}", all: "x {again.result}" } },
       { name: "draw", command: "./draw" },
     ],
@@ -34,8 +34,17 @@ test("what failed of a task is known after it, as its result is, and literal bra
 });
 
 test("a circle and a name that nobody has do no harm", () => {
-  const spec = { tasks: [{ name: "a", python: {}, dependencies: ["b", "nobody"] }, { name: "b", wait: {}, dependencies: ["a"] }] };
-  expect(taskLines(spec).map((task) => task.name).toSorted()).toEqual(["a", "b"]);
+  const spec = {
+    tasks: [
+      { name: "a", python: {}, dependencies: ["b", "nobody"] },
+      { name: "b", wait: {}, dependencies: ["a"] },
+    ],
+  };
+  expect(
+    taskLines(spec)
+      .map((task) => task.name)
+      .toSorted(),
+  ).toEqual(["a", "b"]);
   expect(taskLines({})).toEqual([]);
 });
 

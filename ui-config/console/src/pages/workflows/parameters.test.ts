@@ -28,7 +28,11 @@ test("a comma between digits is no point", () => {
 
 test("parameters may be called as what every object has", () => {
   const defaults = parse('{"constructor": 1, "__proto__": "a", "valueOf": true}') as Record<string, unknown>;
-  expect(Object.entries(startingTexts(defaults, {}))).toEqual([["constructor", "1"], ["__proto__", "a"], ["valueOf", "true"]]);
+  expect(Object.entries(startingTexts(defaults, {}))).toEqual([
+    ["constructor", "1"],
+    ["__proto__", "a"],
+    ["valueOf", "true"],
+  ]);
   expect(changed({ constructor: "2" } as Record<string, string>, defaults)).toEqual({ constructor: 2 });
   expect(write(changed(parse('{"__proto__": "b"}') as Record<string, string>, defaults))).toBe('{"__proto__":"b"}');
 });

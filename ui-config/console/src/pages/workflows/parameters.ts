@@ -44,8 +44,13 @@ function numberIn(text: string): number | Exact | undefined {
 }
 
 /** What a form begins with: the defaults, and over them what was chosen before. */
-export function startingTexts(defaults: Record<string, unknown>, chosen: Record<string, unknown> = {}): Record<string, string> {
-  return Object.fromEntries(Object.keys(defaults).map((name) => [name, written(Object.hasOwn(chosen, name) ? chosen[name] : defaults[name])]));
+export function startingTexts(
+  defaults: Record<string, unknown>,
+  chosen: Record<string, unknown> = {},
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.keys(defaults).map((name) => [name, written(Object.hasOwn(chosen, name) ? chosen[name] : defaults[name])]),
+  );
 }
 
 /** Those of `texts` that differ from their defaults, as values. */
@@ -60,5 +65,7 @@ export function changed(texts: Record<string, string>, defaults: Record<string, 
 
 /** The names whose text stands for no value. */
 export function wrong(texts: Record<string, string>, defaults: Record<string, unknown>): string[] {
-  return Object.keys(texts).filter((name) => Object.hasOwn(defaults, name) && read(texts[name]!, kindOf(defaults[name])) === undefined);
+  return Object.keys(texts).filter(
+    (name) => Object.hasOwn(defaults, name) && read(texts[name]!, kindOf(defaults[name])) === undefined,
+  );
 }

@@ -39,13 +39,15 @@ export default function Canvas({ nodes, chosen, onChoose }: Props) {
   const edges = useMemo(() => {
     const done = new Map(nodes.map((node) => [node.name, node.task !== null && isOver(node.task.status)]));
     return nodes.flatMap((node) =>
-      node.dependencies.filter((name) => done.has(name)).map((name): Edge => ({
-        id: `${name} ${node.name}`,
-        source: name,
-        target: node.name,
-        className: done.get(name) ? "done" : undefined,
-        focusable: false,
-      })),
+      node.dependencies
+        .filter((name) => done.has(name))
+        .map((name): Edge => ({
+          id: `${name} ${node.name}`,
+          source: name,
+          target: node.name,
+          className: done.get(name) ? "done" : undefined,
+          focusable: false,
+        })),
     );
   }, [nodes]);
   return (

@@ -15,7 +15,8 @@ const REMEMBERED = "njangi.run.outline";
 
 /** Why it is not known what the tasks do, and in which order. */
 function Unordered({ error, again }: { error: unknown; again: () => void }) {
-  if (error instanceof ProblemError && error.status === 404) return <p className="notice">{t("graph.workflow_gone")}</p>;
+  if (error instanceof ProblemError && error.status === 404)
+    return <p className="notice">{t("graph.workflow_gone")}</p>;
   return <Problem error={error} again={again} />;
 }
 
@@ -38,8 +39,14 @@ export default function GraphTab({ run }: { run: Run }) {
     <div className="stack">
       {run.workflow_id && version.isError && <Unordered error={version.error} again={() => void version.refetch()} />}
       <div className="row" role="group" aria-label={t("graph.as")}>
-        <button type="button" className="small" aria-pressed={!list} onClick={() => show(false)}><Icon name="workflow" />{t("graph.picture")}</button>
-        <button type="button" className="small" aria-pressed={list} onClick={() => show(true)}><Icon name="menu" />{t("graph.list")}</button>
+        <button type="button" className="small" aria-pressed={!list} onClick={() => show(false)}>
+          <Icon name="workflow" />
+          {t("graph.picture")}
+        </button>
+        <button type="button" className="small" aria-pressed={list} onClick={() => show(true)}>
+          <Icon name="menu" />
+          {t("graph.list")}
+        </button>
       </div>
       <div className={chosen ? "beside" : undefined}>
         {list ? (

@@ -30,11 +30,26 @@ export function Outline({ nodes, chosen, onChoose }: Props) {
         <tbody>
           {ordered(nodes).map(({ task: node }) => (
             <tr key={node.name} className={chosen === node.name ? "chosen" : undefined}>
-              <td><button type="button" className="link" aria-pressed={chosen === node.name} onClick={() => onChoose(node.name)}>{node.name}</button></td>
+              <td>
+                <button
+                  type="button"
+                  className="link"
+                  aria-pressed={chosen === node.name}
+                  onClick={() => onChoose(node.name)}
+                >
+                  {node.name}
+                </button>
+              </td>
               <td>{node.paused ? <Status status="PAUSED" /> : <Status status={statusOf(node)} of={node.task} />}</td>
               <td className="fine">{node.cleanUp ? t("graph.clean_up_when") : node.dependencies.join(", ") || "–"}</td>
-              <td className="number">{node.task && node.task.total > 0 ? `${number(node.task.completed)} / ${number(node.task.total)}` : "–"}</td>
-              <td>{node.task && <Progress value={node.task.progress} label={t("graph.progress_of", { task: node.name })} />}</td>
+              <td className="number">
+                {node.task && node.task.total > 0 ? `${number(node.task.completed)} / ${number(node.task.total)}` : "–"}
+              </td>
+              <td>
+                {node.task && (
+                  <Progress value={node.task.progress} label={t("graph.progress_of", { task: node.name })} />
+                )}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -35,16 +35,32 @@ export function TaskPanel({ run, node, onClose }: { run: Run; node: TaskNode; on
   return (
     <section className="card task-panel" aria-label={t("task.about", { task: node.name })}>
       <div className="head">
-        <h2 ref={heading} tabIndex={-1}>{node.name}</h2>
-        <button type="button" className="plain small" aria-label={t("ui.close")} onClick={onClose}><Icon name="close" /></button>
+        <h2 ref={heading} tabIndex={-1}>
+          {node.name}
+        </h2>
+        <button type="button" className="plain small" aria-label={t("ui.close")} onClick={onClose}>
+          <Icon name="close" />
+        </button>
       </div>
       <div className="row">
         <Status status={node.paused ? "PAUSED" : status} of={node.task} />
-        {mine && !node.paused && <button type="button" className="small" onClick={() => setPausing(true)}><Icon name="pause" />{t("task.pause")}</button>}
+        {mine && !node.paused && (
+          <button type="button" className="small" onClick={() => setPausing(true)}>
+            <Icon name="pause" />
+            {t("task.pause")}
+          </button>
+        )}
         {mine && node.paused && (
-          <button type="button" className="small" disabled={control.isPending}
-            onClick={() => control.mutate({ verb: "resume-task", task: node.name }, { onError: (error) => tell(inWords(error)) })}>
-            <Icon name="play" />{t("task.resume")}
+          <button
+            type="button"
+            className="small"
+            disabled={control.isPending}
+            onClick={() =>
+              control.mutate({ verb: "resume-task", task: node.name }, { onError: (error) => tell(inWords(error)) })
+            }
+          >
+            <Icon name="play" />
+            {t("task.resume")}
           </button>
         )}
       </div>
@@ -52,23 +68,72 @@ export function TaskPanel({ run, node, onClose }: { run: Run; node: TaskNode; on
       {node.task && node.task.total > 0 && (
         <>
           <Progress value={node.task.progress} label={t("graph.progress_of", { task: node.name })} />
-          <p className="fine">{t("task.counts", { completed: node.task.completed, leased: node.task.leased, queued: node.task.queued, failed: node.task.failed, cancelled: node.task.cancelled })}</p>
+          <p className="fine">
+            {t("task.counts", {
+              completed: node.task.completed,
+              leased: node.task.leased,
+              queued: node.task.queued,
+              failed: node.task.failed,
+              cancelled: node.task.cancelled,
+            })}
+          </p>
         </>
       )}
       <dl className="facts fine">
         <dt>{t("task.kind")}</dt>
         <dd>{t(`task.kind.${node.kind}`)}</dd>
-        {line && <><dt>{t("task.runs")}</dt><dd><code>{line}</code></dd></>}
-        {node.dependencies.length > 0 && <><dt>{t("graph.after")}</dt><dd>{node.dependencies.join(", ")}</dd></>}
-        {times.data?.started && <><dt>{t("task.started")}</dt><dd>{moment(times.data.started)}</dd></>}
-        {times.data?.ended && <><dt>{t("task.ended")}</dt><dd>{moment(times.data.ended)}</dd></>}
-        {node.task?.child_run_id && <><dt>{t("task.child")}</dt><dd><Link href={`/runs/${node.task.child_run_id}`}>{t("run.open")}</Link></dd></>}
+        {line && (
+          <>
+            <dt>{t("task.runs")}</dt>
+            <dd>
+              <code>{line}</code>
+            </dd>
+          </>
+        )}
+        {node.dependencies.length > 0 && (
+          <>
+            <dt>{t("graph.after")}</dt>
+            <dd>{node.dependencies.join(", ")}</dd>
+          </>
+        )}
+        {times.data?.started && (
+          <>
+            <dt>{t("task.started")}</dt>
+            <dd>{moment(times.data.started)}</dd>
+          </>
+        )}
+        {times.data?.ended && (
+          <>
+            <dt>{t("task.ended")}</dt>
+            <dd>{moment(times.data.ended)}</dd>
+          </>
+        )}
+        {node.task?.child_run_id && (
+          <>
+            <dt>{t("task.child")}</dt>
+            <dd>
+              <Link href={`/runs/${node.task.child_run_id}`}>{t("run.open")}</Link>
+            </dd>
+          </>
+        )}
       </dl>
       {node.spec && <Settings node={node} />}
       <div className="row">
-        {status === "COMPLETED" && <Link className="button small" href={`/runs/${run.id}/results?task=${encodeURIComponent(node.name)}`}>{t("run.tab.results")}</Link>}
-        {node.task && node.task.total > 0 && <Link className="button small" href={`/runs/${run.id}/logs?task=${encodeURIComponent(node.name)}`}>{t("run.tab.logs")}</Link>}
-        {node.task && node.task.failed > 0 && <Link className="button small" href={`/runs/${run.id}/errors`}>{t("run.tab.errors")}</Link>}
+        {status === "COMPLETED" && (
+          <Link className="button small" href={`/runs/${run.id}/results?task=${encodeURIComponent(node.name)}`}>
+            {t("run.tab.results")}
+          </Link>
+        )}
+        {node.task && node.task.total > 0 && (
+          <Link className="button small" href={`/runs/${run.id}/logs?task=${encodeURIComponent(node.name)}`}>
+            {t("run.tab.logs")}
+          </Link>
+        )}
+        {node.task && node.task.failed > 0 && (
+          <Link className="button small" href={`/runs/${run.id}/errors`}>
+            {t("run.tab.errors")}
+          </Link>
+        )}
       </div>
       {node.task && node.task.total > 0 && <Subtasks run={run} task={node.name} />}
       {pausing && <PauseDialog run={run} task={node.name} onClose={() => setPausing(false)} />}
@@ -81,7 +146,9 @@ const HIDDEN = new Set(["name", "dependencies", "command", "python", "wait", "sl
 /** The rest of what the workflow says of the task, as it says it. */
 function Settings({ node }: { node: TaskNode }) {
   const rest = Object.fromEntries(
-    Object.entries({ ...(node.spec?.python?.isolate ? { isolate: true } : {}), ...node.spec }).filter(([key, value]) => !HIDDEN.has(key) && value !== null && !isEmpty(value)),
+    Object.entries({ ...(node.spec?.python?.isolate ? { isolate: true } : {}), ...node.spec }).filter(
+      ([key, value]) => !HIDDEN.has(key) && value !== null && !isEmpty(value),
+    ),
   );
   if (Object.keys(rest).length === 0) return null;
   return (
@@ -108,10 +175,18 @@ function Subtasks({ run, task }: { run: Run; task: string }) {
     <section className="stack" aria-label={t("task.subtasks")}>
       <div className="head">
         <h3>{t("task.subtasks")}</h3>
-        <select className="narrow" aria-label={t("task.only")} value={status ?? ""}
-          onChange={(event) => (setStatus((event.target.value || undefined) as typeof status), setPages([]))}>
+        <select
+          className="narrow"
+          aria-label={t("task.only")}
+          value={status ?? ""}
+          onChange={(event) => (setStatus((event.target.value || undefined) as typeof status), setPages([]))}
+        >
           <option value="">{t("grid.any")}</option>
-          {FILTERS.map((each) => <option key={each} value={each}>{t(`status.${each}`)}</option>)}
+          {FILTERS.map((each) => (
+            <option key={each} value={each}>
+              {t(`status.${each}`)}
+            </option>
+          ))}
         </select>
       </div>
       {page.isPending && <Loading />}
@@ -121,20 +196,35 @@ function Subtasks({ run, task }: { run: Run; task: string }) {
         <Scroll label={t("task.subtasks")}>
           <table className="fine">
             <thead>
-              <tr><th className="number">{t("task.index")}</th><th>{t("graph.state")}</th><th className="number">{t("task.attempts")}</th><th>{t("task.volunteer")}</th><th>{t("task.changed")}</th></tr>
+              <tr>
+                <th className="number">{t("task.index")}</th>
+                <th>{t("graph.state")}</th>
+                <th className="number">{t("task.attempts")}</th>
+                <th>{t("task.volunteer")}</th>
+                <th>{t("task.changed")}</th>
+              </tr>
             </thead>
             <tbody>
               {page.data.subtasks.map((subtask) => (
                 <tr key={subtask.id}>
                   <td className="number">
-                    <button type="button" className="link" aria-label={t("story.title", { task, index: number(subtask.index) })} onClick={() => open({ task, index: subtask.index })}>
+                    <button
+                      type="button"
+                      className="link"
+                      aria-label={t("story.title", { task, index: number(subtask.index) })}
+                      onClick={() => open({ task, index: subtask.index })}
+                    >
                       {number(subtask.index)}
                     </button>
                   </td>
-                  <td><Status status={subtask.status} /></td>
+                  <td>
+                    <Status status={subtask.status} />
+                  </td>
                   <td className="number">{number(subtask.attempt)}</td>
-                  <td>{subtask.assigned_to ? names.get(subtask.assigned_to) ?? subtask.assigned_to : "–"}</td>
-                  <td><Ago at={subtask.updated_at} /></td>
+                  <td>{subtask.assigned_to ? (names.get(subtask.assigned_to) ?? subtask.assigned_to) : "–"}</td>
+                  <td>
+                    <Ago at={subtask.updated_at} />
+                  </td>
                 </tr>
               ))}
             </tbody>
@@ -143,8 +233,22 @@ function Subtasks({ run, task }: { run: Run; task: string }) {
       )}
       {(pages.length > 0 || page.data?.next_page_token) && (
         <div className="row">
-          <button type="button" className="small" disabled={pages.length === 0} onClick={() => setPages(pages.slice(0, -1))}>{t("ui.previous")}</button>
-          <button type="button" className="small" disabled={!page.data?.next_page_token} onClick={() => setPages([...pages, page.data!.next_page_token!])}>{t("ui.next")}</button>
+          <button
+            type="button"
+            className="small"
+            disabled={pages.length === 0}
+            onClick={() => setPages(pages.slice(0, -1))}
+          >
+            {t("ui.previous")}
+          </button>
+          <button
+            type="button"
+            className="small"
+            disabled={!page.data?.next_page_token}
+            onClick={() => setPages([...pages, page.data!.next_page_token!])}
+          >
+            {t("ui.next")}
+          </button>
         </div>
       )}
     </section>

@@ -34,7 +34,10 @@ function kindOf(spec: TaskSpec): Kind {
   return KINDS.find((kind) => spec[kind] !== undefined && spec[kind] !== null) ?? "command";
 }
 
-export function nodesOf(spec: Record<string, unknown> | null, run: Pick<Run, "tasks" | "paused_tasks" | "workflow_id">): TaskNode[] {
+export function nodesOf(
+  spec: Record<string, unknown> | null,
+  run: Pick<Run, "tasks" | "paused_tasks" | "workflow_id">,
+): TaskNode[] {
   const told = new Map(run.tasks.map((task) => [task.name, task]));
   const paused = new Set(run.paused_tasks);
   const specs = (spec?.tasks ?? []) as TaskSpec[];
@@ -50,7 +53,15 @@ export function nodesOf(spec: Record<string, unknown> | null, run: Pick<Run, "ta
   const written = new Set(specs.map(({ name }) => name));
   for (const task of run.tasks) {
     if (written.has(task.name)) continue;
-    nodes.push({ name: task.name, kind: run.workflow_id ? "unknown" : "flow", dependencies: [], task, paused: paused.has(task.name), cleanUp: false, spec: null });
+    nodes.push({
+      name: task.name,
+      kind: run.workflow_id ? "unknown" : "flow",
+      dependencies: [],
+      task,
+      paused: paused.has(task.name),
+      cleanUp: false,
+      spec: null,
+    });
   }
   return nodes;
 }
@@ -58,7 +69,7 @@ export function nodesOf(spec: Record<string, unknown> | null, run: Pick<Run, "ta
 /** All tasks that follow from one, however far, in the order of the nodes. */
 export function below(nodes: readonly TaskNode[], name: string): string[] {
   const found = new Set([name]);
-  for (let before = 0; before !== found.size; ) {
+  for (let before = 0; before !== found.size;) {
     before = found.size;
     for (const node of nodes) if (node.dependencies.some((other) => found.has(other))) found.add(node.name);
   }

@@ -6,11 +6,19 @@ import type { Choice, Grid } from "./grid";
 import { type Area, cellAt, fitting, HEADING, layOut, moved, type Place, pointOf, type Step } from "./layout";
 import { makeTiles, paint, palette } from "./paint";
 
-const COLORS = ["queued", "leased", "reported", "completed", "failed", "cancelled", "dead"].map((name) => `--cell-${name}`);
+const COLORS = ["queued", "leased", "reported", "completed", "failed", "cancelled", "dead"].map(
+  (name) => `--cell-${name}`,
+);
 
 const KEYS: Record<string, Step> = {
-  ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
-  Home: "home", End: "end", PageUp: "previous", PageDown: "next",
+  ArrowLeft: "left",
+  ArrowRight: "right",
+  ArrowUp: "up",
+  ArrowDown: "down",
+  Home: "home",
+  End: "end",
+  PageUp: "previous",
+  PageDown: "next",
 };
 const WITH_CONTROL: Record<string, Step> = { Home: "first", End: "last" };
 
@@ -29,7 +37,18 @@ interface Props {
 }
 
 /** The cells on a canvas as large as the view; it scrolls over a place as high as all of them. */
-export function GridCanvas({ grid, version, choice, size, cursor, onCursor, onPoint, onOpen, onZoom, describedBy }: Props) {
+export function GridCanvas({
+  grid,
+  version,
+  choice,
+  size,
+  cursor,
+  onCursor,
+  onPoint,
+  onOpen,
+  onZoom,
+  describedBy,
+}: Props) {
   const view = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const pixels = useRef<{ image: ImageData; buffer: Uint32Array } | null>(null);
@@ -41,7 +60,10 @@ export function GridCanvas({ grid, version, choice, size, cursor, onCursor, onPo
   const wanted = size ?? fitting(counts, room.width, room.height);
   const exact = Math.max(1, Math.round(wanted * ratio)) / ratio; // a whole number of the screen's own pixels
   const shape = counts.join();
-  const layout = useMemo(() => layOut(shape === "" ? [] : shape.split(",").map(Number), room.width, exact), [shape, room.width, exact]);
+  const layout = useMemo(
+    () => layOut(shape === "" ? [] : shape.split(",").map(Number), room.width, exact),
+    [shape, room.width, exact],
+  );
 
   useEffect(() => {
     const shown = view.current!;
@@ -72,7 +94,16 @@ export function GridCanvas({ grid, version, choice, size, cursor, onCursor, onPo
       pixels.current = { image, buffer: new Uint32Array(image.data.buffer) };
     }
     const { image, buffer } = pixels.current;
-    paint(buffer, { width, height, ratio, top: view.current!.scrollTop }, grid, layout, choice, look.colors, look.tiles, look.ground);
+    paint(
+      buffer,
+      { width, height, ratio, top: view.current!.scrollTop },
+      grid,
+      layout,
+      choice,
+      look.colors,
+      look.tiles,
+      look.ground,
+    );
     pen.putImageData(image, 0, 0);
   });
   useEffect(() => {
@@ -91,7 +122,11 @@ export function GridCanvas({ grid, version, choice, size, cursor, onCursor, onPo
 
   function under(event: MouseEvent): Place | null {
     const box = view.current!.getBoundingClientRect();
-    return cellAt(layout, event.clientX - box.left - view.current!.clientLeft, event.clientY - box.top - view.current!.clientTop + view.current!.scrollTop);
+    return cellAt(
+      layout,
+      event.clientX - box.left - view.current!.clientLeft,
+      event.clientY - box.top - view.current!.clientTop + view.current!.scrollTop,
+    );
   }
   function press(event: KeyboardEvent) {
     if (event.key === "Enter" || event.key === " ") {
@@ -107,21 +142,37 @@ export function GridCanvas({ grid, version, choice, size, cursor, onCursor, onPo
   }
   const marked = cursor && pointOf(layout, cursor);
   return (
-    <div ref={view} className="grid-view" tabIndex={0} role="application" aria-label={t("grid.cells")} aria-describedby={describedBy}
-      onScroll={(event) => setTop(event.currentTarget.scrollTop)} onKeyDown={press}>
-      <div className="grid-place" style={{ height: Math.max(layout.height, room.height) }}
-        onMouseMove={(event) => onPoint(under(event))} onMouseLeave={() => onPoint(null)}
+    <div
+      ref={view}
+      className="grid-view"
+      tabIndex={0}
+      role="application"
+      aria-label={t("grid.cells")}
+      aria-describedby={describedBy}
+      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+      onKeyDown={press}
+    >
+      <div
+        className="grid-place"
+        style={{ height: Math.max(layout.height, room.height) }}
+        onMouseMove={(event) => onPoint(under(event))}
+        onMouseLeave={() => onPoint(null)}
         onClick={(event) => {
           const place = under(event);
           if (!place) return;
           onCursor(place);
           onOpen(place);
-        }}>
+        }}
+      >
         <canvas ref={canvas} style={{ width: room.width, height: room.height }} />
         {layout.areas
           .filter((area) => area.cells + area.rows * exact >= top && area.top <= top + room.height)
-          .map((area) => <Heading key={area.block} grid={grid} area={area} />)}
-        {marked && <span className="grid-cursor" style={{ left: marked.x, top: marked.y, width: exact, height: exact }} />}
+          .map((area) => (
+            <Heading key={area.block} grid={grid} area={area} />
+          ))}
+        {marked && (
+          <span className="grid-cursor" style={{ left: marked.x, top: marked.y, width: exact, height: exact }} />
+        )}
       </div>
     </div>
   );
@@ -131,7 +182,8 @@ function Heading({ grid, area }: { grid: Grid; area: Area }) {
   const block = grid.blocks[area.block]!;
   return (
     <div className="grid-heading fine" style={{ top: area.top, height: HEADING }}>
-      <strong>{block.name}</strong> <span className="faint">{t("grid.of_task", { done: block.counts[4]!, total: number(area.count) })}</span>
+      <strong>{block.name}</strong>{" "}
+      <span className="faint">{t("grid.of_task", { done: block.counts[4]!, total: number(area.count) })}</span>
     </div>
   );
 }

@@ -7,7 +7,18 @@ import { Icon } from "../../../ui/Icon";
 import { Empty, Loading, Problem } from "../../../ui/states";
 import { useVolunteerNames } from "../names";
 import { useSubtaskPlace } from "../place";
-import { ALL, attemptsOf, type CellStatus, type Choice, countChosen, type Grid, hold, STATUSES, statusOf, totals } from "./grid";
+import {
+  ALL,
+  attemptsOf,
+  type CellStatus,
+  type Choice,
+  countChosen,
+  type Grid,
+  hold,
+  STATUSES,
+  statusOf,
+  totals,
+} from "./grid";
 import { GridCanvas } from "./GridCanvas";
 import { type Place, SIZES } from "./layout";
 import { LETTERS } from "./paint";
@@ -20,7 +31,8 @@ export default function GridTab({ run }: { run: Run }) {
   const { grid, error, version, again } = useGrid(run.id);
   if (!grid && error !== null) return <Problem error={error} again={again} />;
   if (!grid) return <Loading />;
-  if (grid.blocks.every(({ count }) => count === 0)) return <Empty title={t("grid.empty")}>{t("grid.empty_why")}</Empty>;
+  if (grid.blocks.every(({ count }) => count === 0))
+    return <Empty title={t("grid.empty")}>{t("grid.empty_why")}</Empty>;
   return <Cells run={run} grid={grid} version={version} />;
 }
 
@@ -42,23 +54,57 @@ function Cells({ run, grid, version }: { run: Run; grid: Grid; version: number }
       <div className="row">
         <label className="row fine">
           {t("grid.tried")}
-          <select className="narrow" value={choice.attempts} onChange={(event) => setChoice({ ...choice, attempts: Number(event.target.value) })}>
-            {TRIED.map((least) => <option key={least} value={least}>{least === 0 ? t("grid.any") : t("grid.at_least", { count: least })}</option>)}
+          <select
+            className="narrow"
+            value={choice.attempts}
+            onChange={(event) => setChoice({ ...choice, attempts: Number(event.target.value) })}
+          >
+            {TRIED.map((least) => (
+              <option key={least} value={least}>
+                {least === 0 ? t("grid.any") : t("grid.at_least", { count: least })}
+              </option>
+            ))}
           </select>
         </label>
         <Volunteers run={run} grid={grid} choice={choice} onChoice={setChoice} />
-        {filtered && <button type="button" className="small" onClick={() => setChoice(ALL)}>{t("grid.show_all")}</button>}
-        {filtered && <span className="fine" role="status">{t("grid.stand_out", { count: countChosen(grid, choice) })}</span>}
+        {filtered && (
+          <button type="button" className="small" onClick={() => setChoice(ALL)}>
+            {t("grid.show_all")}
+          </button>
+        )}
+        {filtered && (
+          <span className="fine" role="status">
+            {t("grid.stand_out", { count: countChosen(grid, choice) })}
+          </span>
+        )}
         <span className="row push" role="group" aria-label={t("grid.zoom")}>
-          <button type="button" className="small" aria-label={t("grid.smaller")} onClick={() => zoom(-1)}><Icon name="dash" /></button>
-          <button type="button" className="small" aria-label={t("grid.larger")} onClick={() => zoom(1)}><Icon name="add" /></button>
-          <button type="button" className="small" aria-pressed={size === null} onClick={() => setSize(null)}>{t("grid.fit")}</button>
+          <button type="button" className="small" aria-label={t("grid.smaller")} onClick={() => zoom(-1)}>
+            <Icon name="dash" />
+          </button>
+          <button type="button" className="small" aria-label={t("grid.larger")} onClick={() => zoom(1)}>
+            <Icon name="add" />
+          </button>
+          <button type="button" className="small" aria-pressed={size === null} onClick={() => setSize(null)}>
+            {t("grid.fit")}
+          </button>
         </span>
       </div>
-      <GridCanvas grid={grid} version={version} choice={choice} size={size} cursor={cursor} onCursor={setCursor} onPoint={setPointed}
-        onOpen={({ block, index }) => open({ task: grid.blocks[block]!.name, index })} onZoom={zoom} describedBy={keys} />
+      <GridCanvas
+        grid={grid}
+        version={version}
+        choice={choice}
+        size={size}
+        cursor={cursor}
+        onCursor={setCursor}
+        onPoint={setPointed}
+        onOpen={({ block, index }) => open({ task: grid.blocks[block]!.name, index })}
+        onZoom={zoom}
+        describedBy={keys}
+      />
       <Said grid={grid} place={pointed ?? cursor} />
-      <p id={keys} className="fine faint">{t("grid.keys")}</p>
+      <p id={keys} className="fine faint">
+        {t("grid.keys")}
+      </p>
     </div>
   );
 }
@@ -74,8 +120,16 @@ function Legend({ grid, choice, onChoice }: { grid: Grid; choice: Choice; onChoi
   return (
     <div className="row" role="group" aria-label={t("grid.legend")}>
       {STATUSES.map((status, place) => (
-        <button key={status} type="button" className="small legend" aria-pressed={choice.statuses.has(status)} onClick={() => toggle(status)}>
-          <span className={`swatch ${status.toLowerCase()}`} aria-hidden="true">{LETTERS[place]}</span>
+        <button
+          key={status}
+          type="button"
+          className="small legend"
+          aria-pressed={choice.statuses.has(status)}
+          onClick={() => toggle(status)}
+        >
+          <span className={`swatch ${status.toLowerCase()}`} aria-hidden="true">
+            {LETTERS[place]}
+          </span>
           {t(`status.${status}`)} <span className="number faint">{number(counts[place]!)}</span>
         </button>
       ))}
@@ -99,7 +153,8 @@ function Volunteers({ run, grid, choice, onChoice }: VolunteersProps) {
   useEffect(() => {
     if (!timeline.data) return;
     const { volunteers, tasks, spans } = timeline.data;
-    for (const [volunteer, task, index] of spans.toReversed()) hold(grid, tasks[task]!, index, volunteers[volunteer]!.id);
+    for (const [volunteer, task, index] of spans.toReversed())
+      hold(grid, tasks[task]!, index, volunteers[volunteer]!.id);
     setHeld(grid);
   }, [grid, timeline.data]);
   const told = new Map(timeline.data?.volunteers.map(({ id, name }) => [id, name]));
@@ -107,12 +162,23 @@ function Volunteers({ run, grid, choice, onChoice }: VolunteersProps) {
   return (
     <label className="row fine">
       {t("grid.volunteer")}
-      <select className="narrow" value={choice.volunteer ?? ""} onFocus={() => setWanted(true)} onPointerEnter={() => setWanted(true)}
-        onChange={(event) => onChoice({ ...choice, volunteer: event.target.value || null })}>
+      <select
+        className="narrow"
+        value={choice.volunteer ?? ""}
+        onFocus={() => setWanted(true)}
+        onPointerEnter={() => setWanted(true)}
+        onChange={(event) => onChoice({ ...choice, volunteer: event.target.value || null })}
+      >
         <option value="">{t("grid.any")}</option>
-        {ids.map((id) => <option key={id} value={id}>{told.get(id) ?? names.get(id) ?? id}</option>)}
+        {ids.map((id) => (
+          <option key={id} value={id}>
+            {told.get(id) ?? names.get(id) ?? id}
+          </option>
+        ))}
       </select>
-      {choice.volunteer !== null && (timeline.data?.left_out ?? 0) > 0 && <span className="faint">{t("grid.newest_only")}</span>}
+      {choice.volunteer !== null && (timeline.data?.left_out ?? 0) > 0 && (
+        <span className="faint">{t("grid.newest_only")}</span>
+      )}
     </label>
   );
 }

@@ -4,7 +4,11 @@ import { ALL, apply, attemptsOf, countChosen, decode, hold, STATUSES, statusOf, 
 
 function body(seq: number, tasks: Record<string, number[]>): ArrayBuffer {
   let at = 0;
-  const heads = Object.entries(tasks).map(([name, cells]) => ({ name, at: (at += cells.length) - cells.length, count: cells.length }));
+  const heads = Object.entries(tasks).map(([name, cells]) => ({
+    name,
+    at: (at += cells.length) - cells.length,
+    count: cells.length,
+  }));
   const head = new TextEncoder().encode(`${JSON.stringify({ v: 1, seq, tasks: heads })}\n`);
   return new Uint8Array([...head, ...Object.values(tasks).flat()]).buffer;
 }
@@ -16,7 +20,10 @@ const once = 1 << 3;
 test("cells are read by task, with their states and attempts", () => {
   const grid = decode(body(7, { draw: [COMPLETED | once, 0, QUEUED], sum: [DEAD | (5 << 3)] }));
   expect(grid.seq).toBe(7);
-  expect(grid.blocks.map(({ name, count }) => [name, count])).toEqual([["draw", 3], ["sum", 1]]);
+  expect(grid.blocks.map(({ name, count }) => [name, count])).toEqual([
+    ["draw", 3],
+    ["sum", 1],
+  ]);
   expect([...grid.blocks[0]!.cells].map(statusOf)).toEqual(["COMPLETED", null, "QUEUED"]);
   expect(attemptsOf(grid.blocks[1]!.cells[0]!)).toBe(8);
   expect(totals(grid)).toEqual([1, 0, 0, 1, 0, 0, 1]);
@@ -54,7 +61,13 @@ test("what the grid has already, and what is told of other runs, changes nothing
 test("new subtasks of new tasks make room", () => {
   const grid = decode(body(1, {}));
   apply(grid, "r1", [
-    told(2, "subtasks.queued", { task: "draw", batches: [{ batch: "b0", ranges: [[0, 99]] }, { batch: "b1", ranges: [[100, 149]] }] }),
+    told(2, "subtasks.queued", {
+      task: "draw",
+      batches: [
+        { batch: "b0", ranges: [[0, 99]] },
+        { batch: "b1", ranges: [[100, 149]] },
+      ],
+    }),
     told(3, "subtasks.leased", { task: "draw", indexes: [149, 3], volunteer: "v1" }),
   ]);
   expect(grid.blocks[0]!.count).toBe(150);
@@ -64,10 +77,18 @@ test("new subtasks of new tasks make room", () => {
 
 test("the counts stay those of the cells through any changes", () => {
   const grid = decode(body(1, { a: Array(50).fill(QUEUED), b: [] }));
-  const types = ["subtasks.leased", "subtasks.requeued", "subtasks.cancelled", "subtasks.overdue", "subtasks.forgotten"];
+  const types = [
+    "subtasks.leased",
+    "subtasks.requeued",
+    "subtasks.cancelled",
+    "subtasks.overdue",
+    "subtasks.forgotten",
+  ];
   for (let seq = 2; seq < 400; seq += 1) {
     const first = (seq * 37) % 60;
-    apply(grid, "r1", [told(seq, types[seq % types.length]!, { task: seq % 3 ? "a" : "b", ranges: [[first, first + (seq % 7)]] })]);
+    apply(grid, "r1", [
+      told(seq, types[seq % types.length]!, { task: seq % 3 ? "a" : "b", ranges: [[first, first + (seq % 7)]] }),
+    ]);
   }
   for (const block of grid.blocks) {
     const counted = new Uint32Array(8);
@@ -101,7 +122,12 @@ test("choices count what stands out", () => {
 test("100,000 cells take four hundred changes within the time of a frame", () => {
   const grid = decode(body(1, { draw: Array(100_000).fill(QUEUED) }));
   const bundle = Array.from({ length: 400 }, (_, at) =>
-    told(2 + at, "subtasks.completed", { task: "draw", volunteer: `v${at % 50}`, status: "COMPLETED", indexes: Array.from({ length: 64 }, (_, k) => (at * 250 + k) % 100_000) }),
+    told(2 + at, "subtasks.completed", {
+      task: "draw",
+      volunteer: `v${at % 50}`,
+      status: "COMPLETED",
+      indexes: Array.from({ length: 64 }, (_, k) => (at * 250 + k) % 100_000),
+    }),
   );
   const began = performance.now();
   apply(grid, "r1", bundle);

@@ -47,14 +47,27 @@ test.each<[Step, [number, number], [number, number]]>([
 });
 
 test("pixels show the cells, dimmed where they are not chosen", () => {
-  const grid = decode(new Uint8Array([...new TextEncoder().encode('{"v":1,"seq":1,"tasks":[{"name":"a","at":0,"count":3}]}\n'), 4, 5, 0]).buffer);
-  const colors = palette([1, 2, 3, 4, 5, 6, 7].map((blue) => (0xff000000 | (blue << 16)) >>> 0), 0xff000000);
+  const grid = decode(
+    new Uint8Array([...new TextEncoder().encode('{"v":1,"seq":1,"tasks":[{"name":"a","at":0,"count":3}]}\n'), 4, 5, 0])
+      .buffer,
+  );
+  const colors = palette(
+    [1, 2, 3, 4, 5, 6, 7].map((blue) => (0xff000000 | (blue << 16)) >>> 0),
+    0xff000000,
+  );
   const small = layOut([3], 6, 2);
   const view = { width: 6, height: small.height, ratio: 1, top: 0 };
   const buffer = new Uint32Array(view.width * view.height);
   const choice = { statuses: new Set(["COMPLETED"] as const), attempts: 0, volunteer: null };
   paint(buffer, view, grid, small, choice, colors, { side: 2, pixels: null }, 0xff000000);
   const row = small.areas[0]!.cells * view.width;
-  expect([...buffer.subarray(row, row + 6)]).toEqual([colors[4], colors[4], colors[64 + 5], colors[64 + 5], 0xff000000, 0xff000000]);
+  expect([...buffer.subarray(row, row + 6)]).toEqual([
+    colors[4],
+    colors[4],
+    colors[64 + 5],
+    colors[64 + 5],
+    0xff000000,
+    0xff000000,
+  ]);
   expect([...buffer.subarray(row + 6, row + 12)]).toEqual([...buffer.subarray(row, row + 6)]);
 });

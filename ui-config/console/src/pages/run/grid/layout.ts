@@ -82,7 +82,9 @@ export function moved(layout: Layout, from: Place, step: Step): Place {
     case "up": {
       if (from.index >= columns) return within(from.index - columns);
       const above = areas[at - 1];
-      return above ? { block: above.block, index: Math.min((above.rows - 1) * columns + column, above.count - 1) } : from;
+      return above
+        ? { block: above.block, index: Math.min((above.rows - 1) * columns + column, above.count - 1) }
+        : from;
     }
     case "down": {
       if (from.index + columns < area.count) return within(from.index + columns);

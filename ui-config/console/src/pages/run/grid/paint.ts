@@ -52,7 +52,16 @@ export interface Tiles {
 }
 
 /** Fill `buffer` (width * height) with what the view shows of the grid. */
-export function paint(buffer: Uint32Array, view: View, grid: Grid, layout: Layout, choice: Choice, colors: Palette, tiles: Tiles, ground: number): void {
+export function paint(
+  buffer: Uint32Array,
+  view: View,
+  grid: Grid,
+  layout: Layout,
+  choice: Choice,
+  colors: Palette,
+  tiles: Tiles,
+  ground: number,
+): void {
   buffer.fill(ground);
   const side = tiles.side;
   const gap = layout.size >= GAPPED ? Math.max(1, Math.round(view.ratio)) : 0;
@@ -81,7 +90,14 @@ export function paint(buffer: Uint32Array, view: View, grid: Grid, layout: Layou
 
 /** Draw a row of plain cells: one line of pixels, copied downwards. */
 function stripe(
-  buffer: Uint32Array, view: View, colors: Palette, side: number, gap: number, y: number, from: number, count: number,
+  buffer: Uint32Array,
+  view: View,
+  colors: Palette,
+  side: number,
+  gap: number,
+  y: number,
+  from: number,
+  count: number,
   kindAt: (index: number) => number,
 ): void {
   const line = Math.max(0, y);
@@ -99,13 +115,22 @@ function stripe(
 
 /** Draw a row of marked cells, line by line out of their pictures. */
 function stamp(
-  buffer: Uint32Array, view: View, pixels: Uint32Array, side: number, y: number, from: number, count: number,
+  buffer: Uint32Array,
+  view: View,
+  pixels: Uint32Array,
+  side: number,
+  y: number,
+  from: number,
+  count: number,
   kindAt: (index: number) => number,
 ): void {
   for (let column = 0; column < count; column += 1) {
     const tile = kindAt(from + column) * side * side;
     for (let line = Math.max(0, -y); line < side && y + line < view.height; line += 1) {
-      buffer.set(pixels.subarray(tile + line * side, tile + line * side + side), (y + line) * view.width + column * side);
+      buffer.set(
+        pixels.subarray(tile + line * side, tile + line * side + side),
+        (y + line) * view.width + column * side,
+      );
     }
   }
 }

@@ -15,7 +15,11 @@ interface Live {
 
 /** The run's cells, kept up to date by events; fetched anew where events may have been missed. */
 export function useGrid(runId: string): Live {
-  const [state, setState] = useState<{ grid: Grid | null; error: unknown; version: number }>({ grid: null, error: null, version: 0 });
+  const [state, setState] = useState<{ grid: Grid | null; error: unknown; version: number }>({
+    grid: null,
+    error: null,
+    version: 0,
+  });
   const current = useRef<Grid | null>(null);
   const heard = useRef<Told[] | null>(null); // what is told while the cells are on their way
   const [asked, setAsked] = useState(0);

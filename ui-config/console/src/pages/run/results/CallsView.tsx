@@ -24,14 +24,28 @@ export function CallsView({ run, task }: { run: Run; task: string }) {
       <h2>{task}</h2>
       <Scroll label={t("results.of", { task })}>
         <table className="fine">
-          <thead><tr><th className="number">{t("task.index")}</th><th>{t("story.result")}</th></tr></thead>
+          <thead>
+            <tr>
+              <th className="number">{t("task.index")}</th>
+              <th>{t("story.result")}</th>
+            </tr>
+          </thead>
           <tbody>
             {subtasks.map(({ id, index, result }) => (
               <tr key={id}>
                 <td className="number">
-                  <button type="button" className="link" aria-label={t("story.title", { task, index: number(index) })} onClick={() => open({ task, index })}>{number(index)}</button>
+                  <button
+                    type="button"
+                    className="link"
+                    aria-label={t("story.title", { task, index: number(index) })}
+                    onClick={() => open({ task, index })}
+                  >
+                    {number(index)}
+                  </button>
                 </td>
-                <td><code>{result === null ? t("results.in_story") : resultText(result, untagged, SHOWN)}</code></td>
+                <td>
+                  <code>{result === null ? t("results.in_story") : resultText(result, untagged, SHOWN)}</code>
+                </td>
               </tr>
             ))}
           </tbody>
@@ -39,8 +53,17 @@ export function CallsView({ run, task }: { run: Run; task: string }) {
       </Scroll>
       {(pages.length > 0 || next) && (
         <div className="row">
-          <button type="button" className="small" disabled={pages.length === 0} onClick={() => setPages(pages.slice(0, -1))}>{t("ui.previous")}</button>
-          <button type="button" className="small" disabled={!next} onClick={() => setPages([...pages, next!])}>{t("ui.next")}</button>
+          <button
+            type="button"
+            className="small"
+            disabled={pages.length === 0}
+            onClick={() => setPages(pages.slice(0, -1))}
+          >
+            {t("ui.previous")}
+          </button>
+          <button type="button" className="small" disabled={!next} onClick={() => setPages([...pages, next!])}>
+            {t("ui.next")}
+          </button>
         </div>
       )}
     </section>

@@ -21,7 +21,10 @@ export function DataTable({ table, name }: { table: Table; name: string }) {
   const [order, setOrder] = useState<Order | null>(null);
   const [plotted, setPlotted] = useState(false);
   const numeric = useMemo(() => numericColumns(table), [table]);
-  const rows = useMemo(() => (order ? sorted(table.rows, order.column, order.down) : table.rows).slice(0, MOST_ROWS), [table, order]);
+  const rows = useMemo(
+    () => (order ? sorted(table.rows, order.column, order.down) : table.rows).slice(0, MOST_ROWS),
+    [table, order],
+  );
   function sort(column: number) {
     setOrder(order?.column !== column ? { column, down: false } : order.down ? null : { column, down: true });
   }
@@ -30,21 +33,36 @@ export function DataTable({ table, name }: { table: Table; name: string }) {
       <div className="row fine">
         <span className="faint">{t("results.rows", { count: table.rows.length })}</span>
         {numeric.length > 0 && table.rows.length > 1 && (
-          <button type="button" className="small" aria-pressed={plotted} onClick={() => setPlotted(!plotted)}>{t("results.plot")}</button>
+          <button type="button" className="small" aria-pressed={plotted} onClick={() => setPlotted(!plotted)}>
+            {t("results.plot")}
+          </button>
         )}
-        <DownloadText name={`${name}.csv`} text={csvOf(table)} type="text/csv">{t("results.as_csv")}</DownloadText>
+        <DownloadText name={`${name}.csv`} text={csvOf(table)} type="text/csv">
+          {t("results.as_csv")}
+        </DownloadText>
       </div>
-      {plotted && <Suspense fallback={<Loading />}><Plot table={table} numeric={numeric} /></Suspense>}
+      {plotted && (
+        <Suspense fallback={<Loading />}>
+          <Plot table={table} numeric={numeric} />
+        </Suspense>
+      )}
       <Scroll label={t("results.table_of", { name })} long>
         <table>
           <thead>
             <tr>
               {table.columns.map((column, at) => (
-                <th key={at} className={numeric.includes(at) ? "number" : undefined}
-                  aria-sort={order?.column === at ? (order.down ? "descending" : "ascending") : undefined}>
+                <th
+                  key={at}
+                  className={numeric.includes(at) ? "number" : undefined}
+                  aria-sort={order?.column === at ? (order.down ? "descending" : "ascending") : undefined}
+                >
                   <button type="button" className="link" onClick={() => sort(at)}>
                     {column || t("results.unnamed")}
-                    {order?.column === at && <span className={order.down ? "turned" : undefined}><Icon name="down" size={10} /></span>}
+                    {order?.column === at && (
+                      <span className={order.down ? "turned" : undefined}>
+                        <Icon name="down" size={10} />
+                      </span>
+                    )}
                   </button>
                 </th>
               ))}
@@ -54,14 +72,18 @@ export function DataTable({ table, name }: { table: Table; name: string }) {
             {rows.map((row, line) => (
               <tr key={line}>
                 {table.columns.map((_, at) => (
-                  <td key={at} className={numeric.includes(at) ? "number" : undefined}>{plain(row[at])}</td>
+                  <td key={at} className={numeric.includes(at) ? "number" : undefined}>
+                    {plain(row[at])}
+                  </td>
                 ))}
               </tr>
             ))}
           </tbody>
         </table>
       </Scroll>
-      {table.rows.length > MOST_ROWS && <p className="fine faint">{t("results.first_rows", { shown: number(MOST_ROWS), count: table.rows.length })}</p>}
+      {table.rows.length > MOST_ROWS && (
+        <p className="fine faint">{t("results.first_rows", { shown: number(MOST_ROWS), count: table.rows.length })}</p>
+      )}
     </div>
   );
 }

@@ -2,7 +2,17 @@ import type { ReactNode } from "react";
 import { Icon } from "../../../ui/Icon";
 
 /** A file made of what is here already. */
-export function DownloadText({ name, text, type, children }: { name: string; text: string; type: string; children: ReactNode }) {
+export function DownloadText({
+  name,
+  text,
+  type,
+  children,
+}: {
+  name: string;
+  text: string;
+  type: string;
+  children: ReactNode;
+}) {
   function save() {
     const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
     const link = document.createElement("a");
@@ -11,5 +21,10 @@ export function DownloadText({ name, text, type, children }: { name: string; tex
     link.click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   }
-  return <button type="button" className="small" onClick={save}><Icon name="download" />{children}</button>;
+  return (
+    <button type="button" className="small" onClick={save}>
+      <Icon name="download" />
+      {children}
+    </button>
+  );
 }

@@ -10,7 +10,12 @@ const NAMED = 20;
 /** Beside a result: which parts are not in it, and where each tells why. */
 export function FailedParts({ run, task }: { run: Run; task: RunTask }) {
   const [, open] = useSubtaskPlace();
-  const pages = useQueries({ queries: (["FAILED", "DEAD"] as const).map((status) => ({ ...subtasksQuery(run.id, task.name, status), enabled: task.total > 0 })) });
+  const pages = useQueries({
+    queries: (["FAILED", "DEAD"] as const).map((status) => ({
+      ...subtasksQuery(run.id, task.name, status),
+      enabled: task.total > 0,
+    })),
+  });
   const found = pages.flatMap(({ data }) => data?.subtasks ?? []).map(({ index }) => index);
   const named = found.toSorted((a, b) => a - b).slice(0, NAMED);
   const more = task.failed_parts - named.length;
@@ -24,7 +29,13 @@ export function FailedParts({ run, task }: { run: Run; task: RunTask }) {
         <p className="row fine">
           {t("results.failed_indexes")}
           {named.map((index) => (
-            <button key={index} type="button" className="link" aria-label={t("story.title", { task: task.name, index: number(index) })} onClick={() => open({ task: task.name, index })}>
+            <button
+              key={index}
+              type="button"
+              className="link"
+              aria-label={t("story.title", { task: task.name, index: number(index) })}
+              onClick={() => open({ task: task.name, index })}
+            >
               {number(index)}
             </button>
           ))}

@@ -34,7 +34,12 @@ export function PictureView({ picture, name }: { picture: Picture; name: string 
     <figure className="picture">
       {address ? <img src={address} alt={t("results.picture_of", { name })} /> : <div className="picture-place" />}
       {address && (
-        <figcaption><a href={address} download={`${name}.${ENDINGS[picture.type]}`} className="button small"><Icon name="download" />{t("results.picture")}</a></figcaption>
+        <figcaption>
+          <a href={address} download={`${name}.${ENDINGS[picture.type]}`} className="button small">
+            <Icon name="download" />
+            {t("results.picture")}
+          </a>
+        </figcaption>
       )}
     </figure>
   );
@@ -47,5 +52,7 @@ async function viewable({ type, bytes }: Picture): Promise<Blob> {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];
   canvas.getContext("2d")!.putImageData(new ImageData(data, width, height), 0, 0);
-  return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large")))));
+  return new Promise((resolve, reject) =>
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large")))),
+  );
 }

@@ -20,9 +20,17 @@ export default function Plot({ table, numeric }: { table: Table; numeric: readon
   const theme = useColorChange();
   const shown = lines.filter((at) => at !== over).slice(0, MOST_LINES);
   const data = useMemo(() => {
-    const rows = over === ROWS ? table.rows : table.rows.filter((row) => isNumber(row[over])).toSorted((a, b) => Number(a[over]) - Number(b[over]));
+    const rows =
+      over === ROWS
+        ? table.rows
+        : table.rows.filter((row) => isNumber(row[over])).toSorted((a, b) => Number(a[over]) - Number(b[over]));
     const x = rows.map((row, line) => (over === ROWS ? line + 1 : Number(row[over])));
-    return [x, ...shown.map((at) => rows.map((row) => (isNumber(row[at]) && Number.isFinite(Number(row[at])) ? Number(row[at]) : null)))] as uPlot.AlignedData;
+    return [
+      x,
+      ...shown.map((at) =>
+        rows.map((row) => (isNumber(row[at]) && Number.isFinite(Number(row[at])) ? Number(row[at]) : null)),
+      ),
+    ] as uPlot.AlignedData;
   }, [table, over, shown.join()]); // oxlint-disable-line react-hooks/exhaustive-deps
   const rounded = [over, ...shown].some((at) => at !== ROWS && table.rows.some((row) => isExact(row[at])));
   const draw = useEffectEvent(() => {
@@ -36,7 +44,13 @@ export default function Plot({ table, numeric }: { table: Table; numeric: readon
         axes: [axis, axis],
         series: [
           { label: over === ROWS ? t("results.row") : table.columns[over] },
-          ...shown.map((at, line): uPlot.Series => ({ label: table.columns[at], stroke: strokes[line], width: 2, dash: DASHES[line], points: { show: data[0].length < 60 } })),
+          ...shown.map((at, line): uPlot.Series => ({
+            label: table.columns[at],
+            stroke: strokes[line],
+            width: 2,
+            dash: DASHES[line],
+            points: { show: data[0].length < 60 },
+          })),
         ],
       },
       data,
@@ -45,7 +59,9 @@ export default function Plot({ table, numeric }: { table: Table; numeric: readon
   });
   useEffect(() => {
     const plot = draw();
-    const observer = new ResizeObserver(() => place.current && plot.setSize({ width: place.current.clientWidth, height: HEIGHT }));
+    const observer = new ResizeObserver(
+      () => place.current && plot.setSize({ width: place.current.clientWidth, height: HEIGHT }),
+    );
     observer.observe(place.current!);
     return () => {
       observer.disconnect();
@@ -59,18 +75,35 @@ export default function Plot({ table, numeric }: { table: Table; numeric: readon
           {t("results.over")}
           <select className="narrow" value={over} onChange={(event) => setOver(Number(event.target.value))}>
             <option value={ROWS}>{t("results.row")}</option>
-            {numeric.map((at) => <option key={at} value={at}>{table.columns[at]}</option>)}
+            {numeric.map((at) => (
+              <option key={at} value={at}>
+                {table.columns[at]}
+              </option>
+            ))}
           </select>
         </label>
-        {numeric.filter((at) => at !== over).map((at) => (
-          <label key={at} className="check">
-            <input type="checkbox" checked={lines.includes(at)} onChange={(event) => setLines(event.target.checked ? [...lines, at] : lines.filter((line) => line !== at))} />
-            <span>{table.columns[at]}</span>
-          </label>
-        ))}
+        {numeric
+          .filter((at) => at !== over)
+          .map((at) => (
+            <label key={at} className="check">
+              <input
+                type="checkbox"
+                checked={lines.includes(at)}
+                onChange={(event) =>
+                  setLines(event.target.checked ? [...lines, at] : lines.filter((line) => line !== at))
+                }
+              />
+              <span>{table.columns[at]}</span>
+            </label>
+          ))}
       </div>
       {rounded && <p className="fine faint">{t("results.plot_rounded")}</p>}
-      <div ref={place} className="plot" role="img" aria-label={t("results.plot_of", { columns: shown.map((at) => table.columns[at]).join(", ") })} />
+      <div
+        ref={place}
+        className="plot"
+        role="img"
+        aria-label={t("results.plot_of", { columns: shown.map((at) => table.columns[at]).join(", ") })}
+      />
     </div>
   );
 }

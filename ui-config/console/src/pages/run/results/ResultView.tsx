@@ -15,11 +15,21 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
       return <p className="big-number">{t(shape.value ? "results.yes" : "results.no")}</p>;
     case "text":
       if (shape.value === "") return <p className="faint">{t("results.empty_text")}</p>;
-      return <pre tabIndex={0} className="long">{shape.value}</pre>;
+      return (
+        <pre tabIndex={0} className="long">
+          {shape.value}
+        </pre>
+      );
     case "image":
       return <PictureView picture={shape.picture} name={name} />;
     case "images":
-      return <div className="pictures">{shape.pictures.map((picture, at) => <PictureView key={at} picture={picture} name={`${name}-${at}`} />)}</div>;
+      return (
+        <div className="pictures">
+          {shape.pictures.map((picture, at) => (
+            <PictureView key={at} picture={picture} name={`${name}-${at}`} />
+          ))}
+        </div>
+      );
     case "table":
       return <DataTable table={shape.table} name={name} />;
     case "facts":
@@ -27,7 +37,10 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
         <div className="stack">
           {shape.facts.length > 0 && (
             <dl className="facts">
-              {shape.facts.map(([key, value]) => [<dt key={`${key} name`}>{key || t("results.unnamed")}</dt>, <dd key={key}>{plain(value)}</dd>])}
+              {shape.facts.map(([key, value]) => [
+                <dt key={`${key} name`}>{key || t("results.unnamed")}</dt>,
+                <dd key={key}>{plain(value)}</dd>,
+              ])}
             </dl>
           )}
           {shape.parts.map(([key, part]) => (
@@ -39,7 +52,11 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
         </div>
       );
     case "other":
-      return <pre tabIndex={0} className="long">{pretty(shape.value)}</pre>;
+      return (
+        <pre tabIndex={0} className="long">
+          {pretty(shape.value)}
+        </pre>
+      );
   }
 }
 

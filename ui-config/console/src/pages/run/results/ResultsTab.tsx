@@ -22,10 +22,14 @@ import { useAsked } from "../../../ui/useAsked";
 export default function ResultsTab({ run }: { run: Run }) {
   const [search, ask] = useAsked();
   const version = useQuery(specQuery(run));
-  const nodes = ordered(nodesOf(version.data?.spec ?? null, run)).map(({ task }) => task).toReversed();
+  const nodes = ordered(nodesOf(version.data?.spec ?? null, run))
+    .map(({ task }) => task)
+    .toReversed();
   const parsed = new Map(nodes.map(({ name, spec }) => [name, spec?.parse]));
   const flow = !run.workflow_id; // an engineer's own: nobody but it puts results together
-  const done = nodes.flatMap(({ task }) => (task && (flow ? task.completed > 0 : task.status === "COMPLETED") ? [task] : []));
+  const done = nodes.flatMap(({ task }) =>
+    task && (flow ? task.completed > 0 : task.status === "COMPLETED") ? [task] : [],
+  );
   if (version.isPending) return <Loading />;
   const chosen = done.find(({ name }) => name === search.get("task")) ?? done[0];
   if (!chosen) return <Empty title={t("results.none")}>{t("results.none_why")}</Empty>;
@@ -35,20 +39,42 @@ export default function ResultsTab({ run }: { run: Run }) {
         {done.length > 1 && (
           <label className="row fine">
             {t("results.of_task")}
-            <select className="narrow" value={chosen.name}
-              onChange={(event) => ask({ task: event.target.value })}>
-              {done.map(({ name }) => <option key={name}>{name}</option>)}
+            <select className="narrow" value={chosen.name} onChange={(event) => ask({ task: event.target.value })}>
+              {done.map(({ name }) => (
+                <option key={name}>{name}</option>
+              ))}
             </select>
           </label>
         )}
-        {!flow && <span className="row push">
-          <a className="button small" href={resultsAddress(run.id, chosen.name)} download={`${chosen.name}.${chosen.result_bytes === null ? "json" : "bin"}`}><Icon name="download" />{t("results.download_one")}</a>
-          <a className="button small" href={archiveAddress(run.id, "zip")} download><Icon name="archive" />{t("results.download_all")}</a>
-        </span>}
+        {!flow && (
+          <span className="row push">
+            <a
+              className="button small"
+              href={resultsAddress(run.id, chosen.name)}
+              download={`${chosen.name}.${chosen.result_bytes === null ? "json" : "bin"}`}
+            >
+              <Icon name="download" />
+              {t("results.download_one")}
+            </a>
+            <a className="button small" href={archiveAddress(run.id, "zip")} download>
+              <Icon name="archive" />
+              {t("results.download_all")}
+            </a>
+          </span>
+        )}
       </div>
       {flow && <p className="fine faint">{t("results.of_calls")}</p>}
       {!flow && chosen.failed_parts > 0 && <FailedParts key={`parts of ${chosen.name}`} run={run} task={chosen} />}
-      {flow ? <CallsView key={chosen.name} run={run} task={chosen.name} /> : <One key={chosen.name} run={run} task={chosen.name} bytes={version.isError || parsed.get(chosen.name) === "bytes"} />}
+      {flow ? (
+        <CallsView key={chosen.name} run={run} task={chosen.name} />
+      ) : (
+        <One
+          key={chosen.name}
+          run={run}
+          task={chosen.name}
+          bytes={version.isError || parsed.get(chosen.name) === "bytes"}
+        />
+      )}
     </div>
   );
 }
@@ -57,7 +83,10 @@ export default function ResultsTab({ run }: { run: Run }) {
 function One({ run, task, bytes }: { run: Run; task: string; bytes: boolean }) {
   const result = useQuery(resultQuery(run.id, task));
   const [, open] = useSubtaskPlace();
-  const found = useMemo(() => (result.data?.is === "json" && result.data.whole ? json(result.data.text) : null), [result.data]);
+  const found = useMemo(
+    () => (result.data?.is === "json" && result.data.whole ? json(result.data.text) : null),
+    [result.data],
+  );
   const shape = useMemo(() => found && shapeOf(found.value), [found]);
   const parts = useMemo(() => (bytes && found ? referencesIn(found.value) : null), [bytes, found]);
   if (result.isPending) return <Loading />;
@@ -66,9 +95,16 @@ function One({ run, task, bytes }: { run: Run; task: string; bytes: boolean }) {
     return (
       <section className="stack" aria-label={t("results.of", { task })}>
         <h2>{task}</h2>
-        {parts
-          ? <BytesList parts={parts} name={task} addressOf={(index) => resultsAddress(run.id, task, index)} onFailed={(index) => open({ task, index })} />
-          : <BytesView address={resultsAddress(run.id, task)} bytes={result.data.size} name={task} />}
+        {parts ? (
+          <BytesList
+            parts={parts}
+            name={task}
+            addressOf={(index) => resultsAddress(run.id, task, index)}
+            onFailed={(index) => open({ task, index })}
+          />
+        ) : (
+          <BytesView address={resultsAddress(run.id, task)} bytes={result.data.size} name={task} />
+        )}
       </section>
     );
   }
@@ -84,7 +120,11 @@ function One({ run, task, bytes }: { run: Run; task: string; bytes: boolean }) {
     <section className="stack" aria-label={t("results.of", { task })}>
       <h2>{task}</h2>
       <ResultView shape={shape} name={task} />
-      {shape.is === "text" && shape.value !== "" && <DownloadText name={`${task}.txt`} text={shape.value} type="text/plain">{t("results.as_text")}</DownloadText>}
+      {shape.is === "text" && shape.value !== "" && (
+        <DownloadText name={`${task}.txt`} text={shape.value} type="text/plain">
+          {t("results.as_text")}
+        </DownloadText>
+      )}
     </section>
   );
 }

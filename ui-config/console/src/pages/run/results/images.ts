@@ -89,7 +89,8 @@ export function readPnm(bytes: Uint8Array): Pixels {
     skip();
     const start = at;
     let value = 0;
-    for (let digit = bytes[at]; digit !== undefined && digit >= 48 && digit <= 57; digit = bytes[(at += 1)]) value = value * 10 + digit - 48;
+    for (let digit = bytes[at]; digit !== undefined && digit >= 48 && digit <= 57; digit = bytes[(at += 1)])
+      value = value * 10 + digit - 48;
     if (at === start) throw new Error("a number is missing in the picture");
     return value;
   }
@@ -99,8 +100,10 @@ export function readPnm(bytes: Uint8Array): Pixels {
   const [width, height] = [whole(), whole()];
   const bits = kind === "P1" || kind === "P4";
   const white = bits ? 1 : whole();
-  if (width === 0 || height === 0 || width * height > MOST_PIXELS || white === 0 || white > 65535) throw new Error("a picture of no good size");
-  const next = kind < "P4" ? (bits ? bit : whole) : (at += 1, packedReader(bytes, () => at++, bits, width, white > 255));
+  if (width === 0 || height === 0 || width * height > MOST_PIXELS || white === 0 || white > 65535)
+    throw new Error("a picture of no good size");
+  const next =
+    kind < "P4" ? (bits ? bit : whole) : ((at += 1), packedReader(bytes, () => at++, bits, width, white > 255));
   function bit(): number {
     skip();
     return bytes[at++] === 49 ? 1 : 0;
@@ -119,7 +122,13 @@ export function readPnm(bytes: Uint8Array): Pixels {
 }
 
 /** Reads samples that are packed into bytes: bits in rows that begin at whole bytes, or one or two bytes each. */
-function packedReader(bytes: Uint8Array, step: () => number, bits: boolean, width: number, wide: boolean): () => number {
+function packedReader(
+  bytes: Uint8Array,
+  step: () => number,
+  bits: boolean,
+  width: number,
+  wide: boolean,
+): () => number {
   let column = 0;
   let byte = 0;
   return () => {

@@ -10,7 +10,13 @@ test.each([
   ["some\ntext, with a comma", "text"],
   ["a,b\n1,2\n3,4\n", "table"],
   [[{ a: 1 }, { b: 2 }], "table"],
-  [[[1, 2], [3, 4]], "table"],
+  [
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    "table",
+  ],
   [[1, 2, 3], "table"],
   [[{ a: 1 }, null], "table"],
   [{ columns: ["a"], rows: [[1]] }, "table"],
@@ -27,28 +33,62 @@ test.each([
 
 test("fields may be called as what every object has", () => {
   const shape = shapeOf(parse('[{"constructor": 1, "__proto__": 2}, {"a": 3}]'));
-  expect(shape).toEqual({ is: "table", table: { columns: ["constructor", "__proto__", "a"], rows: [[1, 2, null], [null, null, 3]] } });
+  expect(shape).toEqual({
+    is: "table",
+    table: {
+      columns: ["constructor", "__proto__", "a"],
+      rows: [
+        [1, 2, null],
+        [null, null, 3],
+      ],
+    },
+  });
 });
 
 test("objects with different fields make one table, with gaps", () => {
   const shape = shapeOf([{ a: 1 }, { a: 2, b: "x" }]);
-  expect(shape).toEqual({ is: "table", table: { columns: ["a", "b"], rows: [[1, null], [2, "x"]] } });
+  expect(shape).toEqual({
+    is: "table",
+    table: {
+      columns: ["a", "b"],
+      rows: [
+        [1, null],
+        [2, "x"],
+      ],
+    },
+  });
 });
 
 test("what lies in an object is shown part by part", () => {
   const shape = shapeOf({ count: 2, rows: [{ a: 1 }], image: "P1 1 1 1" });
-  expect(shape).toMatchObject({ is: "facts", facts: [["count", 2]], parts: [["rows", { is: "table" }], ["image", { is: "image" }]] });
+  expect(shape).toMatchObject({
+    is: "facts",
+    facts: [["count", 2]],
+    parts: [
+      ["rows", { is: "table" }],
+      ["image", { is: "image" }],
+    ],
+  });
 });
 
 test("text with quotes, of any separator, is a table", () => {
-  expect(csvIn('name;note\r\n"a;b";"he said ""no"""\r\n')).toEqual({ columns: ["name", "note"], rows: [["a;b", 'he said "no"']] });
+  expect(csvIn('name;note\r\n"a;b";"he said ""no"""\r\n')).toEqual({
+    columns: ["name", "note"],
+    rows: [["a;b", 'he said "no"']],
+  });
   expect(csvIn("a\tb\n1\t\n")).toEqual({ columns: ["a", "b"], rows: [[1, ""]] });
   expect(csvIn('a,"b\nc,d')).toBeNull();
   expect(csvIn("a,b\n1,2,3\n")).toBeNull();
 });
 
 test("a table written and read again is the same, and holds no formula", () => {
-  const table = { columns: ["name", "n"], rows: [["a,\"b\"\n", 1], ["plain", -2]] };
+  const table = {
+    columns: ["name", "n"],
+    rows: [
+      ['a,"b"\n', 1],
+      ["plain", -2],
+    ],
+  };
   expect(csvIn(csvOf(table))).toEqual(table);
   expect(csvOf({ columns: ["x"], rows: [["=1+1"]] })).toContain("'=1+1");
 });
@@ -60,7 +100,15 @@ test("rows are sorted by number, then text, with gaps last both ways", () => {
 });
 
 test("columns of numbers are those that can be plotted", () => {
-  expect(numericColumns({ columns: ["n", "t", "gaps", "none"], rows: [[1, "a", null, null], [2, 3, 4, null]] })).toEqual([0, 2]);
+  expect(
+    numericColumns({
+      columns: ["n", "t", "gaps", "none"],
+      rows: [
+        [1, "a", null, null],
+        [2, 3, 4, null],
+      ],
+    }),
+  ).toEqual([0, 2]);
 });
 
 test.each([
@@ -105,10 +153,17 @@ test("numbers keep all of their digits in tables, texts and files, and are sorte
   const shape = shapeOf(parse(text));
   if (shape.is !== "table") throw new Error(shape.is);
   expect(numericColumns(shape.table)).toEqual([0, 1]);
-  expect(sorted(shape.table.rows, 0, false).map((row) => String(row[0]))).toEqual(["0.1", "9007199254740992", "9007199254740993"]);
+  expect(sorted(shape.table.rows, 0, false).map((row) => String(row[0]))).toEqual([
+    "0.1",
+    "9007199254740992",
+    "9007199254740993",
+  ]);
   expect(csvOf(shape.table)).toContain("9007199254740993,1");
   expect(resultText(`{"n": ${2n ** 521n - 1n}}`)).toBe(`{"n": ${2n ** 521n - 1n}}`);
-  expect(shapeOf(parse(String(2n ** 1279n - 1n)))).toMatchObject({ is: "number", value: { value: String(2n ** 1279n - 1n) } });
+  expect(shapeOf(parse(String(2n ** 1279n - 1n)))).toMatchObject({
+    is: "number",
+    value: { value: String(2n ** 1279n - 1n) },
+  });
 });
 
 test("what a text says in a table is shown as it says it", () => {

@@ -54,7 +54,9 @@ export function shapeOf(value: unknown, depth = 0): Shape {
   if (depth >= DEPTH) return { is: "other", value };
   const entries = Object.entries(value);
   const plain = entries.filter(([, item]) => isPlain(item) && !(typeof item === "string" && imageIn(item)));
-  const parts = entries.filter((entry) => !plain.includes(entry)).map(([key, item]): [string, Shape] => [key, shapeOf(item, depth + 1)]);
+  const parts = entries
+    .filter((entry) => !plain.includes(entry))
+    .map(([key, item]): [string, Shape] => [key, shapeOf(item, depth + 1)]);
   return { is: "facts", facts: plain, parts };
 }
 
@@ -148,7 +150,11 @@ function fieldsOf(text: string, separator: string): string[][] | null {
 export function numericColumns({ columns, rows }: Table): number[] {
   return columns
     .map((_, at) => at)
-    .filter((at) => rows.some((row) => isNumber(row[at])) && rows.every((row) => isNumber(row[at]) || row[at] === null || row[at] === ""));
+    .filter(
+      (at) =>
+        rows.some((row) => isNumber(row[at])) &&
+        rows.every((row) => isNumber(row[at]) || row[at] === null || row[at] === ""),
+    );
 }
 
 /** The rows by one column: numbers before texts, gaps last. The order of equals stays. */
@@ -159,7 +165,10 @@ export function sorted(rows: readonly unknown[][], at: number, down: boolean): u
     const [first, second] = [rank(a), rank(b)];
     if (first !== second) return first - second;
     if (first === 2) return 0;
-    const order = first === 0 ? compare(a as number, b as number) : String(a).localeCompare(String(b), undefined, { numeric: true });
+    const order =
+      first === 0
+        ? compare(a as number, b as number)
+        : String(a).localeCompare(String(b), undefined, { numeric: true });
     return down ? -order : order;
   });
 }
@@ -179,9 +188,12 @@ function csvField(value: unknown): string {
 /** A value as JSON that can be read: what holds plain values alone stands in one line. */
 export function pretty(value: unknown, margin = ""): string {
   if (isPlain(value) || value === undefined) return write(value);
-  const items = Array.isArray(value) ? value.map((item): [string, unknown] => ["", item]) : Object.entries(value as Fields).map(([key, item]): [string, unknown] => [`${JSON.stringify(key)}: `, item]);
+  const items = Array.isArray(value)
+    ? value.map((item): [string, unknown] => ["", item])
+    : Object.entries(value as Fields).map(([key, item]): [string, unknown] => [`${JSON.stringify(key)}: `, item]);
   const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
-  if (items.every(([, item]) => isPlain(item))) return open + items.map(([key, item]) => key + pretty(item)).join(", ") + close;
+  if (items.every(([, item]) => isPlain(item)))
+    return open + items.map(([key, item]) => key + pretty(item)).join(", ") + close;
   const inner = `${margin}  `;
   return `${open}\n${items.map(([key, item]) => inner + key + pretty(item, inner)).join(",\n")}\n${margin}${close}`;
 }

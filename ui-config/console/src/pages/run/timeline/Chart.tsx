@@ -2,16 +2,42 @@ import { type KeyboardEvent, type PointerEvent, useEffect, useEffectEvent, useMe
 import { clock } from "../../../text/format";
 import { t } from "../../../text/text";
 import { colorsOf, useColorChange } from "../colors";
-import { type Lane, type Period, type Span, type Spot, spanAt, ticks, turned, type Turn, within, zoomed } from "./timeline";
+import {
+  type Lane,
+  type Period,
+  type Span,
+  type Spot,
+  spanAt,
+  ticks,
+  turned,
+  type Turn,
+  within,
+  zoomed,
+} from "./timeline";
 
 const ROW = 16; // CSS pixels
 const BETWEEN = 8;
 const NEAR = 4; // CSS pixels within which a short span is hit
 
 const OUTCOMES = ["LEASED", "RETURNED", "FAILED", "REFUSED", "HANDED_BACK", "EXPIRED", "TIMED_OUT"];
-const COLORS = ["--cell-leased", "--cell-completed", "--cell-failed", "--cell-reported", "--cell-cancelled", "--warn", "--cell-dead"];
+const COLORS = [
+  "--cell-leased",
+  "--cell-completed",
+  "--cell-failed",
+  "--cell-reported",
+  "--cell-cancelled",
+  "--warn",
+  "--cell-dead",
+];
 
-const TURNS: Record<string, Turn> = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Home: "home", End: "end" };
+const TURNS: Record<string, Turn> = {
+  ArrowLeft: "left",
+  ArrowRight: "right",
+  ArrowUp: "up",
+  ArrowDown: "down",
+  Home: "home",
+  End: "end",
+};
 
 interface Props {
   lanes: Lane[];
@@ -56,7 +82,8 @@ export function Chart({ lanes, now, whole, period, cursor, onPeriod, onCursor, o
     if (!pen || room.width === 0) return;
     const ratio = devicePixelRatio || 1;
     const [wide, high] = [Math.round(room.width * ratio), Math.round(room.height * ratio)];
-    if (canvas.current!.width !== wide || canvas.current!.height !== high) [canvas.current!.width, canvas.current!.height] = [wide, high];
+    if (canvas.current!.width !== wide || canvas.current!.height !== high)
+      [canvas.current!.width, canvas.current!.height] = [wide, high];
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, room.width, room.height);
     const [ink, ...colors] = colorsOf(view.current!, ["--ink", ...COLORS]);
@@ -72,7 +99,12 @@ export function Chart({ lanes, now, whole, period, cursor, onPeriod, onCursor, o
     pen.strokeStyle = ink!;
     pen.lineWidth = 2;
     const x = (marked.start - period.from) * scale;
-    pen.strokeRect(x - 1, tops[cursor.lane]! + cursor.row * ROW - top, Math.max(4, ((marked.end ?? now) - marked.start) * scale) + 2, ROW - 1);
+    pen.strokeRect(
+      x - 1,
+      tops[cursor.lane]! + cursor.row * ROW - top,
+      Math.max(4, ((marked.end ?? now) - marked.start) * scale) + 2,
+      ROW - 1,
+    );
   });
   useEffect(() => {
     const frame = requestAnimationFrame(() => draw());
@@ -97,7 +129,14 @@ export function Chart({ lanes, now, whole, period, cursor, onPeriod, onCursor, o
     const y = event.clientY - box.top;
     const lane = tops.findIndex((from, at) => y >= from && y < (tops[at + 1] ?? Infinity));
     if (lane < 0 || lane >= lanes.length) return null;
-    return spanAt(lanes, lane, Math.floor((y - tops[lane]!) / ROW), period.from + (event.clientX - box.left) / scale, NEAR / scale, now);
+    return spanAt(
+      lanes,
+      lane,
+      Math.floor((y - tops[lane]!) / ROW),
+      period.from + (event.clientX - box.left) / scale,
+      NEAR / scale,
+      now,
+    );
   }
   function move(event: PointerEvent) {
     const held = drag.current;
@@ -119,7 +158,8 @@ export function Chart({ lanes, now, whole, period, cursor, onPeriod, onCursor, o
     const span = spot && lanes[spot.lane]!.rows[spot.row]![spot.at]!;
     if (!spot || !span) return;
     const length = period.until - period.from;
-    if (span.start < period.from || span.start > period.until) onPeriod(within({ from: span.start - length / 3, until: span.start + (2 * length) / 3 }, whole));
+    if (span.start < period.from || span.start > period.until)
+      onPeriod(within({ from: span.start - length / 3, until: span.start + (2 * length) / 3 }, whole));
     const y = tops[spot.lane]! + spot.row * ROW;
     if (y < top || y + 2 * ROW > top + room.height) view.current!.scrollTop = Math.max(0, y - room.height / 2);
   }
@@ -127,7 +167,8 @@ export function Chart({ lanes, now, whole, period, cursor, onPeriod, onCursor, o
     const turn = TURNS[event.key];
     if (event.key === "Enter" || event.key === " ") {
       if (cursor) onOpen(cursor);
-    } else if (event.key === "+" || event.key === "-") onPeriod(zoomed(period, whole, event.key === "+" ? 0.5 : 2, (period.from + period.until) / 2));
+    } else if (event.key === "+" || event.key === "-")
+      onPeriod(zoomed(period, whole, event.key === "+" ? 0.5 : 2, (period.from + period.until) / 2));
     else if (turn && !event.altKey && !event.ctrlKey && !event.metaKey) go(turned(lanes, cursor, turn));
     else return;
     event.preventDefault();
@@ -136,17 +177,36 @@ export function Chart({ lanes, now, whole, period, cursor, onPeriod, onCursor, o
     <div className="timeline">
       <div className="timeline-axis fine faint" aria-hidden="true">
         {ticks(period, Math.max(2, Math.floor(room.width / 110))).map((time) => (
-          <span key={time} style={{ left: `${(100 * (time - period.from)) / (period.until - period.from)}%` }}>{clock(time)}</span>
+          <span key={time} style={{ left: `${(100 * (time - period.from)) / (period.until - period.from)}%` }}>
+            {clock(time)}
+          </span>
         ))}
       </div>
-      <div ref={view} className="timeline-view" role="application" tabIndex={0} aria-label={t("timeline.chart")}
-        onScroll={(event) => setTop(event.currentTarget.scrollTop)} onKeyDown={press}>
+      <div
+        ref={view}
+        className="timeline-view"
+        role="application"
+        tabIndex={0}
+        aria-label={t("timeline.chart")}
+        onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+        onKeyDown={press}
+      >
         <div className="timeline-names fine" style={{ height }}>
-          {lanes.map((lane, at) => <span key={lane.volunteer} title={lane.name} style={{ top: tops[at] }}>{lane.name}</span>)}
+          {lanes.map((lane, at) => (
+            <span key={lane.volunteer} title={lane.name} style={{ top: tops[at] }}>
+              {lane.name}
+            </span>
+          ))}
         </div>
-        <div ref={board} className="timeline-board" style={{ height: Math.max(height, room.height) }}
+        <div
+          ref={board}
+          className="timeline-board"
+          style={{ height: Math.max(height, room.height) }}
           onPointerDown={(event) => (drag.current = { x: event.clientX, period, moved: false })}
-          onPointerMove={move} onPointerUp={release} onPointerLeave={() => ((drag.current = null), onPoint(null))}>
+          onPointerMove={move}
+          onPointerUp={release}
+          onPointerLeave={() => ((drag.current = null), onPoint(null))}
+        >
           <canvas ref={canvas} style={{ width: room.width, height: room.height }} />
         </div>
       </div>
@@ -156,7 +216,13 @@ export function Chart({ lanes, now, whole, period, cursor, onPeriod, onCursor, o
 
 /** Draw the spans of a row; those that fall on a pixel that has one already are left out. */
 function drawRow(
-  pen: CanvasRenderingContext2D, spans: readonly Span[], y: number, period: Period, scale: number, now: number, width: number,
+  pen: CanvasRenderingContext2D,
+  spans: readonly Span[],
+  y: number,
+  period: Period,
+  scale: number,
+  now: number,
+  width: number,
   colors: readonly string[],
 ): void {
   let drawn = -1;

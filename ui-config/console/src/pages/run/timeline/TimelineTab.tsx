@@ -32,7 +32,8 @@ export default function TimelineTab({ run }: { run: Run }) {
   const [pointed, setPointed] = useState<Spot | null>(null);
   const [, open] = useSubtaskPlace();
   if (timeline.isPending) return <Loading />;
-  if (timeline.isError && !timeline.data) return <Problem error={timeline.error} again={() => void timeline.refetch()} />;
+  if (timeline.isError && !timeline.data)
+    return <Problem error={timeline.error} again={() => void timeline.refetch()} />;
   if (lanes.length === 0) return <Empty title={t("timeline.empty")}>{t("timeline.empty_why")}</Empty>;
   const shown = period ?? whole;
   const other = (to: number | undefined) => (setUntil(to), setPeriod(null), setCursor(null), setPointed(null));
@@ -45,31 +46,67 @@ export default function TimelineTab({ run }: { run: Run }) {
       {(timeline.data!.left_out > 0 || until !== undefined) && (
         <div className="row">
           <span className="fine">{t("timeline.left_out", { count: timeline.data!.left_out })}</span>
-          <button type="button" className="small" disabled={timeline.data!.left_out === 0} onClick={() => other(whole.from)}>{t("timeline.earlier")}</button>
-          <button type="button" className="small" disabled={until === undefined} onClick={() => other(undefined)}>{t("timeline.newest")}</button>
+          <button
+            type="button"
+            className="small"
+            disabled={timeline.data!.left_out === 0}
+            onClick={() => other(whole.from)}
+          >
+            {t("timeline.earlier")}
+          </button>
+          <button type="button" className="small" disabled={until === undefined} onClick={() => other(undefined)}>
+            {t("timeline.newest")}
+          </button>
         </div>
       )}
       <div className="row">
         <ul className="legend-list fine" aria-label={t("timeline.legend")}>
-          <li><span className="swatch leased" aria-hidden="true" />{t("status.LEASED")}</li>
-          {OUTCOMES.map((outcome) => <li key={outcome}><span className={`swatch outcome-${outcome.toLowerCase()}`} aria-hidden="true" />{outcomeName(outcome)}</li>)}
+          <li>
+            <span className="swatch leased" aria-hidden="true" />
+            {t("status.LEASED")}
+          </li>
+          {OUTCOMES.map((outcome) => (
+            <li key={outcome}>
+              <span className={`swatch outcome-${outcome.toLowerCase()}`} aria-hidden="true" />
+              {outcomeName(outcome)}
+            </li>
+          ))}
         </ul>
         <span className="row push" role="group" aria-label={t("timeline.zoom")}>
-          <button type="button" className="small" aria-label={t("timeline.longer")} onClick={() => zoom(2)}><Icon name="dash" /></button>
-          <button type="button" className="small" aria-label={t("timeline.shorter")} onClick={() => zoom(0.5)}><Icon name="add" /></button>
-          <button type="button" className="small" aria-pressed={period === null} onClick={() => setPeriod(null)}>{t("grid.fit")}</button>
+          <button type="button" className="small" aria-label={t("timeline.longer")} onClick={() => zoom(2)}>
+            <Icon name="dash" />
+          </button>
+          <button type="button" className="small" aria-label={t("timeline.shorter")} onClick={() => zoom(0.5)}>
+            <Icon name="add" />
+          </button>
+          <button type="button" className="small" aria-pressed={period === null} onClick={() => setPeriod(null)}>
+            {t("grid.fit")}
+          </button>
         </span>
       </div>
-      <Chart lanes={lanes} now={now} whole={whole} period={shown} cursor={cursor} onPeriod={setPeriod} onCursor={setCursor} onPoint={setPointed}
+      <Chart
+        lanes={lanes}
+        now={now}
+        whole={whole}
+        period={shown}
+        cursor={cursor}
+        onPeriod={setPeriod}
+        onCursor={setCursor}
+        onPoint={setPointed}
         onOpen={(spot) => {
           const found = lanes[spot.lane]?.rows[spot.row]?.[spot.at]; // gone where the lanes are newer than the cursor
           if (found) open({ task: found.task, index: found.index });
-        }} />
+        }}
+      />
       <p className="fine grid-said" role="status">
         {lane && span && (
           <>
             <strong>{lane.name}</strong> · {t("grid.subtask", { task: span.task, index: number(span.index) })}{" "}
-            {t("story.span", { from: clock(span.start), until: span.end === null ? "…" : clock(span.end), span: duration(((span.end ?? now) - span.start) / 1000) })}{" "}
+            {t("story.span", {
+              from: clock(span.start),
+              until: span.end === null ? "…" : clock(span.end),
+              span: duration(((span.end ?? now) - span.start) / 1000),
+            })}{" "}
             {span.end === null ? t("status.LEASED") : <Outcome outcome={span.outcome} />}
           </>
         )}

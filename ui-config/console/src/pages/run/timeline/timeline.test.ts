@@ -3,7 +3,10 @@ import type { Timeline } from "../../../api/runs";
 import { lanesOf, spanAt, ticks, turned, wholePeriod, within, zoomed } from "./timeline";
 
 const told: Pick<Timeline, "volunteers" | "tasks" | "spans"> = {
-  volunteers: [{ id: "v1", name: "late" }, { id: "v2", name: "early" }],
+  volunteers: [
+    { id: "v1", name: "late" },
+    { id: "v2", name: "early" },
+  ],
   tasks: ["draw", "sum"],
   spans: [
     [0, 0, 3, 5000, 6000, "RETURNED"],
@@ -16,7 +19,9 @@ const lanes = lanesOf(told);
 const NOW = 9000;
 
 test("volunteers have lanes, in the order in which they began, and rows for what they did at once", () => {
-  expect(lanes.map(({ name, rows }) => [name, rows.map((row) => row.map(({ task, index }) => `${task}/${index}`))])).toEqual([
+  expect(
+    lanes.map(({ name, rows }) => [name, rows.map((row) => row.map(({ task, index }) => `${task}/${index}`))]),
+  ).toEqual([
     ["early", [["draw/0", "sum/0"], ["draw/1"]]],
     ["late", [["draw/3"]]],
   ]);

@@ -81,7 +81,10 @@ export function within({ from, until }: Period, whole: Period): Period {
   return { from: begin, until: begin + length };
 }
 
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
+const STEPS = [
+  0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800,
+  604800,
+];
 
 /** Moments to write at the top: round ones, at most `most` of them. */
 export function ticks({ from, until }: Period, most: number): number[] {
@@ -97,7 +100,14 @@ export interface Spot {
 }
 
 /** The span that a moment falls on, or that lies nearest to it by `reach` ms. */
-export function spanAt(lanes: readonly Lane[], lane: number, row: number, time: number, reach: number, now: number): Spot | null {
+export function spanAt(
+  lanes: readonly Lane[],
+  lane: number,
+  row: number,
+  time: number,
+  reach: number,
+  now: number,
+): Spot | null {
   const spans = lanes[lane]?.rows[row];
   if (!spans) return null;
   let best: number | null = null;
