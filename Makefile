@@ -53,9 +53,10 @@ lint: $(INSTALLED) console-lint ## check style, types and which package imports 
 	$(BIN)/mypy --strict $(TYPED)
 	$(BIN)/lint-imports
 
-format: $(INSTALLED) ## rewrite the sources in our style
+format: $(INSTALLED) console-packages ## rewrite the sources in our style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(call with_node,npm --prefix $(CONSOLE) run --silent format,formatting the console)
 
 bench: $(INSTALLED) ## take every figure (ARGS=--quick for under a minute each)
 	@set -e; for name in $(BENCHMARKS); do \

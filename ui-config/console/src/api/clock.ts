@@ -8,7 +8,7 @@ export class Skew {
   private low = -Infinity;
   private high = Infinity;
 
-  /** An answer to what was asked at `sent` came at `received`, dated by the other clock in whole seconds. Times in ms. */
+  /** Learn from a request at `sent` and its answer at `received`, dated by the other clock in whole seconds. In ms. */
   learn(dated: number, sent: number, received: number): void {
     const [low, high] = [dated - received, dated + 1000 - sent];
     this.low = Math.max(this.low, low);

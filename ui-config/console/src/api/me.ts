@@ -23,7 +23,7 @@ export const meQuery = queryOptions({
   staleTime: 60_000,
 });
 
-/** Let writes carry the token of the session that was kept in this browser, and ask soon whether that session is still good. */
+/** Let writes carry the session token that this browser kept, and ask soon whether that session is still valid. */
 export function carryKept(): void {
   const me = queries.getQueryData(meQuery.queryKey);
   if (!me) return;

@@ -11,7 +11,7 @@ export type Subtask = Schemas["SubtaskView"];
 export type Attempt = Schemas["AttemptView"];
 export type RunFilter = Schemas["RunFilter"];
 
-/** A run's own answers begin with ["runs", id], so any event of the run makes them old; what changes otherwise does not. */
+/** Keys of a run's own answers begin with ["runs", id]: each event of the run marks them as old, and no others. */
 const keys = {
   lists: ["runs", "list"] as const,
   run: (id: string) => ["runs", id] as const,
@@ -177,7 +177,8 @@ export function timelineQuery(id: string, until?: number) {
 
 /** Where a task's result is, or that of one of its subtasks. */
 export function resultsAddress(id: string, task: string, index?: number): string {
-  return `/v1/runs/${encodeURIComponent(id)}/results/${encodeURIComponent(task)}${index === undefined ? "" : `/${index}`}`;
+  const part = index === undefined ? "" : `/${index}`;
+  return `/v1/runs/${encodeURIComponent(id)}/results/${encodeURIComponent(task)}${part}`;
 }
 
 export function archiveAddress(id: string, format: "zip" | "tar"): string {
@@ -193,7 +194,7 @@ const PREVIEW = 64 * 1024;
 
 const BYTES = "application/octet-stream";
 
-/** A result as JSON text; `whole` is false where only the beginning was fetched. Or that it is bytes. `size` in bytes. */
+/** A result as JSON text, or that it is bytes. `whole` is false if only the beginning was fetched. `size` in bytes. */
 export type Result = { is: "json"; text: string; size: number; whole: boolean } | { is: "bytes"; size: number };
 
 /** What a task, or one of its subtasks, came to: its media type says whether that is JSON. */
@@ -213,7 +214,7 @@ export function resultQuery(id: string, task: string, index?: number) {
   });
 }
 
-/** The beginning of what is kept there, and how large it is; null where that is nothing at all, which only bytes can be. */
+/** The beginning of a stored result and its size, or null if it is empty, which only bytes can be. */
 async function beginning(address: string, most: number, signal?: AbortSignal) {
   try {
     const answer = await call(address, { signal, headers: { Range: `bytes=0-${most - 1}` } });
@@ -255,7 +256,7 @@ export interface EventsAsked {
   limit: number;
 }
 
-/** A page of the run's events numbered above `after`, in order. `next` is what to go on after; it may hold nothing yet. */
+/** A page of the run's events numbered above `after`, in order, possibly none yet. Pass `next` as the next `after`. */
 export async function eventsPage(
   id: string,
   asked: EventsAsked,

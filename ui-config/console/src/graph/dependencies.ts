@@ -26,7 +26,7 @@ export function circle(tasks: readonly Named[], from: string, to: string): strin
   return null;
 }
 
-/** How far each task is from those that depend on nothing, along the longest way. Tasks in a circle are as far as they can be told. */
+/** The longest way from a task without dependencies to each task. Within a circle: the longest that was found. */
 export function depths(tasks: readonly Named[]): Map<string, number> {
   const there = new Set(tasks.map((task) => task.name));
   const missing = new Map(tasks.map((task) => [task.name, task.dependencies.filter((name) => there.has(name)).length]));

@@ -23,7 +23,8 @@ export function concerned(bundle: readonly Told[]): QueryKey[] {
       case "subtasks":
       case "signal":
         if (told.run_id) add(["runs", told.run_id]);
-        if (noun === "run" || noun === "task" || told.type === "subtasks.completed") add(["runs", "list"]); // which tell the progress
+        // the lists show the progress of runs
+        if (noun === "run" || noun === "task" || told.type === "subtasks.completed") add(["runs", "list"]);
         if (told.run_id && ATTEMPT_ENDED.test(told.type)) add(["logs", told.run_id]);
         if (noun === "run" || noun === "task") {
           for (const each of OF_RUN) if (told.run_id) add([each, told.run_id]);

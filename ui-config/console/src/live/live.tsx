@@ -37,7 +37,7 @@ export function LiveData({ children }: { children: ReactNode }) {
   return <Live value={stream}>{children}</Live>;
 }
 
-/** All that is shown was asked for after it was known who asks: the stream goes on after the event that was the newest then. */
+/** The page learns who asks before it asks anything else: the stream starts after the newest event of that moment. */
 function begun(): Stream {
   const me = queries.getQueryState(meQuery.queryKey);
   return new Stream(me?.data ? { seq: me.data.last_event, at: me.dataUpdatedAt } : null);

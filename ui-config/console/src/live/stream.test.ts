@@ -58,7 +58,7 @@ function followed(known: { seq: number; at: number } | null) {
 const heard = () => vi.advanceTimersByTimeAsync(300);
 const again = () => vi.advanceTimersByTimeAsync(2000);
 
-test("what happened between the page's first question and its stream is told: the stream begins after the number known", async () => {
+test("the stream starts after the known number, so it reports events since the page's first request", async () => {
   const { told, end } = followed({ seq: 41, at: Date.now() - 3000 });
   await heard();
   service.say('id: 42\nevent: run.completed\ndata: {"seq":42,"run_id":"r1"}\n\n');

@@ -17,7 +17,7 @@ export interface Link {
   heard: number;
 }
 
-/** What was known before the stream begins: the number of an event that all that is shown is newer than, told at `at` (ms). */
+/** Where the stream starts: everything shown is newer than event `seq`, whose number came at `at` (ms). */
 export interface Known {
   seq: number;
   at: number;
@@ -138,7 +138,8 @@ export class Stream {
         silence = setTimeout(give, SILENCE);
         for (const { id, type, data } of frames(value)) {
           if (id !== null) {
-            if (this.last === null) this.take({ seq: Number(id), type: "resync" }); // what was asked for before may be of before
+            // answers that came before this event may be out of date
+            if (this.last === null) this.take({ seq: Number(id), type: "resync" });
             this.last = Number(id);
           }
           if (data !== null) this.take({ ...(parse(data) as Told), type });

@@ -1,4 +1,4 @@
-/** Have the worker keep the console for when there is no network: what loads from now on, and what this page had before. */
+/** Make the worker keep the console for times without network: what this page has loaded and what it loads later. */
 export async function keepConsole(): Promise<void> {
   const { serviceWorker } = navigator;
   const kept = serviceWorker.controller !== null;

@@ -1,6 +1,6 @@
 import { locale } from "./text";
 
-/** Formats for people, in the language spoken and as their region writes. Times come as RFC 3339, durations in seconds, sizes in bytes. */
+/** Formats for people, in their language and region. Times come as RFC 3339, durations in seconds, sizes in bytes. */
 
 const kept = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>();
 
@@ -28,7 +28,7 @@ function decimalMark(): string {
   return parts.find(({ type }) => type === "decimal")?.value ?? ".";
 }
 
-/** A number as it was typed, with the point that programs read. A comma is one only where the language has it there: 1,000 is not 1. */
+/** A typed number with the decimal point that programs read. A comma counts as one only in French: 1,000 is not 1. */
 export function pointed(text: string, mark = decimalMark()): string {
   return mark === "," ? text.trim().replace(",", ".") : text.trim();
 }

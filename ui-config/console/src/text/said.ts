@@ -1,6 +1,6 @@
 /**
- * What the service says, in the language spoken. Beside each sentence of its own it sends a code and the values in it; what
- * is of a code that is not known here is told as the service tells it.
+ * The service's sentences in the user's language. Beside each sentence the service sends a code and values. If the
+ * code is unknown here, the service's own sentence is shown.
  */
 import { moment, number, size } from "./format";
 import { known, t } from "./text";
@@ -11,7 +11,7 @@ export interface Said {
   values?: Readonly<Record<string, unknown>>;
 }
 
-/** The sentence of `key`, and after it what `key` and the name of a value stand for: `did you mean` if there is a `near`. */
+/** The sentence of `key`, followed by the sentences for its optional values: `did you mean` if there is a `near`. */
 export function said(key: string, { detail, code, values = {} }: Said): string {
   if (!code || !known(key)) return detail;
   const told = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, shown(name, value, values)]));

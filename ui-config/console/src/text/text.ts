@@ -29,7 +29,7 @@ export function language(): Language {
 
 const REGION = /-([A-Z]{2}|\d{3})(?=-|$)/i;
 
-/** A language as it is written where people are: by the tags that their browser prefers, the first that names it first. */
+/** The regional form of a language: the first tag among the browser's preferences that names this language. */
 export function regional(of: Language, preferred: readonly string[]): string {
   const regions = preferred
     .map((tag) => ({ own: tag.slice(0, 2) === of, region: REGION.exec(tag)?.[1] }))

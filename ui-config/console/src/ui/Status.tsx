@@ -45,8 +45,8 @@ export interface Counted {
 }
 
 /**
- * A state in words: what completed although parts of it failed is never told as if all had gone well. Of what failed, how
- * many parts did is told where that were not all: what went well in one piece counts as no part.
+ * A state in words. A run that completed although subtasks failed says so, and a failed one says how many failed if
+ * not all did. A task without subtasks counts as no part.
  */
 export function statusSaid(status: AnyStatus, of?: Counted | null): string {
   const word = t(`status.${status}`);

@@ -119,7 +119,9 @@ test("renaming a task renames it in dependencies, placeholders and the clean-up"
 
 test("a task is renamed inside longer words too, but not in literal braces", () => {
   const text =
-    "name: x\ntasks:\n  - name: a\n    command: echo x{a.result}y {a.failed} {{a.result}} ${a.result} {{{a.result}}}\n    split: {items: ['{a.result}']}\n";
+    "name: x\ntasks:\n  - name: a\n" +
+    "    command: echo x{a.result}y {a.failed} {{a.result}} ${a.result} {{{a.result}}}\n" +
+    "    split: {items: ['{a.result}']}\n";
   const fields = read(rename(read(text), 0, "c")).tasks[0]!.fields;
   expect(fields.command).toBe("echo x{c.result}y {c.failed} {{a.result}} ${a.result} {{{c.result}}}");
   expect(fields.split).toEqual({ items: ["{c.result}"] });

@@ -1,5 +1,5 @@
 /**
- * Changes of a workflow as changes of its text. Only the lines of what changes are written anew, comments and order stay.
+ * Changes of a workflow as changes of its text. Only the changed lines are rewritten; comments and order stay.
  * Each function takes a text that could be read (`read`) and returns the new one.
  */
 import { type Document, isCollection, isMap, isScalar, isSeq, type Node, visit } from "yaml";
@@ -78,7 +78,8 @@ function put(document: Document.Parsed, path: Path, value: unknown): void {
   }
   for (let length = 1; length < path.length; length++) {
     const around = document.getIn(path.slice(0, length));
-    if (around !== undefined && !isCollection(around)) document.deleteIn(path.slice(0, length)); // "split: 5" gives way to "split: {range: 5}"
+    // "split: 5" is replaced by "split: {range: 5}"
+    if (around !== undefined && !isCollection(around)) document.deleteIn(path.slice(0, length));
   }
   const old = document.getIn(path, true) as Node | undefined;
   if (isScalar(old) && (typeof value !== "object" || value === null)) {
@@ -188,7 +189,7 @@ export function renameKey(model: Model, index: number | null, path: Path, from: 
   );
 }
 
-/** The fields of a function whose code is elsewhere now: in a file, or in its source. All that does not say where stays. */
+/** The fields of a function whose code has moved, to a file or to its source. All other fields stay. */
 export function codeIn(
   python: Readonly<Record<string, unknown>>,
   where: { file: string } | { source: string },
@@ -393,7 +394,7 @@ export function copyOf(model: Model, ids: ReadonlySet<string>): string {
   return document.toString(WRITE);
 }
 
-/** Add the tasks that a text lists, under names of their own; null if it lists none. Dependencies on what is not here go. */
+/** Add the tasks that a text lists, under free names, without dependencies on unknown tasks. Null if it lists none. */
 export function paste(model: Model, clipboard: string): { text: string; names: string[] } | null {
   const document = parsed(clipboard);
   if (document.errors.length || !isSeq(document.contents)) return null;

@@ -25,7 +25,7 @@ export function begin(now: Omit<Moment, "selected">): History {
   return { past: [], now: { ...now, selected: [] }, future: [], last: null };
 }
 
-/** Go on with `next`. Changes of the same `what` in short succession, such as typing, are undone together; null is on its own. */
+/** Go on with `next`. Quick changes of the same `what`, such as typing, are undone together; those of null are not. */
 export function record(history: History, next: Moment, what: string | null, at: number): History {
   const { text, files, places } = history.now;
   if (next.text === text && next.files === files && next.places === places) return { ...history, now: next };

@@ -43,7 +43,7 @@ export function place(tasks: readonly Node[], kept: Places): Places {
 const MARGIN = 40; // pixels
 const SMALLEST = 0.5; // names can be read
 
-/** How to look at tasks in a frame of that size: at all of them, or where they would be too small, at where they begin. */
+/** The view of the tasks in a frame of this size: all of them, or the first ones if all would be too small to read. */
 export function viewOf(
   points: readonly Point[],
   frame: { width: number; height: number },

@@ -1,6 +1,6 @@
 /**
  * Cuts the text of a workflow into pieces that can be read and rewritten on their own: one for each field of the
- * workflow and one for each task. So an edit touches the lines of one task alone, and a thousand others are not read again.
+ * workflow and one for each task. So an edit touches only the lines of one task, and the others are not read again.
  */
 
 export interface Piece {

@@ -2,7 +2,7 @@ import { type Exact, numberOf, parse, write } from "../../api/exact";
 
 /** Values of fields as people type them, and back. */
 
-/** A parameter's value as text: "5" is the number, "five" the text; a text that would read as something else stands in quotes. */
+/** A parameter's value as text: "5" is the number, "five" the text. A text that looks like a value gets quotes. */
 export function textOf(value: unknown): string {
   if (value === undefined) return "";
   if (typeof value === "string") return valueOf(value) === value ? value : write(value);

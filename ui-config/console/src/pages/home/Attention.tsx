@@ -68,14 +68,16 @@ function Said({ concern }: { concern: Concern }) {
           <Link href={`/runs/${concern.run.id}`}>{t("home.signal_do")}</Link>
         </>
       );
-    case "failed":
+    case "failed": {
+      const { run } = concern;
       return (
         <>
-          {t("home.failed", { name: concern.run.name })} <Ago at={concern.run.ended_at ?? concern.run.created_at} />.{" "}
-          <Link href={`/runs/${concern.run.id}/errors`}>{t("home.failed_do", { name: concern.run.name })}</Link>
-          {concern.run.error && <p className="fine faint clamp">{endingSaid(concern.run).split("\n")[0]}</p>}
+          {t("home.failed", { name: run.name })} <Ago at={run.ended_at ?? run.created_at} />.{" "}
+          <Link href={`/runs/${run.id}/errors`}>{t("home.failed_do", { name: run.name })}</Link>
+          {run.error && <p className="fine faint clamp">{endingSaid(run).split("\n")[0]}</p>}
         </>
       );
+    }
     case "holes":
       return (
         <>

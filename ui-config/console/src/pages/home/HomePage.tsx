@@ -51,7 +51,8 @@ export default function HomePage() {
   );
   const machines = volunteers.data?.pages.flatMap((page) => page.volunteers) ?? [];
   const templates = useQuery(templatesQuery);
-  const arrived = [active, failed, completed, broken, volunteers, templates].every((query) => !query.isPending); // all at once, so that nothing jumps
+  // all appear at once, so that nothing on the page jumps
+  const arrived = [active, failed, completed, broken, volunteers, templates].every((query) => !query.isPending);
   const known = active.data && failed.data && completed.data && broken.data && volunteers.data;
   useTitle(undefined);
   function endTour() {

@@ -72,7 +72,7 @@ export function concerns({ active, failed, holes, awaited, volunteers }: Seen): 
   return found;
 }
 
-/** Whether a run has a task that is under way without subtasks and without a child: it waits for a signal or for time. */
+/** Whether a run has a running task without subtasks and without a child run: it waits for a signal or for a time. */
 export function mayWait(run: Run): boolean {
   return run.tasks.some((task) => task.status === "RUNNING" && task.total === 0 && task.child_run_id === null);
 }

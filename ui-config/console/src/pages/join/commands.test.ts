@@ -12,7 +12,8 @@ test.each([
 
 test("one line fetches the agent and joins", () => {
   expect(commandFor("linux", "https://njangi.example.org", "join.abc")).toBe(
-    "curl -fsSO https://njangi.example.org/agent.pyz && python3 agent.pyz join https://njangi.example.org --token join.abc",
+    "curl -fsSO https://njangi.example.org/agent.pyz && " +
+      "python3 agent.pyz join https://njangi.example.org --token join.abc",
   );
   expect(commandFor("windows", "https://x.org", "T")).toBe(
     'wsl bash -c "cd && curl -fsSO https://x.org/agent.pyz && python3 agent.pyz join https://x.org --token T"',

@@ -9,7 +9,7 @@ export function systemOf(userAgent: string): System {
   return "linux";
 }
 
-/** One line that fetches the agent and joins. Of Windows it needs the Linux inside it: the agent needs Linux or macOS. */
+/** One line that fetches the agent and joins. The agent needs Linux or macOS; Windows has a Linux inside (WSL). */
 export function commandFor(system: System, service: string, token: string): string {
   const join = `curl -fsSO ${service}/agent.pyz && python3 agent.pyz join ${service} --token ${token}`;
   return system === "windows" ? `wsl bash -c "cd && ${join}"` : join;

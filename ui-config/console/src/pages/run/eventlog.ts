@@ -15,8 +15,8 @@ const FIRST = 400;
 const WIDER = 8;
 
 /**
- * At least `wanted` events numbered below `before`, or all that there are. Numbers are those of the whole service, so how
- * far down they lie is not known: the stretch that is looked at grows until it holds enough.
+ * At least `wanted` events numbered below `before`, or all that there are. The numbers count all of the service's
+ * events, so nobody knows how far back to look: the range grows until it holds enough.
  */
 export async function older(ask: Ask, before: number, wanted: number): Promise<Older> {
   let found: RunEvent[] = [];

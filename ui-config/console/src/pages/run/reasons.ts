@@ -1,4 +1,4 @@
-/** Why something waits, in the language spoken. What is of a kind that is not known here is told as the service tells it. */
+/** Why something waits, in the user's language. A reason of an unknown kind is shown in the service's own words. */
 import type { Reason, Run } from "../../api/runs";
 import { moment, number, size } from "../../text/format";
 import { known, t } from "../../text/text";

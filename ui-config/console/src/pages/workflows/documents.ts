@@ -22,7 +22,7 @@ function mentioned(value: unknown): string[] {
   return [...(JSON.stringify(value) ?? "").matchAll(OUTCOME)].map((match) => match[2]!);
 }
 
-/** The tasks of a spec in the order in which they can begin. What depends on itself keeps the step it had when that was noticed. */
+/** The tasks of a spec in the order in which they can begin. A circle is cut where it is found. */
 export function taskLines(spec: Record<string, unknown>): TaskLine[] {
   const tasks = Array.isArray(spec.tasks) ? (spec.tasks as Record<string, unknown>[]) : [];
   const names = new Set(tasks.map((task) => String(task.name)));

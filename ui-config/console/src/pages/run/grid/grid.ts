@@ -118,7 +118,8 @@ const BY_TYPE: Record<string, Change> = {
 function changeOf(told: Told): Change | null {
   const known = BY_TYPE[told.type];
   if (known) return known;
-  const status = typeof told.status === "string" ? codeOf(told.status) : 0; // an attempt ended: .completed, .expired, ...
+  // an attempt ended: .completed, .expired, ...
+  const status = typeof told.status === "string" ? codeOf(told.status) : 0;
   return status > 0 ? { status } : null;
 }
 

@@ -64,7 +64,8 @@ export function ResultView({ shape, name }: { shape: Shape; name: string }) {
 export function exact(value: number | Exact): string {
   if (isExact(value)) return value.value;
   const size = Math.abs(value);
-  const written = (Number.isInteger(value) && size > 1e15) || (size > 0 && size < 1e-6); // 1e-300 is not told in 300 zeros
+  // 1e-300 is not written with 300 zeros
+  const written = (Number.isInteger(value) && size > 1e15) || (size > 0 && size < 1e-6);
   return written ? String(value) : value.toLocaleString(locale(), { maximumSignificantDigits: 17 });
 }
 

@@ -68,7 +68,7 @@ function tableOfOurs(value: Fields): Table | null {
   return { columns, rows };
 }
 
-/** A list of objects, some of which may be null as the places of failed parts are, of lists as long as each other, or of plain values. */
+/** A list of objects, of lists of equal length, or of plain values. Null stands for a failed subtask. */
 function tableIn(items: readonly unknown[]): Table | null {
   if (items.length === 0) return null;
   if (items.some(isFields) && items.every((item) => item === null || isFields(item))) {

@@ -1,9 +1,9 @@
-/** Values of Python flows that JSON does not have travel as objects with one tag (njangi_agent/codec.py): shown as Python would. */
+/** Shows Python values that JSON lacks as Python does. They travel as objects with one tag (njangi_agent/codec.py). */
 import { isExact } from "../../../api/exact";
 
 const FLOATS = new Set(["nan", "inf", "-inf"]);
 
-/** The value with what is tagged in it made readable: tuples as lists; where a dict has other keys than texts, texts stand in quotes. */
+/** A value, its tagged parts made readable: tuples as lists; texts in quotes if a dict has keys of other types. */
 export function untagged(value: unknown): unknown {
   if (typeof value !== "object" || value === null || isExact(value)) return value;
   if (Array.isArray(value)) return value.map(untagged);
