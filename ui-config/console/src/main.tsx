@@ -10,7 +10,7 @@ import { carryKept, meQuery } from "./api/me";
 import { queries } from "./api/queries";
 import { App } from "./app";
 import { keepConsole } from "./shell/keepConsole";
-import { useTheme } from "./shell/theme";
+import { useTheme } from "./components/theme";
 import { preferred, speak } from "./text/text";
 
 onSignedOut(() => queries.setQueryData(meQuery.queryKey, null));

@@ -4,7 +4,7 @@ import { may, useMe, useSignOut } from "../api/me";
 import { type Language, t } from "../text/text";
 import { Icon, type IconName } from "../ui/Icon";
 import { Menu } from "../ui/Menu";
-import { Choices } from "./Choices";
+import { Choices } from "../components/Choices";
 import { Staleness } from "./Staleness";
 
 /** The frame of every page: where one is, where one can go, who one is. */

@@ -5,7 +5,7 @@ import { ProblemError } from "../api/problem";
 import { type Language, t } from "../text/text";
 import { Field } from "../ui/Field";
 import { Problem } from "../ui/states";
-import { Choices } from "./Choices";
+import { Choices } from "../components/Choices";
 
 /** Stands at the address that was asked for, which shows itself once somebody is signed in. */
 export function SignIn({ onLanguage }: { onLanguage: (to: Language) => void }) {

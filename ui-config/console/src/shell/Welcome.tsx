@@ -4,7 +4,7 @@ import { useAcceptInvitation } from "../api/me";
 import { type Language, t } from "../text/text";
 import { Field } from "../ui/Field";
 import { Problem } from "../ui/states";
-import { Choices } from "./Choices";
+import { Choices } from "../components/Choices";
 
 /** Where an invitation leads: /welcome#CODE. The code is in the fragment, which no server and no log sees. */
 export default function Welcome({ onLanguage }: { onLanguage: (to: Language) => void }) {

@@ -4,7 +4,7 @@ import { i18n } from "@lingui/core";
 import { compileMessage } from "@lingui/message-utils/compileMessage";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ProblemError } from "../api/problem";
-import { reasonOf } from "../pages/run/eta";
+import { reasonOf } from "../components/eta";
 import { problems } from "../pages/editor/problems";
 import { read } from "../pages/editor/model";
 import { endingSaid, failureSaid, languageOf, problemSaid, refusalSaid } from "./said";

@@ -3,7 +3,7 @@ import { lazy, Suspense } from "react";
 import { useSearchParams } from "wouter";
 import { useMe } from "../../api/me";
 import type { PersonRole } from "../../api/people";
-import { Choices } from "../../shell/Choices";
+import { Choices } from "../../components/Choices";
 import { type Language, t } from "../../text/text";
 import { Loading } from "../../ui/states";
 import { Tabs } from "../../ui/Tabs";

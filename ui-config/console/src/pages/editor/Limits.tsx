@@ -1,7 +1,7 @@
 import { t } from "../../text/text";
 import { ListField, More, NumberField } from "./fields";
 import { isObject } from "./model";
-import type { TaskFields } from "./TaskForm";
+import type { TaskFields } from "./taskFields";
 
 /** What a subtask needs, how long it may take, what follows a failure: all of it has a default. */
 export function Limits({ task, fault, put }: TaskFields) {

@@ -6,8 +6,8 @@ import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Problem } from "../../ui/states";
-import { ParameterFields } from "../workflows/ParameterFields";
-import { changed, startingTexts, wrong } from "../workflows/parameters";
+import { ParameterFields } from "../../components/ParameterFields";
+import { changed, startingTexts, wrong } from "../../components/parameters";
 import { numberOr } from "./values";
 
 /** Starts a run of the saved workflow, with other values for its parameters where one likes. */

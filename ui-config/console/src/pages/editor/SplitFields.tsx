@@ -3,7 +3,7 @@ import { Field } from "../../ui/Field";
 import { renameKey } from "./edit";
 import { ChoiceField, NumberField, Rows, TextField, Typed } from "./fields";
 import { isObject } from "./model";
-import type { TaskFields } from "./TaskForm";
+import type { TaskFields } from "./taskFields";
 import { itemsOf, listOf, shown, textOf, valueOf } from "./values";
 
 const SPLITS = ["range", "items", "grid", "lines", "files"] as const;

@@ -10,18 +10,11 @@ import { Limits } from "./Limits";
 import { type Problem, wrongAt } from "./problems";
 import { refuse } from "./refusals";
 import { SplitFields } from "./SplitFields";
+import type { TaskFields } from "./taskFields";
 import { commandText } from "./values";
 import { FileField } from "./WorkflowForm";
 
 const SLUG = /^[a-z0-9][a-z0-9_-]{0,63}$/;
-
-export interface TaskFields {
-  task: Task;
-  editing: Editing;
-  fault: (at: string) => string | null;
-  put: (...path: Path) => (value: unknown) => void;
-  dispatch: Dispatch<Change>;
-}
 
 /** Everything that one task may hold. */
 export function TaskForm({

@@ -6,7 +6,7 @@ import { useMe } from "../../api/me";
 import { runQuery, runsQuery, waitingQuery } from "../../api/runs";
 import { volunteersQuery } from "../../api/volunteers";
 import { templatesQuery, workflowsQuery } from "../../api/workflows";
-import { rememberTour, toured } from "../../shell/steps";
+import { rememberTour, toured } from "../../components/tourSteps";
 import { t } from "../../text/text";
 import { Loading } from "../../ui/states";
 import { useTitle } from "../../ui/useTitle";
@@ -15,7 +15,7 @@ import { concerns, mayWait, unattended, withHoles } from "./concerns";
 import { Running } from "./Running";
 import { Templates } from "./Templates";
 
-const Tour = lazy(() => import("../../shell/Tour"));
+const Tour = lazy(() => import("../../components/Tour"));
 
 const ACTIVE = ["SUBMITTED", "SPLITTING", "RUNNING", "PAUSED", "AGGREGATING"] as const;
 const SHOWN = 6;

@@ -7,7 +7,7 @@ import { Ago, useNow } from "../../ui/Ago";
 import { Progress } from "../../ui/Progress";
 import { RunState } from "../../ui/Status";
 import { Loading, Problem } from "../../ui/states";
-import { reasonOf } from "../run/eta";
+import { reasonOf } from "../../components/eta";
 import { heldOf } from "./concerns";
 
 interface Props {

@@ -4,7 +4,7 @@ import { type FormEvent, type ReactNode, useEffect, useState } from "react";
 import { Link } from "wouter";
 import { type Looked, lookQuery } from "../../api/joining";
 import { ProblemError } from "../../api/problem";
-import { Choices } from "../../shell/Choices";
+import { Choices } from "../../components/Choices";
 import { moment, number } from "../../text/format";
 import { type Language, t } from "../../text/text";
 import { Ago } from "../../ui/Ago";

@@ -8,7 +8,7 @@ import { Icon } from "../../ui/Icon";
 import { Progress } from "../../ui/Progress";
 import { RunState } from "../../ui/Status";
 import { Actions } from "./Actions";
-import { ending, reasonOf } from "./eta";
+import { ending, reasonOf } from "../../components/eta";
 
 /** What the run is and how far it is, and what can be done with it. */
 export function Head({ run }: { run: Run }) {

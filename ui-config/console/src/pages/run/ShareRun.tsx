@@ -4,7 +4,7 @@ import { workflowQuery } from "../../api/workflows";
 import { t } from "../../text/text";
 import { Dialog } from "../../ui/Dialog";
 import { Loading, Problem } from "../../ui/states";
-import { ShareDialog } from "../workflows/ShareDialog";
+import { ShareDialog } from "../../components/ShareDialog";
 
 /** Who may read a run: those who may read its workflow. */
 export function ShareRun({ run, onClose }: { run: Run; onClose: () => void }) {

@@ -8,7 +8,7 @@ import { Icon, type IconName } from "../../ui/Icon";
 import { Empty, inWords, Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 import { SignalDialog } from "./SignalDialog";
-import { helpFor, says } from "./reasons";
+import { helpFor, says } from "../../components/reasons";
 
 const ICONS: Record<string, IconName> = {
   paused: "pause",

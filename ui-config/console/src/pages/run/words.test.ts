@@ -4,11 +4,11 @@ import { i18n } from "@lingui/core";
 import { compileMessage } from "@lingui/message-utils/compileMessage";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Reason } from "../../api/runs";
-import { reasonOf } from "./eta";
+import { reasonOf } from "../../components/eta";
 import { marked } from "./marked";
 import { read, written } from "./parameters";
 import { placeOf } from "./place";
-import { helpFor, says } from "./reasons";
+import { helpFor, says } from "../../components/reasons";
 import { waitsOf } from "./waits";
 
 function speak(language: "en" | "fr") {

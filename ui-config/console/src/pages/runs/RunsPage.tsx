@@ -1,4 +1,3 @@
-import "../run/run.css";
 import "./runs.css";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";

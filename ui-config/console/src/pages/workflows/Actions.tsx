@@ -19,7 +19,7 @@ import { Menu } from "../../ui/Menu";
 import { Loading, Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 import { RunDialog } from "./RunDialog";
-import { ShareDialog } from "./ShareDialog";
+import { ShareDialog } from "../../components/ShareDialog";
 
 type Asked = "run" | "clone" | "share" | "archive" | "delete" | null;
 

@@ -6,8 +6,8 @@ import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
-import { ParameterFields } from "./ParameterFields";
-import { changed, startingTexts, wrong } from "./parameters";
+import { ParameterFields } from "../../components/ParameterFields";
+import { changed, startingTexts, wrong } from "../../components/parameters";
 
 interface Props {
   workflow: { id: string; name: string; spec: Record<string, unknown> };

@@ -10,8 +10,8 @@ import { Problem } from "../../ui/states";
 import { tell } from "../../ui/toasts";
 import { useAttempt } from "../../ui/useAttempt";
 import { cronFor, cronOf, isZone, nextTimes, type Simple, simpleOf } from "./cron";
-import { ParameterFields } from "./ParameterFields";
-import { changed, startingTexts, wrong } from "./parameters";
+import { ParameterFields } from "../../components/ParameterFields";
+import { changed, startingTexts, wrong } from "../../components/parameters";
 
 const OVERLAPS = ["skip", "queue", "cancel_old", "allow"] as const satisfies readonly Overlap[];
 const EVERY = ["hour", "day", "week", "month"] as const;

@@ -5,8 +5,8 @@ import { Icon } from "../../../ui/Icon";
 import { Scroll } from "../../../ui/Scroll";
 import { Loading } from "../../../ui/states";
 import { DownloadText } from "./Download";
-import { plain } from "./ResultView";
 import { csvOf, numericColumns, sorted, type Table } from "./shapes";
+import { plain } from "./written";
 
 const Plot = lazy(() => import("./Plot"));
 const MOST_ROWS = 1000;
