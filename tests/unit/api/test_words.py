@@ -93,7 +93,7 @@ def test_every_type_of_error_that_agents_and_the_service_give_to_subtasks_is_exp
 
 
 def test_the_console_knows_every_kind_of_reason_for_which_something_waits() -> None:
-    source = (ROOT / "ui-config" / "console" / "src" / "pages" / "run" / "reasons.ts").read_text()
+    source = (ROOT / "ui-config" / "console" / "src" / "components" / "reasons.ts").read_text()
     assert set(re.findall(r'case "([a-z-]+)":', source)) == set(ReasonKind)
 
 
