@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 TYPED := $(wildcard agents flows/njangi_flows storage coordinator api stack benchmarks simulation)
 BENCHMARKS := dispatch end_to_end fan_out small_runs recorded recovery long_runs api agent console stack
 CONSOLE := ui-config/console
+SITE := build/docs/index.html
 GENERATOR := $(VENV)/generator/bin/datamodel-codegen
 ARGS ?=
 PROCESSES ?= 3
@@ -20,15 +21,15 @@ NODE := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a
 with_node = @if $(NODE); then $(1); elif [ -n "$$CI" ]; then echo "Node 20.19 or later is needed for $(2)" >&2; exit 1; \
 	else echo "no Node 20.19 or later: $(2) is left out"; fi
 
-.PHONY: help demo up test service-test browser-test thorough lint format bench faults chaos openapi models cli-docs console console-packages console-lint console-test screenshots differential fuzz install clean
+.PHONY: help demo up test service-test browser-test thorough lint format bench faults chaos openapi models cli-docs docs decisions quickstart-test console console-packages console-lint console-test screenshots differential fuzz install clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## start everything, run a workflow on local agents, show where to look
+demo: $(INSTALLED) $(SITE) ## start everything, run a workflow on local agents, show where to look
 	$(BIN)/python -m stack demo $(ARGS)
 
-up: $(INSTALLED) ## start everything and keep it running (ARGS="--agents 2 --port 8400")
+up: $(INSTALLED) $(SITE) ## start everything and keep it running (ARGS="--agents 2 --port 8400")
 	$(BIN)/python -m stack up $(ARGS)
 
 # Without its cache each process that a test starts would compile our sources anew.
@@ -52,6 +53,7 @@ lint: $(INSTALLED) console-lint ## check style, types and which package imports 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(TYPED)
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 format: $(INSTALLED) console-packages ## rewrite the sources in our style
 	$(BIN)/ruff check --fix .
@@ -73,6 +75,19 @@ openapi: $(INSTALLED) ## write docs/openapi.json anew, after a change of the API
 
 cli-docs: $(INSTALLED) ## write docs/cli.md anew, after a change of the command line
 	$(BIN)/python -m njangi_flows.cli.reference > docs/cli.md
+
+docs: $(INSTALLED) ## build the documentation's site in build/docs, which the service serves at /docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# The pages that are not there yet are built before a start; afterwards only when a source has changed.
+$(SITE): $(INSTALLED) mkdocs.yml CHANGELOG.md $(shell find docs -name '*.md')
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+quickstart-test: $(INSTALLED) ## follow the quickstart and the guides in a clone of their own, as a newcomer does: minutes
+	$(BIN)/python -m pytest -m long tests/end_to_end/test_documentation.py $(ARGS)
+
+decisions: $(INSTALLED) ## write the list of decisions anew, after adding a decision
+	$(BIN)/python docs/write_decisions.py
 
 models: $(INSTALLED) $(GENERATOR) ## write the typed client's models anew from docs/openapi.json
 	$(BIN)/python flows/write_models.py $(GENERATOR)

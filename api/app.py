@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from api.audit import AuditMiddleware
 from api.console import Console
 from api.dependencies import carrying, changing, reading, volunteer
+from api.documentation import Documentation
 from api.http.address_checks import check_address
 from api.http.body_limits import LimitBodies
 from api.http.errors import handle_errors
@@ -82,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(TraceRequests, requests=app.state.requests)
     handle_errors(app)
     app.router.routes += _routes()
-    app.router.routes.append(Console())
+    app.router.routes += [Documentation(), Console()]
     document = cache(lambda: document_of(app))
     app.openapi = document  # type: ignore[method-assign]
     return app

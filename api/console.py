@@ -16,8 +16,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from api.dependencies import anyone
+from api.shipped_files import ROOT
 
-FILES = Path(__file__).parent.parent / "ui-config" / "console" / "dist"
+FILES = ROOT / "ui-config" / "console" / "dist"
 _PAGE = "index.html"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -27,7 +28,7 @@ _POLICY = (
 _NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
 """What files are called: nothing that leads elsewhere."""
 _LONGEST_NAME = 200
-_NOT_OURS = frozenset({"v1", "healthz", "readyz", "metrics", "openapi.json", "agent.pyz"})
+_NOT_OURS = frozenset({"v1", "healthz", "readyz", "metrics", "openapi.json", "agent.pyz", "docs"})
 
 
 @dataclass(frozen=True, slots=True)

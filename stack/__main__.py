@@ -24,7 +24,7 @@ from storage.errors import NjangiError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    parser = argparse.ArgumentParser(prog="python -m stack", description="the whole service on this machine")
+    parser = argparse.ArgumentParser(prog=_program(), description="the whole service on this machine")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start everything and keep it running until Ctrl-C")
     add_settings(up)
@@ -46,11 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _program() -> str:
+    """Return what this command is called: `njangi-server` where the service is installed."""
+    name = Path(sys.argv[0]).name
+    return name if name == "njangi-server" else "python -m stack"
+
+
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the options of one stack to a command."""
     known = StackSettings()
     parser.add_argument("--agents", type=int, default=known.agents, help="volunteers' agents to run on this machine")
     parser.add_argument("--home", type=Path, default=known.home, help="where all data is kept (%(default)s)")
+    parser.add_argument(
+        "--host",
+        default=known.host,
+        help="the address on which API and console listen (%(default)s; 0.0.0.0: for other machines too)",
+    )
     parser.add_argument("--port", type=int, default=known.port, help="of the API and console (%(default)s)")
     parser.add_argument(
         "--prefect-port",
@@ -74,6 +85,7 @@ def settings_from(options: argparse.Namespace) -> StackSettings:
             say(f"port {StackSettings().prefect_port} is taken: our Prefect server uses {prefect_port}")
     return StackSettings(
         home=options.home,
+        host=options.host,
         port=options.port,
         prefect_port=prefect_port,
         agents=options.agents,
@@ -120,6 +132,7 @@ def where(settings: StackSettings, invitation: str | None = None) -> str:
             f"  console          {settings.url}/",
             *(first if invitation is not None else []),
             f"  API              {settings.url}/v1",
+            f"  documentation    {settings.url}/docs",
             f"  API reference    {settings.url}/openapi.json",
             f"  Prefect          {settings.prefect_url}",
             f"  tokens           {settings.home / 'tokens'}",

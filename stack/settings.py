@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from api.shipped_files import ROOT
+
+CHECKOUT = ROOT
 HOST = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - the addresses by which a server listens on all of a machine's
 INSTANCE = "NJANGI_INSTANCE"
 """The variable that gives a child the word by which its answers are told from those of another program."""
 INSTANCE_HEADER = "Njangi-Instance"
@@ -48,6 +51,7 @@ class StackSettings:
     """One embedded stack. A port of 0 asks for any free one."""
 
     home: Path = Path(".njangi")
+    host: str = HOST  # the address on which the API listens; the other processes listen on 127.0.0.1 alone
     port: int = 8400
     prefect_port: int = 4200
     agents: int = 0
@@ -56,7 +60,8 @@ class StackSettings:
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        """The address of the API for the processes of this machine."""
+        return f"http://{HOST if self.host in EVERYWHERE else self.host}:{self.port}"
 
     @property
     def prefect_url(self) -> str:
@@ -85,7 +90,7 @@ def environment(settings: StackSettings, mongodb_uri: str, inherited: Mapping[st
         "MONGODB_URI": mongodb_uri,
         "NJANGI_DATABASE": "njangi",
         "NJANGI_HOME": str(settings.home),
-        "NJANGI_HOST": HOST,
+        "NJANGI_HOST": settings.host,
         "NJANGI_PORT": str(settings.port),
         "NJANGI_URL": settings.url,
         "PREFECT_HOME": str(prefect_home),

@@ -10,9 +10,10 @@ from typing import Any
 
 from njangi_flows.workflow.spec import WorkflowSpec, authored, load, needed_files, parse
 
+from api.shipped_files import ROOT
 from storage.errors import NotFoundError
 
-LIBRARY = Path(__file__).resolve().parents[2] / "flows" / "library"
+LIBRARY = ROOT / "flows" / "library"
 _SPEC = "workflow.yaml"
 
 

@@ -63,7 +63,7 @@ class GridTask(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The states of all subtasks of a run, one byte each as docs/architecture.md says, exact at event `seq`."""
+    """The states of all subtasks of a run, one byte each as docs/events.md says, exact at event `seq`."""
 
     seq: int
     tasks: list[GridTask]

@@ -1,7 +1,7 @@
 """Rebuild a run from its event log: its state, its tasks' and its subtasks', from nothing but what was told.
 
 A plain function of the events, in their order. It shares no code with the service: what it arrives at must equal what
-is stored, or the log has a hole. `RULES` is the whole of it, one line an event type (docs/architecture.md lists them
+is stored, or the log has a hole. `RULES` is the whole of it, one line an event type (docs/events.md lists them
 with their fields); types and fields that it does not know are left out.
 """
 

@@ -22,7 +22,7 @@ from tests.integration.api.conftest import Client, put_task, reports
 
 
 def decode(body: bytes) -> tuple[int, dict[str, bytes]]:
-    """Read a grid as docs/architecture.md tells."""
+    """Read a grid as docs/events.md tells."""
     line, _, cells = body.partition(b"\n")
     header = json.loads(line)
     return header["seq"], {task["name"]: cells[task["at"] :][: task["count"]] for task in header["tasks"]}

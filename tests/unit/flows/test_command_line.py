@@ -1,4 +1,4 @@
-"""The `njangi` command against a real small HTTP server that answers as docs/architecture.md says."""
+"""The `njangi` command against a real small HTTP server that answers as docs/api.md says."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""`njangi events` and `njangi webhooks` against a small HTTP server that answers as docs/architecture.md says."""
+"""`njangi events` and `njangi webhooks` against a small HTTP server that answers as docs/api.md says."""
 
 from __future__ import annotations
 

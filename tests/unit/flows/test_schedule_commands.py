@@ -1,4 +1,4 @@
-"""`njangi schedules` against a small HTTP server that answers as docs/architecture.md says."""
+"""`njangi schedules` against a small HTTP server that answers as docs/api.md says."""
 
 from __future__ import annotations
 

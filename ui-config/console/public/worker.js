@@ -12,7 +12,7 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (event.request.method !== "GET" || url.origin !== self.location.origin) return;
   if (url.pathname.startsWith("/assets/")) event.respondWith(kept(event.request));
-  else if (event.request.mode === "navigate") event.respondWith(newest(event.request));
+  else if (event.request.mode === "navigate" && !isDocumentation(url)) event.respondWith(newest(event.request));
 });
 
 // What the page had loaded before it had a worker: the browser has it still, so that this costs no network.
@@ -20,6 +20,11 @@ self.addEventListener("message", (event) => {
   const page = newest(new Request("/", { headers: { Accept: "text/html" } }));
   event.waitUntil(Promise.all([page, ...event.data.map((address) => kept(new Request(address)))]));
 });
+
+// The pages below /docs are no page of the console.
+function isDocumentation(url) {
+  return /^\/docs(\/|$)/.test(url.pathname);
+}
 
 function isOurs(answer) {
   return answer.ok && answer.headers.has("X-Request-ID");

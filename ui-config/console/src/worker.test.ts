@@ -60,3 +60,8 @@ test("what a network's sign-in page answers is never kept", async () => {
   expect(await ask("/assets/run-1.js", "cors", new Response("run", { headers: SCRIPT }))).toBe("run");
   expect(await ask("/runs", "navigate", null)).toBe("page");
 });
+
+test("a page of the documentation is never kept as the console's page", () => {
+  const { ask } = worker();
+  return expect(ask("/docs/index.html", "navigate", new Response("docs", { headers: PAGE }))).rejects.toThrow();
+});

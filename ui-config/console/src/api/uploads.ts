@@ -3,7 +3,7 @@ import { call } from "./client";
 import { AwayError, ProblemError } from "./problem";
 
 /**
- * Uploads that go on after a broken line (tus 1.0.0, docs/architecture.md). What is stored already is not sent again.
+ * Uploads that go on after a broken line (tus 1.0.0, docs/api.md). What is stored already is not sent again.
  * Written here rather than taken from a library: the service speaks the plain core of tus, and `call` has the session.
  */
 

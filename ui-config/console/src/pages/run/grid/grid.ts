@@ -1,5 +1,5 @@
 /**
- * The states of a run's subtasks, one byte each, as GET /v1/runs/{id}/grid sends them (docs/architecture.md, Grid),
+ * The states of a run's subtasks, one byte each, as GET /v1/runs/{id}/grid sends them (docs/events.md, Grid),
  * and how events change them. Nothing here draws or fetches.
  */
 import type { Told } from "../../../live/stream";
