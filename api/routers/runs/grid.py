@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
 @router.get("/{run_id}/grid", response_class=Response)
 async def grid(run_id: str, request: Request, app: App, _: Reader) -> Response:
-    """Return one byte a subtask; its form is told in docs/events.md under Live data."""
+    """Return one byte a subtask; its form is told in docs/events.md under Grid."""
     await app.stores.runs.status(run_id)
     found = await app.stores.grids.of_run(run_id)
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
