@@ -24,6 +24,7 @@ from api.http.protection import CORS, Protect
 from api.http.rate_limits import RateLimits
 from api.http.tracing import TraceRequests
 from api.idempotency import AnswerOnce
+from api.lifespan import open_services
 from api.openapi import document_of
 from api.proofs import Prove
 from api.routers import flow, health
@@ -47,8 +48,6 @@ from api.routers.runs import (
 from api.routers.uploads import upload_routes
 from api.routers.volunteers import agent, join_tokens, program, throughput, volunteers
 from api.routers.workflows import exchange, schedules, sharing, templates, versions, workflows
-from api.runs.scheduling import open_scheduler
-from api.services import open_services
 from api.settings import Settings
 from api.workflows.templates import Templates
 
@@ -58,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings, app.state.requests) as services, open_scheduler(services) as scheduler:
+        async with open_services(settings, app.state.requests) as (services, scheduler):
             app.state.services = services
             app.state.scheduler = scheduler
             yield

@@ -11,8 +11,9 @@ import contextlib
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.clock import utc_now
 from api.http.tracing import request_id
-from api.services import Services, utc_now
+from api.services import Services
 from storage.errors import StorageUnavailableError
 from storage.people.users import PEOPLE, User
 

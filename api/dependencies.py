@@ -15,9 +15,10 @@ from starlette.exceptions import HTTPException
 
 from api.access.rights import AccessDecision, Action, decide, roles_for
 from api.audit import record
+from api.clock import utc_now
 from api.http.rate_limits import KNOWN, SESSION_COOKIE
 from api.http.refusals import RefusalError
-from api.services import Services, utc_now
+from api.services import Services
 from coordinator.scheduler import Scheduler
 from storage.errors import NotFoundError
 from storage.people.join_tokens import PREFIX

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.rights import AccessDecision, Action, decide
+from api.clock import utc_now
 from api.dependencies import identify, services_of
 from api.http.errors import RETRY_AFTER, problem
-from api.services import utc_now
 from storage.errors import StorageUnavailableError
 from storage.people.idempotency import KeyReusedError, StoredAnswer, UnderWayError
 from storage.people.users import User

@@ -6,11 +6,12 @@ Runs in every replica of the service; one of them leads at a time. Every repair 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from coordinator.background import Loop
 from coordinator.decisions.recovery import (
     GIVEN_UP,
     Standing,
@@ -20,6 +21,7 @@ from coordinator.decisions.recovery import (
     is_given_up,
     is_lost,
 )
+from coordinator.prefect.client import PrefectUnavailableError
 from storage.errors import NjangiError
 from storage.leaders import LEADER_LEASE
 from storage.runs.models import RUN_LEASE, FlowRunState, Run
@@ -28,6 +30,7 @@ from storage.stores import Stores
 log = logging.getLogger(__name__)
 
 OFFICE = "reconciler"
+TICK_SECONDS = 1.0
 SUBMISSION_SECONDS = 3.0
 """How long the request that started a run has to create its flow run itself."""
 MOST_A_TICK = 100
@@ -49,7 +52,7 @@ class FlowRuns(Protocol):
 
 
 class Reconciler:
-    """Call `tick` about once a second."""
+    """Repairs runs, once a second."""
 
     def __init__(
         self,
@@ -74,6 +77,18 @@ class Reconciler:
         self._submitting: set[str] = set()
         self._leads_since: datetime | None = None
         self._led_at = self._began
+
+    def loops(self) -> Iterable[Loop]:
+        yield Loop("repairing runs", self.tick, TICK_SECONDS)
+
+    async def start(self, run: Run) -> Run:
+        """Create the Prefect flow run of a new run; while Prefect is away, a later tick does it."""
+        try:
+            await self.submit(run)
+        except PrefectUnavailableError as error:
+            log.warning("a run waits for Prefect", extra={"run_id": run.id, "reason": str(error)})
+            return run
+        return await self._stores.runs.get(run.id)
 
     async def submit(self, run: Run) -> None:
         """Create the Prefect flow run of a run. Repeating finds the same one."""

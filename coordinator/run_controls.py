@@ -7,9 +7,11 @@ if all goes well and otherwise by `catch_up`, whoever runs that next.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
+from coordinator.active_runs import ActiveRuns
+from coordinator.background import Loop
 from coordinator.decisions.controls import LATER, telling
 from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import RestartStep, group_steps, reset_steps, retry_steps, unfinished_steps
@@ -34,6 +36,9 @@ from storage.stores import Stores
 
 log = logging.getLogger(__name__)
 
+CATCH_UP_SECONDS = 2.0
+STOP_SECONDS = 0.5
+DEADLINE_SECONDS = 1.0
 _MESSAGES = {
     Tell.PAUSE: "paused",
     Tell.RESUME: "resumed",
@@ -52,18 +57,26 @@ class Controls:
         prefect: Prefect,
         mirror: Mirror,
         dispatcher: Dispatcher,
-        office: Leadership,
+        leadership: Leadership,
+        active: ActiveRuns,
         scheduled: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
-        """`scheduled` is called when Prefect has a flow run for the workers. Who holds the `office` stops on."""
+        """`scheduled` is called when Prefect has a flow run for the workers. The leader goes on with large stops."""
         self._stores = stores
         self._prefect = prefect
         self._mirror = mirror
         self._dispatcher = dispatcher
-        self._office = office
+        self._leadership = leadership
+        self._active = active
         self._scheduled = scheduled
         self._clock = clock
+
+    def loops(self) -> Iterable[Loop]:
+        during_runs = self._active.only_then
+        yield Loop("telling Prefect of changes", during_runs(self.catch_up), CATCH_UP_SECONDS)
+        yield Loop("stopping subtasks in pieces", during_runs(self.stop_on), STOP_SECONDS)
+        yield Loop("looking for missed deadlines", during_runs(self.miss_deadlines), DEADLINE_SECONDS)
 
     async def pause(self, run_id: str, *, call_back: bool, by: str) -> Run:
         """Stop lending the run's subtasks. Repeating is harmless."""
@@ -184,7 +197,7 @@ class Controls:
         """Go on with cancelling and calling back, piece by piece, where a run has more than one transaction takes."""
         for run_id in await self._stores.controls.stopping():
             more = True
-            while more and await self._office.held(now=self._clock()):
+            while more and await self._leadership.held(now=self._clock()):
                 more = await self._stores.controls.stop_on(run_id, now=self._clock())
             self._dispatcher.run_cancelled(run_id)
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
+from coordinator.background import Loop
 from coordinator.decisions.schedules import (
     Due,
     Overlap,
@@ -94,27 +95,27 @@ class Scheduler:
         self._runs = runs
         self._clock = clock
         self._ended: set[str] = set()
-        self._news = asyncio.Event()
+        self._some_ended = asyncio.Event()
+
+    def loops(self) -> Iterable[Loop]:
+        yield Loop("starting the runs of schedules", self.run, EVERY_SECONDS)
 
     async def run(self) -> None:
-        """Take turns until cancelled, each second and when runs end."""
+        """Look at the schedules until cancelled, each second and when runs end."""
         while True:
-            try:
-                await self.tick()
-            except (NjangiError, OSError) as error:
-                log.warning("starting the runs of schedules failed, to be tried again: %s", error)
+            await self.tick()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), EVERY_SECONDS)
+                await asyncio.wait_for(self._some_ended.wait(), EVERY_SECONDS)
                 await asyncio.sleep(GATHERING_SECONDS)
 
     def run_ended(self, run_id: str) -> None:
         """Have the schedule that waits for the run's end, if there is one, looked at."""
         self._ended.add(run_id)
-        self._news.set()
+        self._some_ended.set()
 
     async def tick(self) -> None:
-        """Give every schedule that has something to do a turn."""
-        self._news.clear()
+        """Look at every schedule that has something to do."""
+        self._some_ended.clear()
         ended = set(self._ended)
         if ended and (schedules := await self._run_store.schedules_of(ended)):
             await self._schedules.wake(schedules, now=self._clock())
@@ -123,7 +124,7 @@ class Scheduler:
             try:
                 await self._turn(schedule)
             except NotFoundError:
-                log.info("a schedule was deleted in its turn", extra={"schedule_id": schedule.id})
+                log.info("a schedule was deleted meanwhile", extra={"schedule_id": schedule.id})
             except TimingError as error:
                 log.warning("a schedule is paused", extra={"schedule_id": schedule.id, "reason": str(error)})
                 await self._write(replace(schedule, paused=True, note=str(error), next_at=None), "schedule.paused")
@@ -247,7 +248,7 @@ class Scheduler:
         """Look again soon if what the schedule waits for had ended before it said that it waits."""
         if _waits(schedule) and not await self._going_on(schedule):
             await self._schedules.wake([schedule.id], now=self._clock())
-            self._news.set()
+            self._some_ended.set()
 
     async def _decide(self, schedule: Schedule) -> Schedule | None:
         """Write what is to be done now; None if another did."""

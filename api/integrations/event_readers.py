@@ -1,8 +1,8 @@
-"""What one replica does with the event log: webhooks, Prefect's events, Redis, sums by the hour; and who is there."""
+"""The readers of the event log, of which one replica runs them: webhooks, Prefect's events, Redis, sums by the hour."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from functools import partial
 
@@ -11,6 +11,7 @@ from api.integrations.posting import Poster
 from api.integrations.publishing import OFFICE, Outlet, Publisher
 from api.integrations.webhooks import Courier, WebhookOutlet
 from api.settings import Settings
+from coordinator.background import Loop
 from coordinator.leadership import Leadership
 from coordinator.prefect.client import Prefect
 from coordinator.presence import Presence
@@ -21,12 +22,9 @@ AGAIN_SECONDS = 2.0
 PRESENCE_SECONDS = 2.0
 THROUGHPUT_SECONDS = 10.0
 
-Loop = tuple[Callable[[], Awaitable[None]], float, str]
-"""What to do again and again, after how many seconds, and its name."""
 
-
-class Outward:
-    """Run its `loops`, then close it. One replica, that holds the office, does the work."""
+class EventReaders:
+    """Run its `loops`, then close it. Every replica has them; the one that leads does the work."""
 
     def __init__(
         self,
@@ -52,12 +50,12 @@ class Outward:
         if self._redis is not None:
             self._outlets.append(self._redis)
 
-    def loops(self) -> Iterator[Loop]:
-        yield self.courier.run, AGAIN_SECONDS, "delivering to webhooks"
-        yield self._presence.tick, PRESENCE_SECONDS, "looking for silent volunteers"
-        yield self._throughput.tick, THROUGHPUT_SECONDS, "summing up what volunteers did"
+    def loops(self) -> Iterable[Loop]:
+        yield Loop("delivering to webhooks", self.courier.run, AGAIN_SECONDS)
+        yield Loop("looking for silent volunteers", self._presence.tick, PRESENCE_SECONDS)
+        yield Loop("summing up what volunteers did", self._throughput.tick, THROUGHPUT_SECONDS)
         for outlet in self._outlets:
-            yield partial(self._publisher.feed, outlet), AGAIN_SECONDS, f"telling {outlet.name}"
+            yield Loop(f"telling {outlet.name}", partial(self._publisher.feed, outlet), AGAIN_SECONDS)
 
     async def close(self) -> None:
         """Close connections, after the loops have ended."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +20,7 @@ import orjson
 
 from api.access.event_access import EventFilter, may_hear
 from api.live.followers import AWAY_SECONDS, KEEP_ALIVE_SECONDS, event_json
+from coordinator.background import Loop
 from storage.audiences import Audience, AudienceStore
 from storage.errors import StorageUnavailableError
 from storage.ledger import EVENTS_A_PAGE, Event, Ledger
@@ -32,6 +33,7 @@ TAKEN_BYTES = 64 * 1024
 """About how much a listener takes at once: what waits for one that does not read stays below twice this."""
 PAGES_A_CALL = 25
 """How many pages of the log one request for a page of events looks through."""
+RESTART_SECONDS = 0.5
 LONGEST_SECONDS = 600.0
 """How long one stream lasts before its listener must come again, with a token that is still good."""
 
@@ -85,6 +87,9 @@ class Feed:
         self.leaving = False
         self.changed = asyncio.Event()
         """Set, and replaced, when there may be more, and now and then: take it before looking."""
+
+    def loops(self) -> Iterable[Loop]:
+        yield Loop("reading new events", self.run, RESTART_SECONDS)
 
     def told(self) -> None:
         """Tell that the log may have new events."""

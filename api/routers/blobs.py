@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request, Response
 from njangi_agent.proof import STORED_HEADER
 
+from api.clock import utc_now
 from api.dependencies import App
 from api.http.downloads import send_blob
-from api.services import utc_now
 from storage.errors import NotFoundError
 from storage.people.users import Role, User
 from storage.volunteers.store import Volunteer

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query
 from njangi_flows.runs.endings import subtasks_failed
 from pydantic import BaseModel, Field
 
+from api.clock import utc_now
 from api.dependencies import App, Flow
 from api.runs.flow_answers import (
     AdoptedRun,
@@ -35,7 +36,8 @@ from api.runs.flow_answers import (
 )
 from api.runs.parts import parts_of_task
 from api.runs.queueing import Batches, check_stored, queue
-from api.services import Services, utc_now
+from api.runs.waits import settled_batches
+from api.services import Services
 from coordinator.prefect import engineers_flows as own_flows
 from storage.errors import RunLeaseLostError, UnknownUsersError
 from storage.runs.models import RUN_LEASE, NewRun, Run, RunOrders
@@ -238,7 +240,7 @@ async def settled(run_id: str, body: Waiting, token: RunToken, app: App, _: Flow
     _of_run(run_id, body.waiting)
     orders = await app.stores.run_leases.check_hold(run_id, token)
     stop = any(orders.stop(task) for task in {id_.split("/")[1] for id_ in body.waiting})
-    found = [] if stop else await app.settled(body.waiting, min(body.seconds, LONGEST_WAIT))
+    found = [] if stop else await settled_batches(app, body.waiting, min(body.seconds, LONGEST_WAIT))
     now = told(orders if stop else await app.stores.run_leases.check_hold(run_id, token))
     results = await app.stores.subtasks.only_results(found[:RESULTS_TOLD])
     return Settled(**now.model_dump(), settled=[await _settled(app, batch, results.get(batch.id)) for batch in found])

@@ -13,9 +13,9 @@ from njangi_agent.proof import STORED_HEADER
 from njangi_agent.protocol import is_sha256
 from starlette.exceptions import HTTPException
 
+from api.clock import utc_now
 from api.dependencies import App
 from api.routers.blobs import Depositor, Guard, depositor
-from api.services import utc_now
 from storage.files.uploads import Upload
 
 VERSION = "1.0.0"

@@ -34,4 +34,4 @@ async def start_child(
     found = await app.stores.workflows.latest(run.owner, workflow)
     parent = Parent(run.id, task, chain, on_parent_cancel)
     written = await write_run(app, found, parameters, owner=run.owner, parent=parent, priority=run.priority)
-    return await app.start_run(written)
+    return await app.reconciler.start(written)

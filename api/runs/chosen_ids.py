@@ -14,8 +14,9 @@ from njangi_flows.workflow.model import is_slug
 from pydantic import AfterValidator, BaseModel, Field
 
 from api.access.rights import AccessDecision, Action, decide
+from api.clock import utc_now
 from api.runs.submission import write_run
-from api.services import Services, utc_now
+from api.services import Services
 from storage.errors import IdTakenError, NotFoundError
 from storage.ledger import Transaction
 from storage.people.idempotency import made_id
@@ -102,7 +103,7 @@ async def start_run(
     try:
         id_ = chosen.id or made
         run = await write_run(app, workflow, parameters, owner=owner, id_=id_, request=request, deadline=deadline)
-        return await app.start_run(run), True
+        return await app.reconciler.start(run), True
     except IdTakenError as error:
         existing = await app.stores.runs.get(error.id)
         if request is not None and existing.request == request:  # another try at it, at the same time
@@ -141,12 +142,12 @@ async def _replace(
     async def take_over(tx: Transaction, successor: str) -> None:
         nonlocal old
         old = await app.stores.runs.replace(tx, replaced_id, workflow.id, successor, now=utc_now())
-        await app.cancel_if_open(tx, old, owner)
+        await app.cancellation.cancel_within(tx, old, owner)
 
     run = await write_run(
         app, workflow, parameters, owner=owner, id_=made, request=request, first=take_over, deadline=deadline
     )
-    run = await app.start_run(run)
+    run = await app.reconciler.start(run)
     app.dispatcher.run_cancelled(old)
     return run
 

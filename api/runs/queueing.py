@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from api.clock import utc_now
 from api.http.errors import MissingFilesError
-from api.services import Services, utc_now
+from api.services import Services
 from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.subtasks.models import NewBatch, NewSubtask, TaskKey
 

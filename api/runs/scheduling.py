@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 
 from njangi_flows.workflow.spec import InvalidSpecError
 
 from api.runs.submission import write_run
-from api.services import Services, utc_now
-from coordinator.scheduler import Scheduler, StartRefusedError
-from storage.errors import NotFoundError, QuotaExceededError, StorageUnavailableError, WorkflowArchivedError
+from api.services import Services
+from coordinator.background import Loop
+from coordinator.scheduler import StartRefusedError
+from storage.errors import NotFoundError, QuotaExceededError, WorkflowArchivedError
 from storage.runs.models import OfSchedule, Run
 from storage.workflows.schedules import Schedule, ScheduleAction
 
@@ -22,6 +22,9 @@ class ScheduledRuns:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._written: asyncio.Queue[Run] = asyncio.Queue()
+
+    def loops(self) -> Iterable[Loop]:
+        yield Loop("handing scheduled runs to Prefect", self.hand_over, 0.0)
 
     async def start(self, schedule: Schedule, action: ScheduleAction) -> None:
         """Write the run of an action.
@@ -47,29 +50,10 @@ class ScheduledRuns:
     async def cancel(self, run_id: str, schedule: Schedule) -> None:
         """Have a run end, unless it has or somebody has asked for it."""
         by = f"schedule {schedule.id}"
-        await self._services.stores.ledger.write(lambda tx: self._services.cancel_if_open(tx, run_id, by))
-        self._services.dispatcher.run_cancelled(run_id)
+        await self._services.cancellation.cancel_if_open(run_id, by)
 
     async def hand_over(self) -> None:
         """Hand written runs to Prefect, until cancelled. What is lost here the reconciler hands over."""
         while True:
             run = await self._written.get()
-            try:
-                await self._services.start_run(run)
-            except StorageUnavailableError:
-                continue
-
-
-@asynccontextmanager
-async def open_scheduler(services: Services) -> AsyncIterator[Scheduler]:
-    """Let schedules start runs for the length of the block."""
-    runs = ScheduledRuns(services)
-    scheduler = Scheduler(services.stores.schedules, services.stores.runs, runs, utc_now)
-    services.when_a_run_ends.append(scheduler.run_ended)
-    tasks = [asyncio.create_task(scheduler.run()), asyncio.create_task(runs.hand_over())]
-    try:
-        yield scheduler
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            await self._services.reconciler.start(run)

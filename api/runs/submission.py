@@ -10,7 +10,8 @@ from typing import Any
 from njangi_flows.workflow import spec as specs
 from njangi_flows.workflow.spec import WorkflowSpec
 
-from api.services import Services, utc_now
+from api.clock import utc_now
+from api.services import Services
 from coordinator.decisions.quotas import Quota
 from storage.errors import NoSpecError
 from storage.ledger import Transaction
@@ -33,7 +34,7 @@ async def write_run(
     parent: Parent | None = None,
     priority: int | None = None,
 ) -> Run:
-    """Write a run for `Services.start_run` to hand to Prefect; should nobody do so, the reconciler does.
+    """Write a run for `Reconciler.start` to hand to Prefect; should nobody do so, the reconciler does.
 
     `parent` is the task that starts it, if one does; `priority` counts instead of the workflow's. `deadline` is in
     seconds from now; None: the spec's, if it has one. `request` and `first`: see `RunStore.add`. Raises

@@ -11,7 +11,8 @@ from typing import Any
 from njangi_flows.workflow import spec as specs
 from pydantic import BaseModel
 
-from api.services import Services, utc_now
+from api.clock import utc_now
+from api.services import Services
 from coordinator.decisions.waiting import (
     Limit,
     Machines,

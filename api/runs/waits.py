@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from api.services import Services, utc_now
+from api.clock import utc_now
+from api.services import Services
 from storage.runs.models import RunOrders
 from storage.runs.signals import SignalWait
+from storage.subtasks.models import Batch
 
 
 class Ending(enum.StrEnum):
@@ -49,7 +51,7 @@ async def ended_waits(
     loop = asyncio.get_running_loop()
     last = loop.time() + seconds
     children = await app.stores.children.of(run_id, [wait.task for wait in waits if wait.child])
-    with app.run_news.of([run_id, *(child.id for child in children.values())]) as news:
+    with app.run_changes.waiting_for([run_id, *(child.id for child in children.values())]) as news:
         while True:
             news.clear()
             orders = await app.stores.run_leases.check_hold(run_id, token)
@@ -62,6 +64,17 @@ async def ended_waits(
             moments = [(wait.until - now).total_seconds() for wait in waits if wait.until is not None]
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), min(patience, *moments) if moments else patience)
+
+
+async def settled_batches(app: Services, batch_ids: Sequence[str], seconds: float) -> list[Batch]:
+    """Wait until some of the batches have settled, at most `seconds`, and return those."""
+    with app.batches_settled.waiting_for(batch_ids) as settled:
+        found = await app.stores.subtasks.settled(batch_ids)
+        if not found and not app.leaving:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(settled.wait(), seconds)
+            found = await app.stores.subtasks.settled(batch_ids)
+    return found
 
 
 async def _ended(app: Services, run_id: str, token: str, waits: Sequence[Wait], now: datetime) -> list[EndedWait]:

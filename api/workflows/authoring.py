@@ -12,8 +12,9 @@ from njangi_agent.protocol import is_sha256
 from njangi_flows.workflow import spec as specs
 from njangi_flows.workflow.spec import InvalidSpecError, Problem, WorkflowSpec
 
+from api.clock import utc_now
 from api.http.errors import MissingFilesError
-from api.services import Services, utc_now
+from api.services import Services
 from api.workflows.text_files import check_text_files
 from storage.workflows.store import NewWorkflow
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from njangi_agent.protocol import Outcome, Report, SyncRequest, Verdict
 
+from coordinator.background import Loop
 from coordinator.decisions.matching import Match, Offer, Wish, asks_no_more, fits, match, worth_a_look
 from coordinator.decisions.silence import due_busy, due_hung_up, due_idle
 from coordinator.dispatching.allowances import Allowances
@@ -35,6 +36,8 @@ LONGEST_WAIT = 55.0
 BATCHES_LOOKED_AT = 200
 MOST_LOOKS_A_TURN = 8
 """How often a group of syncs looks past the first batches for machines that none of these fits."""
+RESTART_SECONDS = 0.5
+BOOKS_SECONDS = 5.0
 MOST_WISHES_AT_ONCE = 256
 MOST_TEXT_A_TURN = 16 * 1024 * 1024
 """Characters of results and logs that one transaction writes, and those of one more sync: the database holds it all in
@@ -106,6 +109,10 @@ class Dispatcher:
         self._leaving = False
         self.leases = 0
         self.reports = 0
+
+    def loops(self) -> Iterable[Loop]:
+        yield Loop("answering agents", self.run, RESTART_SECONDS)
+        yield Loop("writing down who was seen", self.keep_books, BOOKS_SECONDS)
 
     def work_opened(self) -> None:
         """Tell that some batch has subtasks to lend."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from coordinator.background import Loop
 from coordinator.decisions.controls import Ask, Record, asked
 from coordinator.prefect.client import Prefect, PrefectUnavailableError
 from storage.errors import StorageUnavailableError
@@ -22,6 +23,7 @@ from storage.stores import Stores
 log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(seconds=60)
+RESTART_SECONDS = 0.5
 RECONNECT_SECONDS = 2.0
 SWEEP_SECONDS = 10.0
 SWEPT_AT_ONCE = 200
@@ -51,6 +53,10 @@ class Mirror:
         self._stores = stores
         self._called_back = called_back  # told of runs whose attempts may be under way for nothing
         self._clock = clock
+
+    def loops(self) -> Iterable[Loop]:
+        yield Loop("following Prefect", self.follow, RESTART_SECONDS)
+        yield Loop("sweeping runs", self.sweep, RESTART_SECONDS)
 
     async def follow(self) -> None:
         """Copy states as Prefect tells of them, until cancelled."""

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.access.event_access import types_of
 from api.access.rights import AccessDecision, Action, acting_role, decide
+from api.clock import utc_now
 from api.dependencies import App, Named, Reader, Submitter
 from api.integrations.posting import check_url
-from api.services import Services, utc_now
+from api.services import Services
 from storage.errors import NotFoundError
 from storage.people.idempotency import made_id
 from storage.people.users import Role, User
@@ -193,7 +194,7 @@ async def test(webhook_id: str, app: App, caller: Submitter) -> dict[str, str]:
     body = orjson.dumps({"type": "webhook.test", "timestamp": now, "data": data}).decode()
     new = trial(webhook.id, body)
     await app.stores.deliveries.add([new], now=now)
-    app.outward.courier.wake()
+    app.event_readers.courier.wake()
     return {"delivery": new.id}
 
 
@@ -204,5 +205,5 @@ async def redeliver(
     """Send a message again, under the same id, whatever became of it."""
     await _own(app, webhook_id, caller)
     delivery = await app.stores.deliveries.again(webhook_id, request.delivery, now=utc_now())
-    app.outward.courier.wake()
+    app.event_readers.courier.wake()
     return _delivery(delivery)

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.audit import record_as
+from api.clock import utc_now
 from api.dependencies import Anyone, App, Person, Reader, csrf_token
 from api.http.rate_limits import SESSION_COOKIE
 from api.http.refusals import RefusalError
-from api.services import Services, utc_now
+from api.services import Services
 from coordinator.decisions.quotas import told
 from storage.people.tokens import TokenKind
 from storage.people.users import Role, Scope, User

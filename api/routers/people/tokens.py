@@ -11,9 +11,9 @@ from njangi_flows.workflow.spec import Duration
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.access.rights import acting_role
+from api.clock import utc_now
 from api.dependencies import App, Person, Reader
 from api.http.refusals import RefusalError
-from api.services import utc_now
 from storage.people.tokens import Token, TokenKind
 from storage.people.users import Role, Scope
 

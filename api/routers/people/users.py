@@ -11,10 +11,11 @@ from njangi_flows.workflow.spec import Duration
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.audit import record_as
+from api.clock import utc_now
 from api.dependencies import Admin, Anyone, App
 from api.http.refusals import RefusalError
 from api.routers.people.session import Me, Password, address_of, begin_session
-from api.services import Services, utc_now
+from api.services import Services
 from coordinator.decisions.quotas import told
 from storage.people.invitations import Invitation
 from storage.people.users import PEOPLE, Account, Role

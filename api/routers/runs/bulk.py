@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Self
@@ -17,9 +18,31 @@ from api.routers.runs.controls import ErrorGroupId
 from api.runs.chosen_ids import ChosenIdBody, start_run
 from api.runs.submission import workflow_of
 from api.services import Services
+from storage.errors import (
+    FailuresToleratedError,
+    NoSpecError,
+    NotFoundError,
+    NothingToRetryError,
+    RunCancelledError,
+    RunEndedError,
+    RunUnderWayError,
+    WorkflowArchivedError,
+)
 from storage.people.users import User
 from storage.runs.models import ENDED, Run, RunStatus
 from storage.sharing import Owned
+
+_NOT_FOR_THIS_RUN = (
+    FailuresToleratedError,
+    NoSpecError,
+    NotFoundError,
+    NothingToRetryError,
+    RunCancelledError,
+    RunEndedError,
+    RunUnderWayError,
+    WorkflowArchivedError,
+)
+"""Why a control does not fit one of the runs."""
 
 router = APIRouter(prefix="/v1/runs", tags=["controls"])
 
@@ -89,7 +112,7 @@ async def resume(body: ManyBody, app: App, caller: Submitter) -> Controlled:
 @router.post(":cancel", status_code=202)
 async def cancel(body: ManyBody, app: App, caller: Submitter) -> Controlled:
     """Cancel runs that have not ended."""
-    return await _each(app, caller, body, _UNDER_WAY, lambda id_: app.cancel_run(id_, caller.name))
+    return await _each(app, caller, body, _UNDER_WAY, lambda id_: app.cancellation.cancel(id_, caller.name))
 
 
 @router.post(":retry-failed", status_code=202)
@@ -124,6 +147,16 @@ async def rerun(body: RerunMany, app: App, caller: Submitter) -> Controlled:
     return done if body.dry_run else done.model_copy(update={"runs": anew})
 
 
+async def _controlled(run_ids: Sequence[str], control: Callable[[str], Awaitable[Run]]) -> list[str]:
+    """Control runs one by one; return the ids of those that the control fitted when it came to them."""
+    done = []
+    for run_id in run_ids:
+        with contextlib.suppress(*_NOT_FOR_THIS_RUN):
+            await control(run_id)
+            done.append(run_id)
+    return done
+
+
 async def _each(
     app: Services,
     caller: User,
@@ -148,5 +181,5 @@ async def _each(
     ids = await app.stores.runs.listing.ids(selected, limit=MOST_RUNS + 1)
     runs, more = ids[:MOST_RUNS], len(ids) > MOST_RUNS
     if not body.dry_run:
-        runs = await app.each(runs, control)
+        runs = await _controlled(runs, control)
     return Controlled(count=len(runs), runs=runs, more=more)

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.clock import utc_now
 from api.dependencies import App, Named, Submitter
 from api.routers.runs.runs import RunView, view
 from api.runs.chosen_ids import ChosenIdBody, start_run
 from api.runs.submission import workflow_of
-from api.services import utc_now
 from coordinator.decisions.failures import GROUP_ID_LENGTH
 from coordinator.prefect.engineers_flows import rerun_own_flow
 from storage.sharing import Noun

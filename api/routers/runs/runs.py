@@ -216,7 +216,7 @@ async def get(run_id: str, app: App, _: Reader) -> RunView:
 @router.post("/{run_id}:cancel", status_code=202)
 async def cancel(run_id: str, app: App, caller: Submitter) -> RunView:
     """Stop lending the run's subtasks and end it; attempts under way are called back."""
-    return await view(app, await app.cancel_run(run_id, caller.name))
+    return await view(app, await app.cancellation.cancel(run_id, caller.name))
 
 
 @router.get("/{run_id}/subtasks")

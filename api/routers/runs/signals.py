@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from njangi_flows.workflow.spec import SignalName, SignalPayload
 from pydantic import BaseModel
 
+from api.clock import utc_now
 from api.dependencies import App, Named, Submitter
-from api.services import utc_now
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 

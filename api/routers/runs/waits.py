@@ -10,13 +10,13 @@ from njangi_flows.workflow.kinds import LONGEST_WAIT as LONGEST_TASK_WAIT
 from njangi_flows.workflow.spec import SignalName
 from pydantic import AwareDatetime, BaseModel, Field
 
+from api.clock import utc_now
 from api.dependencies import App, Flow
 from api.routers.flow import LONGEST_WAIT, RunToken, Seconds, told
 from api.runs.children import start_child
 from api.runs.flow_answers import BegunWait, Child, EndedChild, EndedWaits, EndedWaitView
 from api.runs.results import small_results
 from api.runs.waits import Wait, ended_waits
-from api.services import utc_now
 
 router = APIRouter(prefix="/v1/flow/runs/{run_id}", tags=["flow"])
 

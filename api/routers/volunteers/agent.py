@@ -16,9 +16,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api.access.rights import Action
+from api.clock import utc_now
 from api.dependencies import DECLARED, App, Joiner, member, services_of
 from api.runs.reported_blobs import vouched
-from api.services import Services, utc_now
+from api.services import Services
 from coordinator.dispatching.dispatcher import SyncOutcome
 from storage.ledger import Transaction
 from storage.people.users import Role

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.clock import utc_now
 from api.dependencies import Admin, Anyone, App
 from api.routers.people.tokens import DAY, Lifetime
-from api.services import utc_now
 from storage.people.join_tokens import JoinToken
 from storage.volunteers.store import Volunteer, VolunteerStatus
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from api.clock import utc_now
 from api.dependencies import App, Reader
-from api.services import utc_now
 from storage.volunteers.throughput import HOUR, KEPT, Hour, hour_of
 
 router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])

@@ -13,9 +13,9 @@ from njangi_agent.protocol import Machine
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.access.rights import reader_of
+from api.clock import utc_now
 from api.dependencies import Admin, App, Reader
 from api.list_parameters import VolunteerList, order
-from api.services import utc_now
 from storage.volunteers.store import Volunteer, VolunteerStatus
 
 router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])

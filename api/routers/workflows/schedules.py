@@ -15,10 +15,11 @@ from njangi_flows.workflow.spec import InvalidSpecError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.access.rights import Action
+from api.clock import utc_now
 from api.dependencies import App, Named, Reader, Schedules, Submitter, must
 from api.list_parameters import ScheduleList, order
 from api.runs.chosen_ids import ChosenId
-from api.services import Services, utc_now
+from api.services import Services
 from coordinator.decisions.schedules import EPOCH, Overlap, ScheduleTiming, check_cron, times_after, zone
 from storage.database import new_id
 from storage.errors import IdTakenError, NotFoundError

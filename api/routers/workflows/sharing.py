@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.clock import utc_now
 from api.dependencies import App, Submitter
-from api.services import utc_now
 
 router = APIRouter(prefix="/v1/workflows", tags=["sharing"])
 

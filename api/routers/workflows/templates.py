@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel
 
+from api.clock import utc_now
 from api.dependencies import App, Named, Reader, Submitter
 from api.runs.chosen_ids import ChosenIdBody, create_workflow
-from api.services import utc_now
 from api.workflows.authoring import new_workflow
 from api.workflows.templates import Template, Templates
 from api.workflows.views import WorkflowView, shown

@@ -11,13 +11,13 @@ from njangi_flows.workflow.spec import Duration
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.access.rights import AccessDecision, Action, decide
+from api.clock import utc_now
 from api.dependencies import App, Named, Reader, Submitter
 from api.http.refusals import RefusalError
 from api.list_parameters import WorkflowList, order
 from api.routers.runs.runs import RunView, view
 from api.runs.chosen_ids import ChosenIdBody, create_workflow, start_run
 from api.runs.planning import RunPlan, plan_of
-from api.services import utc_now
 from api.workflows.authoring import expected_version, new_workflow, read_spec
 from api.workflows.sources import source_of
 from api.workflows.text_files import check_text_files

@@ -17,8 +17,8 @@ import pytest
 from njangi_agent.protocol import Outcome, Report, SyncRequest
 from njangi_agent.service.http_client import HttpService
 
+from api.clock import utc_now
 from api.runs.reported_blobs import vouched
-from api.services import utc_now
 from tests.integration.api.conftest import Client, put_task, reports
 
 WHOLE = random.Random(2).randbytes(3 * 1024 * 1024)

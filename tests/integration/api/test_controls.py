@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.services import utc_now
+from api.clock import utc_now
 from storage.ledger import Transaction
 from storage.runs.models import FlowRunState, RunStatus, Tell
 from tests.integration.api.conftest import Client, beat, put_task, reports

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.services import utc_now
+from api.clock import utc_now
 from storage.people.users import Role
 from tests.integration.api.conftest import Client, definition, put_task, reports
 from tests.integration.api.people import a_run, a_workflow, person

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import httpx
 
-from api.services import utc_now
+from api.clock import utc_now
 from storage.runs.models import FlowRunState
 from tests.integration.api.conftest import Client, beat, definition, put_task, reports
 from tests.integration.storage.leasing import counts_of

@@ -158,14 +158,14 @@ async def test_while_the_first_is_under_way_the_second_is_told_when_to_come_back
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reached, go_on = asyncio.Event(), asyncio.Event()
-    start_run = client.services.start_run
+    start_run = client.services.reconciler.start
 
     async def slow(run: Run) -> Run:
         reached.set()
         await go_on.wait()
         return await start_run(run)
 
-    monkeypatch.setattr(client.services, "start_run", slow)
+    monkeypatch.setattr(client.services.reconciler, "start", slow)
     async with client.http("admin") as http:
         url = f"/v1/workflows/{await workflow_of(http)}/runs"
         first = asyncio.create_task(http.post(url, json={}, headers=KEY))
@@ -203,7 +203,7 @@ async def test_a_kill_between_the_work_and_the_answer_doubles_no_run(
         await http.post(url, json={"id": "taken"})
         with monkeypatch.context() as patch:
             patch.setattr(stores.idempotency, "answered", dies)
-            patch.setattr(client.services, "start_run", dies)
+            patch.setattr(client.services.reconciler, "start", dies)
             request = {"parameters": {"greeting": "hi"}, **body}
             assert (await http.post(url, json=request, headers=KEY)).status_code == 503
         if edited:

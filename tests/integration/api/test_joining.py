@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from api.agent_program import packed
-from api.services import utc_now
+from api.clock import utc_now
 from tests.conftest import NOON
 from tests.integration.api.conftest import MACHINE, Client, put_task, serving, until, until_true
 

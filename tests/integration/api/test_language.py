@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.services import utc_now
+from api.clock import utc_now
 from storage.workflows.store import NewWorkflow, Workflow
 from tests.integration.api.conftest import Client
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import jsonpatch
 
-from api.services import utc_now
+from api.clock import utc_now
 from storage.people.users import Role, new_token
 from storage.runs.models import FlowRunState, RunStatus
 from storage.sharing import EVERYBODY

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.services import utc_now
+from api.clock import utc_now
 from storage.errors import TooManyTriesError
 from storage.people.sign_ins import TRIES_A_NAME, WINDOW
 from storage.people.tokens import TokenKind

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.services import utc_now
+from api.clock import utc_now
 from storage.runs.models import FlowRunState, RunStatus
 from tests.integration.api.conftest import Client
 from tests.integration.api.test_workflows import SPEC

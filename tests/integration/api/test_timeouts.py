@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from api.services import utc_now
+from api.clock import utc_now
 from tests.integration.api.conftest import Client, definition, put_task, reports
 
 

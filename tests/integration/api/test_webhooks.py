@@ -39,7 +39,7 @@ def private(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
     """A service whose operator allows webhooks within its own network."""
     settings = client.services.settings.model_copy(update={"webhooks_private": True})
     monkeypatch.setattr(client.services, "settings", settings)
-    poster = client.services.outward._poster
+    poster = client.services.event_readers._poster
     monkeypatch.setattr(poster, "_private", True)
     monkeypatch.setattr(poster._pool._network_backend, "_private", True)
     return client
