@@ -46,7 +46,7 @@ class UsageError(AgentError):
     """The command line asks for something that cannot be done."""
 
 
-class NoServiceError(AgentError):
+class ServiceNotFoundError(AgentError):
     """Nothing answers at the address that is a Njangi service."""
 
     def __init__(self, url: str, reason: str) -> None:
@@ -133,7 +133,7 @@ def _joined(options: argparse.Namespace, home: Path, sandbox: Sandbox) -> Identi
     try:
         volunteer_id, secret = service.enrol(options.name, describe(home, sandbox))
     except ServiceUnavailableError as error:
-        raise NoServiceError(url, error.reason) from error
+        raise ServiceNotFoundError(url, error.reason) from error
     service.close()
     who = Identity(url, volunteer_id, secret)
     identity.save(home, who)

@@ -8,7 +8,7 @@ AgentError
 +-- AttemptFailedError         an attempt ended without a result
 +-- IdentityUnreadableError    the file that holds this machine's identity cannot be read
 +-- HomeInUseError             another agent works in this home folder
-+-- NoServiceError             no service answers at this address
++-- ServiceNotFoundError       no service answers at this address
 """
 
 from __future__ import annotations

@@ -4,38 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from njangi_flows.runs.endings import subtasks_failed
-from pydantic import BaseModel, Field
-
-from api.clock import utc_now
-from api.dependencies import App, Flow
-from api.runs.flow_answers import (
+from njangi_flows.protocol import (
     AdoptedRun,
+    AdoptRequest,
+    BatchesRequest,
     Beaten,
+    BeatOrders,
+    BeatRequest,
     CarriedRun,
     FailedParts,
-    FileOfRun,
+    FileRef,
+    FlowRunsRequest,
     Heard,
-    Held,
+    Hold,
+    HoldRequest,
     KnownCall,
     KnownCalls,
-    LostLease,
     Neighbours,
-    OrdersView,
+    Orders,
+    ReleaseRequest,
+    RequeueRequest,
     ResultPage,
     ResultRow,
     Settled,
     SettledBatch,
+    SettledRequest,
     SubtaskFailure,
-    TaskOfRun,
+    TaskRequest,
     TaskResult,
+    TaskState,
     ToldTask,
 )
+from njangi_flows.runs.endings import subtasks_failed
+from pydantic import Field
+
+from api.clock import utc_now
+from api.dependencies import App, Flow
 from api.runs.parts import parts_of_task
-from api.runs.queueing import Batches, check_stored, queue
+from api.runs.queueing import check_stored, queue
 from api.runs.waits import settled_batches
 from api.services import Services
 from coordinator.prefect import engineers_flows as own_flows
@@ -54,72 +63,14 @@ RESULTS_TOLD = 100
 """How many results an answer to `batches:settled` brings along, of at most 64 KiB each."""
 
 
-class Adoption(BaseModel):
-    """`owner`: the user whose run it is; without one it is left to admins, under the name of the flow token."""
-
-    prefect_flow_run_id: str
-    owner: str | None = None
-    name: Annotated[str, Field(max_length=200)]
-
-
-class Hold(BaseModel):
-    holder: str
-
-
-class LeaseBody(BaseModel):
-    run_id: str
-    token: str
-
-
-class Beats(BaseModel):
-    """`flow_runs`: what the process `holder` has taken up from Prefect, whether it holds their runs already or not."""
-
-    leases: Annotated[list[LeaseBody], Field(max_length=5000)]
-    holder: Annotated[str, Field(max_length=200)] | None = None
-    flow_runs: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20_000)] = []
-
-
-class Release(BaseModel):
-    error: str | None = None
-
-
-class TaskBody(BaseModel):
-    """A task that FAILED without an error did so because too many of its subtasks did, of which `first` is one."""
-
-    status: TaskStatus
-    definition: dict[str, Any] | None = None
-    plan: Any = None
-    result: str | None = None
-    blob: str | None = None
-    raw: bool = False
-    error: str | None = None
-    first: SubtaskFailure | None = None
-
-
-class Waiting(BaseModel):
-    waiting: Annotated[list[str], Field(max_length=5000)]
-    seconds: Seconds = 20.0
-
-
-class Listening(BaseModel):
-    heard: int = -1
-    seconds: Seconds = 20.0
-
-
-class Requeue(BaseModel):
-    batch: str
-    try_: Annotated[int, Field(alias="try", ge=2)]
-    but: Annotated[list[str], Field(max_length=200)] = []
-
-
 @router.post("/flow-runs:wait")
-async def wait_for_flow_runs(body: Listening, app: App, _: Flow) -> Heard:
+async def wait_for_flow_runs(body: FlowRunsRequest, app: App, _: Flow) -> Heard:
     """Wait until Prefect has new flow runs for the flow workers; `heard` is what the last answer said."""
     return Heard(heard=await app.flow_runs.wait(body.heard, min(body.seconds, LONGEST_WAIT)))
 
 
 @router.post("/runs:adopt")
-async def adopt(body: Adoption, app: App, caller: Flow) -> AdoptedRun:
+async def adopt(body: AdoptRequest, app: App, caller: Flow) -> AdoptedRun:
     """Return the run of an engineer's flow run, made on first use. 409 where another Prefect server has started it."""
     if body.owner is not None and not await app.stores.users.find([body.owner]):
         raise UnknownUsersError([body.owner])
@@ -139,12 +90,12 @@ async def adopt(body: Adoption, app: App, caller: Flow) -> AdoptedRun:
 
 
 @router.post("/runs/{run_id}:hold")
-async def hold(run_id: str, body: Hold, app: App, _: Flow) -> Held:
+async def hold(run_id: str, body: HoldRequest, app: App, _: Flow) -> Hold:
     """Take the run lease; every later write carries its token."""
     run, token = await app.stores.run_leases.hold(run_id, body.holder, now=utc_now())
     if not run.spec and run.attempt > 1:
         await app.stores.lending.hold_back(run_id)
-    return Held(
+    return Hold(
         token=token,
         attempt=run.attempt,
         seconds=RUN_LEASE.total_seconds(),
@@ -163,12 +114,12 @@ async def _run_for_flow(app: Services, run: Run) -> CarriedRun:
         id=run.id,
         name=run.name,
         spec=dict(run.spec),
-        files={name: FileOfRun(sha256=sha256, size=sizes.get(sha256, 0)) for name, sha256 in run.files.items()},
+        files={name: FileRef(sha256=sha256, size=sizes.get(sha256, 0)) for name, sha256 in run.files.items()},
         parameters=dict(run.parameters),
         cancel=run.cancel_requested,
         clean_up=run.clean_up.task if run.clean_up and run.must_clean_up else None,
         tasks=[
-            TaskOfRun(
+            TaskState(
                 name=task.name,
                 status=task.status,
                 plan=task.plan,
@@ -182,7 +133,7 @@ async def _run_for_flow(app: Services, run: Run) -> CarriedRun:
 
 
 @router.post("/runs:beat")
-async def beat(body: Beats, app: App, _: Flow) -> Beaten:
+async def beat(body: BeatRequest, app: App, _: Flow) -> Beaten:
     """Extend the run leases of a process, and note what it has taken up beside.
 
     Says of each lease, in their order, what its flow must know.
@@ -191,41 +142,45 @@ async def beat(body: Beats, app: App, _: Flow) -> Beaten:
     if body.holder is not None:
         await app.stores.flow_workers.beat(body.holder, body.flow_runs, now=utc_now())
     found = await app.stores.run_leases.beat(leases, now=utc_now()) if leases else []
-    return Beaten(orders=[LostLease(lost=True) if orders is None else told(orders) for orders in found])
+    return Beaten(
+        orders=[
+            BeatOrders(lost=True) if orders is None else BeatOrders(**told(orders).model_dump()) for orders in found
+        ]
+    )
 
 
-def told(orders: RunOrders) -> OrdersView:
+def told(orders: RunOrders) -> Orders:
     """Return orders as flows are told them."""
-    return OrdersView(cancel=orders.cancel, skip_clean_up=bool(orders.clean_up and orders.clean_up.skipped))
+    return Orders(cancel=orders.cancel, skip_clean_up=bool(orders.clean_up and orders.clean_up.skipped))
 
 
 @router.post("/runs/{run_id}:release", status_code=204)
-async def release(run_id: str, body: Release, token: RunToken, app: App, _: Flow) -> None:
+async def release(run_id: str, body: ReleaseRequest, token: RunToken, app: App, _: Flow) -> None:
     await app.stores.run_leases.release(run_id, token, body.error, now=utc_now())
 
 
 @router.put("/runs/{run_id}/tasks/{task}")
-async def change_task(run_id: str, task: str, body: TaskBody, token: RunToken, app: App, _: Flow) -> ToldTask:
+async def change_task(run_id: str, task: str, body: TaskRequest, token: RunToken, app: App, _: Flow) -> ToldTask:
     """Record one task's change of state."""
     await check_stored(app, {body.blob} if body.blob is not None else set())
-    why = _why(task, body)
-    change = TaskUpdate(body.status, body.definition, body.plan, body.result, body.blob, body.raw, body.error, why)
+    status, why = TaskStatus(body.status), _why(task, body)
+    change = TaskUpdate(status, body.definition, body.plan, body.result, body.blob, body.raw, body.error, why)
     told = await app.stores.tasks.change(run_id, token, task, change, now=utc_now())
-    if body.status is TaskStatus.FAILED:
+    if status is TaskStatus.FAILED:
         app.dispatcher.run_cancelled(run_id)
     return ToldTask(error=told.error, **told.parts.told())
 
 
-def _why(task: str, body: TaskBody) -> Callable[[Parts], str] | None:
+def _why(task: str, body: TaskRequest) -> Callable[[Parts], str] | None:
     """Return what says, of its parts, why a task failed if the flow does not say it."""
-    if body.status is not TaskStatus.FAILED or body.error is not None:
+    if body.status != TaskStatus.FAILED or body.error is not None:
         return None
     first = body.first.model_dump() if body.first is not None else None
     return lambda parts: subtasks_failed(task, parts.failed, parts.total, first)
 
 
 @router.post("/runs/{run_id}/tasks/{task}/batches", status_code=204)
-async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, app: App, _: Flow) -> None:
+async def put_batches(run_id: str, task: str, body: BatchesRequest, token: RunToken, app: App, _: Flow) -> None:
     """Queue subtasks in batches; repeating is harmless.
 
     The first call of a task may bring its definition and plan, as SPLITTING; after the `last` it is RUNNING.
@@ -235,7 +190,7 @@ async def put_batches(run_id: str, task: str, body: Batches, token: RunToken, ap
 
 
 @router.post("/runs/{run_id}/batches:settled")
-async def settled(run_id: str, body: Waiting, token: RunToken, app: App, _: Flow) -> Settled:
+async def settled(run_id: str, body: SettledRequest, token: RunToken, app: App, _: Flow) -> Settled:
     """Wait until some of the batches have settled."""
     _of_run(run_id, body.waiting)
     orders = await app.stores.run_leases.check_hold(run_id, token)
@@ -273,7 +228,7 @@ def _failure(subtask: Subtask) -> SubtaskFailure:
 
 
 @router.post("/runs/{run_id}/batches:requeue", status_code=204)
-async def requeue(run_id: str, body: Requeue, token: RunToken, app: App, _: Flow) -> None:
+async def requeue(run_id: str, body: RequeueRequest, token: RunToken, app: App, _: Flow) -> None:
     """Put a batch's failed subtasks back in the queue for its next try."""
     _of_run(run_id, [body.batch])
     await app.stores.subtasks.requeue(body.batch, try_=body.try_, token=token, now=utc_now(), but=body.but)

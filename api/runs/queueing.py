@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Set
-from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from njangi_flows.protocol import BatchesRequest, SubtaskRequest
 
 from api.clock import utc_now
 from api.http.errors import MissingFilesError
@@ -15,27 +14,7 @@ from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.subtasks.models import NewBatch, NewSubtask, TaskKey
 
 
-class SubtaskBody(BaseModel):
-    index: int
-    parameters: dict[str, Any] | None = None
-    parameters_blob: str | None = None
-
-
-class BatchBody(BaseModel):
-    index: int
-    subtasks: Annotated[list[SubtaskBody], Field(min_length=1, max_length=2000)]
-
-
-class Batches(BaseModel):
-    """With a `definition` the task is SPLITTING before, with `last` it is RUNNING after."""
-
-    batches: Annotated[list[BatchBody], Field(min_length=1, max_length=2000)]
-    definition: dict[str, Any] | None = None
-    plan: Any = None
-    last: bool = False
-
-
-async def queue(app: Services, run_id: str, task: str, body: Batches, token: str) -> None:
+async def queue(app: Services, run_id: str, task: str, body: BatchesRequest, token: str) -> None:
     """Queue subtasks of a task under the run lease `token`.
 
     Raises NotFoundError, QuotaExceededError, RunLeaseLostError, MissingFilesError.
@@ -71,7 +50,7 @@ async def check_stored(app: Services, blobs: Set[str]) -> None:
         raise MissingFilesError(sorted(missing))
 
 
-def _subtask(body: SubtaskBody) -> NewSubtask:
+def _subtask(body: SubtaskRequest) -> NewSubtask:
     if body.parameters_blob:
         return NewSubtask(body.index, None, body.parameters_blob)
     return NewSubtask(body.index, json.dumps(body.parameters or {}, separators=(",", ":")))

@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from njangi_flows.protocol import EndedWait, Wait, WaitEnding
 
 from api.clock import utc_now
 from api.services import Services
 from storage.runs.models import RunOrders
 from storage.runs.signals import SignalWait
 from storage.subtasks.models import Batch
-
-
-class Ending(enum.StrEnum):
-    SIGNAL = "signal"
-    CHILD = "child"
-    PASSED = "passed"
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What a task waits for: a signal of that name, its child's end, the moment `until`; the first that comes."""
-
-    task: str
-    signal: str | None = None
-    child: bool = False
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EndedWait:
-    task: str
-    ending: Ending
-    payload: str | None = None  # JSON text of a signal
-    until: datetime | None = None  # the moment that has passed
 
 
 async def ended_waits(
@@ -81,17 +57,21 @@ async def _ended(app: Services, run_id: str, token: str, waits: Sequence[Wait], 
     wanted = [SignalWait(wait.task, wait.signal, wait.until) for wait in waits if wait.signal is not None]
     signals = await app.stores.signals.take(run_id, token, wanted, now=now)
     children = await app.stores.children.of(run_id, [wait.task for wait in waits if wait.child])
-    found = [EndedWait(signal.taken_by or "", Ending.SIGNAL, signal.payload) for signal in signals]
-    found += [EndedWait(child.task, Ending.CHILD) for child in children.values() if child.ended]
+    found = [
+        EndedWait(task=signal.taken_by or "", ending=WaitEnding.SIGNAL, payload=signal.payload) for signal in signals
+    ]
+    found += [EndedWait(task=child.task, ending=WaitEnding.CHILD) for child in children.values() if child.ended]
     ended = {wait.task for wait in found}
     passed = [wait for wait in waits if wait.until is not None and wait.until <= now and wait.task not in ended]
-    return found + [EndedWait(wait.task, Ending.PASSED, until=wait.until) for wait in passed]
+    return found + [EndedWait(task=wait.task, ending=WaitEnding.PASSED, until=wait.until) for wait in passed]
 
 
 async def _as_kept(app: Services, run_id: str, waits: Sequence[Wait]) -> list[Wait]:
     """Return the waits with their ends as they are now: pauses move them, and while one lasts there is none."""
     ends = await app.stores.waits.ends(run_id, [wait.task for wait in waits if not wait.child])
     return [
-        replace(wait, until=None if end.held else end.until) if (end := ends.get(wait.task)) is not None else wait
+        wait.model_copy(update={"until": None if end.held else end.until})
+        if (end := ends.get(wait.task)) is not None
+        else wait
         for wait in waits
     ]

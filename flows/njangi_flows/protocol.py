@@ -1,13 +1,26 @@
-"""The messages that flows and the service exchange under /v1/flow. Both sides import this module."""
+"""The messages that flows and the service exchange under /v1/flow: requests and answers. Both sides import this module.
+
+Ids, digests and JSON texts are strings; times are aware, in UTC; `seconds` are how long a call may wait for an answer.
+"""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+from njangi_flows.workflow.kinds import LONGEST_WAIT, SignalName
+
+MOST_AT_ONCE = 5000
+"""How many leases, batches or waits one request names."""
+MOST_SUBTASKS = 2000
+"""How many batches one request queues, and how many subtasks one batch has."""
+
+WaitSeconds = Annotated[float, Field(ge=0, strict=True)]
 
 START_TIMED_OUT = "ScheduleToStartTimedOut"
 CLOSE_TIMED_OUT = "ScheduleToCloseTimedOut"
@@ -114,11 +127,20 @@ class Settled(Orders):
     settled: list[SettledBatch] = Field(default_factory=list)
 
 
+class WaitEnding(enum.StrEnum):
+    SIGNAL = "signal"
+    CHILD = "child"
+    PASSED = "passed"
+
+
 class EndedWait(BaseModel):
-    """A wait of a task that has ended: by a signal (`payload` is JSON text), its child's end, or time that passed."""
+    """A wait of a task that has ended: by a signal (`payload` is JSON text), its child's end, or time that passed.
+
+    `until` is the moment that has passed, which pauses may have moved.
+    """
 
     task: str
-    ending: Literal["signal", "child", "passed"]
+    ending: WaitEnding
     payload: str | None = None
     until: datetime | None = None
 
@@ -187,16 +209,138 @@ class FailedParts(BaseModel):
         return [index for part in self.ranges for index in range(part.first, part.last + 1)]
 
 
-class Adopted(BaseModel):
+class AdoptedRun(BaseModel):
+    """The run of an engineer's flow run."""
+
     id: str
+    name: str = ""
+    status: str = ""
 
 
 class Beaten(BaseModel):
+    """The orders for each lease, in the order of the request."""
+
     orders: list[BeatOrders]
 
 
 class Heard(BaseModel):
+    """How often Prefect has had new flow runs; the next request says it."""
+
     heard: int
+
+
+class FlowRunsRequest(BaseModel):
+    heard: int = -1
+    seconds: WaitSeconds = 20.0
+
+
+class AdoptRequest(BaseModel):
+    """`owner` is the user whose run it is; without one it belongs to the flow token, and only admins see it."""
+
+    prefect_flow_run_id: str
+    owner: str | None = None
+    name: Annotated[str, Field(max_length=200)]
+
+
+class HoldRequest(BaseModel):
+    holder: str
+
+
+class HeldLease(BaseModel):
+    run_id: str
+    token: str
+
+
+class BeatRequest(BaseModel):
+    """`flow_runs`: the ids of all flow runs that the process `holder` has taken up, held or not."""
+
+    leases: Annotated[list[HeldLease], Field(max_length=MOST_AT_ONCE)]
+    holder: Annotated[str, Field(max_length=200)] | None = None
+    flow_runs: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20_000)] = []
+
+
+class ReleaseRequest(BaseModel):
+    error: str | None = None
+
+
+class SettledRequest(BaseModel):
+    """`waiting` are ids of batches."""
+
+    waiting: Annotated[list[str], Field(max_length=MOST_AT_ONCE)]
+    seconds: WaitSeconds = 20.0
+
+
+class RequeueRequest(BaseModel):
+    """Subtasks whose errors are of the types `but` stay as they are."""
+
+    batch: str
+    try_: Annotated[int, Field(alias="try", ge=2)]
+    but: Annotated[list[str], Field(max_length=200)] = []
+
+
+class Wait(BaseModel):
+    """What a task waits for: a signal, the end of its child run, the moment `until`; the first that comes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: str
+    signal: SignalName | None = None
+    child: bool = False
+    until: AwareDatetime | None = None
+
+
+class WaitsRequest(BaseModel):
+    waiting: Annotated[list[Wait], Field(max_length=MOST_AT_ONCE)]
+    seconds: WaitSeconds = 20.0
+
+
+class BeginWaitRequest(BaseModel):
+    """`seconds`: how long the task waits at most; null if only what it waits for ends it."""
+
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_WAIT, strict=True)] | None = None
+
+
+class ChildRequest(BaseModel):
+    """Start the workflow of that name, of the run's owner, as a child run."""
+
+    workflow: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    on_parent_cancel: Literal["cancel", "abandon"] = "cancel"
+
+
+class TaskRequest(BaseModel):
+    """A task's change of state; a field that is null stays as it is. See `TaskChange`."""
+
+    status: Literal["PENDING", "SPLITTING", "RUNNING", "AGGREGATING", "COMPLETED", "FAILED", "CANCELLED", "SKIPPED"]
+    definition: dict[str, Any] | None = None
+    plan: Any = None
+    result: str | None = None
+    blob: str | None = None
+    raw: bool = False
+    error: str | None = None
+    first: SubtaskFailure | None = None
+
+
+class SubtaskRequest(BaseModel):
+    """A subtask to queue: its parameters, or the blob that holds them."""
+
+    index: int
+    parameters: dict[str, Any] | None = None
+    parameters_blob: str | None = None
+
+
+class BatchRequest(BaseModel):
+    index: int
+    subtasks: Annotated[list[SubtaskRequest], Field(min_length=1, max_length=MOST_SUBTASKS)]
+
+
+class BatchesRequest(BaseModel):
+    """With a `definition` the task is SPLITTING before, with `last` it is RUNNING after."""
+
+    batches: Annotated[list[BatchRequest], Field(min_length=1, max_length=MOST_SUBTASKS)]
+    definition: dict[str, Any] | None = None
+    plan: Any = None
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,16 +364,6 @@ class SubtaskInput:
 class BatchInput:
     index: int
     subtasks: Sequence[SubtaskInput]
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What a task waits for: a signal, the end of its child run, the moment `until`; the first that comes."""
-
-    task: str
-    signal: str | None = None
-    child: bool = False
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 
 from njangi_flows.engine.settings import FlowSettings
 from njangi_flows.protocol import (
-    Adopted,
+    AdoptedRun,
     BatchInput,
     Beaten,
     BeatOrders,
@@ -171,7 +171,7 @@ class FlowService:
     async def adopt(self, prefect_flow_run_id: str, name: str) -> str:
         """Return the id of the run of an engineer's own flow run, made on first use."""
         body = {"prefect_flow_run_id": prefect_flow_run_id, "name": name, "owner": self._owner}
-        return Adopted.model_validate_json(await self._call("POST", "/v1/flow/runs:adopt", body)).id
+        return AdoptedRun.model_validate_json(await self._call("POST", "/v1/flow/runs:adopt", body)).id
 
     async def hold(self, run_id: str) -> Hold:
         """Take the run lease. Raises RunHeldError while another holder has it, RunEndedError."""
@@ -235,7 +235,7 @@ class FlowService:
 
     async def ended_waits(self, lease: RunLease, waiting: Sequence[Wait], seconds: float) -> EndedWaits:
         """Wait up to `seconds` for waits to end; return those that have. A repeated call gives the same signals."""
-        body = {"waiting": [asdict(wait) for wait in waiting], "seconds": seconds}
+        body = {"waiting": [wait.model_dump() for wait in waiting], "seconds": seconds}
         answer = await self._call("POST", f"{_run(lease)}/waits:ended", body, lease, seconds=seconds + 20)
         return EndedWaits.model_validate_json(answer)
 

@@ -28,7 +28,7 @@ from njangi_flows.engine.long_poll import Waits
 from njangi_flows.engine.nodes import node, run_node
 from njangi_flows.engine.run_lease import Stop, StoppedError
 from njangi_flows.engine.task_execution import Carrier, TaskFailedError, TaskOutcome
-from njangi_flows.protocol import BegunWait, TaskChange, Wait
+from njangi_flows.protocol import BegunWait, TaskChange, Wait, WaitEnding
 from njangi_flows.runs.endings import ending
 from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec
 
@@ -117,7 +117,7 @@ class SleepCarrier(TimedCarrier):
     """A durable timer; its result is null."""
 
     async def _awaited(self) -> ResultRef:
-        await self._waits.ended(Wait(self._name, until=self._until))
+        await self._waits.ended(Wait(task=self._name, until=self._until))
         return ResultRef(text="null")
 
 
@@ -141,8 +141,8 @@ class SignalCarrier(TimedCarrier):
     async def _awaited(self) -> ResultRef:
         if self._in_line is not None:
             self._in_line.set()
-        ended = await self._waits.ended(Wait(self._name, signal=self._signal, until=self._until))
-        if ended.ending != "signal":
+        ended = await self._waits.ended(Wait(task=self._name, signal=self._signal, until=self._until))
+        if ended.ending is not WaitEnding.SIGNAL:
             self._until = ended.until or self._until  # a pause moves it
             raise self.timed_out()
         return ResultRef(text=ended.payload)
@@ -180,7 +180,7 @@ class ChildCarrier(AwaitedCarrier):
         except ServiceError as error:
             told = ending("child-not-started", task=self._name, workflow=workflow, error=error.detail)
             raise ChildFailedError(told) from error
-        await self._waits.ended(Wait(self._name, child=True))
+        await self._waits.ended(Wait(task=self._name, child=True))
         child = await service.child(lease, self._name)
         if child.status != "COMPLETED":
             values = {"task": self._name, "run": child.id, "workflow": child.name, "status": child.status}

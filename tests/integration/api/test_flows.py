@@ -13,6 +13,9 @@ from storage.runs.models import FlowRunState
 from tests.integration.api.conftest import Client, beat, definition, put_task, reports
 from tests.integration.storage.leasing import counts_of
 
+GO_ON = {"cancel": False, "skip_clean_up": False, "lost": False}
+LOST = {**GO_ON, "lost": True}
+
 
 async def work(agent: httpx.AsyncClient, wanted: int, **fields: object) -> int:
     """Lease and report until `wanted` subtasks were done."""
@@ -91,7 +94,7 @@ async def test_a_run_is_held_by_one_flow_and_stale_tokens_change_nothing(client:
     async with aclosing(flow):
         other = await flow.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "another"})
         assert other.status_code == 409 and other.json()["type"] == "urn:njangi:run-held"
-        assert await beat(flow, run_id) == [{"cancel": False, "skip_clean_up": False}]
+        assert await beat(flow, run_id) == [GO_ON]
         flow.headers["Njangi-Run-Token"] = "stale"
         change = {"status": "RUNNING"}
         for answer in (
@@ -99,7 +102,7 @@ async def test_a_run_is_held_by_one_flow_and_stale_tokens_change_nothing(client:
             await flow.post(f"/v1/flow/runs/{run_id}:release", json={}),
         ):
             assert answer.status_code == 409 and answer.json()["type"] == "urn:njangi:run-lease-lost"
-        assert await beat(flow, run_id) == [{"lost": True}]
+        assert await beat(flow, run_id) == [LOST]
         assert await client.services.stores.tasks.of_run(run_id) == []
 
 
@@ -115,11 +118,7 @@ async def test_one_beat_extends_the_leases_of_many_runs_and_names_those_that_are
         await admin.post(f"/v1/runs/{run_ids[1]}:cancel")
         before = [(await stores.runs.get(run_id)).held_until for run_id in run_ids]
         answer = await http.post("/v1/flow/runs:beat", json={"leases": leases})
-    assert answer.json()["orders"] == [
-        {"lost": True},
-        {"cancel": True, "skip_clean_up": False},
-        {"cancel": False, "skip_clean_up": False},
-    ]
+    assert answer.json()["orders"] == [LOST, {**GO_ON, "cancel": True}, GO_ON]
     after = [(await stores.runs.get(run_id)).held_until for run_id in run_ids]
     assert again.status_code == 200
     assert after[0] == before[0], "it is another's lease"

@@ -32,7 +32,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LARGE = b"x" * (1024 * 1024 + 1)
 READS: dict[str, type[BaseModel]] = {
     "flowWaitForFlowRuns": messages.Heard,
-    "flowAdoptRun": messages.Adopted,
+    "flowAdoptRun": messages.AdoptedRun,
     "flowHoldRun": messages.Hold,
     "flowBeatRuns": messages.Beaten,
     "flowWaitForBatches": messages.Settled,
@@ -196,7 +196,9 @@ async def call_all(flows: FlowService, service: Service) -> set[str]:
     splitting = TaskChange("SPLITTING", definition={"name": "t"}, plan=[1])
     await flows.put_batches(LEASE, "t", [BatchInput(1, subtasks)], splitting=splitting, last=True)
     await flows.settled(LEASE, ["r1/t/b0"], 1.0)
-    await flows.ended_waits(LEASE, [Wait("t", signal="go"), Wait("u", child=True), Wait("v", until=NOW)], 1.0)
+    await flows.ended_waits(
+        LEASE, [Wait(task="t", signal="go"), Wait(task="u", child=True), Wait(task="v", until=NOW)], 1.0
+    )
     await flows.begin_wait(LEASE, "t", None)
     await flows.start_child(LEASE, "t", "inner", {"a": 1}, "abandon")
     await flows.child(LEASE, "t")
