@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 from njangi_flows.cli import folder, following
-from njangi_flows.cli.service import Service, connect
+from njangi_flows.cli.blocking_client import BlockingClient
+from njangi_flows.cli.connecting import connect
 from rich.console import Console
 from rich.table import Table
 
@@ -60,8 +61,9 @@ def _both(settings: StackSettings, token: str, console: Console, expected: Futur
     with connect(settings.url, token) as service:
         flow_run_id = _start_flow(settings, CENSUS)  # Prefect takes its time to start a process for it
         first = _follow(service, _submit(service, MERSENNE), console)
-        table = json.loads(b"".join(service.task_result(first["id"], "factor")))
-        _show_factors(console, table, service.results(first["id"])["report"])
+        results = "/v1/runs/{run_id}/results"
+        table = json.loads(b"".join(service.content(results + "/factor", run_id=first["id"])))
+        _show_factors(console, table, service.get(results, run_id=first["id"])["report"])
         _check("mersenne-factors", mersenne.problems(table))
 
         failure = f"the flow run of {CENSUS} did not start"
@@ -77,17 +79,19 @@ def _both(settings: StackSettings, token: str, console: Console, expected: Futur
             subtask
             for run in (first, second)
             for task in run["tasks"]
-            for subtask in service.subtasks(run["id"], task["name"])
+            for subtask in service.items(
+                "/v1/runs/{run_id}/subtasks", "subtasks", {"task": task["name"]}, run_id=run["id"]
+            )
             if subtask["status"] == "COMPLETED"
         ]
     return len(done), len({subtask["assigned_to"] for subtask in done})
 
 
-def _submit(service: Service, file: Path) -> str:
+def _submit(service: BlockingClient, file: Path) -> str:
     submission = folder.read(file)
     files = {name: service.upload(path) for name, path in submission.files.items()}
-    workflow = service.create_workflow(submission.text, files)
-    return str(service.start_run(workflow["id"], {})["id"])
+    workflow = service.post("/v1/workflows", {"spec": submission.text, "files": files})
+    return str(service.post("/v1/workflows/{workflow_id}/runs", {}, workflow_id=workflow["id"])["id"])
 
 
 def _start_flow(settings: StackSettings, deployment: str) -> str:
@@ -106,8 +110,8 @@ def _census_of(settings: StackSettings, flow_run_id: str) -> dict[str, Any]:
     return census.from_artifacts({item["key"]: json.loads(item["data"]) for item in found if item["type"] == "table"})
 
 
-def _run_of(service: Service, flow_run_id: str) -> str | None:
-    runs = service.runs(50)
+def _run_of(service: BlockingClient, flow_run_id: str) -> str | None:
+    runs = service.first(50, "/v1/runs", "runs")
     return next((run["id"] for run in runs if run["prefect_flow_run_id"] == flow_run_id), None)
 
 
@@ -121,11 +125,11 @@ def _until(look: Callable[[], str | None], failure: str) -> str:
     raise DemoFailedError(f"{failure} in {FLOW_START_SECONDS:.0f} s; see .njangi/logs")
 
 
-def _follow(service: Service, run_id: str, console: Console) -> dict[str, Any]:
+def _follow(service: BlockingClient, run_id: str, console: Console) -> dict[str, Any]:
     """Show a run until it has ended and return it. Raises DemoFailedError unless it COMPLETED."""
     run: dict[str, Any] = {}
     with following.display(console) as display:
-        for run in following.states(service, run_id, time.sleep, console.print):
+        for run in following.states(service, run_id):
             display.show(run)
     if run["status"] != "COMPLETED":
         raise DemoFailedError(f"{run['name']} ended {run['status']}: {run['error']}")

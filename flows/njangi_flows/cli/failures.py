@@ -1,18 +1,20 @@
-"""What stops a command, and the exit code that a script sees.
+"""The errors that stop a command, and the exit codes that a script sees.
 
     CommandError
-    ├── UsageError            2  the command line, the file or the spec is wrong
+    ├── WrongUsageError       2  the command line, the file or the spec is wrong
     ├── RefusedError          2  the service understood and refused
-    └── UnreachableError      4  no answer from the service, or it cannot work now
+    └── NoAnswerError         4  the service gives no answer, or cannot work now
 
-A followed run gives its own: 0 COMPLETED, 1 FAILED, 3 CANCELLED.
+A followed run has its own exit codes: 0 COMPLETED, 1 FAILED, 3 CANCELLED.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from njangi_flows.workflow.problems import Problem
+if TYPE_CHECKING:
+    from njangi_flows.workflow.problems import Problem
 
 
 class CommandError(Exception):
@@ -29,15 +31,15 @@ class CommandError(Exception):
         return "\n".join([self.message, *(f"  {problem}" for problem in self.problems)])
 
 
-class UsageError(CommandError):
-    """What the submitter gave is wrong."""
+class WrongUsageError(CommandError):
+    """The command line, or a file that it names, is wrong."""
 
 
 class RefusedError(CommandError):
     """The service refused the request."""
 
 
-class UnreachableError(CommandError):
+class NoAnswerError(CommandError):
     """The service does not answer; the same command may work later."""
 
     exit_code = 4

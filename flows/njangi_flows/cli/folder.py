@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from njangi_agent.texts import NotTextError, pieces_of, text_of
 
-from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.failures import WrongUsageError
 from njangi_flows.cli.showing import printable
 from njangi_flows.workflow.document import MAX_BYTES
 from njangi_flows.workflow.problems import Problem
@@ -27,8 +27,8 @@ from njangi_flows.workflow.spec import read as read_document
 from njangi_flows.workflow.text_files import not_text, text_files
 
 
-class Folder(Collection[str]):
-    """The files of a folder by name, looked up rather than listed: it may be somebody's home."""
+class FilesBeside(Collection[str]):
+    """The names of the files in a folder. Each is looked up, not listed: the folder may be somebody's home."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,7 +45,7 @@ class Folder(Collection[str]):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A checked workflow: its text and what that says, what in it is doubtful, where each file that it names lies."""
+    """A checked workflow: its text, its spec, the path of each file that it names, and warnings."""
 
     text: str
     spec: WorkflowSpec
@@ -54,33 +54,33 @@ class Submission:
 
 
 def read(path: Path) -> Submission:
-    """Read and check the workflow in the file at `path`. Raises UsageError with everything that is wrong."""
+    """Read and check the workflow in the file at `path`. Raises WrongUsageError with everything that is wrong."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{path} is larger than a workflow may be ({MAX_BYTES} bytes)")
+            raise WrongUsageError(f"{path} is larger than a workflow may be ({MAX_BYTES} bytes)")
         text = text_in(path)
         document = read_document(text)
-        spec = parse(authored(document.fields), files=Folder(path.parent))
+        spec = parse(authored(document.fields), files=FilesBeside(path.parent))
         if problems := [*unfilled(spec, spec.parameters), *_no_text(spec, path.parent)]:
             raise InvalidSpecError(problems)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise WrongUsageError(f"{path} cannot be read: {error.strerror or error}") from error
     except InvalidSpecError as error:
-        raise UsageError(f"{path} is not a workflow yet:", error.problems) from error
+        raise WrongUsageError(f"{path} is not a workflow yet:", error.problems) from error
     files = {name: path.parent / name for name in sorted(needed_files(spec))}
     return Submission(text, spec, files, in_order([*document.doubts, *warnings(spec, document.fields)]))
 
 
 def text_in(path: Path) -> str:
-    """Return the text of a file, whose lines end in LF. Raises OSError, and UsageError for what is no UTF-8."""
+    """Return the text of a file, with LF at line ends. Raises OSError, and WrongUsageError if it is not UTF-8."""
     try:
         return text_of(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
     except NotTextError as error:
-        raise UsageError(f"{path} cannot be read:", [not_text("", path.name, error)]) from error
+        raise WrongUsageError(f"{path} cannot be read:", [not_text("", path.name, error)]) from error
 
 
 def _no_text(spec: WorkflowSpec, folder: Path) -> Iterator[Problem]:
-    """Yield what is wrong with those files that are read as text."""
+    """Yield the problems of the files that are read as text."""
     for place, name, reader in text_files(spec):
         with (folder / name).open("rb") as file:
             try:
@@ -91,6 +91,6 @@ def _no_text(spec: WorkflowSpec, folder: Path) -> Iterator[Problem]:
 
 
 def tell(warned: Iterable[Problem]) -> None:
-    """Tell on standard error what in a workflow is likely meant otherwise than it is read."""
+    """Print warnings on standard error: the author probably meant something else there."""
     for warning in warned:
         typer.echo(printable(f"warning: {warning}"), err=True)

@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from njangi_flows.cli.failures import UnreachableError
-from njangi_flows.cli.service import Service
 from njangi_flows.cli.showing import printable, state
+
+if TYPE_CHECKING:
+    from njangi_flows.cli.blocking_client import BlockingClient
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 EXIT_CODES = {"COMPLETED": 0, "FAILED": 1, "CANCELLED": 3}
 POLL_SECONDS = 1.0
-MOST_POLL_SECONDS = 10.0
-PATIENCE_SECONDS = 600.0
-"""How long a silent service is waited for before the command gives up; the run itself goes on."""
 
 Run = dict[str, Any]
 
 
-def states(service: Service, run_id: str, pause: Callable[[float], None], say: Callable[[str], None]) -> Iterator[Run]:
-    """Yield the run as it is now, about once a second, the last time when it has ended.
+def states(service: BlockingClient, run_id: str, pause: Callable[[float], object] = time.sleep) -> Iterator[Run]:
+    """Yield the run as it is now, about once a second, and at last the ended run.
 
-    While the service is away it is asked less and less often. Raises UnreachableError when it stays away.
+    The calls wait for a service that is away. Raises NoAnswerError if it stays away.
     """
-    silent = 0.0
-    seconds = POLL_SECONDS
     while True:
-        try:
-            run = service.run(run_id)
-        except UnreachableError as error:
-            if silent >= PATIENCE_SECONDS:
-                raise
-            if not silent:
-                say(f"{error.message} - still trying")
-            silent += seconds
-            pause(seconds)
-            seconds = min(2 * seconds, MOST_POLL_SECONDS)
-            continue
-        if silent:
-            say("the service is back")
-        silent, seconds = 0.0, POLL_SECONDS
+        run = service.get("/v1/runs/{run_id}", run_id=run_id)
         yield run
         if run.get("status") in ENDED:
             return
-        pause(seconds)
+        pause(POLL_SECONDS)
 
 
 class Display(Protocol):
@@ -58,14 +42,14 @@ class Display(Protocol):
     def show(self, run: Run) -> None: ...
 
 
-class Lines:
+class LineDisplay:
     """A line for each change, for a file, a pipe or a log."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._shown: dict[str, str] = {}
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> LineDisplay:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -82,7 +66,7 @@ class Lines:
             self._console.print(f"{what}: {state}", markup=False, highlight=False, soft_wrap=True)
 
 
-class Bars:
+class BarDisplay:
     """A bar for each task, for a terminal."""
 
     def __init__(self, console: Console) -> None:
@@ -96,7 +80,7 @@ class Bars:
         )
         self._bars: dict[str, TaskID] = {}
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> BarDisplay:
         self._progress.start()
         return self
 
@@ -117,7 +101,8 @@ class Bars:
 
 
 def display(console: Console) -> Display:
-    return Bars(console) if console.is_terminal else Lines(console)
+    """Return what shows a run on this console."""
+    return BarDisplay(console) if console.is_terminal else LineDisplay(console)
 
 
 def _line(task: dict[str, Any]) -> str:
@@ -125,6 +110,6 @@ def _line(task: dict[str, Any]) -> str:
 
 
 def _status(task: dict[str, Any]) -> str:
-    """Return how a task is: before its end it may try again what has failed."""
+    """Return the status of a task, with its failures: until its end it may try them again."""
     failed = task.get("failed", 0)
     return state(task) + (f" ({failed} failed)" if failed and not task.get("failed_parts") else "")

@@ -1,16 +1,15 @@
-"""What commands have in common: their options, and how an answer is shown."""
+"""The options that commands share, and how an answer is shown."""
 
 from __future__ import annotations
 
 import enum
 import json
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from njangi_flows.cli import completion as completing
-from njangi_flows.workflow.yaml_writer import as_yaml
 
 
 class Output(enum.StrEnum):
@@ -34,8 +33,8 @@ WorkflowId = Annotated[
         metavar="WORKFLOW", help="Its id, as `njangi workflows list` shows it.", autocompletion=completing.workflows
     ),
 ]
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show it anew when it changes, until interrupted.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Show at most so many.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show it again whenever it changes, until interrupted.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Show at most this many.")]
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of the run.")
 ]
@@ -46,9 +45,20 @@ def show_as(output: Output, value: object, as_table: Callable[[], object]) -> No
     if output is Output.JSON:
         typer.echo(as_json(value))
     elif output is Output.YAML:
+        from njangi_flows.workflow.yaml_writer import as_yaml  # ruamel.yaml takes long to import
+
         typer.echo(as_yaml(value), nl=False)
     else:
         as_table()
+
+
+def show_item(output: Output, item: dict[str, Any], as_text: Callable[[dict[str, Any]], str]) -> None:
+    """Show one of many answers: as a line of JSON, as a document of YAML, or as the command shows it to people."""
+    if output is Output.YAML:
+        typer.echo("---")
+        show_as(output, item, lambda: None)
+    else:
+        typer.echo(json.dumps(item, ensure_ascii=False) if output is Output.JSON else as_text(item))
 
 
 def as_json(value: object) -> str:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.failures import WrongUsageError
 
 
 def place() -> Path:
@@ -46,7 +46,7 @@ def _read() -> dict[str, dict[str, str]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise UsageError(f"{place()} cannot be read: {error}; remove it and sign in again") from error
+        raise WrongUsageError(f"{place()} cannot be read: {error}; remove it and sign in again") from error
     return found if isinstance(found, dict) else {}
 
 
@@ -60,4 +60,4 @@ def _write(tokens: dict[str, dict[str, str]]) -> None:
             json.dump(tokens, out, indent=2)
         unfinished.replace(file)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror or error}") from error
+        raise WrongUsageError(f"{file} cannot be written: {error.strerror or error}") from error

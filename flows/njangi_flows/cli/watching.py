@@ -1,4 +1,4 @@
-"""Show something anew whenever it changes."""
+"""Show something again whenever it changes."""
 
 from __future__ import annotations
 
@@ -9,42 +9,27 @@ from typing import TypeVar
 import typer
 from rich.console import Console
 
-from njangi_flows.cli.failures import UnreachableError
-from njangi_flows.cli.following import PATIENCE_SECONDS
-
 SECONDS = 2.0
 
 T = TypeVar("T")
 
 
 def show(
-    look: Callable[[], T], show_it: Callable[[T], object], *, watch: bool, pause: Callable[[float], None] = time.sleep
+    look: Callable[[], T], show_it: Callable[[T], object], *, watch: bool, pause: Callable[[float], object] = time.sleep
 ) -> None:
-    """Show what there is; with `watch` until interrupted, on a terminal always in the same place.
-
-    A service that is away is waited for. Raises UnreachableError when it stays away.
-    """
+    """Show what `look` returns. With `watch` show each change until interrupted, on a terminal in the same place."""
     if not watch:
         show_it(look())
         return
-    console, shown, silent = Console(), object(), 0.0
+    console, shown = Console(), object()
     try:
         while True:
-            try:
-                found = look()
-            except UnreachableError as error:
-                if silent >= PATIENCE_SECONDS:
-                    raise
-                if not silent:
-                    typer.echo(f"{error.message} - still trying", err=True)
-                silent += SECONDS
-            else:
-                silent = 0.0
-                if found != shown:
-                    if console.is_terminal:
-                        console.clear()
-                    show_it(found)
-                    shown = found
+            found = look()
+            if found != shown:
+                if console.is_terminal:
+                    console.clear()
+                show_it(found)
+                shown = found
             pause(SECONDS)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.failures import WrongUsageError
 
 
 def write(place: str, pieces: Iterable[bytes]) -> None:
@@ -23,6 +23,6 @@ def write(place: str, pieces: Iterable[bytes]) -> None:
             file.writelines(pieces)
         unfinished.replace(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise WrongUsageError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         unfinished.unlink(missing_ok=True)

@@ -5,22 +5,33 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+import io
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import httpx
 
-from njangi_flows.client.errors import ConflictError, NotFoundError, ProblemError, UnreachableError, refusal
+from njangi_flows.client.errors import (
+    ConflictError,
+    DamagedError,
+    MissingError,
+    ProblemError,
+    UnreachableError,
+    refusal,
+)
 from njangi_flows.client.transport import Transport, is_passing
 
 RESUMABLE_BYTES = 1024 * 1024
 """Smaller ones are sent in one request."""
+Progress = Callable[[int, int], object]
+"""Is called with how many bytes were sent, and with how many there are."""
 _PIECE = 256 * 1024
 _TUS = {"Tus-Resumable": "1.0.0"}
 
 
-class Blobs:
-    """What the service keeps under its hash."""
+class BlobCalls:
+    """The files that the service keeps, each under its hash."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
@@ -28,14 +39,15 @@ class Blobs:
     async def has(self, sha256: str) -> bool:
         try:
             await self._to.send("HEAD", "/v1/blobs/{sha256}", sha256=sha256)
-        except NotFoundError:
+        except MissingError:
             return False
         return True
 
-    async def put(self, source: Path | bytes) -> str:
+    async def put(self, source: Path | bytes, on_progress: Progress | None = None) -> str:
         """Store a file's content, or bytes, unless the service has them, and return their SHA-256.
 
-        What is large is sent so that a broken line does not begin it again. Raises OSError of the file.
+        A large file goes on after a broken connection, and `on_progress` is called with the bytes sent so far and with
+        all bytes. Raises OSError if the file cannot be read.
         """
         content = source if isinstance(source, bytes) else None
         if isinstance(source, Path):
@@ -49,24 +61,24 @@ class Blobs:
         if content is not None and size <= RESUMABLE_BYTES:
             await self._to.send("PUT", "/v1/blobs/{sha256}", content=content, sha256=sha256)
         else:
-            await Uploads(self._to).send(source, sha256, size)
+            await UploadCalls(self._to).send(source, sha256, size, on_progress)
         return sha256
 
-    async def get(self, sha256: str) -> AsyncIterator[bytes]:
-        """Yield a blob piece by piece; after a broken line it goes on where it was.
+    async def get(self, sha256: str) -> AsyncGenerator[bytes, None]:
+        """Yield a blob piece by piece; after a broken connection it goes on where it stopped.
 
-        Raises UnreachableError at the end if it was not what its name says.
+        Raises DamagedError at the end if the content does not have this SHA-256.
         """
         digest = hashlib.sha256()
         async for piece in self._to.bytes("/v1/blobs/{sha256}", sha256=sha256):
             digest.update(piece)
             yield piece
         if digest.hexdigest() != sha256:
-            raise UnreachableError(self._to.url, f"what came as blob {sha256} has another SHA-256; fetch it again")
+            raise DamagedError(self._to.url, f"what came as blob {sha256} has another SHA-256; fetch it again")
 
 
-class Uploads:
-    """Uploads that go on after a broken line, by tus 1.0.0; `Blobs.put` makes them."""
+class UploadCalls:
+    """Uploads that go on after a broken connection, by tus 1.0.0; `BlobCalls.put` makes them."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
@@ -91,31 +103,31 @@ class Uploads:
     async def discard(self, upload_id: str) -> None:
         await self._to.send("DELETE", "/v1/uploads/{upload_id}", headers=_TUS, upload_id=upload_id)
 
-    async def send(self, source: Path | bytes, sha256: str, size: int) -> None:
-        """Send all of `source`, from where an earlier try broke off. Raises ClientErrors when no byte more arrives."""
+    async def send(self, source: Path | bytes, sha256: str, size: int, on_progress: Progress | None = None) -> None:
+        """Send all of `source`, from where an earlier try stopped. Raises ClientErrors when no further byte arrives."""
+        told = on_progress or (lambda sent, size: None)
         upload_id, there = await self.begin(sha256, size)
         backoff = self._to.backoff()
         while there < size:
             known = there
+            told(there, size)
             try:
-                there = await self._append(upload_id, source, there, size)
+                there = await self._append(upload_id, source, there, size, told)
                 continue
             except (UnreachableError, ProblemError) as error:
-                moved = isinstance(error, (ConflictError, NotFoundError))  # it is further, or was forgotten
+                moved = isinstance(error, (ConflictError, MissingError))  # it is further, or was forgotten
                 if isinstance(error, ProblemError) and not (moved or is_passing(error)):
                     raise
-                seconds = backoff.next()
-                if seconds is None:
-                    raise
-            await self._to.pause(seconds)
+                await self._to.wait(backoff, error)
             try:
                 there = await self.offset(upload_id)
-            except NotFoundError:
+            except MissingError:
                 upload_id, there = await self.begin(sha256, size)
             if there > known:
                 backoff = self._to.backoff()
+        told(size, size)
 
-    async def _append(self, upload_id: str, source: Path | bytes, there: int, size: int) -> int:
+    async def _append(self, upload_id: str, source: Path | bytes, there: int, size: int, told: Progress) -> int:
         headers = {
             **_TUS,
             "Content-Type": "application/offset+octet-stream",
@@ -123,9 +135,8 @@ class Uploads:
             "Upload-Offset": str(there),
         }
         try:
-            answer = await self._to.http.patch(
-                f"/v1/uploads/{upload_id}", content=_pieces(source, there), headers=headers
-            )
+            async with aclosing(_pieces(source, there, size, told)) as pieces:
+                answer = await self._to.http.patch(f"/v1/uploads/{upload_id}", content=pieces, headers=headers)
         except httpx.TransportError as error:
             raise self._to.unreachable(error) from error
         if not answer.is_success:
@@ -138,12 +149,10 @@ def _digest(path: Path) -> tuple[str, int]:
         return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
 
 
-async def _pieces(source: Path | bytes, there: int) -> AsyncIterator[bytes]:
-    if isinstance(source, bytes):
-        for at in range(there, len(source), _PIECE):
-            yield source[at : at + _PIECE]
-        return
-    with source.open("rb") as file:
+async def _pieces(source: Path | bytes, there: int, size: int, told: Progress) -> AsyncGenerator[bytes, None]:
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         file.seek(there)
         while piece := await asyncio.to_thread(file.read, _PIECE):
             yield piece
+            there += len(piece)
+            told(there, size)

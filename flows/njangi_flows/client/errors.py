@@ -1,14 +1,16 @@
-"""What calls to the service raise.
+"""The errors that calls to the service raise.
 
 ClientError
-├── UnreachableError          no answer, or none of a Njangi service
-└── ProblemError              the service refused; `kind` says which of docs/errors.md
-    ├── InvalidError          400, 422   mend what `errors` lists
-    ├── UnauthorizedError     401
-    ├── ForbiddenError        403        also beyond a quota: `more` has quota, used and allowed
-    ├── NotFoundError         404, 410
-    ├── ConflictError         409, 412   the state of the thing forbids it
-    └── UnavailableError      423, 429, 5xx   still so after all tries
+├── UnreachableError              the service gives no answer that can be used
+│   ├── UnexpectedAnswerError     the answer is not from a Njangi service, or from one of another version
+│   └── DamagedError              the answer came incomplete or changed
+└── ProblemError                  the service refused; `kind` is one of docs/errors.md
+    ├── InvalidError              400, 422   correct what `errors` lists
+    ├── UnauthorizedError         401
+    ├── ForbiddenError            403        also over a quota: `more` has quota, used and allowed
+    ├── MissingError              404, 410
+    ├── ConflictError             409, 412   the present state forbids it
+    └── UnavailableError          423, 429, 5xx   still so after all tries
 """
 
 from __future__ import annotations
@@ -25,11 +27,11 @@ _OF_US = "urn:njangi:"
 
 
 class ClientError(Exception):
-    """A call came to nothing."""
+    """A call failed."""
 
 
 class UnreachableError(ClientError):
-    """No service answers, or what answers is none of Njangi's; the same call may work later."""
+    """The service gives no answer that can be used; the same call may work later."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, why)
@@ -38,6 +40,14 @@ class UnreachableError(ClientError):
 
     def __str__(self) -> str:
         return f"the service at {self.url} cannot be used: {self.why}"
+
+
+class UnexpectedAnswerError(UnreachableError):
+    """What answers is not a Njangi service, or one of another version."""
+
+
+class DamagedError(UnreachableError):
+    """The answer came incomplete or changed; fetch it again."""
 
 
 class ProblemError(ClientError):
@@ -59,20 +69,20 @@ class ProblemError(ClientError):
 
     @property
     def errors(self) -> list[Problem]:
-        """Everything that is wrong with what was sent, where the service says so."""
+        """Everything that is wrong with the request, if the service says so."""
         errors = self.problem.get("errors")
         items = [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
         return [Problem(str(item.get("pointer", "")), str(item.get("detail", ""))) for item in items]
 
     @property
     def request_id(self) -> str | None:
-        """What to tell an operator: the service's log has it."""
+        """The id of the request in the service's log; give it to an operator."""
         found = self.problem.get("request_id")
         return str(found) if found is not None else None
 
     @property
     def more(self) -> dict[str, JsonValue]:
-        """What this type of problem tells besides, e.g. `run_status`."""
+        """The further fields of this type of problem, e.g. `run_status`."""
         known = ("type", "title", "status", "detail", "errors", "request_id")
         return {name: value for name, value in self.problem.items() if name not in known}
 
@@ -81,36 +91,36 @@ class ProblemError(ClientError):
 
 
 class InvalidError(ProblemError):
-    """What was sent is wrong."""
+    """The request is wrong."""
 
 
 class UnauthorizedError(ProblemError):
-    """The token, or the password, is not good."""
+    """The token or the password is not valid."""
 
 
 class ForbiddenError(ProblemError):
-    """The caller may not do this, or has as much as it may."""
+    """The caller may not do this, or has reached a quota."""
 
 
-class NotFoundError(ProblemError):
-    """Nothing is there, or nothing that the caller may see."""
+class MissingError(ProblemError):
+    """There is no such thing, or none that the caller may see."""
 
 
 class ConflictError(ProblemError):
-    """The state of the thing forbids it."""
+    """The present state forbids it, e.g. the run has ended."""
 
 
 class UnavailableError(ProblemError):
-    """The service cannot do it now."""
+    """The service cannot do this now."""
 
 
 _CLASSES = {
     400: InvalidError,
     401: UnauthorizedError,
     403: ForbiddenError,
-    404: NotFoundError,
+    404: MissingError,
     409: ConflictError,
-    410: NotFoundError,
+    410: MissingError,
     412: ConflictError,
     422: InvalidError,
     423: UnavailableError,
@@ -119,7 +129,7 @@ _CLASSES = {
 
 
 def refusal(answer: httpx.Response) -> ProblemError:
-    """Return the error that an answer of 400 or above, read to its end, stands for."""
+    """Return the error for an answer of status 400 or above, read to its end."""
     body: Any = None
     with suppress(ValueError):
         body = answer.json()

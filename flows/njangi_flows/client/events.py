@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -13,8 +12,8 @@ from njangi_flows.client.errors import ProblemError, UnreachableError
 from njangi_flows.client.transport import Transport, is_passing
 
 
-class Event(BaseModel):
-    """One event; what its type tells besides is in `model_extra`, and read as an attribute."""
+class LoggedEvent(BaseModel):
+    """One event. The further fields of its type are in `model_extra`, and can be read as attributes."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -26,22 +25,22 @@ class Event(BaseModel):
 
 
 class Missed(BaseModel):
-    """The listener was too slow: events numbered above `after` up to `seq` were left out, so look again."""
+    """The listener was too slow and missed the events numbered above `after` up to `seq`: look at the state again."""
 
     after: int
     seq: int
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """A server-sent event: without a type it only says that all up to that number is told."""
+class ServerSentEvent:
+    """One event of a stream. Without a type it only says that all events up to that number were sent."""
 
     number: int
     type: str | None
     data: str
 
 
-async def frames(lines: AsyncIterator[str]) -> AsyncIterator[Frame]:
+async def server_sent(lines: AsyncIterator[str]) -> AsyncIterator[ServerSentEvent]:
     """Yield the server-sent events that have a number from the lines of a stream."""
     fields: dict[str, str] = {}
     async for line in lines:
@@ -50,12 +49,12 @@ async def frames(lines: AsyncIterator[str]) -> AsyncIterator[Frame]:
             fields[name] = value
             continue
         if fields.get("id"):
-            yield Frame(int(fields["id"]), fields.get("event"), fields.get("data", "{}"))
+            yield ServerSentEvent(int(fields["id"]), fields.get("event"), fields.get("data", "{}"))
         fields = {}
 
 
-class Events:
-    """The log of all that the caller may read."""
+class EventCalls:
+    """The log of all events that the caller may read."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
@@ -68,12 +67,12 @@ class Events:
         workflow_id: str | None = None,
         owner: str | None = None,
         after: int = 0,
-    ) -> AsyncIterator[Event]:
-        """Yield what has happened, from the event after number `after` on; `types` e.g. `run.*,task.failed`."""
+    ) -> AsyncIterator[LoggedEvent]:
+        """Yield past events numbered above `after`; `types` e.g. `run.*,task.failed`."""
         query = {"types": types, "run_id": run_id, "workflow_id": workflow_id, "owner": owner}
         return self._past(query, after)
 
-    async def _past(self, query: Mapping[str, str | None], after: int) -> AsyncIterator[Event]:
+    async def _past(self, query: Mapping[str, str | None], after: int) -> AsyncIterator[LoggedEvent]:
         while True:
             page: _Events = await self._to.get(_Events, "/v1/events", query={**query, "after": after, "limit": 1000})
             for event in page.events:
@@ -90,10 +89,10 @@ class Events:
         workflow_id: str | None = None,
         owner: str | None = None,
         after: int | None = None,
-    ) -> AsyncIterator[Event | Missed]:
-        """Yield events as they happen, each once, from now or after a number on; it does not end.
+    ) -> AsyncIterator[LoggedEvent | Missed]:
+        """Yield events as they happen, each once, from now on or from the number `after` on; this never ends.
 
-        After an interruption it goes on where it was. Raises UnreachableError when the service stays away.
+        After an interruption it goes on where it stopped. Raises UnreachableError if the service stays away.
         """
         query = {"types": types, "run_id": run_id, "workflow_id": workflow_id, "owner": owner}
         return follow(self._to, "/v1/events", query, after, endless=True)
@@ -101,42 +100,55 @@ class Events:
 
 async def follow(
     to: Transport, path: str, query: Mapping[str, str | None], after: int | None, *, endless: bool, **ids: str
-) -> AsyncIterator[Event | Missed]:
-    """Yield what a stream tells, and go on after a break; one that is not `endless` ends when the service ends it."""
+) -> AsyncIterator[LoggedEvent | Missed]:
+    """Yield the events of a stream, as `frames` does."""
+    async for frame in frames(to, path, query, after, endless=endless, **ids):
+        if frame.type == "resync":
+            yield Missed.model_validate_json(frame.data)
+        elif frame.type is not None:
+            yield LoggedEvent.model_validate_json(frame.data)
+
+
+async def frames(
+    to: Transport, path: str, query: Mapping[str, str | None], after: int | None, *, endless: bool, **ids: str
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """Yield what a stream sends, and open it again after a break. It ends with the stream unless it is `endless`."""
     backoff = to.backoff()
     while True:
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(after)} if after is not None else {})
         try:
             async with to.stream(path, query=query, headers=headers, **ids) as answer:
-                async for frame in frames(answer.aiter_lines()):
+                async for frame in server_sent(answer.aiter_lines()):
                     after, backoff = frame.number, to.backoff()
-                    if frame.type == "resync":
-                        yield Missed.model_validate_json(frame.data)
-                    elif frame.type is not None:
-                        yield Event.model_validate_json(frame.data)
+                    yield frame
             if not endless:
                 return
-            seconds = backoff.next()
-        except UnreachableError:
-            seconds = backoff.next()
-            if seconds is None:
+            await to.pause(backoff.next() or 1.0)
+        except (UnreachableError, ProblemError) as error:
+            if isinstance(error, ProblemError) and not is_passing(error):
                 raise
-        except ProblemError as error:
-            seconds = backoff.next() if is_passing(error) else None
-            if seconds is None:
-                raise
-        await to.pause(seconds or 1.0)
+            await to.wait(backoff, error)
 
 
-async def lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
-    """Yield the objects of a stream of JSON, one a line."""
-    rest = b""
-    async for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            yield json.loads(line)
+async def lines(to: Transport, path: str, after: int, **ids: str) -> AsyncGenerator[bytes, None]:
+    """Yield the events numbered above `after`, each as a line of JSON; after a break it goes on where it stopped."""
+    backoff = to.backoff()
+    while True:
+        try:
+            async with to.stream(path, query={"after": after}, headers={}, **ids) as answer:
+                rest = b""
+                async for piece in answer.aiter_bytes():
+                    *whole, rest = (rest + piece).split(b"\n")
+                    for line in whole:
+                        after, backoff = json.loads(line)["seq"], to.backoff()
+                        yield line + b"\n"
+                return
+        except (UnreachableError, ProblemError) as error:
+            if isinstance(error, ProblemError) and not is_passing(error):
+                raise
+            await to.wait(backoff, error)
 
 
 class _Events(BaseModel):
-    events: list[Event]
+    events: list[LoggedEvent]
     next: int

@@ -36,7 +36,7 @@ class AuditFilter(TypedDict, total=False):
     until: datetime
 
 
-class Account:
+class AccountCalls:
     """Who the caller is. A session lets in by a cookie, until it is signed out; scripts had better use a token."""
 
     def __init__(self, transport: Transport) -> None:
@@ -67,7 +67,7 @@ class Account:
         return me
 
 
-class Tokens:
+class TokenCalls:
     """Tokens of one's own, for scripts."""
 
     def __init__(self, transport: Transport) -> None:
@@ -90,7 +90,7 @@ class Tokens:
         await self._to.delete("/v1/tokens/{token_id}", token_id=token_id)
 
 
-class Users:
+class UserCalls:
     """The people who may come in, for admins."""
 
     def __init__(self, transport: Transport) -> None:
@@ -126,7 +126,7 @@ class Users:
         return await self._to.put(OneUserView, _USER + "/quota", dict(quota), name=name)
 
 
-class Invitations:
+class InvitationCalls:
     """What lets one person in, once; for admins."""
 
     def __init__(self, transport: Transport) -> None:
@@ -146,7 +146,7 @@ class Invitations:
         await self._to.delete("/v1/invitations/{invitation_id}", invitation_id=invitation_id)
 
 
-class Audit:
+class AuditCalls:
     """Who did what, for admins."""
 
     def __init__(self, transport: Transport) -> None:

@@ -12,7 +12,7 @@ from typing import Literal, TypedDict, Unpack
 from pydantic import BaseModel, JsonValue
 
 from njangi_flows.client import events
-from njangi_flows.client.events import Event
+from njangi_flows.client.events import LoggedEvent
 from njangi_flows.client.models import (
     Controlled,
     LogView,
@@ -32,8 +32,8 @@ ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
 _ONE = "/v1/runs/{run_id}"
 
 
-class RunFilter(TypedDict, total=False):
-    """Which runs; `name` and `q` are parts."""
+class RunSelection(TypedDict, total=False):
+    """Which runs; `name` and `q` are parts of the text."""
 
     name: str
     prefix: str
@@ -47,7 +47,7 @@ class RunFilter(TypedDict, total=False):
     created_until: datetime
 
 
-class ListedRuns(RunFilter, total=False):
+class ListedRuns(RunSelection, total=False):
     """`sort` is created_at, name or priority, or `-` and that."""
 
     sort: str
@@ -62,7 +62,7 @@ class GridTask(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class SubtaskGrid:
     """The states of all subtasks of a run, one byte each as docs/events.md says, exact at event `seq`."""
 
     seq: int
@@ -70,8 +70,8 @@ class Grid:
     cells: bytes
 
 
-class Runs:
-    """What goes on, and what has ended."""
+class RunCalls:
+    """Runs that go on and runs that have ended."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
@@ -89,7 +89,7 @@ class Runs:
             pass
         return await self.get(run_id)
 
-    async def follow(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
+    async def follow(self, run_id: str, after: int = 0) -> AsyncIterator[LoggedEvent]:
         """Yield the run's events numbered above `after` as they happen, each once, until it has ended.
 
         After an interruption it goes on where it was. Raises UnreachableError when the service stays away.
@@ -98,13 +98,13 @@ class Runs:
         while True:
             ended = (await self.get(run_id)).status in ENDED  # a stream of an ended run tells all that is left
             async for event in events.follow(self._to, path, {}, after, endless=False, run_id=run_id):
-                if isinstance(event, Event):
+                if isinstance(event, LoggedEvent):
                     after = event.seq
                     yield event
             if ended:
                 return
 
-    async def events(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
+    async def events(self, run_id: str, after: int = 0) -> AsyncIterator[LoggedEvent]:
         """Yield the run's events so far, page by page."""
         while True:
             query = {"after": after, "limit": 1000}
@@ -115,18 +115,17 @@ class Runs:
                 return
             after = page.events[-1].seq
 
-    async def history(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Yield the run's events so far, in one stream."""
-        async with self._to.stream(_ONE + "/history", query={"after": after}, run_id=run_id) as answer:
-            async for event in events.lines(answer.aiter_bytes()):
-                yield Event.model_validate(event)
+    async def history(self, run_id: str, after: int = 0) -> AsyncIterator[LoggedEvent]:
+        """Yield the run's events so far, in one stream, which goes on after an interruption."""
+        async for line in events.lines(self._to, _ONE + "/history", after, run_id=run_id):
+            yield LoggedEvent.model_validate_json(line)
 
-    async def grid(self, run_id: str) -> Grid:
+    async def grid(self, run_id: str) -> SubtaskGrid:
         answer = await self._to.send("GET", _ONE + "/grid", headers={"Accept-Encoding": "gzip"}, run_id=run_id)
         content = answer.content if answer.content[:2] != b"\x1f\x8b" else gzip.decompress(answer.content)
         head, _, cells = content.partition(b"\n")
         told = json.loads(head)
-        return Grid(told["seq"], [GridTask.model_validate(task) for task in told["tasks"]], cells)
+        return SubtaskGrid(told["seq"], [GridTask.model_validate(task) for task in told["tasks"]], cells)
 
     def subtasks(self, run_id: str, task: str, status: SubtaskStatus | None = None) -> AsyncIterator[SubtaskView]:
         """Yield a task's subtasks in order, with the attempts at them."""
@@ -229,32 +228,32 @@ class Runs:
         """Start a new run like it, with these parameters over its own."""
         return await self._to.post(RunView, _ONE + ":rerun", {"parameters": parameters or {}}, run_id=run_id)
 
-    async def pause_many(self, filter: RunFilter, *, dry_run: bool = False, call_back: bool = False) -> Controlled:
+    async def pause_many(self, filter: RunSelection, *, dry_run: bool = False, call_back: bool = False) -> Controlled:
         """Pause the newest 1,000 runs that the filter selects and that can be; `dry_run` only counts them."""
         return await self._many("pause", filter, dry_run, call_back=call_back)
 
-    async def resume_many(self, filter: RunFilter, *, dry_run: bool = False) -> Controlled:
+    async def resume_many(self, filter: RunSelection, *, dry_run: bool = False) -> Controlled:
         return await self._many("resume", filter, dry_run)
 
-    async def cancel_many(self, filter: RunFilter, *, dry_run: bool = False) -> Controlled:
+    async def cancel_many(self, filter: RunSelection, *, dry_run: bool = False) -> Controlled:
         return await self._many("cancel", filter, dry_run)
 
     async def retry_failed_many(
-        self, filter: RunFilter, tasks: Sequence[str] = (), *, error_group: str | None = None, dry_run: bool = False
+        self, filter: RunSelection, tasks: Sequence[str] = (), *, error_group: str | None = None, dry_run: bool = False
     ) -> Controlled:
         return await self._many("retry-failed", filter, dry_run, tasks=tasks, error_group=error_group)
 
-    async def reset_many(self, filter: RunFilter, task: str, *, dry_run: bool = False) -> Controlled:
+    async def reset_many(self, filter: RunSelection, task: str, *, dry_run: bool = False) -> Controlled:
         return await self._many("reset", filter, dry_run, task=task)
 
     async def rerun_many(
-        self, filter: RunFilter, parameters: Mapping[str, JsonValue] | None = None, *, dry_run: bool = False
+        self, filter: RunSelection, parameters: Mapping[str, JsonValue] | None = None, *, dry_run: bool = False
     ) -> Controlled:
         return await self._many("rerun", filter, dry_run, parameters=parameters or {})
 
-    async def _many(self, call: str, filter: RunFilter, dry_run: bool, **more: object) -> Controlled:
+    async def _many(self, call: str, filter: RunSelection, dry_run: bool, **more: object) -> Controlled:
         return await self._to.post(Controlled, f"/v1/runs:{call}", {"filter": filter, "dry_run": dry_run, **more})
 
 
 class _Events(BaseModel):
-    events: list[Event]
+    events: list[LoggedEvent]

@@ -14,7 +14,7 @@ from njangi_flows.client.transport import Transport
 _ONE = "/v1/schedules/{schedule_id}"
 
 
-class Rule(TypedDict, total=False):
+class ScheduleRule(TypedDict, total=False):
     """When, and what then: `cron` or `interval` ("6h" or seconds), within `start_at` and `end_at`.
 
     `overlap` says what is done while the run before goes on, `catch_up` how late a time may still count.
@@ -30,7 +30,7 @@ class Rule(TypedDict, total=False):
     parameters: Mapping[str, JsonValue]
 
 
-class NewSchedule(Rule, total=False):
+class NewScheduleRule(ScheduleRule, total=False):
     id: str
     paused: bool
     note: str
@@ -44,13 +44,13 @@ class ScheduleFilter(TypedDict, total=False):
     sort: str
 
 
-class Schedules:
-    """What starts runs by the clock."""
+class ScheduleCalls:
+    """Schedules, which start runs at given times."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
 
-    async def create(self, workflow_id: str, **rule: Unpack[NewSchedule]) -> ScheduleView:
+    async def create(self, workflow_id: str, **rule: Unpack[NewScheduleRule]) -> ScheduleView:
         return await self._to.post(ScheduleView, "/v1/schedules", {"workflow_id": workflow_id, **rule})
 
     def list(self, **filter: Unpack[ScheduleFilter]) -> AsyncIterator[ScheduleView]:
@@ -60,7 +60,7 @@ class Schedules:
         """Return a schedule with its `next` next times, the runs of it that go on, and what it did last."""
         return await self._to.get(OneScheduleView, _ONE, query={"next": next}, schedule_id=schedule_id)
 
-    async def edit(self, schedule_id: str, workflow_id: str, **rule: Unpack[Rule]) -> ScheduleView:
+    async def edit(self, schedule_id: str, workflow_id: str, **rule: Unpack[ScheduleRule]) -> ScheduleView:
         """Give it another rule: what is left out goes back to what it is without."""
         return await self._to.put(ScheduleView, _ONE, {"workflow_id": workflow_id, **rule}, schedule_id=schedule_id)
 

@@ -1,4 +1,4 @@
-"""Make calls that bear a bad network: each is made again, patiently, where that does no harm."""
+"""Make calls over a bad network: a call that failed is made again, with pauses, where that does no harm."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import random
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -16,9 +16,19 @@ from njangi_agent.dialect import CARRIED_DEPTH, check
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from njangi_flows.client.errors import NotFoundError, ProblemError, UnreachableError, refusal
+from njangi_flows.client.errors import (
+    ClientError,
+    DamagedError,
+    MissingError,
+    ProblemError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    refusal,
+)
+from njangi_flows.proven import ProvenToken
 
-LONGEST_PAUSE = 30.0
+DEFAULT_URL = "http://127.0.0.1:8400"
+LONGEST_PAUSE = 10.0
 LARGEST_PAGE = 500
 _SEGMENT = re.compile(r"[\w.~-]+")
 _LATER = (423, 429, 502, 503, 504)
@@ -28,43 +38,76 @@ _VALUES = ("parameters", "payload", "spec", "document")
 T = TypeVar("T")
 
 
-class Backoff:
-    """How long to wait before the next try, for `patience` seconds in all, with tries that came to nothing."""
+class CallBackoff:
+    """The pauses between the tries of a call. Pauses and failed tries together take at most `patience` seconds."""
 
     def __init__(self, patience: float) -> None:
-        self._left = patience
+        self._patience = patience
+        self._spent = 0.0
         self._seconds = 0.25
 
     def spend(self, seconds: float) -> None:
-        """Count the time that a try took which came to nothing."""
-        self._left -= seconds
+        """Count the time that a failed try took."""
+        self._spent += seconds
 
-    def next(self, at_least: float = 0.0) -> float | None:
-        """Return the seconds to wait, None when the patience is at its end."""
+    def next(self, at_least: float = 0.0, *, within: float | None = None) -> float | None:
+        """Return the seconds to wait, None when the patience, or the `within` that counts instead, is at its end."""
         self._seconds = min(LONGEST_PAUSE, 2 * self._seconds)
         seconds = max(at_least, self._seconds * random.uniform(0.5, 1.0))
-        if seconds > self._left:
+        if self._spent + seconds > (self._patience if within is None else min(within, self._patience)):
             return None
-        self._left -= seconds
+        self._spent += seconds
         return seconds
 
 
 class Transport:
-    """The way to the service. `patience`: for how many seconds of pauses a call is tried again."""
+    """The connection to the service.
+
+    A call is tried again for `patience` seconds, but only for `first_contact` seconds, if that is given, as long as
+    nothing has answered yet: then the address is likely wrong. `on_wait` is called with the error when a call begins to
+    wait for the service, and with None when the service is back.
+    """
 
     def __init__(
-        self, http: httpx.AsyncClient, *, patience: float, pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+        self,
+        http: httpx.AsyncClient,
+        *,
+        patience: float,
+        first_contact: float | None = None,
+        on_wait: Callable[[ClientError | None], object] = lambda _: None,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.http = http
         self.pause = pause
         self._patience = patience
+        self._first_contact = first_contact
+        self._on_wait = on_wait
+        self._met = False
+        self._waiting = False
 
-    def backoff(self) -> Backoff:
-        return Backoff(self._patience)
+    def backoff(self) -> CallBackoff:
+        return CallBackoff(self._patience)
+
+    async def wait(self, backoff: CallBackoff, error: ClientError, at_least: float = 0.0) -> None:
+        """Wait before the next try of a call that failed with `error`. Raises it when the patience is at its end."""
+        seconds = backoff.next(at_least, within=None if self._met else self._first_contact)
+        if seconds is None:
+            raise error
+        if not self._waiting:
+            self._waiting = True
+            self._on_wait(error)
+        await self.pause(seconds)
 
     @property
     def url(self) -> str:
         return str(self.http.base_url)
+
+    def _answered(self, answer: httpx.Response) -> None:
+        """Note that the service answers; it is back unless it asks to come later."""
+        self._met = True
+        if self._waiting and answer.status_code not in _LATER:
+            self._waiting = False
+            self._on_wait(None)
 
     async def send(
         self,
@@ -80,9 +123,9 @@ class Transport:
     ) -> httpx.Response:
         """Make a call to `path`, in which `{name}` stands for one of `ids`, and return its answer if that is a success.
 
-        POSTs and PUTs carry an `Idempotency-Key`, so that a call made again after a lost answer is done once. One that
-        is not `repeatable` all the same is made again only where the service did nothing. Raises ClientErrors, and
-        NotCarriedError for a value that JSON has no form for.
+        POSTs and PUTs carry an `Idempotency-Key`, so the service does a repeated call only once. A call that is not
+        `repeatable` is made again only if the service did nothing. Raises ClientErrors, and NotCarriedError for a value
+        that JSON has no form for.
         """
         request: dict[str, Any] = {"params": _told(query or {}), "headers": dict(headers or {})}
         if method in ("POST", "PUT"):
@@ -100,20 +143,20 @@ class Transport:
                 answer = await self.http.request(method, address, **request)
             except httpx.TransportError as error:
                 backoff.spend(clock() - began)
-                seconds = backoff.next() if repeatable else None
-                if seconds is None:
+                if not repeatable:
                     raise self.unreachable(error) from error
                 lost = True
-            else:
-                if answer.is_success:
-                    return answer
-                problem = refusal(answer)
-                if method == "DELETE" and lost and isinstance(problem, NotFoundError):
-                    return answer  # it was the try whose answer was lost that did it
-                seconds = backoff.next(after(answer)) if is_passing(problem) else None
-                if seconds is None:
-                    raise problem
-            await self.pause(seconds)
+                await self.wait(backoff, self.unreachable(error))
+                continue
+            self._answered(answer)
+            if answer.is_success:
+                return answer
+            problem = refusal(answer)
+            if method == "DELETE" and lost and isinstance(problem, MissingError):
+                return answer  # an earlier try, whose answer was lost, has deleted it
+            if not is_passing(problem):
+                raise problem
+            await self.wait(backoff, problem, after(answer))
 
     async def get(self, kind: type[T], path: str, *, query: Mapping[str, Any] | None = None, **ids: Any) -> T:
         return self._read(kind, await self.send("GET", path, query=query, **ids))
@@ -139,7 +182,7 @@ class Transport:
         size: str = "page_size",
         mark: tuple[str, str] = ("page_token", "next_page_token"),
         **ids: Any,
-    ) -> AsyncIterator[T]:
+    ) -> AsyncGenerator[T, None]:
         """Yield the items of a list, page by page as they are asked for.
 
         `name` is that of the list in a page, `size` the parameter that says how many it holds, and `mark` the
@@ -170,6 +213,7 @@ class Transport:
             async with self.http.stream(
                 "GET", address, params=_told(query or {}), headers=dict(headers or {})
             ) as answer:
+                self._answered(answer)
                 if not answer.is_success:
                     await answer.aread()
                     raise refusal(answer)
@@ -184,7 +228,7 @@ class Transport:
         query: Mapping[str, Any] | None = None,
         on_type: Callable[[str], object] = lambda _: None,
         **ids: str | int,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield an answer as it comes; one that never changes, which its `ETag` says, goes on where it broke off.
 
         `on_type` is told its media type first.
@@ -195,7 +239,7 @@ class Transport:
             try:
                 async with self.stream(path, query=query, headers=headers, **ids) as answer:
                     if sent and answer.status_code != httpx.codes.PARTIAL_CONTENT:
-                        raise UnreachableError(self.url, "what broke off has changed; begin again")
+                        raise DamagedError(self.url, "the content has changed since it broke off; begin again")
                     on_type(answer.headers.get("content-type", ""))
                     tag = answer.headers.get("etag") if "accept-ranges" in answer.headers or sent else None
                     async for piece in answer.aiter_bytes():
@@ -206,23 +250,23 @@ class Transport:
             except UnreachableError as error:
                 if not isinstance(error.__cause__, httpx.TransportError) or (sent and not tag):
                     raise
-                seconds = backoff.next()
-                if seconds is None:
-                    raise
+                await self.wait(backoff, error)
             except ProblemError as error:
-                seconds = backoff.next() if is_passing(error) else None
-                if seconds is None:
+                if not is_passing(error):
                     raise
-            await self.pause(seconds)
+                await self.wait(backoff, error)
 
     def unreachable(self, error: httpx.TransportError) -> UnreachableError:
-        return UnreachableError(self.url, str(error) or type(error).__name__)
+        """Return the error that a failed try stands for; its cause is `error`."""
+        found = UnreachableError(self.url, _reason(error))
+        found.__cause__ = error
+        return found
 
     def _read(self, kind: type[T], answer: httpx.Response) -> T:
         try:
             value = answer.json()
         except ValueError as error:
-            raise UnreachableError(self.url, "what answers is no Njangi service") from error
+            raise UnexpectedAnswerError(self.url, "what answers is no Njangi service") from error
         return self._checked(kind, value)
 
     def _checked(self, kind: type[T], value: object) -> T:
@@ -230,7 +274,37 @@ class Transport:
             checked: T = TypeAdapter(kind).validate_python(value)
             return checked
         except ValidationError as error:
-            raise UnreachableError(self.url, f"it is of another version, or no Njangi service: {error}") from error
+            raise UnexpectedAnswerError(self.url, f"it is of another version, or no Njangi service: {error}") from error
+
+
+def open_transport(
+    url: str,
+    token: str | None,
+    *,
+    patience: float,
+    first_contact: float | None = None,
+    on_wait: Callable[[ClientError | None], object] = lambda _: None,
+    timeout: httpx.Timeout | None = None,
+) -> Transport:
+    """Return a way to the service at `url`. Raises httpx.InvalidURL; `transport.http` is to be closed at the end."""
+    address = httpx.URL(url)
+    http = httpx.AsyncClient(
+        base_url=address,
+        verify=address.scheme == "https",  # to read the authorities' certificates takes long
+        auth=ProvenToken(token) if token else None,
+        timeout=timeout or httpx.Timeout(30.0, connect=10.0),
+    )
+    return Transport(http, patience=patience, first_contact=first_contact, on_wait=on_wait)
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the operating system says, if that is why, else the text of the error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return str(cause)
+        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__
 
 
 def is_passing(problem: ProblemError) -> bool:

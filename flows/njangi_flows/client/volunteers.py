@@ -27,7 +27,7 @@ class VolunteerFilter(TypedDict, total=False):
     sort: str
 
 
-class Volunteers:
+class VolunteerCalls:
     """The machines that take part. To change one is for admins."""
 
     def __init__(self, transport: Transport) -> None:
@@ -55,7 +55,7 @@ class Volunteers:
         return await self._to.post(Volunteer, _ONE + ":retire", {"note": note}, volunteer_id=volunteer_id)
 
 
-class JoinTokens:
+class JoinTokenCalls:
     """What lets machines join, for admins."""
 
     def __init__(self, transport: Transport) -> None:

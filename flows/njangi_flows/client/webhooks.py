@@ -12,7 +12,7 @@ from njangi_flows.client.transport import Transport
 _ONE = "/v1/webhooks/{webhook_id}"
 
 
-class Which(TypedDict, total=False):
+class WebhookScope(TypedDict, total=False):
     """Of which run or workflow alone, and what for."""
 
     run_id: str
@@ -20,13 +20,13 @@ class Which(TypedDict, total=False):
     description: str
 
 
-class Webhooks:
+class WebhookCalls:
     """One's own; an admin's are all."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
 
-    async def create(self, url: str, types: Sequence[str], **which: Unpack[Which]) -> NewWebhookView:
+    async def create(self, url: str, types: Sequence[str], **which: Unpack[WebhookScope]) -> NewWebhookView:
         """Make a webhook, told of what happens from now on; its secret is shown this once."""
         return await self._to.post(NewWebhookView, "/v1/webhooks", {"url": url, "types": types, **which})
 
@@ -39,7 +39,7 @@ class Webhooks:
     async def get(self, webhook_id: str) -> WebhookView:
         return await self._to.get(WebhookView, _ONE, webhook_id=webhook_id)
 
-    async def edit(self, webhook_id: str, url: str, types: Sequence[str], **which: Unpack[Which]) -> WebhookView:
+    async def edit(self, webhook_id: str, url: str, types: Sequence[str], **which: Unpack[WebhookScope]) -> WebhookView:
         return await self._to.put(WebhookView, _ONE, {"url": url, "types": types, **which}, webhook_id=webhook_id)
 
     async def delete(self, webhook_id: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic import JsonValue
 
-from njangi_flows.client.blobs import Blobs
+from njangi_flows.client.blobs import BlobCalls
 from njangi_flows.client.models import (
     Difference,
     ListedWorkflow,
@@ -55,7 +55,7 @@ class WorkflowFilter(TypedDict, total=False):
     sort: str
 
 
-class Workflows:
+class WorkflowCalls:
     """What the caller has, and what is shared with it.
 
     `spec` is a document, or the text of a YAML or JSON file, which is kept with the version; `files` are the SHA-256 of
@@ -67,7 +67,7 @@ class Workflows:
 
     async def upload(self, files: Mapping[str, Path | bytes]) -> dict[str, str]:
         """Store files, unless the service has them, and return the `files` of a workflow that needs them."""
-        blobs = Blobs(self._to)
+        blobs = BlobCalls(self._to)
         return {name: await blobs.put(content) for name, content in files.items()}
 
     async def create(
@@ -173,7 +173,7 @@ class Workflows:
         return self._to.bytes(_ONE + "/export", query=query, workflow_id=workflow_id)
 
 
-class Templates:
+class TemplateCalls:
     """The workflows that ship with the service."""
 
     def __init__(self, transport: Transport) -> None:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from njangi_flows.client import ConflictError, Event, InvalidError, Njangi, NotFoundError, UnauthorizedError
+from njangi_flows.client import ConflictError, InvalidError, LoggedEvent, MissingError, Njangi, UnauthorizedError
 from njangi_flows.client.models import Role, RunStatus, Scope
 
 from tests.integration.api.conftest import Client
@@ -49,13 +49,13 @@ async def test_from_a_file_to_the_end_of_a_run(client: Client) -> None:
             run.id
         ]
         first = await anext(admin.runs.follow(run.id))
-        assert isinstance(first, Event) and first.run_id == run.id
+        assert isinstance(first, LoggedEvent) and first.run_id == run.id
         assert (await admin.runs.cancel(run.id)).cancel_requested
         told = [event.type async for event in admin.runs.history(run.id)]
         assert told == [event.type async for event in admin.runs.events(run.id)]
         assert told[0] == "run.submitted" and "run.cancel_requested" in told
         assert (await admin.runs.grid(run.id)).cells == b""
-        with pytest.raises(NotFoundError):
+        with pytest.raises(MissingError):
             await admin.runs.get("nothing")
 
 

@@ -1,74 +1,91 @@
-"""The command line's uploads against a real service whose line breaks."""
+"""Uploads of large files to a real service over a connection that breaks."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
-from njangi_flows.cli.uploading import MOST_TRIES, upload
+from njangi_flows.client import Njangi, ProblemError, UnreachableError
 
 from tests.integration.api.conftest import Client
 from tests.integration.api.test_blobs import SHA256, WHOLE
 
 
-class BreakingLine(httpx.BaseTransport):
-    """Hangs up after `most` bytes of a body, each time it is used for one."""
+class BreakingConnection(httpx.AsyncBaseTransport):
+    """Breaks each upload after `most` bytes of its body; 0 for never."""
 
     def __init__(self, most: int) -> None:
-        self._real = httpx.HTTPTransport()
+        self._real = httpx.AsyncHTTPTransport()
         self._most = most
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "PATCH" and self._most:
             request = httpx.Request(request.method, request.url, headers=request.headers, content=self._cut(request))
-        return self._real.handle_request(request)
+        return await self._real.handle_async_request(request)
 
-    def close(self) -> None:
-        self._real.close()
+    async def aclose(self) -> None:
+        await self._real.aclose()
 
-    def _cut(self, request: httpx.Request) -> Iterator[bytes]:
+    async def _cut(self, request: httpx.Request) -> AsyncIterator[bytes]:
         sent = 0
-        assert isinstance(request.stream, httpx.SyncByteStream)
-        for piece in request.stream:
-            yield piece
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        async for piece in request.stream:
             sent += len(piece)
-            if sent >= self._most:
+            if sent > self._most:
                 raise httpx.WriteError("the line broke")
+            yield piece
 
 
-def open_line(client: Client, most: int) -> httpx.Client:
-    token = (client.home / "tokens" / "admin").read_text().strip()
-    headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=client.url, headers=headers, transport=BreakingLine(most), timeout=30)
+class Uploader:
+    """The typed client over a breaking connection; it does not wait, but counts its pauses and keeps the progress."""
+
+    def __init__(self, client: Client, most: int) -> None:
+        token = (client.home / "tokens" / "admin").read_text().strip()
+        self.njangi = Njangi(client.url, token)
+        to = self.njangi.transport
+        to.http = httpx.AsyncClient(
+            base_url=client.url, auth=to.http.auth, transport=BreakingConnection(most), timeout=30
+        )
+        to.pause = self._pause
+        self.pauses = 0
+        self.progress: list[int] = []
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses += 1
+
+    def show(self, sent: int, size: int) -> None:
+        assert size == len(WHOLE)
+        self.progress.append(sent)
 
 
 @pytest.mark.parametrize("most", [0, 1_000_000])
-async def test_a_file_arrives_over_a_line_that_breaks_again_and_again(
+async def test_a_file_arrives_over_a_connection_that_breaks_again_and_again(
     client: Client, tmp_path: Path, most: int
 ) -> None:
     (tmp_path / "file").write_bytes(WHOLE)
-    pauses: list[float] = []
-    with open_line(client, most) as http:
-        answer = await asyncio.to_thread(upload, http, tmp_path / "file", SHA256, pause=pauses.append)
-    assert answer.is_success
+    uploader = Uploader(client, most)
+    async with uploader.njangi as njangi:
+        assert await njangi.blobs.put(tmp_path / "file", uploader.show) == SHA256
     assert b"".join([piece async for piece in client.services.stores.blobs.read(SHA256)]) == WHOLE
-    assert bool(pauses) is bool(most)
+    assert bool(uploader.pauses) is bool(most)
+    assert (uploader.progress[0], uploader.progress[-1]) == (0, len(WHOLE))
 
 
-async def test_it_gives_up_when_nothing_more_arrives(tmp_path: Path) -> None:
+async def test_it_gives_up_when_nothing_more_arrives(client: Client, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(WHOLE)
-    pauses: list[float] = []
-    with httpx.Client(base_url="http://127.0.0.1:9") as http, pytest.raises(httpx.ConnectError):
-        await asyncio.to_thread(upload, http, tmp_path / "file", SHA256, pause=pauses.append)
-    assert len(pauses) == MOST_TRIES - 1
+    uploader = Uploader(client, 1)
+    async with uploader.njangi as njangi:
+        with pytest.raises(UnreachableError, match="the line broke"):
+            await njangi.blobs.put(tmp_path / "file")
+    assert uploader.pauses > 3
 
 
-async def test_a_refusal_is_the_answer(client: Client, tmp_path: Path) -> None:
+async def test_a_refusal_is_told(client: Client, tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb") as file:
         file.truncate(client.services.settings.largest_blob_trusted + 1)
-    with open_line(client, 0) as http:
-        answer = await asyncio.to_thread(upload, http, tmp_path / "file", "0" * 64, pause=lambda _: None)
-    assert (answer.status_code, answer.json()["type"]) == (413, "urn:njangi:too-large")
+    async with Uploader(client, 0).njangi as njangi:
+        with pytest.raises(ProblemError) as caught:
+            await njangi.blobs.put(tmp_path / "file")
+    assert (caught.value.status, caught.value.kind) == (413, "too-large")

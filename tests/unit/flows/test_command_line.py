@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from njangi_flows.cli import following
 from njangi_flows.cli.app import app
-from njangi_flows.cli.failures import UnreachableError
-from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import state
 from typer.testing import CliRunner, Result
 
@@ -120,6 +117,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands ask again at once where they would wait."""
+    monkeypatch.setattr("njangi_flows.cli.following.POLL_SECONDS", 0.0)
+    monkeypatch.setattr("njangi_flows.client.transport.LONGEST_PAUSE", 0.001)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands ask once alone."""
+    monkeypatch.setattr("njangi_flows.cli.connecting.PATIENCE_SECONDS", 0.0)
+
+
 def njangi(service: FakeService | str, *arguments: str) -> Result:
     url = service if isinstance(service, str) else service.url
     result = CliRunner().invoke(app, [*arguments, "--url", url])
@@ -163,7 +172,7 @@ def test_submit_sends_the_files_that_the_service_lacks_then_the_workflow_then_st
 def test_a_followed_run_tells_its_end_by_the_exit_code(
     service: FakeService, folder: Path, monkeypatch: pytest.MonkeyPatch, status: str, exit_code: int
 ) -> None:
-    monkeypatch.setattr("njangi_flows.cli.app.time.sleep", lambda seconds: None)
+    wait_for_nothing(monkeypatch)
     accept_submissions(service, folder)
     service.answers["GET /v1/runs/r1"] = [
         (200, a_run("RUNNING")),
@@ -221,36 +230,6 @@ def test_how_many_parts_failed_is_told_where_the_state_does_not_say_it(
     status: str, failed: int, parts: int, told: str
 ) -> None:
     assert state({"status": status, "failed_parts": failed, "parts": parts}) == told
-
-
-def test_following_waits_longer_and_longer_and_gives_up_in_the_end() -> None:
-    pauses: list[float] = []
-    with connect("http://127.0.0.1:9", "t") as away, pytest.raises(UnreachableError):
-        list(following.states(away, "r1", pauses.append, lambda line: None))
-    assert pauses[:5] == [1.0, 2.0, 4.0, 8.0, 10.0]
-    assert sum(pauses) >= following.PATIENCE_SECONDS
-
-
-def test_following_outlives_a_service_that_went_away(service: FakeService) -> None:
-    """The service is gone for the first requests: the connection itself is refused."""
-    service.answers["GET /v1/runs/r1"] = (200, a_run("COMPLETED", 2))
-    said: list[str] = []
-    with connect("http://127.0.0.1:9", "t") as away, connect(service.url, "t") as back:
-        now: list[Service] = [away]
-
-        class Restarting(Service):
-            def __init__(self) -> None:
-                pass
-
-            def run(self, run_id: str) -> dict[str, Any]:
-                return now[0].run(run_id)
-
-        def pause(seconds: float) -> None:
-            now[0] = back
-
-        [run] = following.states(Restarting(), "r1", pause, said.append)
-    assert run["status"] == "COMPLETED"
-    assert said[-1] == "the service is back"
 
 
 def test_every_problem_of_a_file_is_told_before_anything_is_sent(service: FakeService, folder: Path) -> None:
@@ -318,6 +297,7 @@ def test_the_services_own_problems_are_told_with_their_pointers(service: FakeSer
         pytest.param((200, {"other": 1}), 2, "not a Njangi service", id="another-json"),
     ],
 )
+@pytest.mark.usefixtures("impatient")
 def test_odd_answers_are_told_in_words(service: FakeService, answer: Any, exit_code: int, says: str) -> None:
     service.answers["GET /v1/runs"] = answer
     result = njangi(service, "runs")
@@ -325,6 +305,7 @@ def test_odd_answers_are_told_in_words(service: FakeService, answer: Any, exit_c
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 404, 413, 502], ids=str)
+@pytest.mark.usefixtures("impatient")
 def test_nothing_is_believed_of_what_is_in_between(service: FakeService, status: int) -> None:
     service.headers = lambda request, status: {}
     service.otherwise = (status, b"" if status == 204 else b"<html>sign in</html>")
@@ -351,6 +332,7 @@ def test_a_file_that_arrives_as_another_is_not_kept(service: FakeService, folder
     assert (folder / "file").read_bytes() == b"right"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_no_service_is_exit_code_4() -> None:
     result = njangi("http://127.0.0.1:9", "runs")
     assert result.exit_code == 4

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from njangi_flows.cli import commands as package
 from njangi_flows.cli import completion as completing
 from njangi_flows.cli import reference
-from njangi_flows.cli.app import app
+from njangi_flows.cli.app import COMMANDS, app
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -33,6 +38,25 @@ ALL = commands(get_command(app))
 def test_the_page_is_that_of_the_commands() -> None:
     """When this fails: `make cli-docs`."""
     assert (Path(__file__).parents[3] / "docs" / "cli.md").read_text() == reference.text()
+
+
+def test_every_module_of_commands_is_in_the_table_of_contents() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert modules == {module.__name__.rpartition(".")[2] for module in COMMANDS}
+
+
+def test_help_and_version_load_nothing_that_takes_long() -> None:
+    slow = "{'httpx', 'asyncio', 'pydantic', 'ruamel.yaml', 'njangi_flows.client'}"
+    run = "import sys, njangi_flows.cli.app as cli; cli.app(['--version'], standalone_mode=False)"
+    code = f"{run}; print({slow} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    version, loaded = done.stdout.splitlines()
+    assert (version, loaded) == (f"njangi {importlib.metadata.version('njangi-flows')}", "set()")
+
+
+def test_a_call_loads_no_models_of_answers() -> None:
+    code = "import sys, njangi_flows.cli.blocking_client; sys.exit('njangi_flows.client.models' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("path", ALL)

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from njangi_flows.cli.app import app
-from njangi_flows.cli.commands.history import MOST_INTERRUPTIONS, lines
-from njangi_flows.cli.service import connect
+from njangi_flows.cli.connecting import connect
+from njangi_flows.cli.failures import NoAnswerError
 from typer.testing import CliRunner, Result
 
 from tests.unit.flows.proving import proven
@@ -128,19 +128,21 @@ def test_a_history_is_written_line_by_line(server: RunServer, tmp_path: Path) ->
     assert njangi(server, "history", "r1", "--after", "3").stdout_bytes == b"".join(LINES[3:])
 
 
-def test_a_connection_that_breaks_is_taken_up_after_the_last_whole_line(server: RunServer) -> None:
+def test_a_connection_that_breaks_is_taken_up_after_the_last_whole_line(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.cuts = [len(LINES[0]) + 10, 5, len(LINES[1])]
-    pauses: list[float] = []
+    monkeypatch.setattr("njangi_flows.client.transport.LONGEST_PAUSE", 0.001)
     with connect(server.url, None) as service:
-        assert list(lines(service, "r1", 0, pauses.append)) == LINES
-    assert server.asked_after == [0, 1, 1, 2] and len(pauses) == 3
+        assert list(service.history("r1", 0)) == LINES
+    assert server.asked_after == [0, 1, 1, 2]
 
 
-def test_a_service_that_stays_away_is_given_up(server: RunServer, tmp_path: Path) -> None:
-    server.cuts = [5] * (MOST_INTERRUPTIONS + 2)
-    with connect(server.url, None) as service, pytest.raises(Exception, match="does not answer"):
-        list(lines(service, "r1", 0, lambda seconds: None))
-    assert len(server.asked_after) == MOST_INTERRUPTIONS + 1
+def test_a_service_that_stays_away_is_given_up(server: RunServer) -> None:
+    server.cuts = [5] * 100
+    with connect(server.url, None, patience=1.0) as service, pytest.raises(NoAnswerError, match="does not answer"):
+        list(service.history("r1", 0))
+    assert 1 < len(server.asked_after) < 5
 
 
 def test_a_replay_that_agrees_exits_with_0(server: RunServer, tmp_path: Path) -> None:
@@ -191,7 +193,10 @@ def test_what_is_no_history_is_wrong_usage(server: RunServer, tmp_path: Path, co
     assert njangi(server, "replay", str(tmp_path / "absent")).exit_code == 2
 
 
-def test_without_a_service_a_replay_says_that_it_does_not_answer(server: RunServer, tmp_path: Path) -> None:
+def test_without_a_service_a_replay_says_that_it_does_not_answer(
+    server: RunServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("njangi_flows.cli.connecting.FIRST_CONTACT_SECONDS", 0.0)
     file = exported(tmp_path, LINES)
     result = CliRunner().invoke(app, ["replay", file, "--url", "http://127.0.0.1:9"])
     assert result.exit_code == 4 and "does not answer" in result.stderr

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from njangi_flows.cli.commands.events import following
-from njangi_flows.cli.failures import UnreachableError
-from njangi_flows.cli.service import connect
+from njangi_flows.cli.connecting import connect
+from njangi_flows.cli.failures import NoAnswerError
 
 from tests.unit.flows.test_command_line import FakeService, folder, njangi, service
 
@@ -46,27 +46,25 @@ def test_past_events_are_lines_or_objects_page_by_page(service: FakeService) -> 
     assert [json.loads(line)["seq"] for line in objects] == [1, 2]
 
 
-def test_events_are_followed_through_interruptions_each_once(service: FakeService) -> None:
+def test_events_are_followed_through_interruptions_each_once(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     refusal = (503, {"title": "Service Unavailable", "detail": "storage is away"})
     first, second = frames(an_event(7), an_event(8)), frames({"seq": 40, "after": 13}, an_event(41))
     service.answers[EVENTS] = [(200, first), refusal, refusal, (200, second)]
-    paused: list[float] = []
-    said: list[str] = []
+    monkeypatch.setattr("njangi_flows.client.transport.LONGEST_PAUSE", 0.001)
     with connect(service.url, "secret") as connected:
-        events = following(connected, {"types": "run.*"}, None, paused.append, said.append)
-        seen = [event["seq"] for event in islice(events, 3)]
+        seen = [event["seq"] for event in islice(following(connected, {"types": "run.*"}, None), 3)]
     assert seen == [7, 8, 41]
-    assert paused == [1.0, 1.0, 2.0]
-    assert "storage is away" in said[0] and said[1] == "the service is back"
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].endswith("storage is away - still trying") and said[1] == "the service is back"
     assert said[2] == "events 14 to 40 came too fast and were left out"
 
 
 def test_a_service_that_stays_away_is_given_up(service: FakeService) -> None:
     service.answers[EVENTS] = (503, {"detail": "away"})
-    paused: list[float] = []
-    with connect(service.url, "secret") as connected, pytest.raises(UnreachableError):
-        next(following(connected, {}, 5, paused.append, lambda _: None))
-    assert 600 <= sum(paused) < 700
+    with connect(service.url, "secret", patience=0.5) as connected, pytest.raises(NoAnswerError, match="away"):
+        next(following(connected, {}, 5))
 
 
 def test_webhooks_are_made_shown_tested_and_deleted(service: FakeService) -> None:

@@ -16,15 +16,16 @@ import pytest
 from njangi_agent.dialect import NotCarriedError
 from njangi_flows.client import (
     ConflictError,
-    Event,
     ForbiddenError,
     InvalidError,
+    LoggedEvent,
     Missed,
+    MissingError,
     Njangi,
-    NotFoundError,
     UnavailableError,
     UnreachableError,
 )
+from njangi_flows.client.transport import Transport
 
 Answer = httpx.Response | httpx.TransportError
 
@@ -141,11 +142,29 @@ async def test_a_service_that_stays_away_is_given_up(line: Line, njangi: Njangi)
     assert (line.paused, caught.value.kind) == ([50], "storage-unavailable")
 
 
+async def test_a_service_that_never_answered_is_given_up_sooner(line: Line) -> None:
+    http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(line.carry))
+    waits: list[Exception | None] = []
+    to = Transport(http, patience=60.0, first_contact=3.0, on_wait=waits.append, pause=line.pause)
+    line.answers = [cut()]
+    with pytest.raises(UnreachableError):
+        await to.send("GET", "/v1/runs")
+    assert 0 < sum(line.paused) <= 3
+    line.answers = [httpx.Response(200), cut()]
+    await to.send("GET", "/v1/runs")
+    line.paused.clear()
+    with pytest.raises(UnreachableError):
+        await to.send("GET", "/v1/runs")
+    assert 30 < sum(line.paused) <= 60
+    assert [type(error) for error in waits] == [UnreachableError, type(None), UnreachableError]
+    await http.aclose()
+
+
 async def test_a_deletion_whose_answer_was_lost_is_done(line: Line, njangi: Njangi) -> None:
     line.answers = [cut(), problem(404, "not-found")]
     await njangi.schedules.delete("s1")
     line.answers = [problem(404, "not-found")]
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         await njangi.schedules.delete("s1")
 
 
@@ -212,7 +231,7 @@ async def test_events_go_on_after_the_last_number_each_once(line: Line, njangi: 
         httpx.Response(200, text=missed),
         frames(41),
     ]
-    seen: list[Event | Missed] = []
+    seen: list[LoggedEvent | Missed] = []
     async for event in njangi.events.follow(types="run.*"):
         seen.append(event)
         if event.seq == 41:

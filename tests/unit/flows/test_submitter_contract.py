@@ -174,6 +174,8 @@ async def call(method: Any) -> object:
     hints = typing.get_type_hints(method)
     given: dict[str, Any] = {}
     for name, parameter in inspect.signature(method).parameters.items():
+        if name == "on_progress":
+            continue
         if parameter.kind is parameter.VAR_KEYWORD:
             [kind] = typing.get_args(hints[name])
             given |= some(kind, name)
@@ -182,7 +184,7 @@ async def call(method: Any) -> object:
     made = method(**given)
     if inspect.isawaitable(made):
         return await made
-    if method.__qualname__ != "Events.follow":  # it has no end
+    if method.__qualname__ != "EventCalls.follow":  # it has no end
         async for _ in made:
             pass
     return None

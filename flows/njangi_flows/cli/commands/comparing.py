@@ -1,29 +1,22 @@
-"""`njangi compare` and `njangi subtask`: look closely at runs."""
+"""`njangi compare`, `subtask`, `subtasks` and `grid`: look closely at runs."""
 
 from __future__ import annotations
 
 import json
-from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
 from njangi_flows.cli import showing
+from njangi_flows.cli.connecting import connect
 from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_json, show_as
-from njangi_flows.cli.service import connect
 
+app = typer.Typer()
 _LETTERS = " qlr.FcD"
 _A_LINE = 50
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command()(compare)
-    app.command()(subtask)
-    app.command()(subtasks)
-    app.command()(grid)
-
-
+@app.command()
 def compare(
     a: Annotated[str, typer.Argument(metavar="RUN")],
     b: Annotated[str, typer.Argument(metavar="RUN")],
@@ -36,10 +29,11 @@ def compare(
     Example: njangi compare r0192f0c1 r0192f0d2
     """
     with connect(url, token) as service:
-        found = service.compare(a, b)
+        found = service.get("/v1/runs:compare", {"a": a, "b": b})
     show_as(output, found, lambda: _show(found))
 
 
+@app.command()
 def subtask(
     run: RunId,
     task: Annotated[str, typer.Argument(metavar="TASK")],
@@ -53,10 +47,12 @@ def subtask(
     Example: njangi subtask r0192f0c1 factor 17
     """
     with connect(url, token) as service:
-        found = service.subtask(run, task, index)
+        path = "/v1/runs/{run_id}/subtasks/{task}/{index}"
+        found = service.get(path, run_id=run, task=task, index=index)
     show_as(output, found, lambda: _show_subtask(found))
 
 
+@app.command()
 def subtasks(
     run: RunId,
     task: Annotated[str, typer.Argument(metavar="TASK")],
@@ -71,7 +67,8 @@ def subtasks(
     Example: njangi subtasks r0192f0c1 factor --status FAILED
     """
     with connect(url, token) as service:
-        found = list(islice(service.subtasks(run, task, status), limit))
+        query = {"task": task, "status": status}
+        found = service.first(limit, "/v1/runs/{run_id}/subtasks", "subtasks", query, run_id=run)
     rows = [
         [item["index"], item["status"], item["attempt"], item["assigned_to"], (item["error"] or {}).get("message")]
         for item in found
@@ -80,6 +77,7 @@ def subtasks(
     show_as(output, found, lambda: showing.show_rows(showing.output(), columns, rows, "no subtasks"))
 
 
+@app.command()
 def grid(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
     """Draw all subtasks of a run, a letter each.
 
@@ -88,7 +86,7 @@ def grid(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = 
     Example: njangi grid r0192f0c1
     """
     with connect(url, token) as service:
-        head, _, cells = service.grid(run).partition(b"\n")
+        head, _, cells = b"".join(service.content("/v1/runs/{run_id}/grid", run_id=run)).partition(b"\n")
     drawn = {
         task["name"]: "".join(_LETTERS[cell & 7] for cell in cells[task["at"] : task["at"] + task["count"]])
         for task in json.loads(head)["tasks"]

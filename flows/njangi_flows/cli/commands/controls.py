@@ -1,18 +1,23 @@
-"""The commands that control runs: hold back, set going again, end, begin again."""
+"""The commands that control runs: `njangi pause`, `resume`, `cancel`, `retry-failed`, `reset` and `rerun`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from njangi_flows.cli import completion as completing
 from njangi_flows.cli import parameters
-from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.connecting import connect
+from njangi_flows.cli.failures import WrongUsageError
 from njangi_flows.cli.options import As, Output, Parameters, Token, Url, show_as
-from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import printable
+
+if TYPE_CHECKING:
+    from njangi_flows.cli.blocking_client import BlockingClient
+
+app = typer.Typer()
 
 Run = Annotated[
     str | None,
@@ -25,12 +30,7 @@ Task = Annotated[str | None, typer.Option("--task", "-t", metavar="TASK", help="
 CallBack = Annotated[bool, typer.Option("--call-back", help="Give up what volunteers are working on now.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    for command in (pause, resume, cancel, retry_failed, reset, rerun):
-        app.command()(command)
-
-
+@app.command()
 def pause(
     run: Run = None,
     task: Task = None,
@@ -51,6 +51,7 @@ def pause(
         _control(service, "pause", run, task, _Many(owner, tag, dry_run), body, output, "paused")
 
 
+@app.command()
 def resume(
     run: Run = None,
     task: Task = None,
@@ -69,6 +70,7 @@ def resume(
         _control(service, "resume", run, task, _Many(owner, tag, dry_run), {}, output, "resumed")
 
 
+@app.command()
 def cancel(
     run: Run = None,
     owner: Owner = None,
@@ -86,6 +88,7 @@ def cancel(
         _control(service, "cancel", run, None, _Many(owner, tag, dry_run), {}, output, "being cancelled")
 
 
+@app.command()
 def retry_failed(
     run: Run = None,
     task: Annotated[list[str] | None, typer.Option("--task", "-t", metavar="TASK", help="Only these tasks.")] = None,
@@ -110,6 +113,7 @@ def retry_failed(
         _control(service, "retry-failed", run, None, _Many(owner, tag, dry_run), body, output, "begun again")
 
 
+@app.command()
 def reset(
     which: Annotated[list[str], typer.Argument(metavar="[RUN] TASK", help="The run, and the task to begin at.")],
     owner: Owner = None,
@@ -126,7 +130,7 @@ def reset(
     with connect(url, token) as service:
         *run, task = which
         if len(run) > 1:
-            raise UsageError(f"give a run and one task of it, not '{' '.join(which)}'")
+            raise WrongUsageError(f"give a run and one task of it, not '{' '.join(which)}'")
         _control(
             service,
             "reset",
@@ -139,6 +143,7 @@ def reset(
         )
 
 
+@app.command()
 def rerun(
     run: Run = None,
     parameter: Parameters = None,
@@ -172,7 +177,7 @@ class _Many:
 
 
 def _control(
-    service: Service,
+    service: BlockingClient,
     call: str,
     run: str | None,
     task: str | None,
@@ -182,16 +187,19 @@ def _control(
     done: str,
 ) -> None:
     if (run is None) == (not many.filter) or (many.filter and task is not None):
-        raise UsageError("give either a run (and, if you like, one of its tasks) or --owner or --tag")
+        raise WrongUsageError("give either a run (and, if you like, one of its tasks) or --owner or --tag")
     if many.filter:
-        found = service.control(call, body={**body, "filter": many.filter, "dry_run": many.dry_run})
+        asked = {**body, "filter": many.filter, "dry_run": many.dry_run}
+        found = service.post(f"/v1/runs:{call}", asked)
         done = f"would be {done.removeprefix('being ')}" if many.dry_run else done
         more = ", and more are left" if found.get("more") else ""
         show_as(output, found, lambda: typer.echo(f"{len(found['runs'])} runs {done}{more}"))
         return
     if many.dry_run:
-        raise UsageError("--dry-run counts the runs of --owner or --tag; one run needs no counting")
-    found = service.control(call, run, task, body)
+        raise WrongUsageError("--dry-run counts the runs of --owner or --tag; one run needs no counting")
+    ids: dict[str, Any] = {"run_id": str(run)} | ({"task": task} if task is not None else {})
+    of_run = "/tasks/{task}" if task is not None else ""
+    found = service.post(f"/v1/runs/{{run_id}}{of_run}:{call}", body, **ids)
     if call == "rerun":
         show_as(output, found, lambda: typer.echo(f"run {printable(found['id'])}"))
         return

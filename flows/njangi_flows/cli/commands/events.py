@@ -1,24 +1,26 @@
-"""`njangi events`: what happens, as lines; followed through restarts of the service."""
+"""`njangi events`: show events, one a line, also while they happen."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from njangi_flows.cli.failures import UnreachableError
-from njangi_flows.cli.following import MOST_POLL_SECONDS, PATIENCE_SECONDS, POLL_SECONDS
-from njangi_flows.cli.options import As, Output, Token, Url
-from njangi_flows.cli.service import Service, connect
+from njangi_flows.cli.connecting import WATCHING_SECONDS, connect
+from njangi_flows.cli.failures import NoAnswerError
+from njangi_flows.cli.options import As, Output, Token, Url, show_item
 from njangi_flows.cli.showing import printable
-from njangi_flows.workflow.yaml_writer import as_yaml
 
+if TYPE_CHECKING:
+    from njangi_flows.cli.blocking_client import BlockingClient
+
+app = typer.Typer()
 _KNOWN = ("seq", "v", "type", "at", "run_id")
 
 
+@app.command()
 def events(
     types: Annotated[
         str | None, typer.Option("--types", help="Only these, e.g. 'run.*,task.completed'. Else all.")
@@ -41,29 +43,25 @@ def events(
 
     Example: njangi events --follow --types 'run.*,volunteer.*'
     """
-    wanted = {"types": types, "run_id": run, "workflow_id": workflow, "owner": owner}
-    query = {name: value for name, value in wanted.items() if value is not None}
-    with connect(url, token) as service:
-        told = following(service, query, after, time.sleep, _aside) if follow else past(service, query, after, limit)
+    query = {"types": types, "run_id": run, "workflow_id": workflow, "owner": owner}
+    with connect(url, token, patience=WATCHING_SECONDS if follow else None) as service:
+        found = following(service, query, after) if follow else past(service, query, after, limit)
         try:
-            for event in told:
-                _tell(event, output)
+            for event in found:
+                show_item(output, event, line)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 
 
-def _tell(event: dict[str, Any], output: Output) -> None:
-    if output is Output.JSON:
-        typer.echo(_json(event))
-    else:
-        typer.echo(f"---\n{as_yaml(event)}" if output is Output.YAML else line(event), nl=output is not Output.YAML)
-
-
-def past(service: Service, query: Mapping[str, str], after: int | None, limit: int) -> Iterator[dict[str, Any]]:
+def past(
+    service: BlockingClient, query: Mapping[str, str | None], after: int | None, limit: int
+) -> Iterator[dict[str, Any]]:
     """Yield at most `limit` events numbered above `after`."""
     place = after or 0
     while limit > 0:
-        page = service.events({**query, "after": place, "limit": min(limit, 1000)})
+        page = service.get("/v1/events", {**query, "after": place, "limit": min(limit, 1000)})
+        if not isinstance(page.get("events"), list) or not isinstance(page.get("next"), int):
+            raise NoAnswerError("what answers there is no Njangi service, or one of another version")
         yield from page["events"]
         limit -= len(page["events"])
         if page["next"] == place:
@@ -71,37 +69,17 @@ def past(service: Service, query: Mapping[str, str], after: int | None, limit: i
         place = page["next"]
 
 
-def following(
-    service: Service,
-    query: Mapping[str, str],
-    after: int | None,
-    pause: Callable[[float], None],
-    say: Callable[[str], None],
-) -> Iterator[dict[str, Any]]:
-    """Yield events as they happen, each once; after an interruption from the last one on.
-
-    While the service is away it is asked less and less often. Raises UnreachableError when it stays away.
-    """
-    silent, seconds = 0.0, POLL_SECONDS
-    while True:
-        try:
-            for number, type_, event in service.follow_events(query, after):
-                if silent:
-                    say("the service is back")
-                silent, seconds, after = 0.0, POLL_SECONDS, number
-                if type_ == "resync":
-                    say(f"events {event['after'] + 1} to {event['seq']} came too fast and were left out")
-                elif type_ is not None:
-                    yield event
-            pause(POLL_SECONDS)  # a stream ends now and then; the next one goes on after the last number
-        except UnreachableError as error:
-            if silent >= PATIENCE_SECONDS:
-                raise
-            if not silent:
-                say(f"{error.message} - still trying")
-            silent += seconds
-            pause(seconds)
-            seconds = min(2 * seconds, MOST_POLL_SECONDS)
+def following(service: BlockingClient, query: Mapping[str, str | None], after: int | None) -> Iterator[dict[str, Any]]:
+    """Yield events as they happen, each once; after an interruption from the last one on."""
+    for sent in service.events(query, after):
+        if sent.type is None:
+            continue
+        event = json.loads(sent.data)
+        if sent.type == "resync":
+            text = f"events {event['after'] + 1} to {event['seq']} came too fast and were left out"
+            typer.echo(text, err=True)
+        else:
+            yield event
 
 
 def line(event: Mapping[str, Any]) -> str:
@@ -113,7 +91,3 @@ def line(event: Mapping[str, Any]) -> str:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _aside(text: str) -> None:
-    typer.echo(printable(text), err=True)

@@ -5,34 +5,31 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from njangi_agent.dialect import MESSAGE_DEPTH, loads
 
-from njangi_flows.cli import folder
-from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.connecting import connect
+from njangi_flows.cli.failures import WrongUsageError
 from njangi_flows.cli.options import As, Output, Token, Url, WorkflowId, show_as
-from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.showing import printable
 from njangi_flows.cli.writing import write
-from njangi_flows.wfformat import workflows as wfformat
+
+if TYPE_CHECKING:
+    from njangi_flows.cli.blocking_client import BlockingClient
+
+app = typer.Typer()
 
 LARGEST_BYTES = 12 * 1024 * 1024
 
 
-class Format(enum.StrEnum):
+class ExportFormat(enum.StrEnum):
     YAML = "yaml"
     JSON = "json"
     WFFORMAT = "wfformat"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command("import")(import_)
-    app.command("export")(export)
-
-
+@app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A workflow: YAML, JSON, or WfFormat 1.0 to 1.6.")],
     scale: Annotated[
@@ -47,19 +44,23 @@ def import_(
 
     Example: njangi import montage.json --scale 0.01
     """
+    from njangi_flows.cli import folder  # it reads the workflow language, which takes long to import
+
     recorded = _recorded(file)
     submission = folder.read(file) if recorded is None else None
     folder.tell(submission.warnings if submission is not None else ())
     with connect(url, token) as service:
         files = uploaded(service, submission.files) if submission is not None else {}
         document = submission.text if submission is not None else recorded
-        found = service.import_workflow(document, files, scale, commands)
+        body = {"document": document, "files": files, "scale": scale, "commands": commands}
+        found = service.post("/v1/workflows:import", body)
     show_as(output, found, lambda: typer.echo(f"workflow {printable(found['id'])}"))
 
 
+@app.command("export")
 def export(
     workflow: WorkflowId,
-    format_: Annotated[Format, typer.Option("--format", "-f", help="As what.")] = Format.YAML,
+    format_: Annotated[ExportFormat, typer.Option("--format", "-f", help="As what.")] = ExportFormat.YAML,
     version: Annotated[int | None, typer.Option("--version", min=1, help="Else the newest.")] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Write there; `-`: standard output.")
@@ -72,28 +73,34 @@ def export(
     Example: njangi export w0192f0c1 --format wfformat -o out.json
     """
     with connect(url, token) as service:
-        write(output, service.export_workflow(workflow, format_, version))
+        query = {"format": format_, "version": version}
+        write(output, service.content("/v1/workflows/{workflow_id}/export", query, workflow_id=workflow))
 
 
-def uploaded(service: Service, files: Mapping[str, Path]) -> dict[str, str]:
+def uploaded(service: BlockingClient, files: Mapping[str, Path]) -> dict[str, str]:
     """Send files and return the SHA-256 of each."""
     hashes = {}
     for name, path in files.items():
         try:
             hashes[name] = service.upload(path)
         except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+            raise WrongUsageError(f"{path} cannot be read: {error.strerror or error}") from error
     return hashes
 
 
 def _recorded(file: Path) -> dict[str, Any] | None:
-    """Return the document of a file in WfFormat, None of any other file."""
+    """Return the document of a file in WfFormat, None for any other file."""
+    from njangi_agent.dialect import MESSAGE_DEPTH, loads
+
+    from njangi_flows.cli import folder
+    from njangi_flows.wfformat.workflows import is_wfformat
+
     try:
         if file.stat().st_size > LARGEST_BYTES:
-            raise UsageError(f"{file} is larger than the {LARGEST_BYTES} bytes that are sent at once")
+            raise WrongUsageError(f"{file} is larger than the {LARGEST_BYTES} bytes that are sent at once")
         document = loads(folder.text_in(file), depth=MESSAGE_DEPTH)
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
+        raise WrongUsageError(f"{file} cannot be read: {error.strerror or error}") from error
     except ValueError:  # the service says what is wrong
         return None
-    return document if wfformat.is_wfformat(document) else None
+    return document if is_wfformat(document) else None

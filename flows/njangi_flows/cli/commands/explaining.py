@@ -8,40 +8,37 @@ from typing import Annotated, Any
 import typer
 
 from njangi_flows.cli import showing
+from njangi_flows.cli.connecting import connect
 from njangi_flows.cli.options import As, Output, RunId, Token, Url, show_as
-from njangi_flows.cli.service import Service, connect
 
+app = typer.Typer()
 _EXAMPLES = 3
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command()(why)
-    app.command()(errors)
-    app.command()(timeline)
-
-
+@app.command()
 def why(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
     """Say why a run is not further, and what would help.
 
     Example: njangi why r0192f0c1
     """
     with connect(url, token) as service:
-        found = service.ask("GET", f"/v1/runs/{Service.segment(run)}/waiting")["reasons"]
+        found = service.get("/v1/runs/{run_id}/waiting", run_id=run)["reasons"]
     rows = [[item["task"], item["kind"], item["detail"]] for item in found]
     show_as(output, found, lambda: showing.show_rows(showing.output(), ["task", "because", ""], rows, "nothing waits"))
 
 
+@app.command()
 def errors(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
     """Show what failed in a run, by cause, the most frequent first.
 
     Example: njangi errors r0192f0c1
     """
     with connect(url, token) as service:
-        found = service.ask("GET", f"/v1/runs/{Service.segment(run)}/errors")
+        found = service.get("/v1/runs/{run_id}/errors", run_id=run)
     show_as(output, found, lambda: _show_errors(found))
 
 
+@app.command()
 def timeline(
     run: RunId,
     since: Annotated[str | None, typer.Option("--since", help="Only since then, e.g. 2026-12-01T00:00Z.")] = None,
@@ -57,11 +54,7 @@ def timeline(
     """
     asked = {"since": since, "until": until, "limit": limit}
     with connect(url, token) as service:
-        found = service.ask(
-            "GET",
-            f"/v1/runs/{Service.segment(run)}/timeline",
-            parameters={name: value for name, value in asked.items() if value is not None},
-        )
+        found = service.get("/v1/runs/{run_id}/timeline", asked, run_id=run)
     show_as(output, found, lambda: _show_timeline(found))
 
 

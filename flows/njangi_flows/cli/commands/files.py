@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from njangi_flows.cli.commands.exchange import uploaded
+from njangi_flows.cli.connecting import connect
 from njangi_flows.cli.options import As, Output, Token, Url, show_as
-from njangi_flows.cli.service import connect
 from njangi_flows.cli.writing import write
 
+app = typer.Typer()
 
+
+@app.command()
 def upload(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Stored once, under its SHA-256.")],
     output: As = Output.TABLE,
@@ -28,6 +31,7 @@ def upload(
     show_as(output, {"sha256": sha256}, lambda: typer.echo(sha256))
 
 
+@app.command()
 def download(
     sha256: Annotated[str, typer.Argument(metavar="SHA256", help="As `njangi upload` prints it.")],
     output: Annotated[

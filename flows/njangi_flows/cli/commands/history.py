@@ -1,30 +1,31 @@
-"""Take a run's whole history, and rebuild the run from it to see that nothing is missing there."""
+"""`njangi history` and `replay`: fetch the events of a run, and rebuild the run from them."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from njangi_flows.cli import showing
-from njangi_flows.cli.failures import UnreachableError, UsageError
+from njangi_flows.cli.connecting import connect
+from njangi_flows.cli.failures import WrongUsageError
 from njangi_flows.cli.options import As, Output, RunId, Token, Url
-from njangi_flows.cli.service import Service, connect
 from njangi_flows.cli.writing import write
 from njangi_flows.runs import comparison
-from njangi_flows.runs.history import HistoryError, ReplayedRun, ReplayedTask, rebuild
 
-MOST_INTERRUPTIONS = 10
-"""How often in a row a connection may break without an event in between."""
-PAUSE_SECONDS = 1.0
+if TYPE_CHECKING:
+    from njangi_flows.cli.blocking_client import BlockingClient
+    from njangi_flows.runs.history import ReplayedRun, ReplayedTask
+
+app = typer.Typer()
 
 
+@app.command()
 def history(
     run: RunId,
     output: Annotated[
@@ -39,9 +40,10 @@ def history(
     Example: njangi history 0192f0c1 -o run.jsonl
     """
     with connect(url, token) as service:
-        write(output, lines(service, run, after, time.sleep))
+        write(output, service.history(run, after))
 
 
+@app.command()
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A history, as `njangi history` writes it.")],
     offline: Annotated[bool, typer.Option("--offline", help="Show what is rebuilt; compare with nothing.")] = False,
@@ -76,33 +78,19 @@ def replay(
         raise typer.Exit(1)
 
 
-def lines(service: Service, run_id: str, after: int, pause: Callable[[float], None]) -> Iterator[bytes]:
-    """Yield the events' lines. A connection that breaks is taken up where it broke."""
-    broken = 0
-    while True:
-        try:
-            for line in service.history(run_id, after):
-                after, broken = json.loads(line)["seq"], 0
-                yield line
-            return
-        except UnreachableError:
-            broken += 1
-            if broken > MOST_INTERRUPTIONS:
-                raise
-            pause(PAUSE_SECONDS)
-
-
 def read(file: Path) -> ReplayedRun:
-    """Return the run whose history is in the file. Raises UsageError."""
+    """Return the run whose history is in the file. Raises WrongUsageError."""
+    from njangi_flows.runs.history import HistoryError, rebuild  # imported when needed, for a quick start
+
     try:
         with file.open("rb") as content:
             return rebuild(map(_event, content))
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
+        raise WrongUsageError(f"{file} cannot be read: {error.strerror or error}") from error
     except HistoryError as error:
-        raise UsageError(f"{file} is not the history of a run: {error}") from error
+        raise WrongUsageError(f"{file} is not the history of a run: {error}") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"{file} is not a history: each line must be one event of `njangi history`") from error
+        raise WrongUsageError(f"{file} is not a history: each line must be one event of `njangi history`") from error
 
 
 def _event(line: bytes) -> dict[str, Any]:
@@ -112,15 +100,17 @@ def _event(line: bytes) -> dict[str, Any]:
     return event
 
 
-def differences(run: ReplayedRun, service: Service) -> Iterator[str]:
+def differences(run: ReplayedRun, service: BlockingClient) -> Iterator[str]:
     """Yield what differs between the rebuilt run and the service's records, subtasks read a page at a time."""
     with closing(service.history(run.id, run.seq)) as later:
         if next(later, None) is not None:
             yield f"the run has events after number {run.seq}, the last in the file; export its history again"
-    stored = service.run(run.id)
+    stored = service.get("/v1/runs/{run_id}", run_id=run.id)
     yield from comparison.run_differences(run, stored)
     for name in sorted({*run.tasks, *(str(task["name"]) for task in stored["tasks"])}):
-        yield from comparison.subtask_differences(run, name, service.subtasks(run.id, name))
+        path, query = "/v1/runs/{run_id}/subtasks", {"task": name}
+        subtasks = service.items(path, "subtasks", query, page=1000, run_id=run.id)
+        yield from comparison.subtask_differences(run, name, subtasks)
 
 
 def _document(run: ReplayedRun) -> dict[str, Any]:

@@ -1,9 +1,8 @@
-"""Fetch what a run put out: its results, an archive of them, the logs of its attempts."""
+"""`njangi results`, `archive` and `logs`: fetch the results of a run, and the logs of its attempts."""
 
 from __future__ import annotations
 
 import enum
-import json
 import sys
 from functools import partial
 from typing import Annotated, Any
@@ -11,20 +10,21 @@ from typing import Annotated, Any
 import typer
 
 from njangi_flows.cli import showing
-from njangi_flows.cli.failures import UsageError
-from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_json
-from njangi_flows.cli.service import connect
+from njangi_flows.cli.connecting import connect
+from njangi_flows.cli.failures import WrongUsageError
+from njangi_flows.cli.options import As, Output, RunId, Token, Url, as_json, show_item
 from njangi_flows.cli.writing import write
-from njangi_flows.workflow.yaml_writer import as_yaml
 
+app = typer.Typer()
 KEPT_BYTES = 64 * 1024
 
 
-class Kind(enum.StrEnum):
+class ArchiveFormat(enum.StrEnum):
     ZIP = "zip"
     TAR = "tar"
 
 
+@app.command()
 def results(
     run: RunId,
     task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Only this task's, however large.")] = None,
@@ -43,17 +43,20 @@ def results(
     """
     with connect(url, token) as service:
         if task is None:
-            write(output, [as_json(service.results(run)).encode() + b"\n"])
+            write(output, [as_json(service.get("/v1/runs/{run_id}/results", run_id=run)).encode() + b"\n"])
         else:
-            write(output, service.task_result(run, task, index, on_type=partial(_not_on_terminal, output)))
+            ids: dict[str, Any] = {"run_id": run, "task": task} | ({"index": index} if index is not None else {})
+            path = "/v1/runs/{run_id}/results/{task}" + ("/{index}" if index is not None else "")
+            write(output, service.content(path, on_type=partial(_not_on_terminal, output), **ids))
 
 
+@app.command()
 def archive(
     run: RunId,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Write there; default RUN.zip, `-`: standard output.")
     ] = "",
-    kind: Annotated[Kind, typer.Option("--format", help="How to pack them.")] = Kind.ZIP,
+    kind: Annotated[ArchiveFormat, typer.Option("--format", help="How to pack them.")] = ArchiveFormat.ZIP,
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -63,11 +66,12 @@ def archive(
     """
     place = output or f"{run}.{kind}"
     with connect(url, token) as service:
-        write(place, service.archive(run, kind))
+        write(place, service.content("/v1/runs/{run_id}/archive", {"format": kind}, run_id=run))
     if place != "-":
         typer.echo(f"wrote {place}", err=True)
 
 
+@app.command()
 def logs(
     run: RunId,
     task: Annotated[str, typer.Argument(metavar="TASK", help="Whose subtasks.")],
@@ -86,12 +90,11 @@ def logs(
     """
     with connect(url, token) as service:
         found = False
-        for log in service.logs(run, task, text):
+        query = {"task": task, "text": text, "after": -1}
+        path, mark = "/v1/runs/{run_id}/logs", ("after", "next")
+        for log in service.items(path, "logs", query, size="limit", mark=mark, run_id=run):
             found = True
-            if output is Output.YAML:
-                typer.echo(f"---\n{as_yaml(log)}", nl=False)
-            else:
-                typer.echo(json.dumps(log) if output is Output.JSON else lines(log))
+            show_item(output, log, lines)
         if not found:
             typer.echo("nothing is kept that attempts wrote" + (f" and that holds '{text}'" if text else ""), err=True)
 
@@ -114,4 +117,4 @@ def _how_much(size: int) -> str:
 
 def _not_on_terminal(output: str, media_type: str) -> None:
     if media_type.startswith("application/octet-stream") and output in ("-", "json") and sys.stdout.isatty():
-        raise UsageError("this result is bytes, which a terminal cannot show; write it to a file with -o FILE")
+        raise WrongUsageError("this result is bytes, which a terminal cannot show; write it to a file with -o FILE")

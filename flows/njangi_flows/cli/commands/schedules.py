@@ -10,19 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from njangi_flows.cli import parameters, showing
-from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.connecting import connect
+from njangi_flows.cli.failures import WrongUsageError
 from njangi_flows.cli.options import As, Limit, Output, Token, Url
-from njangi_flows.cli.service import connect
 
-app = typer.Typer(
-    help="Start runs of a workflow at given times.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(name="schedules", help="Start runs of a workflow at given times.", no_args_is_help=True)
 
 
-class Overlap(enum.StrEnum):
+class OverlapChoice(enum.StrEnum):
     SKIP = "skip"
     QUEUE = "queue"
     CANCEL_OLD = "cancel_old"
@@ -37,7 +32,7 @@ Interval = Annotated[str | None, typer.Option("--interval", help="Instead of --c
 Zone = Annotated[str | None, typer.Option("--timezone", help="How --cron is read, e.g. Africa/Douala. Else UTC.")]
 Start = Annotated[str | None, typer.Option("--start", help="Not before, e.g. 2026-12-01T00:00:00+01:00.")]
 End = Annotated[str | None, typer.Option("--end", help="Not from then on.")]
-Policy = Annotated[Overlap, typer.Option("--overlap", help="What to do while an earlier run goes on.")]
+Policy = Annotated[OverlapChoice, typer.Option("--overlap", help="What to do while an earlier run goes on.")]
 CatchUp = Annotated[
     str | None, typer.Option("--catch-up", help="How late a run may start after an outage, e.g. 1d. Else 10m.")
 ]
@@ -53,7 +48,7 @@ def list_(limit: Limit = 50, output: As = Output.TABLE, url: Url = None, token: 
     Example: njangi schedules list
     """
     with connect(url, token) as service:
-        found = service.schedules(limit)
+        found = service.first(limit, "/v1/schedules", "schedules")
     _show(output, found, lambda: showing.show_schedules(showing.output(), found))
 
 
@@ -70,7 +65,7 @@ def show(
     Example: njangi schedules show nightly --next 10
     """
     with connect(url, token) as service:
-        found = service.schedule(schedule, times)
+        found = service.get("/v1/schedules/{schedule_id}", {"next": times}, schedule_id=schedule)
     _show(output, found, lambda: showing.show_schedule(showing.output(), found))
 
 
@@ -83,7 +78,7 @@ def create(
     timezone: Zone = None,
     start: Start = None,
     end: End = None,
-    overlap: Policy = Overlap.SKIP,
+    overlap: Policy = OverlapChoice.SKIP,
     catch_up: CatchUp = None,
     parameter: Parameters = None,
     note: Note = "",
@@ -100,7 +95,7 @@ def create(
     document = rule | {"paused": paused, "note": note} | ({"id": id_} if id_ is not None else {})
     with connect(url, token) as service:
         given = parameters.for_workflow(service, workflow, parameter or ())
-        found = service.create_schedule({**document, "parameters": given})
+        found = service.post("/v1/schedules", {**document, "parameters": given})
     _show(output, found, lambda: _say(found, "is made"))
 
 
@@ -113,7 +108,7 @@ def edit(
     timezone: Zone = None,
     start: Start = None,
     end: End = None,
-    overlap: Policy = Overlap.SKIP,
+    overlap: Policy = OverlapChoice.SKIP,
     catch_up: CatchUp = None,
     parameter: Parameters = None,
     output: As = Output.TABLE,
@@ -127,7 +122,7 @@ def edit(
     rule = _rule(workflow, cron, interval, timezone, start, end, overlap, catch_up)
     with connect(url, token) as service:
         given = parameters.for_workflow(service, workflow, parameter or ())
-        found = service.edit_schedule(schedule, {**rule, "parameters": given})
+        found = service.put("/v1/schedules/{schedule_id}", {**rule, "parameters": given}, schedule_id=schedule)
     _show(output, found, lambda: _say(found, "is changed"))
 
 
@@ -152,7 +147,7 @@ def resume(schedule: Id, note: Note = "", output: As = Output.TABLE, url: Url = 
 @app.command()
 def trigger(
     schedule: Id,
-    overlap: Annotated[Overlap | None, typer.Option("--overlap", help="Instead of the schedule's own.")] = None,
+    overlap: Annotated[OverlapChoice | None, typer.Option("--overlap", help="Instead of the schedule's own.")] = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
@@ -162,7 +157,7 @@ def trigger(
     Example: njangi schedules trigger nightly
     """
     with connect(url, token) as service:
-        found = service.control_schedule(schedule, "trigger", {"overlap": overlap})
+        found = service.post("/v1/schedules/{schedule_id}:trigger", {"overlap": overlap}, schedule_id=schedule)
     told = " ".join(str(part) for part in (found["outcome"], found["run_id"], found["detail"]) if part)
     _show(output, found, lambda: typer.echo(showing.printable(told)))
 
@@ -181,7 +176,7 @@ def backfill(
 
     Example: njangi schedules backfill nightly --from 2026-11-01T00:00:00Z --until 2026-11-08T00:00:00Z
     """
-    document = {"from": first, "until": until, "overlap": Overlap.ALLOW if at_once else Overlap.QUEUE}
+    document = {"from": first, "until": until, "overlap": OverlapChoice.ALLOW if at_once else OverlapChoice.QUEUE}
     _control(schedule, "backfill", document, "is being backfilled", output, url, token)
 
 
@@ -192,7 +187,7 @@ def delete(schedule: Id, url: Url = None, token: Token = None) -> None:
     Example: njangi schedules delete nightly
     """
     with connect(url, token) as service:
-        service.delete_schedule(schedule)
+        service.delete("/v1/schedules/{schedule_id}", schedule_id=schedule)
     typer.echo(f"schedule {schedule} is deleted")
 
 
@@ -203,12 +198,12 @@ def _rule(
     timezone: str | None,
     start: str | None,
     end: str | None,
-    overlap: Overlap,
+    overlap: OverlapChoice,
     catch_up: str | None,
 ) -> dict[str, Any]:
     """Return the request's body, without what was not given: the service knows the defaults."""
     if (cron is None) == (interval is None):
-        raise UsageError("a schedule takes either --cron or --interval, such as --cron '0 6 * * MON-FRI'")
+        raise WrongUsageError("a schedule takes either --cron or --interval, such as --cron '0 6 * * MON-FRI'")
     optional = {
         "cron": cron,
         "interval": interval,
@@ -231,7 +226,7 @@ def _control(
     token: str | None,
 ) -> None:
     with connect(url, token) as service:
-        found = service.control_schedule(schedule, verb, document)
+        found = service.post(f"/v1/schedules/{{schedule_id}}:{verb}", document, schedule_id=schedule)
     _show(output, found, lambda: _say(found, told))
 
 

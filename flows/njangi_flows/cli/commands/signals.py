@@ -1,4 +1,4 @@
-"""Send signals to runs."""
+"""`njangi signal`: send signals to runs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.connecting import connect
+from njangi_flows.cli.failures import WrongUsageError
 from njangi_flows.cli.options import As, Output, RunId, Token, Url, show_as
-from njangi_flows.cli.service import connect
-from njangi_flows.workflow.kinds import signal_name
-from njangi_flows.workflow.parameter_values import untyped
-from njangi_flows.workflow.problems import InvalidSpecError
+
+app = typer.Typer()
 
 
+@app.command()
 def signal(
     run: RunId,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name, as the task that waits names it.")],
@@ -28,15 +28,19 @@ def signal(
 
     Example: njangi signal 0192f0c1 approved '{"by": "Ana"}'
     """
+    from njangi_flows.workflow.kinds import signal_name  # as all of the language, it is imported when needed
+    from njangi_flows.workflow.parameter_values import untyped
+    from njangi_flows.workflow.problems import InvalidSpecError
+
     try:
         signal_name(name)
     except ValueError as error:
-        raise UsageError(f"the name of a signal {error}, not '{name}'") from error
+        raise WrongUsageError(f"the name of a signal {error}, not '{name}'") from error
     try:
         value = untyped(payload)
     except InvalidSpecError as error:
-        raise UsageError("what it brings is wrong:", error.problems) from error
+        raise WrongUsageError("what it brings is wrong:", error.problems) from error
     with connect(url, token) as service:
-        sent = service.signal(run, name, value)
+        sent = service.post("/v1/runs/{run_id}/signals", {"name": name, "payload": value}, run_id=run)
     text = f"signal '{name}' was sent to run {run}; it is number {sent.get('number')} of that run"
     show_as(output, sent, lambda: typer.echo(text))

@@ -7,15 +7,10 @@ from typing import Annotated
 import typer
 
 from njangi_flows.cli import showing
+from njangi_flows.cli.connecting import connect
 from njangi_flows.cli.options import As, Output, Token, Url, show_as
-from njangi_flows.cli.service import connect
 
-app = typer.Typer(
-    help="The workflows that ship with the service, to begin from.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(name="templates", help="Workflows that ship with the service, to begin with.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name, as `njangi templates list` shows it.")]
 
@@ -27,7 +22,7 @@ def list_(output: As = Output.TABLE, url: Url = None, token: Token = None) -> No
     Example: njangi templates list
     """
     with connect(url, token) as service:
-        found = service.templates()
+        found = service.get("/v1/templates")["templates"]
     rows = [[item["name"], item["description"], ", ".join(item["parameters"])] for item in found]
     columns = ["template", "description", "parameters"]
     show_as(output, found, lambda: showing.show_rows(showing.output(), columns, rows, "no templates"))
@@ -40,7 +35,7 @@ def show(template: Name, output: As = Output.TABLE, url: Url = None, token: Toke
     Example: njangi templates show word-count
     """
     with connect(url, token) as service:
-        found = service.template(template)
+        found = service.get("/v1/templates/{name}", name=template)
     show_as(output, found, lambda: typer.echo(showing.printable(found["source"]), nl=False))
 
 
@@ -51,5 +46,5 @@ def use(template: Name, output: As = Output.TABLE, url: Url = None, token: Token
     Example: njangi templates use word-count
     """
     with connect(url, token) as service:
-        found = service.use_template(template)
+        found = service.post("/v1/templates/{name}:use", {}, name=template)
     show_as(output, found, lambda: typer.echo(f"workflow {showing.printable(found['id'])}"))

@@ -8,16 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from njangi_flows.cli import showing
-from njangi_flows.cli.failures import UsageError
+from njangi_flows.cli.connecting import connect
+from njangi_flows.cli.failures import WrongUsageError
 from njangi_flows.cli.options import As, Limit, Output, Token, Url, show_as
-from njangi_flows.cli.service import Service, connect
 
-app = typer.Typer(
-    help="Let other systems be told of events.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(name="webhooks", help="Let other systems be told of events.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, as `njangi webhooks list` shows it.")]
 
@@ -29,7 +24,7 @@ def list_(limit: Limit = 100, output: As = Output.TABLE, url: Url = None, token:
     Example: njangi webhooks list
     """
     with connect(url, token) as service:
-        found = service.webhooks(limit)
+        found = service.first(limit, "/v1/webhooks", "webhooks", size="limit")
     show_as(output, found, lambda: showing.show_webhooks(showing.output(), found))
 
 
@@ -50,7 +45,7 @@ def create(
     """
     document = {"url": address, "types": types, "run_id": run, "workflow_id": workflow, "description": description}
     with connect(url, token) as service:
-        found = service.create_webhook(document)
+        found = service.post("/v1/webhooks", document)
     text = f"webhook {found.get('id')} is made\nsecret {found.get('secret')}"
     show_as(output, found, lambda: typer.echo(showing.printable(text)))
 
@@ -62,7 +57,7 @@ def show(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token =
     Example: njangi webhooks show h0192f0c1
     """
     with connect(url, token) as service:
-        found = service.ask("GET", f"/v1/webhooks/{Service.segment(webhook)}")
+        found = service.get("/v1/webhooks/{webhook_id}", webhook_id=webhook)
     fields = [(name, ", ".join(value) if isinstance(value, list) else value) for name, value in found.items()]
     show_as(output, found, lambda: showing.show_fields(showing.output(), fields))
 
@@ -84,12 +79,12 @@ def edit(
     changes = {"url": address, "types": types, "description": description}
     given = {name: value for name, value in changes.items() if value is not None}
     if not given:
-        raise UsageError("give what to change: --address, --types or --description")
-    path = f"/v1/webhooks/{Service.segment(webhook)}"
+        raise WrongUsageError("give what to change: --address, --types or --description")
+    path = "/v1/webhooks/{webhook_id}"
     with connect(url, token) as service:
-        now = service.ask("GET", path)
+        now = service.get(path, webhook_id=webhook)
         kept = {name: now[name] for name in ("url", "types", "run_id", "workflow_id", "description")}
-        found = service.ask("PUT", path, kept | given)
+        found = service.put(path, kept | given, webhook_id=webhook)
     show_as(output, found, lambda: typer.echo(showing.printable(f"webhook {found['id']} is changed")))
 
 
@@ -118,7 +113,7 @@ def delete(webhook: Id, url: Url = None, token: Token = None) -> None:
     Example: njangi webhooks delete h0192f0c1
     """
     with connect(url, token) as service:
-        service.delete_webhook(webhook)
+        service.delete("/v1/webhooks/{webhook_id}", webhook_id=webhook)
     typer.echo(f"webhook {webhook} is deleted")
 
 
@@ -129,7 +124,7 @@ def test(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token =
     Example: njangi webhooks test h0192f0c1
     """
     with connect(url, token) as service:
-        found = service.control_webhook(webhook, "test", {})
+        found = service.post("/v1/webhooks/{webhook_id}:test", {}, webhook_id=webhook)
     text = f"sent as {found.get('delivery')}; `njangi webhooks deliveries {webhook}` tells what became of it"
     show_as(output, found, lambda: typer.echo(showing.printable(text)))
 
@@ -156,7 +151,9 @@ def deliveries(webhook: Id, limit: Limit = 50, output: As = Output.TABLE, url: U
     Example: njangi webhooks deliveries h0192f0c1
     """
     with connect(url, token) as service:
-        found = service.deliveries(webhook, limit)
+        found = service.first(
+            limit, "/v1/webhooks/{webhook_id}/deliveries", "deliveries", size="limit", webhook_id=webhook
+        )
     show_as(output, found, lambda: showing.show_deliveries(showing.output(), found))
 
 
@@ -164,6 +161,6 @@ def _control(
     webhook: str, verb: str, document: Mapping[str, Any], output: Output, url: str | None, token: str | None
 ) -> None:
     with connect(url, token) as service:
-        found = service.control_webhook(webhook, verb, document)
+        found = service.post(f"/v1/webhooks/{{webhook_id}}:{verb}", document, webhook_id=webhook)
     state = found.get("status") or found.get("state")
     show_as(output, found, lambda: typer.echo(showing.printable(f"{found.get('id')} is {state}")))

@@ -9,19 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from njangi_flows.cli import folder, parameters, showing
+from njangi_flows.cli import parameters, showing
 from njangi_flows.cli.commands.exchange import uploaded
+from njangi_flows.cli.connecting import connect
 from njangi_flows.cli.options import As, Limit, Output, Token, Url, WorkflowId, show_as
-from njangi_flows.cli.service import Service, connect
-from njangi_flows.workflow.yaml_writer import as_yaml
 
-app = typer.Typer(
-    help="Look at workflows, check and edit them, put them aside.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(name="workflows", help="Look at workflows, check, edit and archive them.", no_args_is_help=True)
 
+_ONE = "/v1/workflows/{workflow_id}"
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow, YAML or JSON.")]
 TagNames = Annotated[list[str], typer.Argument(metavar="TAG...")]
 
@@ -48,7 +43,7 @@ def list_(
     """
     criteria = {"status": status or None, "owner": owner, "tag": tag, "name": name, "q": query, "sort": sort}
     with connect(url, token) as service:
-        found = service.workflows(limit, archived=archived, **criteria)
+        found = service.first(limit, "/v1/workflows", "workflows", {"archived": archived, **criteria})
     columns = ["workflow", "name", "version", "status", "owner", "tags", "updated"]
     rows = [
         [
@@ -71,7 +66,7 @@ def show(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, token
     Example: njangi workflows show w0192f0c1
     """
     with connect(url, token) as service:
-        found = service.workflow(workflow)
+        found = service.get(_ONE, workflow_id=workflow)
     show_as(output, found, lambda: _show(found))
 
 
@@ -81,9 +76,13 @@ def validate(file: File, output: As = Output.TABLE, url: Url = None, token: Toke
 
     Example: njangi workflows validate workflow.yaml
     """
+    from njangi_flows.cli import folder  # it reads the workflow language, which takes long to import
+
     submission = folder.read(file)
     with connect(url, token) as service:
-        found = service.validate(submission.text, uploaded(service, submission.files))
+        found = service.post(
+            "/v1/workflows:validate", {"spec": submission.text, "files": uploaded(service, submission.files)}
+        )
     folder.tell(submission.warnings)
     show_as(output, found, lambda: _show_plan(found))
 
@@ -103,12 +102,16 @@ def edit(
 
     Example: njangi workflows edit w0192f0c1 workflow.yaml --version 3
     """
+    from njangi_flows.cli import folder  # it reads the workflow language, which takes long to import
+
     submission = folder.read(file)
     folder.tell(submission.warnings)
     with connect(url, token) as service:
         files = uploaded(service, submission.files)
-        at = version if version is not None else int(service.workflow(workflow)["version"])
-        found = service.edit_workflow(workflow, at, submission.text, files)
+        at = version if version is not None else int(service.get(_ONE, workflow_id=workflow)["version"])
+        found = service.put(
+            _ONE, {"spec": submission.text, "files": files}, headers={"If-Match": f'"{at}"'}, workflow_id=workflow
+        )
     _say(output, found, f"is at version {found['version']}")
 
 
@@ -121,7 +124,7 @@ def versions(
     Example: njangi workflows versions w0192f0c1
     """
     with connect(url, token) as service:
-        found = service.versions(workflow, limit)
+        found = service.first(limit, _ONE + "/versions", "versions", workflow_id=workflow)
     columns = ["version", "name", "by", "created"]
     rows = [[item["version"], item["name"], item["by"], showing.moment(item["created_at"])] for item in found]
     show_as(output, found, lambda: showing.show_rows(showing.output(), columns, rows, "no versions"))
@@ -140,7 +143,9 @@ def version(
     Example: njangi workflows version w0192f0c1 2
     """
     with connect(url, token) as service:
-        found = service.ask("GET", f"/v1/workflows/{Service.segment(workflow)}/versions/{number}")
+        found = service.get(_ONE + "/versions/{number}", workflow_id=workflow, number=number)
+    from njangi_flows.workflow.yaml_writer import as_yaml
+
     fields = [(name, found[name]) for name in ("workflow_id", "version", "name", "description", "by", "created_at")]
     show_as(output, found, lambda: showing.show_fields(showing.output(), [*fields, ("spec", as_yaml(found["spec"]))]))
 
@@ -159,7 +164,7 @@ def diff(
     Example: njangi workflows diff w0192f0c1 1 2
     """
     with connect(url, token) as service:
-        found = service.difference(workflow, before, after)
+        found = service.get(_ONE + "/versions/{before}/diff/{after}", workflow_id=workflow, before=before, after=after)
 
     def in_lines() -> None:
         for line in found["summary"]:
@@ -184,7 +189,7 @@ def clone(
     Example: njangi workflows clone w0192f0c1 --name mine
     """
     with connect(url, token) as service:
-        found = service.control_workflow(workflow, "clone", {"name": name} if name is not None else {})
+        found = service.post(_ONE + ":clone", {"name": name} if name is not None else {}, workflow_id=workflow)
     _say(output, found, "was made")
 
 
@@ -195,7 +200,7 @@ def tag(workflow: WorkflowId, tags: TagNames, output: As = Output.TABLE, url: Ur
     Example: njangi workflows tag w0192f0c1 nightly
     """
     with connect(url, token) as service:
-        found = service.control_workflow(workflow, "tag", {"tags": tags})
+        found = service.post(_ONE + ":tag", {"tags": tags}, workflow_id=workflow)
     _say(output, found, f"has the tags {', '.join(found['tags'])}")
 
 
@@ -208,7 +213,7 @@ def untag(
     Example: njangi workflows untag w0192f0c1 nightly
     """
     with connect(url, token) as service:
-        found = service.control_workflow(workflow, "untag", {"tags": tags})
+        found = service.post(_ONE + ":untag", {"tags": tags}, workflow_id=workflow)
     _say(output, found, f"has the tags {', '.join(found['tags'])}" if found["tags"] else "has no tags")
 
 
@@ -219,7 +224,7 @@ def archive(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, to
     Example: njangi workflows archive w0192f0c1
     """
     with connect(url, token) as service:
-        found = service.control_workflow(workflow, "archive")
+        found = service.post(_ONE + ":archive", {}, workflow_id=workflow)
     _say(output, found, "is archived")
 
 
@@ -230,7 +235,7 @@ def unarchive(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, 
     Example: njangi workflows unarchive w0192f0c1
     """
     with connect(url, token) as service:
-        found = service.control_workflow(workflow, "unarchive")
+        found = service.post(_ONE + ":unarchive", {}, workflow_id=workflow)
     _say(output, found, "is in use again")
 
 
@@ -241,7 +246,7 @@ def delete(workflow: WorkflowId, url: Url = None, token: Token = None) -> None:
     Example: njangi workflows delete w0192f0c1
     """
     with connect(url, token) as service:
-        service.delete_workflow(workflow)
+        service.delete(_ONE, workflow_id=workflow)
     typer.echo(f"workflow {showing.printable(workflow)} is deleted")
 
 
@@ -264,7 +269,8 @@ def start(
     """
     with connect(url, token) as service:
         given = parameters.for_workflow(service, workflow, parameter or ())
-        found = service.start_run(workflow, given, deadline)
+        body = {"parameters": given} | ({"deadline": deadline} if deadline is not None else {})
+        found = service.post(_ONE + "/runs", body, workflow_id=workflow)
     show_as(output, found, lambda: typer.echo(f"run {showing.printable(found['id'])}"))
 
 
