@@ -21,7 +21,7 @@ NODE := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a
 with_node = @if $(NODE); then $(1); elif [ -n "$$CI" ]; then echo "Node 20.19 or later is needed for $(2)" >&2; exit 1; \
 	else echo "no Node 20.19 or later: $(2) is left out"; fi
 
-.PHONY: help demo up test service-test browser-test thorough lint format bench faults chaos openapi models cli-docs docs decisions quickstart-test console console-packages console-lint console-test screenshots differential fuzz install clean
+.PHONY: help demo up test service-test browser-test thorough lint format bench faults chaos openapi models cli-docs workflow-docs docs decisions quickstart-test console console-packages console-lint console-test screenshots differential fuzz install clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ openapi: $(INSTALLED) ## write docs/openapi.json anew, after a change of the API
 
 cli-docs: $(INSTALLED) ## write docs/cli.md anew, after a change of the command line
 	$(BIN)/python -m njangi_flows.cli.reference > docs/cli.md
+
+workflow-docs: $(INSTALLED) ## write the fields of workflows into docs/workflows.md, and docs/workflow.schema.json, anew
+	$(BIN)/python -m njangi_flows.workflow.reference
 
 docs: $(INSTALLED) ## build the documentation's site in build/docs, which the service serves at /docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

@@ -64,7 +64,7 @@ class StartRequest(ChosenIdBody):
     """`deadline`: how long the run may take, as `6h`; else the spec's."""
 
     parameters: dict[str, Any] = Field(default_factory=dict)
-    deadline: Annotated[Duration | None, Field(gt=0, le=specs.LONGEST_DEADLINE)] = None
+    deadline: Annotated[Duration, Field(gt=0, le=specs.LONGEST_DEADLINE)] | None = None
 
 
 class Validated(RunPlan):

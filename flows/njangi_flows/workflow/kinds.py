@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from njangi_flows.workflow.document import unfit
 from njangi_flows.workflow.problems import Problem, wrong
 from njangi_flows.workflow.quantities import Duration
+from njangi_flows.workflow.written import text
 
 KINDS = ("command", "python", "wait", "sleep", "workflow")
 LONGEST_WAIT = 366 * 86400.0
@@ -38,18 +39,29 @@ def _payload(value: object) -> object:
     return value
 
 
-SignalName = Annotated[str, AfterValidator(signal_name)]
+SignalName = Annotated[
+    str,
+    AfterValidator(signal_name),
+    WithJsonSchema(text("signal name", r"^[A-Za-z0-9][A-Za-z0-9_-]*$", 48)),
+]
 SignalPayload = Annotated[Any, AfterValidator(_payload)]
 Span = Annotated[Duration, Field(gt=0, le=LONGEST_WAIT)]
 
 
 class WaitSpec(BaseModel):
-    """A signal to wait for, and for how many seconds at most; without a timeout, as long as the run may last."""
+    """A signal to wait for. The payload of the signal becomes the result of the task."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    signal: SignalName
-    timeout: Span | None = None
+    signal: SignalName = Field(
+        description="The name of the signal. `njangi signal RUN NAME PAYLOAD` sends it, early or late.",
+        examples=["approved"],
+    )
+    timeout: Span | None = Field(
+        default=None,
+        description="How long the task waits. Then it fails. Without it the task waits as long as the run may last.",
+        examples=["2h"],
+    )
 
 
 def has_field(kind: str, field: str) -> bool:

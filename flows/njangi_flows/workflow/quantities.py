@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from njangi_flows.workflow.problems import wrong
+from njangi_flows.workflow.written import Or, text
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
 _UNITS: dict[str, int] = {
@@ -76,11 +77,27 @@ def _written(value: Tolerance) -> int | str:
     return value.count if value.percentage is None else f"{value.percentage:.6f}".rstrip("0").rstrip(".") + "%"
 
 
-Size = Annotated[int, BeforeValidator(size)]
-Duration = Annotated[float, BeforeValidator(duration)]
+Size = Annotated[
+    int,
+    BeforeValidator(size),
+    Or("size", text("size", r"^\s*[0-9]+(\.[0-9]+)?\s*(([KkMmGgTt][Ii]?)?[Bb])?\s*$", _LONGEST_TEXT)),
+]
+Duration = Annotated[
+    float,
+    BeforeValidator(duration),
+    Or("duration", text("duration", r"^\s*([0-9]+(\.[0-9]+)?(ms|[dhms])\s*)+$", _LONGEST_TEXT)),
+]
 ToleratedFailure = Annotated[
     Tolerance,
     BeforeValidator(tolerance),
     PlainSerializer(_written),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+    WithJsonSchema(
+        {
+            "title": "count or percentage",
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+                text("percentage", r"^\s*(100(\.0{1,6})?|0?[0-9]{1,2}(\.[0-9]{1,6})?)\s*%\s*$", _LONGEST_TEXT),
+            ],
+        }
+    ),
 ]

@@ -18,11 +18,36 @@ LEAST_STORAGE = _MEBIBYTE
 
 
 class Resources(Model):
-    """What one subtask needs while it runs: cores, and bytes of memory and of storage."""
+    """What one subtask needs while it runs. Only a machine that lends this much gets the subtask."""
 
-    cpu: float = Field(default=1.0, gt=0, le=1024, allow_inf_nan=False)
-    memory: Size = Field(default=256 * _MEBIBYTE, gt=0, lt=2**50)
-    storage: Size = Field(default=64 * _MEBIBYTE, ge=0, lt=2**50)
+    cpu: float = Field(
+        default=1.0,
+        gt=0,
+        le=1024,
+        allow_inf_nan=False,
+        description="How many cores the subtask uses.",
+        examples=[2],
+    )
+    memory: Size = Field(
+        default=256 * _MEBIBYTE,
+        gt=0,
+        lt=2**50,
+        description=(
+            "How much memory the subtask may use. A subtask that needs more fails with `MemoryExceeded`. "
+            "Agents raise a lower limit to 32 MiB."
+        ),
+        examples=["1GiB"],
+    )
+    storage: Size = Field(
+        default=64 * _MEBIBYTE,
+        ge=0,
+        lt=2**50,
+        description=(
+            "How many bytes of files the subtask may write, its standard output included. "
+            "A subtask that writes more fails with `StorageExceeded`. Agents raise a lower limit to 1 MiB."
+        ),
+        examples=["500MB"],
+    )
 
 
 def _start_to_close(given: dict[str, Any]) -> float:
@@ -31,17 +56,44 @@ def _start_to_close(given: dict[str, Any]) -> float:
 
 
 class Timeouts(Model):
-    """Seconds, with Temporal's meaning.
+    """How long is too long. Each limit counts by itself; the names have Temporal's meaning."""
 
-    `schedule_to_start` limits how long a subtask may wait for an attempt, `start_to_close` one attempt,
-    `schedule_to_close` all from first queueing to the end, attempts and retries included, and `heartbeat`
-    how long an agent may be silent.
-    """
-
-    schedule_to_close: Limit | None = None
-    schedule_to_start: Limit | None = None
-    start_to_close: Duration = Field(default_factory=_start_to_close, gt=0, le=30 * DAY)
-    heartbeat: Duration = Field(default=30.0, ge=1, le=DAY)
+    schedule_to_close: Limit | None = Field(
+        default=None,
+        description=(
+            "How long a subtask may take in all: waiting, attempts and retries together. Then it fails for good with "
+            "`ScheduleToCloseTimedOut`. Without it there is no such limit."
+        ),
+        examples=["6h"],
+    )
+    schedule_to_start: Limit | None = Field(
+        default=None,
+        description=(
+            "How long a subtask may wait for a machine. Then it fails for good with `ScheduleToStartTimedOut`. "
+            "Without it there is no such limit."
+        ),
+        examples=["1h"],
+    )
+    start_to_close: Duration = Field(
+        default_factory=_start_to_close,
+        gt=0,
+        le=30 * DAY,
+        description=(
+            "How long one attempt may take. Then it fails with `TimedOut`, and `retry` decides about the next one. "
+            "Without it: 10 minutes, or `schedule_to_close` if that is shorter."
+        ),
+        examples=["30m"],
+    )
+    heartbeat: Duration = Field(
+        default=30.0,
+        ge=1,
+        le=DAY,
+        description=(
+            "How long the agent of a machine may be silent. Then another machine gets the subtask. "
+            "This counts as no failure of the task."
+        ),
+        examples=["2m"],
+    )
 
     @field_validator("schedule_to_start", "start_to_close")
     @classmethod
@@ -53,13 +105,45 @@ class Timeouts(Model):
 
 
 class Retry(Model):
-    """What follows a task's own error; the words and defaults are Temporal's. Intervals in seconds."""
+    """What follows an error of the task itself. The words and the defaults are Temporal's."""
 
-    maximum_attempts: int = Field(default=3, ge=1, le=100)
-    initial_interval: Duration = Field(default=1.0, ge=0, le=DAY)
-    backoff_coefficient: float = Field(default=2.0, ge=1, le=100)
-    maximum_interval: Duration = Field(default=60.0, ge=0, le=DAY)
-    non_retryable: list[Title] = Field(default_factory=list, max_length=100)
+    maximum_attempts: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="How many attempts a subtask gets in all. 1 means no second attempt.",
+        examples=[5],
+    )
+    initial_interval: Duration = Field(
+        default=1.0,
+        ge=0,
+        le=DAY,
+        description="How long to wait before the second attempt.",
+        examples=["10s"],
+    )
+    backoff_coefficient: float = Field(
+        default=2.0,
+        ge=1,
+        le=100,
+        description="By how much the wait grows from one attempt to the next.",
+        examples=[1.5],
+    )
+    maximum_interval: Duration = Field(
+        default=60.0,
+        ge=0,
+        le=DAY,
+        description="The longest wait between two attempts.",
+        examples=["10m"],
+    )
+    non_retryable: list[Title] = Field(
+        default_factory=list,
+        max_length=100,
+        description=(
+            "Types of errors that no further attempt can mend: the class of a Python exception, or what agents report, "
+            "such as `NonZeroExit`, `TimedOut` or `MemoryExceeded`. A subtask with such an error fails for good."
+        ),
+        examples=[["ValueError", "MemoryExceeded"]],
+    )
 
     def interval(self, attempt: int) -> float:
         """Return the seconds to wait after attempt number `attempt` (1, 2, ...) failed."""

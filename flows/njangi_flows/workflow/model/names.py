@@ -6,15 +6,22 @@ import re
 import shlex
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
 
 from njangi_flows.workflow.problems import wrong
 from njangi_flows.workflow.quantities import Duration
+from njangi_flows.workflow.written import text
 
 DAY = 86400.0
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _FILE_PART = re.compile(r"[^/\\\x00-\x1f\x7f]+")
+_PART_PATTERN = r"(?!\.{1,2}(/|$))[^/\\\x00-\x1f\x7f]+"
+FILE_SCHEMA = text("file name", f"^{_PART_PATTERN}(/{_PART_PATTERN})*$", 200)
+_WORD = r"[^\s!-/:-@\[-^`{-~]"  # no white space, no punctuation of ASCII but _
+MOST_ARGUMENTS = 10_000
+UNIQUE: JsonDict = {"uniqueItems": True}
 
 
 def is_slug(name: object) -> bool:
@@ -40,10 +47,16 @@ def checked_file(name: str) -> str:
     return name
 
 
-def _title(text: str) -> str:
-    if not text.strip() or not text.isprintable():
+def _function(name: str) -> str:
+    if len(name) > 200 or not name.isidentifier():
+        raise wrong("function-name")
+    return name
+
+
+def _title(line: str) -> str:
+    if not line.strip() or not line.isprintable():
         raise wrong("title")
-    return text
+    return line
 
 
 def unique(names: list[str]) -> list[str]:
@@ -67,24 +80,56 @@ def _argument_vector(command: object) -> object:
     return command
 
 
-def _argument(text: str) -> str:
-    if "\0" in text:
+def _argument(argument: str) -> str:
+    if "\0" in argument:
         raise wrong("argument-nul")
-    return text
+    return argument
 
 
-Slug = Annotated[str, AfterValidator(_slug)]
-Parameter = Annotated[str, AfterValidator(_parameter)]
-FileName = Annotated[str, AfterValidator(checked_file)]
+Slug = Annotated[
+    str,
+    AfterValidator(_slug),
+    WithJsonSchema(text("name", r"^[a-z0-9][a-z0-9_-]*$", 64)),
+]
+Parameter = Annotated[
+    str,
+    AfterValidator(_parameter),
+    WithJsonSchema(text("parameter name", r"^[A-Za-z_][A-Za-z0-9_]*$", 64)),
+]
+FileName = Annotated[str, AfterValidator(checked_file), WithJsonSchema(FILE_SCHEMA)]
+FunctionName = Annotated[
+    str,
+    AfterValidator(_function),
+    WithJsonSchema(text("name of a function", rf"^(?![0-9]){_WORD}+$", 200)),
+]
 Limit = Annotated[Duration, Field(gt=0, le=365 * DAY)]
-Title = Annotated[str, Field(max_length=100), AfterValidator(_title)]
-Tag = Annotated[str, Field(max_length=64), AfterValidator(_title)]
+Title = Annotated[
+    str,
+    Field(max_length=100),
+    AfterValidator(_title),
+    WithJsonSchema(text("line of text", r"^.*\S.*$", 100)),
+]
+Tag = Annotated[
+    str,
+    Field(max_length=64),
+    AfterValidator(_title),
+    WithJsonSchema(text("line of text", r"^.*\S.*$", 64)),
+]
 Tags = Annotated[list[Tag], Field(max_length=50)]
 Priority = Annotated[int, Field(ge=0, le=100)]
 Command = Annotated[
     list[Annotated[str, AfterValidator(_argument)]],
     BeforeValidator(_argument_vector),
-    Field(min_length=1, max_length=10_000),
+    Field(min_length=1, max_length=MOST_ARGUMENTS),
+    WithJsonSchema(
+        {
+            "title": "command",
+            "anyOf": [
+                {"type": "string", "pattern": r"\S"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST_ARGUMENTS},
+            ],
+        }
+    ),
 ]
 
 

@@ -5,20 +5,37 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    JsonValue,
+    WithJsonSchema,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
-from njangi_flows.workflow.model.names import Model, Parameter, checked_file, unique
+from njangi_flows.workflow.model.names import FILE_SCHEMA, Model, Parameter, checked_file, unique
 from njangi_flows.workflow.problems import nearest, wrong
+from njangi_flows.workflow.written import Or, Schema, one_of
 
 MAX_ITEMS = 1_000_000
 
 
 class RangeSpec(Model):
-    """Whole numbers from `start` up to but not including `stop`, `step` apart, as in Python."""
+    """Whole numbers from `start` up to but not including `stop`, as Python's `range` has them."""
 
-    start: int = 0
-    stop: int
-    step: int = 1
+    start: int = Field(default=0, description="The first number.", examples=[100])
+    stop: int = Field(description="The end, which is not among the numbers.", examples=[200])
+    step: int = Field(
+        default=1,
+        description="The distance from one number to the next. It may be negative, but not 0.",
+        examples=[10],
+        json_schema_extra={"not": {"const": 0}},
+    )
 
     @model_validator(mode="after")
     def _is_neither_empty_nor_endless(self) -> Self:
@@ -32,6 +49,13 @@ class RangeSpec(Model):
 
 def _range(value: object) -> object:
     return {"stop": value} if type(value) is int else value
+
+
+Range = Annotated[
+    RangeSpec,
+    BeforeValidator(_range),
+    Or("range", {"title": "number", "type": "integer", "minimum": 1, "maximum": MAX_ITEMS}),
+]
 
 
 def _per_subtask(value: object) -> object:
@@ -48,23 +72,88 @@ def _files(value: object) -> object:
     raise wrong("split-files")
 
 
+_FILES_SCHEMA: Schema = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "maxLength": 200, "title": "pattern"},
+        {"type": "array", "items": FILE_SCHEMA, "minItems": 1, "uniqueItems": True},
+        {"type": "null"},
+    ]
+}
+_PER_SUBTASK_SCHEMA: Schema = {
+    "anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_ITEMS}, {"const": "auto"}, {"type": "null"}]
+}
 SPLIT_KINDS = ("range", "items", "grid", "lines", "files")
 
 
 class SplitSpec(Model):
-    """What a task is split over (exactly one of the first five), and how much of it one subtask gets.
+    """Over what a task is split: exactly one of `range`, `items`, `grid`, `lines` and `files`.
 
-    Without `items_per_subtask` each subtask gets one item, and its parameter is that item. With a number
-    or "auto" the parameter is a list of items, even where that is a list of one.
+    The task gets a subtask for each item. With `items_per_subtask` a subtask gets several items: then its parameter is
+    a list, even where that is a list of one.
     """
 
-    range: Annotated[RangeSpec | None, BeforeValidator(_range)] = None
-    items: list[JsonValue] | None = Field(default=None, min_length=1, max_length=MAX_ITEMS)
-    grid: dict[Parameter, Annotated[list[JsonValue], Field(min_length=1)]] | None = Field(default=None, min_length=1)
-    lines: str | None = Field(default=None, max_length=200)
-    files: Annotated[list[str] | str | None, BeforeValidator(_files)] = None
-    items_per_subtask: Annotated[int | Literal["auto"] | None, BeforeValidator(_per_subtask)] = None
-    as_: Parameter = Field(default="part", alias="as")
+    model_config = ConfigDict(json_schema_extra=one_of(*SPLIT_KINDS))
+
+    range: Range | None = Field(
+        default=None,
+        description=(
+            "Split over whole numbers: a number n stands for 0, 1, ... up to n - 1. "
+            f"There may be {MAX_ITEMS:,} numbers at most."
+        ),
+        examples=[1000, {"start": 1, "stop": 101, "step": 2}],
+    )
+    items: list[JsonValue] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_ITEMS,
+        description=(
+            "Split over a list of values of any kind. An item that is a placeholder for a list becomes the items of "
+            'that list: `["{list.result}"]` makes a subtask for each item of a result.'
+        ),
+        examples=[["spring", "summer", "autumn"]],
+    )
+    grid: dict[Parameter, Annotated[list[JsonValue], Field(min_length=1)]] | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "Split over every combination of values, for a sweep of parameters. Each axis has a name and its values, "
+            f"and becomes a parameter of that name. There may be {MAX_ITEMS:,} combinations at most."
+        ),
+        examples=[{"growth": [0.5, 0.8], "hunting": [0.02, 0.03, 0.04]}],
+    )
+    lines: str | None = Field(
+        default=None,
+        max_length=200,
+        description=(
+            "Split over the lines of a text file: the name of an input or of a file. Blank lines are left out, "
+            "and a line stays text even where it looks like a number."
+        ),
+        examples=["exponents"],
+    )
+    files: Annotated[list[str] | str | None, BeforeValidator(_files), WithJsonSchema(_FILES_SCHEMA)] = Field(
+        default=None,
+        description=(
+            "Split over files, each by its name: a list of names, or a pattern that picks from the `files` and "
+            "`inputs` of the workflow."
+        ),
+        examples=["data/*.csv", ["data/a.csv", "data/b.csv"]],
+    )
+    items_per_subtask: Annotated[
+        int | Literal["auto"] | None, BeforeValidator(_per_subtask), WithJsonSchema(_PER_SUBTASK_SCHEMA)
+    ] = Field(
+        default=None,
+        description=(
+            "How many items one subtask gets. `auto` chooses by the number of items and of machines, 1,000 at most. "
+            "Without it each subtask gets one item, and its parameter is that item and no list."
+        ),
+        examples=[50, "auto"],
+    )
+    as_: Parameter = Field(
+        default="part",
+        alias="as",
+        description="The name of the parameter that holds the item, or the list of items, of a subtask.",
+        examples=["seed"],
+    )
 
     @field_validator("grid")
     @classmethod
@@ -93,14 +182,44 @@ AggregateKind = Literal["list", "concat", "lines", "sum", "count", "table"]
 _AGGREGATES = ("list", "concat", "sum", "count", "table")
 
 
-class AggregateSpec(Model):
-    """How the results of a task's subtasks become the task's result; `aggregate` says what each kind does.
+def _object(**properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
+    }
 
-    Written as a word ("sum"), or where there is more to say as {concat: lines} or {table: {columns: [...]}}.
+
+class AggregateSpec(Model):
+    """How the results of the subtasks become the result of the task.
+
+    It is written as a word (`sum`), or where there is more to say as `{concat: lines}` or `{table: {columns: [...]}}`.
     """
 
     kind: AggregateKind = "list"
     columns: list[str] | None = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        """Return the schema of what people write, which `read_aggregate` reads."""
+        handler(core)
+        columns = {
+            "type": "array",
+            "items": {"type": "string"},
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "The columns of the table, in this order. Without them the table has all that are found.",
+        }
+        return {
+            "title": "aggregate",
+            "description": "How the results of the subtasks become the result of the task.",
+            "anyOf": [
+                {"title": "word", "enum": [*_AGGREGATES]},
+                _object(concat={"const": "lines", "description": "Join lists, or the lines of texts, into one list."}),
+                _object(table={**_object(columns=columns), "description": "Gather rows under these columns."}),
+            ],
+        }
 
     @model_serializer
     def _written(self) -> JsonValue:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
@@ -18,32 +19,60 @@ from pydantic import (
 
 from njangi_flows.workflow.kinds import KINDS, OnParentCancel, Span, WaitSpec, has_field
 from njangi_flows.workflow.model.limits import Resources, Retry, Timeouts
-from njangi_flows.workflow.model.names import Command, FileName, Model, Parameter, Priority, Slug, Tags, Title, unique
+from njangi_flows.workflow.model.names import (
+    UNIQUE,
+    Command,
+    FileName,
+    FunctionName,
+    Model,
+    Parameter,
+    Priority,
+    Slug,
+    Tags,
+    Title,
+    unique,
+)
 from njangi_flows.workflow.model.splits import AggregateSpec, SplitSpec, read_aggregate
 from njangi_flows.workflow.problems import wrong, wrong_around
 from njangi_flows.workflow.quantities import Tolerance, ToleratedFailure
+from njangi_flows.workflow.written import Schema, one_of
 
 MAX_TASKS = 1000
 
 
+def _inherited(schema: Schema) -> None:
+    """Tell no default of a field that has the workflow's value where it is left out."""
+    del schema["default"]
+
+
 class PythonSpec(Model):
-    """A function to call: from a file that accompanies the workflow, or from source written in place.
+    """A Python function to call, from a file or from source in place: exactly one of `file` and `source`."""
 
-    Calls that one machine runs in a row share the module's globals and what imported modules keep, unless they are
-    told to `isolate`: then each has a process of its own.
-    """
+    model_config = ConfigDict(json_schema_extra=one_of("file", "source"))
 
-    function: str
-    file: FileName | None = None
-    source: str | None = Field(default=None, max_length=256 * 1024)
-    isolate: bool = False
-
-    @field_validator("function")
-    @classmethod
-    def _is_a_name(cls, function: str) -> str:
-        if len(function) > 200 or not function.isidentifier():
-            raise wrong("function-name")
-        return function
+    function: FunctionName = Field(
+        description="The name of the function. It is called with the parameters of the subtask as named arguments.",
+        examples=["simulate"],
+    )
+    file: FileName | None = Field(
+        default=None,
+        description="The Python file that has the function. It accompanies the workflow.",
+        examples=["model.py"],
+    )
+    source: str | None = Field(
+        default=None,
+        max_length=256 * 1024,
+        description="The source of the function, in place of a file. Braces in it are Python's own.",
+        examples=["def double(part):\n    return 2 * part\n"],
+    )
+    isolate: bool = Field(
+        default=False,
+        description=(
+            "Whether each call has a process of its own. Without it calls that one machine runs in a row share what "
+            "modules hold: globals, caches, settings of libraries."
+        ),
+        examples=[True],
+    )
 
     @field_validator("source")
     @classmethod
@@ -60,31 +89,139 @@ class PythonSpec(Model):
 
 
 class TaskSpec(Model):
-    """A node of the workflow: one command or Python function, once or once for every part of a split.
+    """A task of the workflow: exactly one of `command`, `python`, `wait`, `sleep` and `workflow`.
 
-    Or what needs no volunteer: a wait for a signal, a sleep of so many seconds, a run of another workflow.
+    Volunteers run tasks with `command` or `python`, once or once for each part of a split. The others give volunteers
+    nothing to run.
     """
 
-    name: Slug
-    command: Command | None = None
-    python: PythonSpec | None = None
-    wait: WaitSpec | None = None
-    sleep: Span | None = None
-    workflow: Annotated[Title | None, Field(validate_default=True)] = None
-    on_parent_cancel: OnParentCancel = "cancel"
-    parameters: dict[Parameter, JsonValue] = Field(default_factory=dict)
-    files: Annotated[list[FileName], AfterValidator(unique)] = Field(default_factory=list, max_length=1000)
-    dependencies: Annotated[list[str], AfterValidator(unique)] = Field(default_factory=list, max_length=MAX_TASKS)
-    resources: Resources = Field(default_factory=Resources)
-    timeouts: Timeouts = Field(default_factory=Timeouts)
-    retry: Retry = Field(default_factory=Retry)
-    split: SplitSpec | None = None
-    aggregate: Annotated[AggregateSpec | None, Field(validate_default=True)] = None
-    parse: Literal["text", "json", "lines", "csv", "bytes"] = "text"
-    tolerated_failure: ToleratedFailure = Tolerance()
-    priority: Priority = 50
-    tags: Tags = Field(default_factory=list)
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    model_config = ConfigDict(json_schema_extra=one_of(*KINDS))
+
+    name: Slug = Field(
+        description="The name of the task. No other task of the workflow has it.",
+        examples=["factor"],
+    )
+    command: Command | None = Field(
+        default=None,
+        description=(
+            "The program to run with its arguments, as a list, or as one text that is split as a shell would. No shell "
+            "runs it. Placeholders such as `{part}` are filled. Its standard output is the result, as `parse` says."
+        ),
+        examples=["python3 factor.py {part}", ["sh", "-c", 'seq "$1" | wc -l', "sh", "{part}"]],
+    )
+    python: PythonSpec | None = Field(
+        default=None,
+        description="The Python function to call. Its return value, which must be JSON, is the result.",
+        examples=[{"file": "model.py", "function": "simulate"}],
+    )
+    wait: WaitSpec | None = Field(
+        default=None,
+        description="The signal to wait for: of a person, or of another program. Its payload is the result.",
+        examples=[{"signal": "approved", "timeout": "2h"}],
+    )
+    sleep: Span | None = Field(
+        default=None,
+        description="How long to sleep. The result is null.",
+        examples=["8h"],
+    )
+    workflow: Annotated[Title | None, Field(validate_default=True)] = Field(
+        default=None,
+        description=(
+            "The name of a workflow to run: the newest of the owner's workflows with this name. The result is an "
+            "object with the small results of its tasks."
+        ),
+        examples=["publishing"],
+    )
+    on_parent_cancel: OnParentCancel = Field(
+        default="cancel",
+        description=(
+            "What becomes of the run that the task has started when its own run is cancelled or ends: it is cancelled, "
+            "or goes on by itself."
+        ),
+        examples=["abandon"],
+    )
+    parameters: dict[Parameter, JsonValue] = Field(
+        default_factory=dict,
+        description=(
+            "Values for the command's placeholders, for the arguments of the function, or for the parameters of the "
+            "workflow to run. Placeholders in them are filled."
+        ),
+        examples=[{"bound": 1000, "primes": [2, 3, 5]}],
+    )
+    files: Annotated[list[FileName], AfterValidator(unique)] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="Files to put into the folder of each subtask under these names. They accompany the workflow.",
+        examples=[["factor.py", "data/primes.txt"]],
+        json_schema_extra=UNIQUE,
+    )
+    dependencies: Annotated[list[str], AfterValidator(unique)] = Field(
+        default_factory=list,
+        max_length=MAX_TASKS,
+        description="Tasks that must complete before this one starts. `{task.result}` stands for the result of one.",
+        examples=[["prepare", "approval"]],
+        json_schema_extra=UNIQUE,
+    )
+    resources: Resources = Field(
+        default_factory=Resources,
+        description="What one subtask needs: cores, memory, storage.",
+        examples=[{"cpu": 2, "memory": "1GiB", "storage": "500MB"}],
+    )
+    timeouts: Timeouts = Field(
+        default_factory=Timeouts,
+        description="How long a subtask may wait, run, and be silent.",
+        examples=[{"start_to_close": "30m", "schedule_to_close": "6h"}],
+    )
+    retry: Retry = Field(
+        default_factory=Retry,
+        description="How often a subtask that failed is tried again, and after which wait.",
+        examples=[{"maximum_attempts": 5, "initial_interval": "10s"}],
+    )
+    split: SplitSpec | None = Field(
+        default=None,
+        description="Over what the task is split into subtasks. Without it the task is one subtask.",
+        examples=[{"range": 1000, "items_per_subtask": 50}],
+    )
+    aggregate: Annotated[AggregateSpec | None, Field(validate_default=True)] = Field(
+        default=None,
+        description=(
+            "How the results of the subtasks become the result of the task. Only a task with a `split` has it; "
+            "without it the result is a list of theirs."
+        ),
+        examples=["sum", {"concat": "lines"}, {"table": {"columns": ["year", "rain"]}}],
+    )
+    parse: Literal["text", "json", "lines", "csv", "bytes"] = Field(
+        default="text",
+        description="How the standard output of the command is read to make its result.",
+        examples=["json"],
+    )
+    tolerated_failure: ToleratedFailure = Field(
+        default=Tolerance(),
+        description=(
+            "How many subtasks may fail without failing the task. "
+            "Without it the `tolerated_failure` of the workflow counts."
+        ),
+        examples=["5%", 3],
+        json_schema_extra=_inherited,
+    )
+    priority: Priority = Field(
+        default=50,
+        description=(
+            "Tasks of a higher priority get machines first. Without it the `priority` of the workflow counts."
+        ),
+        examples=[80],
+        json_schema_extra=_inherited,
+    )
+    tags: Tags = Field(
+        default_factory=list,
+        description="Words to find the task by.",
+        examples=[["nightly", "climate"]],
+    )
+    metadata: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Whatever you want to keep with the task. Nobody looks at it.",
+        examples=[{"ticket": 4711}],
+    )
 
     @field_validator("workflow")
     @classmethod

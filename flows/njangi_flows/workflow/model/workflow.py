@@ -4,37 +4,117 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
-from njangi_flows.workflow.model.names import DAY, FileName, Model, Parameter, Priority, Tags, Title, unique
+from njangi_flows.workflow.model.names import DAY, UNIQUE, FileName, Model, Parameter, Priority, Tags, Title, unique
 from njangi_flows.workflow.model.task import MAX_TASKS, TaskSpec
 from njangi_flows.workflow.problems import wrong
 from njangi_flows.workflow.quantities import Duration, Tolerance, ToleratedFailure
+from njangi_flows.workflow.written import Schema
 
 LANGUAGE = 2
 """The number of the language that workflows are written in today; `placeholders` says what 1 meant."""
 LONGEST_DEADLINE = 366 * DAY
 
 
+def _numbers(schema: Schema) -> None:
+    """Tell the numbers that there are, and no default: it depends on whether the workflow is stored."""
+    del schema["default"]
+    schema["enum"] = [*range(1, LANGUAGE + 1)]
+
+
 class WorkflowSpec(Model):
-    """A named graph of tasks with the files and parameters they use.
+    """A workflow: tasks that depend on each other, with the files and the parameters that they use."""
 
-    `language` is the number of the language that it is written in; a stored one that names none is of language 1.
-    """
+    model_config = ConfigDict(title="Njangi workflow")
 
-    name: Title
-    language: int = 1
-    description: str = Field(default="", max_length=10_000)
-    priority: Priority = 50
-    tags: Tags = Field(default_factory=list)
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    inputs: dict[Parameter, FileName] = Field(default_factory=dict, max_length=1000)
-    files: Annotated[list[FileName], AfterValidator(unique)] = Field(default_factory=list, max_length=10_000)
-    parameters: dict[Parameter, JsonValue] = Field(default_factory=dict, max_length=1000)
-    deadline: Duration | None = Field(default=None, gt=0, le=LONGEST_DEADLINE)
-    cleanup: str | None = None
-    tolerated_failure: ToleratedFailure = Tolerance()
-    tasks: list[TaskSpec] = Field(min_length=1, max_length=MAX_TASKS)
+    name: Title = Field(description="The name of the workflow.", examples=["mersenne-factors"])
+    language: int = Field(
+        default=1,
+        description=(
+            "The number of the language in which the workflow is written. What is created or edited without it gets "
+            f"{LANGUAGE}, today's; what was stored without it is of language 1."
+        ),
+        examples=[LANGUAGE],
+        json_schema_extra=_numbers,
+    )
+    description: str = Field(
+        default="",
+        max_length=10_000,
+        description="What the workflow is for, in a sentence or more.",
+        examples=["Look for small factors of Mersenne numbers"],
+    )
+    priority: Priority = Field(
+        default=50,
+        description="Runs of a higher priority get machines first. A task may have a priority of its own.",
+        examples=[80],
+    )
+    tags: Tags = Field(
+        default_factory=list,
+        description="Words to find the workflow and its runs by.",
+        examples=[["number-theory", "example"]],
+    )
+    metadata: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Whatever you want to keep with the workflow. Nobody looks at it.",
+        examples=[{"grant": "CM-2026-17"}],
+    )
+    inputs: dict[Parameter, FileName] = Field(
+        default_factory=dict,
+        max_length=1000,
+        description=(
+            "Names for files that accompany the workflow. In a command `{name}` stands for the path of the file; "
+            "a task that names an input gets its file."
+        ),
+        examples=[{"exponents": "exponents.txt"}],
+    )
+    files: Annotated[list[FileName], AfterValidator(unique)] = Field(
+        default_factory=list,
+        max_length=10_000,
+        description="Files that accompany the workflow, for tasks that are split over files by a pattern.",
+        examples=[["data/a.csv", "data/b.csv"]],
+        json_schema_extra=UNIQUE,
+    )
+    parameters: dict[Parameter, JsonValue] = Field(
+        default_factory=dict,
+        max_length=1000,
+        description=(
+            "Parameters of the workflow with their defaults. In a task `{name}` stands for the value. "
+            "A run may be started with other values of the same kind."
+        ),
+        examples=[{"days": 200, "region": "Adamawa"}],
+    )
+    deadline: Annotated[Duration, Field(gt=0, le=LONGEST_DEADLINE)] | None = Field(
+        default=None,
+        description=(
+            "How long a run may take from its start. Then it fails at once. "
+            "Whoever starts a run may name another deadline. Without it there is none."
+        ),
+        examples=["6h"],
+    )
+    cleanup: str | None = Field(
+        default=None,
+        description=(
+            "The task that runs when a run is cancelled, and only then. It is a `command` or `python` task without "
+            "dependencies, and no task depends on it."
+        ),
+        examples=["withdraw"],
+    )
+    tolerated_failure: ToleratedFailure = Field(
+        default=Tolerance(),
+        description=(
+            "How many subtasks of a task may fail without failing it, as a number or a percentage of all. "
+            "A task may say otherwise."
+        ),
+        examples=["5%", 3],
+        json_schema_extra={"default": 0},
+    )
+    tasks: list[TaskSpec] = Field(
+        min_length=1,
+        max_length=MAX_TASKS,
+        description="The tasks. Their dependencies form no circle.",
+        examples=[[{"name": "greet", "command": "echo hello"}]],
+    )
 
     @field_validator("language")
     @classmethod
