@@ -153,8 +153,8 @@ def some(kind: Any, name: str) -> Any:
     if typing.is_typeddict(kind):
         return {field: some(of, field) for field, of in typing.get_type_hints(kind).items() if field not in EXCLUSIVE}
     if origin in (typing.Union, UnionType):
-        if float in arguments:  # a duration: the document knows seconds alone
-            return 1.0
+        if float in arguments:  # a duration, within all limits
+            return 3600.0
         return some(next(item for item in arguments if item is not type(None)), name)
     if origin is typing.Literal:
         return arguments[0]
