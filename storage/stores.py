@@ -43,6 +43,8 @@ from storage.subtasks.deadlines import DeadlineStore
 from storage.subtasks.failures import FailureStore
 from storage.subtasks.grids import GridStore
 from storage.subtasks.logs import LogStore
+from storage.subtasks.queue import QueueStore
+from storage.subtasks.results import ResultStore
 from storage.subtasks.stopping import StoppingStore
 from storage.subtasks.store import SubtaskStore
 from storage.subtasks.timelines import TimelineStore
@@ -96,8 +98,10 @@ class Stores:
         self.children = ChildStore(database)
         self.signals = SignalStore(database, self.ledger)
         self.subtasks = SubtaskStore(database, self.ledger)
+        self.queue = QueueStore(database, self.ledger)
+        self.results = ResultStore(database)
         self.tasks = TaskStore(database, self.ledger, self.runs, self.stopping, self.parts)
-        self.splitting = SplittingStore(self.tasks, self.subtasks)
+        self.splitting = SplittingStore(self.tasks, self.queue)
         self.schedules = ScheduleStore(database, self.ledger)
         self.idempotency = IdempotencyStore(database)
         self.logs = LogStore(database)

@@ -197,13 +197,13 @@ async def settled(run_id: str, body: SettledRequest, token: RunToken, app: App, 
     stop = any(orders.stop(task) for task in {id_.split("/")[1] for id_ in body.waiting})
     found = [] if stop else await settled_batches(app, body.waiting, min(body.seconds, LONGEST_WAIT))
     now = told(orders if stop else await app.stores.run_leases.check_hold(run_id, token))
-    results = await app.stores.subtasks.only_results(found[:RESULTS_TOLD])
+    results = await app.stores.results.only_results(found[:RESULTS_TOLD])
     return Settled(**now.model_dump(), settled=[await _settled(app, batch, results.get(batch.id)) for batch in found])
 
 
 async def _settled(app: Services, batch: Batch, only: Subtask | None) -> SettledBatch:
     failed = batch.failed + batch.dead
-    failures = await app.stores.subtasks.failures(batch.id) if failed else []
+    failures = await app.stores.results.failures(batch.id) if failed else []
     return SettledBatch(
         id=batch.id,
         total=batch.total,
@@ -212,7 +212,7 @@ async def _settled(app: Services, batch: Batch, only: Subtask | None) -> Settled
         tries=batch.tries,
         aside=batch.aside,
         errors=[_failure(item) for item in failures],
-        error_types=await app.stores.subtasks.failure_types(batch.id) if failed else {},
+        error_types=await app.stores.results.failure_types(batch.id) if failed else {},
         result=TaskResult(result=only.result, blob=only.blob) if only else None,
     )
 
@@ -231,7 +231,7 @@ def _failure(subtask: Subtask) -> SubtaskFailure:
 async def requeue(run_id: str, body: RequeueRequest, token: RunToken, app: App, _: Flow) -> None:
     """Put a batch's failed subtasks back in the queue for its next try."""
     _of_run(run_id, [body.batch])
-    await app.stores.subtasks.requeue(body.batch, try_=body.try_, token=token, now=utc_now(), but=body.but)
+    await app.stores.queue.requeue(body.batch, try_=body.try_, token=token, now=utc_now(), but=body.but)
     app.dispatcher.work_opened()
 
 
@@ -250,7 +250,7 @@ async def results(
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> ResultPage:
     """Return the subtasks' results in order, a page at a time."""
-    page = await app.stores.subtasks.page(f"{run_id}/{task}", after=after, limit=limit)
+    page = await app.stores.results.page(f"{run_id}/{task}", after=after, limit=limit)
     blobs = {item.blob for item in page if item.blob is not None}
     sizes = await app.stores.blobs.sizes(blobs) if blobs else {}
     return ResultPage(
@@ -278,7 +278,7 @@ async def calls(
     limit: Annotated[int, Query(ge=1, le=5000)] = 5000,
 ) -> KnownCalls:
     """Return which calls of an engineer's function are there, in order, a page at a time."""
-    page = await app.stores.subtasks.calls(run_id, task, after=after, limit=limit)
+    page = await app.stores.results.calls(run_id, task, after=after, limit=limit)
     return KnownCalls(
         calls=[
             KnownCall(index=call.index, contents=call.contents.hex() if call.contents else None, tries=call.tries)
@@ -298,5 +298,5 @@ async def result(run_id: str, task: str, app: App, _: Flow) -> TaskResult:
 @router.get("/runs/{run_id}/tasks/{task}/failed")
 async def failed(run_id: str, task: str, app: App, _: Flow) -> FailedParts:
     """Return which subtasks of a task that completed failed, and have no result."""
-    indexes = await app.stores.subtasks.without_result(f"{run_id}/{task}")
+    indexes = await app.stores.results.without_result(f"{run_id}/{task}")
     return FailedParts(ranges=[Neighbours(first=first, last=last) for first, last in ranges(indexes)])

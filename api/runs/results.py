@@ -44,7 +44,7 @@ async def send_task_result(app: Services, request: Request, task: Task) -> Respo
 
 async def send_subtask_result(app: Services, request: Request, task: Task, index: int) -> Response:
     """Return the result of one subtask of a task, or a part of it. Raises NotFoundError."""
-    subtask = await app.stores.subtasks.get(f"{task.id}/{index}")
+    subtask = await app.stores.results.get(f"{task.id}/{index}")
     name = f"{task.name}-{index}.bin" if has_bytes(task) else None
     return await _send(app, request, subtask.result, subtask.blob, name, subtask.id)
 

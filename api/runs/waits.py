@@ -45,11 +45,11 @@ async def ended_waits(
 async def settled_batches(app: Services, batch_ids: Sequence[str], seconds: float) -> list[Batch]:
     """Wait until some of the batches have settled, at most `seconds`, and return those."""
     with app.batches_settled.waiting_for(batch_ids) as settled:
-        found = await app.stores.subtasks.settled(batch_ids)
+        found = await app.stores.results.settled(batch_ids)
         if not found and not app.leaving:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(settled.wait(), seconds)
-            found = await app.stores.subtasks.settled(batch_ids)
+            found = await app.stores.results.settled(batch_ids)
     return found
 
 

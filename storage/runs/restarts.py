@@ -18,8 +18,8 @@ from storage.runs.signals import SignalStore
 from storage.runs.store import RunStore
 from storage.runs.tasks import TaskStatus
 from storage.subtasks.batch_lending import LendingStore
+from storage.subtasks.queue import lends
 from storage.subtasks.stopping import StoppingStore
-from storage.subtasks.store import lends
 
 Again = Callable[[Mapping[str, str]], Mapping[str, str]]
 """Says of tasks by their statuses how each is set back to try again what failed (see `coordinator.decisions`)."""

@@ -9,15 +9,15 @@ from storage.database import Document
 from storage.ledger import Transaction
 from storage.runs.tasks import TaskStatus, TaskStore, TaskUpdate
 from storage.subtasks.models import NewBatch, TaskKey
-from storage.subtasks.store import SubtaskStore
+from storage.subtasks.queue import QueueStore
 
 
 class SplittingStore:
     """Tasks on their way from SPLITTING to RUNNING, and the subtasks that they fall into."""
 
-    def __init__(self, tasks: TaskStore, subtasks: SubtaskStore) -> None:
+    def __init__(self, tasks: TaskStore, queue: QueueStore) -> None:
         self._tasks = tasks
-        self._subtasks = subtasks
+        self._queue = queue
 
     async def put(
         self,
@@ -29,7 +29,7 @@ class SplittingStore:
         begin: TaskUpdate | None = None,
         last: bool = False,
     ) -> None:
-        """Queue batches as `SubtaskStore.put` does; `begin` changes the task before, after the `last` it is RUNNING.
+        """Queue batches as `QueueStore.put` does; `begin` changes the task before, after the `last` it is RUNNING.
 
         Repeating is harmless. Raises RunLeaseLostError when the run lease `token` is another's.
         """
@@ -43,6 +43,6 @@ class SplittingStore:
                 await self._tasks.apply(tx, run, task.name, TaskUpdate(TaskStatus.RUNNING), now=now)
 
         if begin is None and not last:
-            await self._subtasks.put(task, batches, token=token, now=now)
+            await self._queue.put(task, batches, token=token, now=now)
         else:
-            await self._subtasks.put(task, batches, token=token, now=now, first=before, last=after)
+            await self._queue.put(task, batches, token=token, now=now, first=before, last=after)

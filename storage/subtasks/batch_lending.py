@@ -13,7 +13,7 @@ from datetime import datetime
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Transaction
 from storage.sharing import EVERYBODY
-from storage.subtasks import documents
+from storage.subtasks import changes, documents
 from storage.subtasks.failures import UNKNOWN
 from storage.subtasks.models import SubtaskStatus
 from storage.subtasks.transaction_sizes import BATCHES_A_PIECE, SUBTASKS_A_PIECE, piece
@@ -65,7 +65,7 @@ class LendingStore:
                 "stopping": {"$ne": "cancel"},
                 "unasked": {"$ne": True},
             },
-            documents.lending_again(now),
+            changes.lending_again(now),
             session=tx.session,
         )
 
@@ -112,13 +112,13 @@ class LendingStore:
             held[subtask["batch"]].append(subtask)
         ids = [subtask["_id"] for subtasks in held.values() for subtask in subtasks]
         if ids:
-            await self._tasks.update_many({"_id": {"$in": ids}}, documents.called_back(now), session=tx.session)
+            await self._tasks.update_many({"_id": {"$in": ids}}, changes.called_back(now), session=tx.session)
         async for batch in self._batches.find({"_id": {"$in": list(held)}}, session=tx.session):
             indexes = [subtask["index"] for subtask in held[batch["_id"]]]
             count = len(indexes)
             await self._batches.update_one(
                 {"_id": batch["_id"]},
-                {"$inc": {"queued": count, "leased": -count, "v": 1}, "$set": documents.queued_again(batch, now)},
+                {"$inc": {"queued": count, "leased": -count, "v": 1}, "$set": changes.queued_again(batch, now)},
                 session=tx.session,
             )
             told = {"task": batch["task"], "batch": batch["index"], "ranges": documents.ranges(indexes)}
@@ -180,7 +180,7 @@ class LendingStore:
             },
             session=tx.session,
         )
-        begun = documents.begun_again(batch, now) | {"failed": aside[_FAILED], "dead": aside[_DEAD]}
+        begun = changes.begun_again(batch, now) | {"failed": aside[_FAILED], "dead": aside[_DEAD]}
         change: Document = {
             "$set": {**lending, "aside": aside.total()} | begun,
             "$inc": {"queued": count, "v": 1},

@@ -16,7 +16,7 @@ from pymongo import UpdateMany, UpdateOne
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Ledger, Transaction
-from storage.subtasks import documents
+from storage.subtasks import changes, documents
 from storage.subtasks.deadline_errors import not_begun, not_ended
 from storage.subtasks.models import SubtaskStatus
 
@@ -106,20 +106,20 @@ class DeadlineStore:
     ) -> list[Document]:
         """Fail those of the batch's subtasks, and return them as they were."""
         wanted = {**documents.of_batch(batch), **which}
-        rows: list[Document] = await self._tasks.find(wanted, documents.FOR_REPORT, session=tx.session).to_list()
+        rows: list[Document] = await self._tasks.find(wanted, changes.FOR_REPORT, session=tx.session).to_list()
         if not rows:
             return []
         waiting = [row["_id"] for row in rows if row["status"] == SubtaskStatus.QUEUED]
         updates: list[UpdateMany | UpdateOne] = [
-            UpdateOne({"_id": row["_id"]}, documents.timed_out(error, now, row))
+            UpdateOne({"_id": row["_id"]}, changes.timed_out(error, now, row))
             for row in rows
             if row["status"] == SubtaskStatus.LEASED
         ]
         if waiting:
-            updates.append(UpdateMany({"_id": {"$in": waiting}}, documents.timed_out(error, now)))
+            updates.append(UpdateMany({"_id": {"$in": waiting}}, changes.timed_out(error, now)))
         await self._tasks.bulk_write(updates, ordered=False, session=tx.session)
         moved = Counter(queued=-len(waiting), leased=len(waiting) - len(rows), failed=len(rows))
-        await self._batches.update_one({"_id": batch["_id"]}, documents.counted(moved, now), session=tx.session)
+        await self._batches.update_one({"_id": batch["_id"]}, changes.counted(moved, now), session=tx.session)
         tx.emit(
             "subtasks.overdue",
             now,

@@ -16,7 +16,7 @@ from pymongo import UpdateOne
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Transaction
-from storage.subtasks import documents
+from storage.subtasks import changes, documents
 from storage.subtasks.models import SubtaskStatus
 from storage.subtasks.transaction_sizes import BATCHES_A_PIECE, piece
 
@@ -125,11 +125,11 @@ class StoppingStore:
             moved[row["batch"]].update({row["status"].lower(): -1, to: 1})
         if indexes:
             cancelled = {"$set": {"status": SubtaskStatus.CANCELLED, "updated_at": now}}
-            change = cancelled if stop is _Stop.CANCEL else documents.called_back(now)
+            change = cancelled if stop is _Stop.CANCEL else changes.called_back(now)
             await self._tasks.update_many(wanted, change, session=tx.session)
         await self._batches.bulk_write(
             [
-                UpdateOne({"_id": id_}, [*(documents.counted(moved[id_], now) if id_ in moved else ()), done])
+                UpdateOne({"_id": id_}, [*(changes.counted(moved[id_], now) if id_ in moved else ()), done])
                 for id_ in wanted["batch"]["$in"]
             ],
             ordered=False,

@@ -11,7 +11,7 @@ from pymongo import UpdateOne
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.ledger import Ledger, Transaction
-from storage.subtasks import documents
+from storage.subtasks import changes, documents
 from storage.subtasks.models import SubtaskStatus
 from storage.volunteers.store import online
 
@@ -91,13 +91,13 @@ class RefusalStore:
                 return 0
             last = next((reason for row in rows if (reason := _reason(row))), "no reason was given")
             updates = [
-                UpdateOne({"_id": row["_id"]}, documents.timed_out(_error(_reason(row) or last), now)) for row in rows
+                UpdateOne({"_id": row["_id"]}, changes.timed_out(_error(_reason(row) or last), now)) for row in rows
             ]
             await self._tasks.bulk_write(updates, ordered=False, session=tx.session)
             counts = Counter(row["batch"] for row in rows)
             await self._batches.bulk_write(
                 [
-                    UpdateOne({"_id": batch}, documents.counted(Counter(queued=-count, failed=count), now))
+                    UpdateOne({"_id": batch}, changes.counted(Counter(queued=-count, failed=count), now))
                     for batch, count in counts.items()
                 ],
                 ordered=False,

@@ -223,7 +223,7 @@ async def cancel(run_id: str, app: App, caller: Submitter) -> RunView:
 async def subtasks(run_id: str, query: Annotated[SubtaskList, Query()], app: App, _: Reader) -> SubtaskPage:
     """Return a page of a task's subtasks in order, with their attempts."""
     after, size = index_of(query.page_token), query.page_size
-    found = await app.stores.subtasks.page(f"{run_id}/{query.task}", after=after, limit=size + 1, status=query.status)
+    found = await app.stores.results.page(f"{run_id}/{query.task}", after=after, limit=size + 1, status=query.status)
     if not found:
         await app.stores.tasks.get(f"{run_id}/{query.task}")  # is there such a task?
     token = index_token(found[size - 1].index) if len(found) > size else None
@@ -233,4 +233,4 @@ async def subtasks(run_id: str, query: Annotated[SubtaskList, Query()], app: App
 @router.get("/{run_id}/subtasks/{task}/{index}")
 async def subtask(run_id: str, task: str, index: int, app: App, _: Reader) -> SubtaskView:
     """Return one subtask with its attempts."""
-    return subtask_view(await app.stores.subtasks.get(f"{run_id}/{task}/{index}"))
+    return subtask_view(await app.stores.results.get(f"{run_id}/{task}/{index}"))

@@ -119,7 +119,7 @@ async def test_a_bad_report_fails_its_subtask_alone_and_at_once(client: Client) 
         page = (await flow.get(f"/v1/flow/runs/{run_id}/tasks/t/results")).json()["results"]
         assert {row["index"]: row["result"] for row in page if row["status"] == "COMPLETED"} == fine
         assert [row["index"] for row in page if row["status"] == "FAILED"] == sorted(bad)
-        failed = await client.services.stores.subtasks.get(f"{run_id}/t/2")
+        failed = await client.services.stores.results.get(f"{run_id}/t/2")
         assert failed.error is not None and "4300 digits" in failed.error["message"]
 
 

@@ -163,7 +163,7 @@ async def test_a_result_counts_only_if_its_blob_is_stored_whole(client: Client) 
         held = [{"subtask_id": found[2]["subtask_id"], "token": found[2]["token"], "details_blob": missing}]
         answer = await agent.post("/v1/agent/sync", json={"slots": 3, "held": held, "reports": found})
         assert answer.json()["verdicts"] == ["ACCEPTED"] * 3
-        subtasks = [await client.services.stores.subtasks.get(report["subtask_id"]) for report in found]
+        subtasks = [await client.services.stores.results.get(report["subtask_id"]) for report in found]
         assert [subtask.status for subtask in subtasks] == ["COMPLETED", "QUEUED", "QUEUED"]
         for subtask in subtasks[1:]:
             assert subtask.attempts[-1].error is not None

@@ -267,7 +267,7 @@ async def test_a_flow_hears_of_a_cancellation_and_of_the_second_one_that_skips_t
         async with aclosing(await held(client, run_id)) as flow:
             await put_task(flow, run_id, "a", 1)
             await http.post(f"/v1/runs/{run_id}:cancel")
-            assert await beat(flow, run_id) == [{"cancel": True, "skip_clean_up": False}]
+            assert await beat(flow, run_id) == [{"cancel": True, "skip_clean_up": False, "lost": False}]
             again = await flow.post(f"/v1/flow/runs/{run_id}:hold", json={"holder": "test"})
             flow.headers["Njangi-Run-Token"] = again.json()["token"]
             assert (again.json()["run"]["cancel"], again.json()["run"]["clean_up"]) == (True, "tidy")
@@ -371,7 +371,7 @@ async def test_a_deadline_that_passes_calls_the_agents_back(client: Client) -> N
             answer = await lease(agent, wait=5)
             await client.services.stores.controls.miss_deadline(run_id, now=utc_now() + timedelta(hours=2))
             assert (await lease(agent, reports=reports(answer)))["verdicts"] == ["STALE"]
-            assert await beat(flow, run_id) == [{"lost": True}]
+            assert await beat(flow, run_id) == [{"cancel": False, "skip_clean_up": False, "lost": True}]
 
 
 async def test_nothing_is_changed_when_a_write_is_not(client: Client) -> None:

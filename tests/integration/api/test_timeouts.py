@@ -109,5 +109,5 @@ async def test_heartbeats_carry_a_lease_no_further_than_start_to_close_and_its_g
         later = utc_now() + timedelta(seconds=66)
         assert await client.services.stores.subtasks.expire(now=later - timedelta(seconds=10)) == 0
         assert await client.services.stores.subtasks.expire(now=later) == 1
-        [attempt] = (await client.services.stores.subtasks.page(f"{run_id}/t", after=-1, limit=1))[0].attempts
+        [attempt] = (await client.services.stores.results.page(f"{run_id}/t", after=-1, limit=1))[0].attempts
         assert attempt.outcome == "TIMED_OUT"

@@ -103,7 +103,7 @@ async def test_results_that_are_too_much_for_one_command_are_accepted_together(s
             )
     verdicts = [verdict for answer in answers for verdict in answer.verdicts]
     assert verdicts == [Verdict.ACCEPTED] * (count // 2 * 2)
-    [kept] = await stores.subtasks.page(TASK.task_id, after=-1, limit=1)
+    [kept] = await stores.results.page(TASK.task_id, after=-1, limit=1)
     assert kept.result == large
 
 
@@ -166,6 +166,6 @@ async def test_what_every_machine_refuses_fails_with_the_last_reason(stores: Sto
     refused = list(task.refused)
     assert await stores.refusals.give_up(task.id, refused, now=later) == len(refused)
     assert await stores.refusals.give_up(task.id, refused, now=later) == 0
-    failed = [item for item in await stores.subtasks.page(task.id, after=-1, limit=9) if item.status == "FAILED"]
+    failed = [item for item in await stores.results.page(task.id, after=-1, limit=9) if item.status == "FAILED"]
     assert {item.id for item in failed} == set(refused)
     assert failed[0].error is not None and failed[0].error["type"] == "RefusedByAll"

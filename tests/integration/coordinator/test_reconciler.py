@@ -268,7 +268,7 @@ async def test_accepted_subtasks_are_progress(world: World) -> None:
     run_id = await world.carried()
     _, token = await world.stores.run_leases.hold(run_id, "worker", now=world.now)
     key = TaskKey(run_id, "w1", "t", 50, 1.0, 0, 0)
-    await world.stores.subtasks.put(key, [NewBatch(0, [NewSubtask(0), NewSubtask(1)])], token=token, now=world.now)
+    await world.stores.queue.put(key, [NewBatch(0, [NewSubtask(0), NewSubtask(1)])], token=token, now=world.now)
     assert await world.stores.run_recovery.progress(run_id) == 0
     [mine] = await lease(world.stores, "a volunteer", 1, world.now, task=key)
     await report(world.stores, [returned(mine)], world.now)

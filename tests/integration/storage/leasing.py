@@ -50,7 +50,7 @@ async def queue(
         NewBatch(at // batch_size, [NewSubtask(i, f'{{"x":{i}}}') for i in range(at, min(count, at + batch_size))])
         for at in range(0, count, batch_size)
     ]
-    await stores.subtasks.put(task, batches, token=token, now=now)
+    await stores.queue.put(task, batches, token=token, now=now)
 
 
 async def lease(

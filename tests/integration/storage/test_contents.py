@@ -12,7 +12,7 @@ from storage.runs.models import NewRun
 from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.stores import Stores
 from storage.subtasks.models import NewBatch, NewSubtask, StoredCall
-from storage.subtasks.store import AT_ONCE
+from storage.subtasks.queue import AT_ONCE
 from tests.conftest import NOON
 from tests.integration.storage.leasing import MINUTE, lease, report, returned
 from tests.integration.storage.test_controls import Held, a_run
@@ -63,7 +63,7 @@ async def test_a_batch_of_before_contents_were_kept_is_taken_as_it_was(stores: S
     await put(held, batch(0, "1"))
     await stores.database["batches"].update_one({}, {"$unset": {"contents": ""}})
     await put(held, batch(0, "1"))
-    assert await stores.subtasks.calls(held.run.id, "a", after=-1, limit=5) == [StoredCall(0, None, 0)]
+    assert await stores.results.calls(held.run.id, "a", after=-1, limit=5) == [StoredCall(0, None, 0)]
 
 
 async def test_a_definition_stays_until_its_task_is_reset(stores: Stores) -> None:
@@ -99,14 +99,14 @@ async def test_what_a_lost_flow_writes_while_its_successor_publishes_is_not_lent
     held = await a_run(stores)
     _, held.token = await stores.run_leases.hold(held.run.id, "worker", now=NOON)
     size, late = AT_ONCE + 1, [{"$set": {"parameters": "stale", "hold": 1}}]
-    write = stores.subtasks._write
+    write = stores.queue._write
 
     async def overtaken(*given: Any) -> Any:
         seen = await write(*given)
         await stores.database["tasks"].update_many({"is_subtask": True}, late.pop() if late else {"$set": {}})
         return seen
 
-    monkeypatch.setattr(stores.subtasks, "_write", overtaken)
+    monkeypatch.setattr(stores.queue, "_write", overtaken)
     await put(held, batch(0, *(["{}"] * size)))
     leased = await lease(stores, "v", size, NOON, task=held.key())
     assert [item.parameters for item in leased] == ["{}"] * size
@@ -142,12 +142,12 @@ async def test_calls_tell_their_contents_and_how_often_they_have_failed(stores: 
     held = await a_run(stores)
     blob = "ab" * 32
     await put(held, batch(0, "{}"), NewBatch(1, [NewSubtask(1, None, blob)]))
-    first, second = await stores.subtasks.calls(held.run.id, "a", after=-1, limit=5)
+    first, second = await stores.results.calls(held.run.id, "a", after=-1, limit=5)
     assert first.contents is not None and first.contents.hex().startswith("44136fa355b3678a")
     assert second == StoredCall(1, bytes.fromhex(blob), 0)
-    assert await stores.subtasks.calls(held.run.id, "a", after=0, limit=5) == [second]
+    assert await stores.results.calls(held.run.id, "a", after=0, limit=5) == [second]
     await stores.database["batches"].update_one({"index": 0}, {"$set": {"settled": True, "failed": 1, "tries": 3}})
-    assert (await stores.subtasks.calls(held.run.id, "a", after=-1, limit=1))[0].tries == 3
+    assert (await stores.results.calls(held.run.id, "a", after=-1, limit=1))[0].tries == 3
 
 
 async def test_what_failed_of_an_engineers_run_waits_until_the_flow_asks_for_it(stores: Stores) -> None:

@@ -51,7 +51,7 @@ class Held:
     ) -> None:
         made = [NewBatch(at, [NewSubtask(i) for i in range(at * size, (at + 1) * size)]) for at in batches]
         key = replace(self.key(task), **limits)
-        await (stores or self.stores).subtasks.put(key, made, token=self.token, now=NOON)
+        await (stores or self.stores).queue.put(key, made, token=self.token, now=NOON)
 
     async def control(self, name: str, *arguments: Any, stores: Stores | None = None, **named: Any) -> None:
         chosen = stores or self.stores
@@ -78,7 +78,7 @@ class Held:
         return {task.name: task.status.value for task in await self.stores.tasks.of_run(self.run.id)}
 
     async def statuses(self, task: str = "a") -> list[str]:
-        page = await self.stores.subtasks.page(f"{self.run.id}/{task}", after=-1, limit=100)
+        page = await self.stores.results.page(f"{self.run.id}/{task}", after=-1, limit=100)
         return [item.status.value for item in page]
 
     async def change(self, task: str, status: TaskStatus, **fields: Any) -> None:
@@ -153,7 +153,7 @@ async def test_attempts_that_are_called_back_are_no_loss_and_their_reports_stale
     assert (counts["queued"], counts["leased"]) == (2, 0)
     outcomes = {
         attempt.outcome
-        for item in await stores.subtasks.page(held.key().task_id, after=-1, limit=10)
+        for item in await stores.results.page(held.key().task_id, after=-1, limit=10)
         for attempt in item.attempts
     }
     assert outcomes == {"HANDED_BACK"}
@@ -198,7 +198,7 @@ async def test_a_flow_that_lost_the_run_cannot_put_nor_requeue(stores: Stores) -
     with pytest.raises(RunLeaseLostError):
         await held.put(1)
     with pytest.raises(RunLeaseLostError):
-        await stores.subtasks.requeue(f"{held.run.id}/a/b0", try_=2, token=held.token, now=later)
+        await stores.queue.requeue(f"{held.run.id}/a/b0", try_=2, token=held.token, now=later)
     assert set((await counts_of(stores, held.run.id))["a"].items()) >= {("total", 2), ("queued", 2)}
 
 
@@ -227,7 +227,7 @@ async def test_what_is_requeued_in_a_paused_run_waits(stores: Stores) -> None:
     [mine] = await lease(stores, "v", 1, NOON, task=held.key())
     await report(stores, [ended(mine, Outcome.FAILED)], NOON)
     await held.control("pause")
-    await stores.subtasks.requeue(f"{held.run.id}/a/b0", try_=2, token=held.token, now=NOON)
+    await stores.queue.requeue(f"{held.run.id}/a/b0", try_=2, token=held.token, now=NOON)
     assert await lease(stores, "v", 1, NOON, task=held.key()) == []
     await held.control("resume")
     assert len(await lease(stores, "v", 1, NOON, task=held.key())) == 1
@@ -286,12 +286,12 @@ async def test_retrying_keeps_what_was_accepted_and_queues_what_failed(stores: S
         await stores.run_leases.hold(run.id, "worker", now=NOON)
     await stores.reopening.set_back(run.id, retry_steps, group_id, now=NOON)
     assert await held.tasks() == {"a": "PENDING", "b": "PENDING"}
-    [accepted] = await stores.subtasks.page(f"{run.id}/a", after=-1, limit=5, status=SubtaskStatus.COMPLETED)
+    [accepted] = await stores.results.page(f"{run.id}/a", after=-1, limit=5, status=SubtaskStatus.COMPLETED)
     assert accepted.result == '"kept"'
     [again] = await lease(stores, "v", 5, NOON, task=held.key())
     assert again.subtask_id != accepted.id
     await report(stores, [ended(again, Outcome.FAILED)], NOON)
-    [batch] = await stores.subtasks.settled([f"{run.id}/a/b0"])
+    [batch] = await stores.results.settled([f"{run.id}/a/b0"])
     assert (batch.completed, batch.failed, batch.tries) == (1, 1, 1), "its tries begin anew"
     _, token = await stores.run_leases.hold(run.id, "worker", now=NOON)
     assert token != held.token
@@ -306,15 +306,15 @@ async def test_of_an_error_group_exactly_what_failed_for_it_is_queued(stores: St
     assert (await rebuilt(stores, held.run.id)).tasks["a"].counts() == {"COMPLETED": 1, "QUEUED": 2, "FAILED": 3}
     counts = (await counts_of(stores, held.run.id))["a"]
     assert (counts["queued"], counts["failed"], counts["completed"]) == (2, 3, 1)
-    [untouched] = await stores.subtasks.settled([f"{held.run.id}/a/b2"])
+    [untouched] = await stores.results.settled([f"{held.run.id}/a/b2"])
     assert (untouched.failed, untouched.aside) == (2, 2), "nothing is left to wait for in it"
     again = await lease(stores, "v", 9, NOON, batch=1, task=held.key())
     await report(stores, [ended(item, Outcome.FAILED) for item in again], NOON)
-    [batch] = await stores.subtasks.settled([f"{held.run.id}/a/b1"])
+    [batch] = await stores.results.settled([f"{held.run.id}/a/b1"])
     assert (batch.failed, batch.aside) == (2, 1)
-    assert await stores.subtasks.failure_types(batch.id) == {"NonZeroExit": 1}, "of what may be tried again"
+    assert await stores.results.failure_types(batch.id) == {"NonZeroExit": 1}, "of what may be tried again"
     _, token = await stores.run_leases.hold(held.run.id, "worker", now=NOON)
-    await stores.subtasks.requeue(batch.id, try_=2, token=token, now=NOON)
+    await stores.queue.requeue(batch.id, try_=2, token=token, now=NOON)
     assert (await held.statuses())[2:4] == ["FAILED", "QUEUED"], "a next try leaves alone what was set aside"
 
 
@@ -522,7 +522,7 @@ async def test_the_next_try_of_a_paused_batch_is_not_too_late(stores: Stores) ->
     [mine] = await lease(stores, "v", 1, NOON, task=held.key())
     await held.control("pause", now=NOON + 50 * SECOND)
     await report(stores, [ended(mine, Outcome.FAILED)], NOON + 50 * SECOND)
-    await stores.subtasks.requeue(f"{held.run.id}/a/b0", try_=2, token=held.token, now=NOON + 5 * MINUTE)
+    await stores.queue.requeue(f"{held.run.id}/a/b0", try_=2, token=held.token, now=NOON + 5 * MINUTE)
     assert await held.statuses() == ["QUEUED"]
 
 

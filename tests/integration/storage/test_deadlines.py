@@ -22,7 +22,7 @@ SECOND = timedelta(seconds=1)
 
 
 async def subtasks(stores: Stores) -> list[Subtask]:
-    return await stores.subtasks.page(TASK.task_id, after=-1, limit=100)
+    return await stores.results.page(TASK.task_id, after=-1, limit=100)
 
 
 async def counts(stores: Stores) -> dict[str, int]:
@@ -33,9 +33,9 @@ async def test_what_no_attempt_began_in_time_fails_and_says_which_limit_it_was(s
     await queue(stores, 3, NOON, task=replace(IMPATIENT, memory=2**40))
     assert await stores.deadlines.expire(now=NOON + 5 * MINUTE) == Overdue()
     assert await stores.deadlines.expire(now=NOON + 5 * MINUTE + SECOND) == Overdue(failed=3)
-    [batch] = await stores.subtasks.settled([BATCH])
+    [batch] = await stores.results.settled([BATCH])
     assert (batch.failed, batch.queued) == (3, 0)
-    error = (await stores.subtasks.failures(BATCH))[0].error
+    error = (await stores.results.failures(BATCH))[0].error
     assert error is not None and error["type"] == "ScheduleToStartTimedOut"
     assert "300 seconds" in error["message"] and "1 TiB of memory" in error["message"]
     assert await lease(stores, "a", 5, NOON + 6 * MINUTE) == []
@@ -63,7 +63,7 @@ async def test_a_subtask_that_is_queued_again_may_wait_as_long_again(stores: Sto
         await report(stores, [ended(mine, Outcome.HANDED_BACK)], NOON + 6 * MINUTE)
     else:
         await report(stores, [ended(mine, Outcome.FAILED)], NOON + 6 * MINUTE)
-        await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=NOON + 6 * MINUTE)
+        await stores.queue.requeue(BATCH, try_=2, token=TOKEN, now=NOON + 6 * MINUTE)
     assert await stores.deadlines.expire(now=NOON + 11 * MINUTE) == Overdue()
     assert await stores.deadlines.expire(now=NOON + 11 * MINUTE + SECOND) == Overdue(failed=1)
 
@@ -112,9 +112,9 @@ async def test_another_try_does_not_move_the_limit_on_the_whole(stores: Stores) 
     await queue(stores, 1, NOON, task=URGENT)
     [mine] = await lease(stores, "a", 1, NOON)
     await report(stores, [ended(mine, Outcome.FAILED)], NOON)
-    await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=NOON + 9 * MINUTE)
+    await stores.queue.requeue(BATCH, try_=2, token=TOKEN, now=NOON + 9 * MINUTE)
     assert await stores.deadlines.expire(now=NOON + 11 * MINUTE) == Overdue(failed=1)
-    [failure] = await stores.subtasks.failures(BATCH)
+    [failure] = await stores.results.failures(BATCH)
     assert failure.error is not None and failure.error["type"] == "ScheduleToCloseTimedOut"
 
 
@@ -125,11 +125,11 @@ async def test_after_the_limit_on_the_whole_there_is_no_other_try(stores: Stores
     late = NOON + 11 * MINUTE
     assert await stores.deadlines.expire(now=late) == Overdue(), "all have ended; nothing waits"
     for _ in range(2):
-        await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=late)
+        await stores.queue.requeue(BATCH, try_=2, token=TOKEN, now=late)
     assert await lease(stores, "b", 2, late) == []
-    [batch] = await stores.subtasks.settled([BATCH])
+    [batch] = await stores.results.settled([BATCH])
     assert (batch.tries, batch.completed, batch.failed) == (2, 1, 1)
-    [failure] = await stores.subtasks.failures(BATCH)
+    [failure] = await stores.results.failures(BATCH)
     assert failure.error is not None and failure.error["type"] == "ScheduleToCloseTimedOut"
 
 
@@ -146,7 +146,7 @@ async def test_failures_for_want_of_time_are_named_first(stores: Stores) -> None
     items = await lease(stores, "a", 4, NOON)
     await report(stores, [ended(item, Outcome.FAILED) for item in items], NOON)
     await stores.deadlines.expire(now=NOON + 6 * MINUTE)
-    types = [item.error["type"] for item in await stores.subtasks.failures(BATCH) if item.error]
+    types = [item.error["type"] for item in await stores.results.failures(BATCH) if item.error]
     assert types == ["ScheduleToStartTimedOut", "NonZeroExit", "NonZeroExit"]
 
 

@@ -20,7 +20,7 @@ async def tell(stores: Stores, item: Leased, **told: object) -> set[str]:
 
 
 async def only(stores: Stores) -> Subtask:
-    [subtask] = await stores.subtasks.page(TASK.task_id, after=-1, limit=10)
+    [subtask] = await stores.results.page(TASK.task_id, after=-1, limit=10)
     return subtask
 
 
@@ -38,7 +38,7 @@ async def test_the_next_attempt_gets_what_the_last_one_told(stores: Stores, how:
         await report(stores, [ended(first, Outcome.HANDED_BACK)], NOON)
     else:
         await report(stores, [ended(first, Outcome.FAILED)], NOON)
-        await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=NOON)
+        await stores.queue.requeue(BATCH, try_=2, token=TOKEN, now=NOON)
     [second] = await lease(stores, "b", 1, NOON + 2 * MINUTE)
     assert (second.details, second.details_blob) == ('{"done":2}', None)
     await tell(stores, second, details_blob=HASH)
@@ -77,7 +77,7 @@ async def test_only_those_who_tell_something_are_updated_one_by_one(stores: Stor
     held.append(Held(items[2].subtask_id, items[2].token, 0.5, "$lease"))
     assert await stores.subtasks.extend("a", held, until=NOON + 5 * MINUTE) == set()
     assert await stores.subtasks.expire(now=NOON + 4 * MINUTE) == 0, "all three were extended"
-    progress = {item.id: item.progress for item in await stores.subtasks.page(TASK.task_id, after=-1, limit=10)}
+    progress = {item.id: item.progress for item in await stores.results.page(TASK.task_id, after=-1, limit=10)}
     assert sorted(progress.values()) == [0.0, 0.0, 0.5]
 
 

@@ -61,7 +61,7 @@ class LeaseCycle(RuleBasedStateMachine):
     @rule()
     def puts(self) -> None:
         subtasks = [NewSubtask(index, str(self.generation)) for index in range(12)]
-        put = self.stores.subtasks.put(LIMITED, [NewBatch(0, subtasks)], token=self.token, now=self.now)
+        put = self.stores.queue.put(LIMITED, [NewBatch(0, subtasks)], token=self.token, now=self.now)
         self.wait(put)
 
     def control(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> None:
@@ -151,14 +151,12 @@ class LeaseCycle(RuleBasedStateMachine):
     @rule()
     def tries_again(self) -> None:
         [batch] = self.wait(self.stores.database["batches"].find().to_list())
-        again = self.stores.subtasks.requeue(
-            f"{TASK.task_id}/b0", try_=batch["tries"] + 1, token=self.token, now=self.now
-        )
+        again = self.stores.queue.requeue(f"{TASK.task_id}/b0", try_=batch["tries"] + 1, token=self.token, now=self.now)
         self.wait(again)
 
     @invariant()
     def what_is_stored_is_what_happened(self) -> None:
-        subtasks = self.wait(self.stores.subtasks.page(TASK.task_id, after=-1, limit=100))
+        subtasks = self.wait(self.stores.results.page(TASK.task_id, after=-1, limit=100))
         assert len(subtasks) == 12
         status = Counter(item.status.lower() for item in subtasks)
         counts = self.wait(counts_of(self.stores, "r1"))["factor"]
@@ -167,7 +165,7 @@ class LeaseCycle(RuleBasedStateMachine):
         assert leased == set(self.holders)
         accepted = {item.id: item.result for item in subtasks if item.status is SubtaskStatus.COMPLETED}
         assert accepted == self.completed
-        settled = bool(self.wait(self.stores.subtasks.settled([f"{TASK.task_id}/b0"])))
+        settled = bool(self.wait(self.stores.results.settled([f"{TASK.task_id}/b0"])))
         assert settled == all(item.status not in (SubtaskStatus.QUEUED, SubtaskStatus.LEASED) for item in subtasks)
 
 

@@ -37,7 +37,7 @@ async def cancelled_run(stores: Stores, batch: int, count: int) -> str:
     made = [NewBatch(at // batch, [NewSubtask(i) for i in range(at, at + batch)]) for at in range(0, count, batch)]
     for at in range(0, len(made), max(1, SUBTASKS_A_PIECE // batch)):
         part = made[at : at + max(1, SUBTASKS_A_PIECE // batch)]
-        await stores.subtasks.put(key, part, token=token, now=NOON)
+        await stores.queue.put(key, part, token=token, now=NOON)
     await stores.tasks.change(run.id, token, "a", TaskUpdate(TaskStatus.RUNNING), now=NOON)
     state = FlowRunState("f", "CANCELLED", "Cancelled", None, NOON)
 

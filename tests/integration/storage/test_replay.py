@@ -124,7 +124,7 @@ class RunLife(RuleBasedStateMachine):
     def a_batch_is_tried_again(self, task: str, batch: int, repeated: bool, but: list[str]) -> None:
         id_ = f"{self.run_id}/{task}/b{batch}"
         self.tries[id_] += not repeated
-        again = self.stores.subtasks.requeue(id_, try_=1 + self.tries[id_], token=self.token, now=self.now, but=but)
+        again = self.stores.queue.requeue(id_, try_=1 + self.tries[id_], token=self.token, now=self.now, but=but)
         self.attempt(again)
 
     @rule(task=st.sampled_from(TASKS))
@@ -277,7 +277,7 @@ async def differences(stores: Stores, rebuilt: ReplayedRun) -> list[str]:
     if rebuilt.recoveries != run.recoveries:
         found.append(f"recoveries are {rebuilt.recoveries} by the history, {run.recoveries} as stored")
     for name in rebuilt.tasks:
-        rows = await stores.subtasks.page(f"{run.id}/{name}", after=-1, limit=100)
+        rows = await stores.results.page(f"{run.id}/{name}", after=-1, limit=100)
         found += subtask_differences(rebuilt, name, map(asdict, rows))
     return found
 
@@ -325,7 +325,7 @@ async def test_what_every_volunteer_loses_is_dead_in_the_log_too_and_back_for_th
         assert vanished.subtask_id != refused.subtask_id
         assert await differences(stores, rebuild(await log(stores, run_id))) == []
     assert (rebuild(await log(stores, run_id))).tasks["t"].counts() == {"DEAD": 2}
-    await stores.subtasks.requeue(f"{key.task_id}/b0", try_=2, token=token, now=NOON)
+    await stores.queue.requeue(f"{key.task_id}/b0", try_=2, token=token, now=NOON)
     rebuilt = rebuild(await log(stores, run_id))
     assert rebuilt.tasks["t"].counts() == {"QUEUED": 2}
     assert await differences(stores, rebuilt) == []

@@ -13,7 +13,7 @@ from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.stores import Stores, open_stores
 from storage.subtasks import documents
 from storage.subtasks.models import NewBatch, NewSubtask
-from storage.subtasks.store import AT_ONCE
+from storage.subtasks.queue import AT_ONCE
 from tests.conftest import NOON
 from tests.integration.storage.leasing import TASK, TOKEN, a_held_run, counts_of, lease, report, returned
 
@@ -136,8 +136,8 @@ async def test_the_results_of_single_subtasks_are_read_together(stores: Stores) 
     for index in range(3):
         items = await lease(stores, "a", 2, NOON, batch=index)
         await report(stores, [returned(item, f'"{item.subtask_id[-1]}"') for item in items], NOON)
-    settled = await stores.subtasks.settled([f"{TASK.task_id}/b{index}" for index in range(3)])
-    found = await stores.subtasks.only_results(settled)
+    settled = await stores.results.settled([f"{TASK.task_id}/b{index}" for index in range(3)])
+    found = await stores.results.only_results(settled)
     assert {id_: item.result for id_, item in found.items()} == {
         f"{TASK.task_id}/b0": '"0"',
         f"{TASK.task_id}/b1": '"1"',

@@ -98,7 +98,7 @@ async def a_large_run(stores: Stores) -> LargeRun:
     made = LargeRun(stores, run.id, token)
     for at in range(BATCHES):
         subtasks = [NewSubtask(index) for index in range(at * BATCH, (at + 1) * BATCH)]
-        await stores.subtasks.put(made.key, [NewBatch(at, subtasks)], token=token, now=NOON)
+        await stores.queue.put(made.key, [NewBatch(at, subtasks)], token=token, now=NOON)
     await stores.tasks.change(run.id, token, "a", TaskUpdate(TaskStatus.RUNNING), now=NOON)
     return made
 
@@ -135,7 +135,7 @@ async def test_cancelling_goes_in_pieces_and_goes_on_after_a_kill(stores: Stores
     assert sum(before + after) == COUNT
     await run.check()
     assert (await stores.runs.get(run.id)).status is status
-    assert len(await stores.subtasks.settled([f"{run.key.task_id}/b{at}" for at in range(BATCHES)])) == BATCHES
+    assert len(await stores.results.settled([f"{run.key.task_id}/b{at}" for at in range(BATCHES)])) == BATCHES
     assert await stores.controls.stopping() == []
     [task] = await stores.tasks.of_run(run.id)
     assert task.status is {
@@ -206,6 +206,6 @@ async def test_what_failed_is_not_lent_again_by_a_try_that_comes_after_the_cance
     settled = {"settled": True, "queued": 0, "failed": BATCH}
     await stores.database["batches"].update_one({"_id": every["batch"]}, {"$set": settled})
     await run.fail_task(stores)
-    await stores.subtasks.requeue(every["batch"], try_=2, token=run.token, now=NOON)
+    await stores.queue.requeue(every["batch"], try_=2, token=run.token, now=NOON)
     assert await stores.subtasks.open_batches(10) == []
     assert await lease(stores, "v", 5, NOON, task=run.key) == []

@@ -23,7 +23,7 @@ async def test_an_agent_that_overslept_cannot_overwrite_the_answer(stores: Store
     [quick] = await lease(stores, "quick", 1, NOON + 2 * MINUTE)
     assert await report(stores, [returned(quick, '"right"')], NOON + 3 * MINUTE) == [Verdict.ACCEPTED]
     assert await report(stores, [returned(slow, '"wrong"')], NOON + 3 * MINUTE) == [Verdict.STALE]
-    [subtask] = await stores.subtasks.page(TASK.task_id, after=-1, limit=10)
+    [subtask] = await stores.results.page(TASK.task_id, after=-1, limit=10)
     assert subtask.result == '"right"'
     assert [(item.volunteer_id, item.outcome) for item in subtask.attempts] == [
         ("slow", "EXPIRED"),
@@ -36,7 +36,7 @@ async def test_a_report_repeated_after_a_lost_reply_is_accepted_and_counted_once
     [mine] = await lease(stores, "a", 1, NOON)
     for _ in range(2):
         assert await report(stores, [returned(mine)], NOON) == [Verdict.ACCEPTED]
-    [batch] = await stores.subtasks.settled([BATCH])
+    [batch] = await stores.results.settled([BATCH])
     assert (batch.completed, batch.total, batch.leased) == (1, 1, 0)
 
 
@@ -99,12 +99,12 @@ async def test_failed_subtasks_wait_for_the_next_try_of_their_batch(stores: Stor
     await queue(stores, 2, NOON)
     bad, good = await lease(stores, "a", 2, NOON)
     await report(stores, [ended(bad, Outcome.FAILED), returned(good)], NOON)
-    [batch] = await stores.subtasks.settled([BATCH])
+    [batch] = await stores.results.settled([BATCH])
     assert (batch.failed, batch.completed) == (1, 1)
-    [failure] = await stores.subtasks.failures(BATCH)
+    [failure] = await stores.results.failures(BATCH)
     assert failure.error == {"type": "NonZeroExit", "message": "boom", "stderr": "stderr"}
     for _ in range(2):
-        await stores.subtasks.requeue(BATCH, try_=2, token=TOKEN, now=NOON)
+        await stores.queue.requeue(BATCH, try_=2, token=TOKEN, now=NOON)
     [again] = await lease(stores, "b", 5, NOON)
     assert again.subtask_id == bad.subtask_id and again.attempt == 2
 
@@ -122,9 +122,9 @@ async def test_a_subtask_that_every_volunteer_loses_is_dead_and_says_so(stores: 
     for round_ in range(MAX_LOSSES):
         [_] = await lease(stores, f"v{round_}", 1, NOON + round_ * 2 * MINUTE)
         await stores.subtasks.expire(now=NOON + (round_ * 2 + 2) * MINUTE - timedelta(seconds=1))
-    [batch] = await stores.subtasks.settled([BATCH])
+    [batch] = await stores.results.settled([BATCH])
     assert batch.dead == 1
-    [dead] = await stores.subtasks.failures(BATCH)
+    [dead] = await stores.results.failures(BATCH)
     assert dead.status is SubtaskStatus.DEAD and dead.error is not None and "10 volunteers" in dead.error["message"]
 
 

@@ -14,7 +14,7 @@ import mongomock
 import pytest
 from njangi_agent.protocol import AttemptError, Outcome, Report
 
-from storage.subtasks import documents
+from storage.subtasks import changes, documents
 from storage.subtasks.models import (
     MAX_LOSSES,
     REMEMBERED_ATTEMPTS,
@@ -81,7 +81,7 @@ def test_a_failed_attempt_is_kept_with_its_reason(tasks: Any) -> None:
     document = lent(tasks, BATCH.subtasks[0])
     error = AttemptError("NonZeroExit", "exit code 3")
     report = Report("r1/factor/7", "t-7", Outcome.FAILED, error=error, stderr="no such table")
-    status, change = documents.not_returned(document, VolunteerReport("v1", report), NOON + MINUTE)
+    status, change = changes.not_returned(document, VolunteerReport("v1", report), NOON + MINUTE)
     tasks.update_one({"_id": document["_id"]}, change)
     subtask = documents.subtask(tasks.find_one({"_id": document["_id"]}))
     assert status is subtask.status is SubtaskStatus.FAILED
@@ -93,7 +93,7 @@ def test_a_failed_attempt_is_kept_with_its_reason(tasks: Any) -> None:
 def test_a_machine_that_refuses_a_subtask_is_remembered_and_the_subtask_goes_back(tasks: Any) -> None:
     document = lent(tasks, BATCH.subtasks[0])
     report = Report("r1/factor/7", "t-7", Outcome.REFUSED, error=AttemptError("CannotStart", "no sandbox"))
-    status, change = documents.not_returned(document, VolunteerReport("v1", report), NOON)
+    status, change = changes.not_returned(document, VolunteerReport("v1", report), NOON)
     tasks.update_one({"_id": document["_id"]}, change)
     after = tasks.find_one({"_id": document["_id"]})
     assert (status, after["status"], after["refused_by"]) == (SubtaskStatus.QUEUED, "QUEUED", ["v1"])
@@ -112,7 +112,7 @@ def test_a_lost_subtask_is_lent_again_until_it_was_lost_too_often(
     tasks: Any, losses: int, outcome: str, status: SubtaskStatus
 ) -> None:
     document = lent(tasks, BATCH.subtasks[0])
-    where, change = documents.lost({**document, "losses": losses}, outcome, None, NOON)
+    where, change = changes.lost({**document, "losses": losses}, outcome, None, NOON)
     tasks.update_one({"_id": document["_id"]}, change)
     assert where is documents.subtask(tasks.find_one({"_id": document["_id"]})).status is status
 
@@ -125,17 +125,17 @@ def test_a_lost_subtask_is_lent_again_until_it_was_lost_too_often(
 def test_only_the_lease_s_own_volunteer_and_token_hold_a_subtask(
     tasks: Any, volunteer: str, token: str, holds: bool
 ) -> None:
-    assert documents.holds(lent(tasks, BATCH.subtasks[0]), volunteer, token) is holds
+    assert changes.holds(lent(tasks, BATCH.subtasks[0]), volunteer, token) is holds
 
 
 def test_what_is_long_of_an_attempt_takes_the_place_of_what_its_subtask_forgot() -> None:
     subtask = {"_id": "r1/t/7", "parent_task_id": "r1/t", "index": 7}
     report = Report("r1/t/7", "token", Outcome.FAILED, stderr="x" * 5000, stderr_bytes=5000)
-    logs = [documents.log({**subtask, "attempt": number}, report) for number in range(1, REMEMBERED_ATTEMPTS + 2)]
+    logs = [changes.log({**subtask, "attempt": number}, report) for number in range(1, REMEMBERED_ATTEMPTS + 2)]
     ids = [log["_id"] for log in logs if log is not None]
     assert len(set(ids)) == REMEMBERED_ATTEMPTS
     assert ids[0] == ids[-1]
-    assert documents.log({**subtask, "attempt": 1}, Report("r1/t/7", "token", Outcome.FAILED, stderr="short")) is None
+    assert changes.log({**subtask, "attempt": 1}, Report("r1/t/7", "token", Outcome.FAILED, stderr="short")) is None
 
 
 def test_an_attempt_of_before_standard_output_was_kept_is_read_as_it_was() -> None:
