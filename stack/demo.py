@@ -19,14 +19,15 @@ from njangi_flows.cli.connecting import connect
 from rich.console import Console
 from rich.table import Table
 
+from api.shipped_files import LIBRARY
 from flows.library.mersenne_factors import check as mersenne
 from flows.library.stdlib_census import census
-from stack.settings import CHECKOUT, StackSettings
+from stack.settings import StackSettings
 from stack.supervisor import Stack
 from stack.welcome import invitation_link
 
 AGENTS = 3
-MERSENNE = CHECKOUT / "flows" / "library" / "mersenne_factors" / "workflow.yaml"
+MERSENNE = LIBRARY / "mersenne_factors" / "workflow.yaml"
 CENSUS = "stdlib-census/stdlib-census"
 FLOW_START_SECONDS = 120.0
 """How long Prefect's process worker may take to start the census' flow."""

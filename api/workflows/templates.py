@@ -10,10 +10,9 @@ from typing import Any
 
 from njangi_flows.workflow.spec import WorkflowSpec, authored, load, needed_files, parse
 
-from api.shipped_files import ROOT
+from api.shipped_files import LIBRARY
 from storage.errors import NotFoundError
 
-LIBRARY = ROOT / "flows" / "library"
 _SPEC = "workflow.yaml"
 
 
