@@ -30,6 +30,9 @@ def up(context: typer.Context) -> None:
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
             command = [sys.executable, "-m", "stack", "up", *context.args]
             os.execve(sys.executable, command, environment)  # our own interpreter, no shell
+    installed = Path(sys.executable).with_name("njangi-server")
+    if installed.is_file():
+        os.execv(installed, [str(installed), "up", *context.args])  # beside our own interpreter, no shell
     raise WrongUsageError(
         "the service is not part of this installation; run `njangi up` in a checkout of Njangi, "
         "or give the address of a service that runs elsewhere by --url or NJANGI_URL"
