@@ -49,6 +49,9 @@ class _Site(StaticFiles):
         super().__init__(directory=folder, check_dir=False)
         self._folder = folder
 
+    async def check_config(self) -> None:
+        """Accept a folder that is not there: the site may be built later."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         if not (self._folder / _FIRST_PAGE).is_file():
             return HTMLResponse(_NOT_BUILT, status_code=404)

@@ -13,14 +13,18 @@ from api.documentation import Documentation
 PAGE = "<!doctype html><title>Njangi</title><script>one()</script><script src='search.js'></script>"
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> httpx.AsyncClient:
-    app = Starlette(routes=[Documentation(tmp_path)])
+def client_of(folder: Path) -> httpx.AsyncClient:
+    app = Starlette(routes=[Documentation(folder)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")
 
 
-async def test_without_a_site_the_page_says_how_to_build_it(site: httpx.AsyncClient) -> None:
-    answer = await site.get("/docs/quickstart.html")
+@pytest.fixture
+def site(tmp_path: Path) -> httpx.AsyncClient:
+    return client_of(tmp_path)
+
+
+async def test_without_a_site_the_page_says_how_to_build_it(tmp_path: Path) -> None:
+    answer = await client_of(tmp_path / "nothing").get("/docs/quickstart.html")
     assert answer.status_code == 404 and "make docs" in answer.text
 
 
