@@ -1,1 +1,1 @@
-"""The `njangi` command: a submitter's hands on the service."""
+"""The `njangi` command, with which people use the service from a terminal."""

@@ -37,7 +37,8 @@ from njangi_flows.cli.failures import CommandError
 HELP = """Run workflows on volunteers' machines.
 
 Exit codes: 0 done (with --watch: the run is COMPLETED, perhaps with failed parts that it tolerates), 1 the run FAILED,
-2 wrong usage or workflow, or refused, 3 the run was CANCELLED, 4 the service does not answer, 130 interrupted.
+2 wrong usage, a wrong workflow, or the service refused, 3 the run was CANCELLED, 4 the service does not answer or
+cannot work now, 130 interrupted.
 
 Example: njangi submit workflow.yaml --watch
 """

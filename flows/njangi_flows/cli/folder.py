@@ -1,4 +1,4 @@
-"""Read a workflow's file and find the files it names beside it."""
+"""Read a workflow and find the files that it names, in the same folder."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Submission:
 
 
 def read(path: Path) -> Submission:
-    """Read and check the workflow in the file at `path`. Raises WrongUsageError with everything that is wrong."""
+    """Read and check the workflow at `path`. Raises WrongUsageError with all its problems."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise WrongUsageError(f"{path} is larger than a workflow may be ({MAX_BYTES} bytes)")

@@ -1,4 +1,4 @@
-"""Follow a run until it ends, through restarts of the service: bars on a terminal, lines elsewhere."""
+"""Follow a run until it ends, also while the service restarts: with bars on a terminal, with lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokens that `njangi login` left in the user's own folder, one a service."""
+"""The tokens of `njangi login`, one for each service, in a file of the user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def token_id_for(url: str) -> str | None:
 
 
 def remember(url: str, name: str, token_id: str, token: str) -> None:
-    """Keep a token in a file that only its owner can read; it is there whole or not at all."""
+    """Save a token in a file that only its owner can read. The file is never half written."""
     _write(_read() | {_key(url): {"name": name, "id": token_id, "token": token}})
 
 

@@ -39,15 +39,15 @@ def printable(value: object) -> str:
 
 
 def output() -> Console:
-    """Return standard output to show tables on. A pipe or a log has no width to fit, so there nothing is folded."""
+    """Return a console for tables on standard output. A pipe or a log has no width, so lines are not wrapped there."""
     console = Console()
     return console if console.is_terminal else Console(width=_WIDE)
 
 
 def state(item: Mapping[str, Any]) -> str:
-    """Return the status of a run or a task, and how many of its parts failed if any did.
+    """Return the status of a run or a task and, if some of its parts failed, how many.
 
-    Where one FAILED with all its parts that goes without saying: what went well in one piece counts as no part.
+    If it FAILED and all its parts failed, the status alone says so.
     """
     status, failed, parts = printable(item.get("status")), item.get("failed_parts"), item.get("parts")
     if not failed or (status == "FAILED" and failed == parts):
@@ -91,11 +91,11 @@ def show_run(console: Console, run: Mapping[str, Any]) -> None:
 
 
 def _eta(eta: Mapping[str, Any] | None) -> str | None:
-    """Return when a run ends, and by what that is told, or why it is not."""
+    """Return the estimated end of a run and the reason for the estimate, or why there is none."""
     if not eta:
         return None
     if not eta.get("from"):
-        return f"cannot be told: {eta.get('reason')}"
+        return f"unknown: {eta.get('reason')}"
     return f"{_moment(eta['from'])} to {_moment(eta.get('until'))} ({eta.get('reason')})"
 
 
@@ -107,7 +107,7 @@ def show_fields(console: Console, fields: Iterable[tuple[str, Any]]) -> None:
 
 
 def moment(text: object) -> str:
-    """Return a time as the reader's clock shows it."""
+    """Return a time in the reader's time zone."""
     return _moment(text)
 
 
@@ -216,7 +216,7 @@ def _times(schedule: Mapping[str, Any]) -> str:
 
 
 def show_rows(console: Console, columns: list[str], rows: list[list[Any]], nothing: str) -> None:
-    """Show a table; times are shown as the reader's clock does."""
+    """Show a table, with times in the reader's time zone."""
     titles = [column.replace("_at", "").replace("_", " ") for column in columns]
     moments = [[_moment(cell) if _is_moment(cell) else cell for cell in row] for row in rows]
     _table(console, titles, [["" if cell is None else cell for cell in row] for row in moments], nothing)
@@ -246,7 +246,7 @@ def _styled(value: object) -> Text:
 
 
 def _moment(text: object) -> str:
-    """Return a time as the reader's clock shows it."""
+    """Return a time in the reader's time zone."""
     if not isinstance(text, str):
         return ""
     try:

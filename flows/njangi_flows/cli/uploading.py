@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class UploadBar:
-    """Shows the progress of one file. The bar appears with the first figures: small files have none."""
+    """Shows the progress of one file on a terminal. The bar appears with the first figures: small files have none."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -24,6 +25,8 @@ class UploadBar:
 
     def show(self, sent: int, size: int) -> None:
         """Show that `sent` of `size` bytes were sent."""
+        if not sys.stderr.isatty():
+            return
         if self._progress is None:
             self._progress = _begun(self._name)
         self._progress.update(self._progress.task_ids[0], completed=sent, total=size)

@@ -1,4 +1,4 @@
-"""Write what a command fetched to where it was asked for."""
+"""Write fetched content to a file or to standard output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from njangi_flows.cli.failures import WrongUsageError
 
 
 def write(place: str, pieces: Iterable[bytes]) -> None:
-    """Write to standard output or a file; the file appears under its name only when it is whole."""
+    """Write to standard output or to a file, which gets its name only when it is complete."""
     if place in ("-", "json"):
         for piece in pieces:
             sys.stdout.buffer.write(piece)

@@ -23,7 +23,7 @@ from njangi_flows.client.errors import (
 from njangi_flows.client.transport import Transport, is_passing
 
 RESUMABLE_BYTES = 1024 * 1024
-"""Smaller ones are sent in one request."""
+"""Smaller files are sent in one request."""
 Progress = Callable[[int, int], object]
 """Is called with how many bytes were sent, and with how many there are."""
 _PIECE = 256 * 1024
@@ -84,19 +84,19 @@ class UploadCalls:
         self._to = transport
 
     async def largest(self) -> int:
-        """Return how many bytes an upload may have."""
+        """Return the number of bytes that an upload may have."""
         answer = await self._to.send("OPTIONS", "/v1/uploads")
         return int(answer.headers["tus-max-size"])
 
     async def begin(self, sha256: str, size: int) -> tuple[str, int]:
-        """Begin an upload, or find the one that broke off; return its id and how many bytes of it are there."""
+        """Begin an upload, or find the one that stopped. Return its id and how many bytes the service has."""
         named = base64.b64encode(sha256.encode()).decode()
         headers = {**_TUS, "Upload-Length": str(size), "Upload-Metadata": f"sha256 {named}"}
         answer = await self._to.send("POST", "/v1/uploads", headers=headers)
         return answer.headers["location"].rpartition("/")[2], int(answer.headers["upload-offset"])
 
     async def offset(self, upload_id: str) -> int:
-        """Return how many bytes of an upload are there."""
+        """Return how many bytes of an upload the service has."""
         answer = await self._to.send("HEAD", "/v1/uploads/{upload_id}", headers=_TUS, upload_id=upload_id)
         return int(answer.headers["upload-offset"])
 
@@ -115,7 +115,9 @@ class UploadCalls:
                 there = await self._append(upload_id, source, there, size, told)
                 continue
             except (UnreachableError, ProblemError) as error:
-                moved = isinstance(error, (ConflictError, MissingError))  # it is further, or was forgotten
+                moved = isinstance(
+                    error, (ConflictError, MissingError)
+                )  # the service has other bytes than we believed, or no such upload
                 if isinstance(error, ProblemError) and not (moved or is_passing(error)):
                     raise
                 await self._to.wait(backoff, error)

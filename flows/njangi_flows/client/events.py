@@ -1,4 +1,4 @@
-"""Events: what has happened, page by page, and what happens, through interruptions."""
+"""Past events, page by page, and new events as they happen, also through interruptions."""
 
 from __future__ import annotations
 

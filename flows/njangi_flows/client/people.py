@@ -1,4 +1,4 @@
-"""Oneself, one's tokens, and for admins users, invitations and the audit log."""
+"""The caller's account and tokens, and for admins users, invitations and the audit log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Quota = Literal["workflows", "runs", "queued", "leased", "stored_bytes"]
 
 
 class AuditFilter(TypedDict, total=False):
-    """`action` is a part of what was done, as ":cancel"; `on` the id of what it was done to."""
+    """`action` is a part of the action, e.g. ":cancel"; `on` is the id of the run, user, ... that was changed."""
 
     who: str
     action: str
@@ -37,17 +37,17 @@ class AuditFilter(TypedDict, total=False):
 
 
 class AccountCalls:
-    """Who the caller is. A session lets in by a cookie, until it is signed out; scripts had better use a token."""
+    """The caller's account. A session works by a cookie until the caller signs out; scripts should use a token."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
 
     async def sign_in(self, name: str, password: str) -> Me:
-        """Begin a session. Raises UnauthorizedError, UnavailableError after too many wrong passwords."""
+        """Begin a session. Raises UnauthorizedError, and UnavailableError after too many wrong passwords."""
         return self._begun(await self._to.post(Me, "/v1/session", {"name": name, "password": password}))
 
     async def accept_invitation(self, code: str, password: str, name: str | None = None) -> Me:
-        """Come in for the first time, and begin a session. Raises NotFoundError if the code is no longer good."""
+        """Sign in for the first time and begin a session. Raises MissingError if the code is not valid any more."""
         body = {"code": code, "password": password} | ({"name": name} if name is not None else {})
         return self._begun(await self._to.post(Me, "/v1/invitations:accept", body, repeatable=False))
 
@@ -55,11 +55,11 @@ class AccountCalls:
         await self._to.delete("/v1/session")
 
     async def get(self) -> WholeMe:
-        """Return who the caller is, and what of its quotas is used."""
+        """Return who the caller is, and how much of their quotas they use."""
         return await self._to.get(WholeMe, "/v1/me")
 
     async def change_password(self, old: str, new: str) -> None:
-        """Set another password; the other sessions end."""
+        """Change the password; the caller's other sessions end."""
         await self._to.send("POST", "/v1/me:password", body={"old": old, "new": new}, repeatable=False)
 
     def _begun(self, me: Me) -> Me:
@@ -68,7 +68,7 @@ class AccountCalls:
 
 
 class TokenCalls:
-    """Tokens of one's own, for scripts."""
+    """The caller's tokens, for scripts."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
@@ -76,12 +76,12 @@ class TokenCalls:
     async def create(
         self, name: str, scopes: Sequence[Scope] = (Scope.READ, Scope.WRITE), *, expires_in: str | float = "90d"
     ) -> MadeToken:
-        """Make a token; it is shown this once, and is lost with its answer."""
+        """Create a token. It is shown only in this answer; if the answer is lost, so is the token."""
         body = {"name": name, "scopes": scopes, "expires_in": expires_in}
         return await self._to.post(MadeToken, "/v1/tokens", body, repeatable=False)
 
     async def list(self, user: str | None = None) -> builtins.list[TokenView]:
-        """Return one's own, or for admins those of a user."""
+        """Return the caller's tokens or, for admins, those of a user."""
         kind = dict[str, builtins.list[TokenView]]
         found: dict[str, Any] = await self._to.get(kind, "/v1/tokens", query={"user": user})
         return builtins.list(found["tokens"])
@@ -91,7 +91,7 @@ class TokenCalls:
 
 
 class UserCalls:
-    """The people who may come in, for admins."""
+    """The people who can sign in, for admins."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
@@ -112,7 +112,7 @@ class UserCalls:
         return await self._to.get(OneUserView, _USER, name=name)
 
     async def disable(self, name: str) -> UserView:
-        """Let nobody in as this user: sessions and tokens end at once."""
+        """Disable a user: their sessions and tokens end at once."""
         return await self._to.post(UserView, _USER + ":disable", name=name)
 
     async def enable(self, name: str) -> UserView:
@@ -122,18 +122,18 @@ class UserCalls:
         return await self._to.put(UserView, _USER + "/role", {"role": role}, name=name)
 
     async def set_quota(self, name: str, quota: Mapping[Quota, int | None]) -> OneUserView:
-        """Let these count instead of the role's: None lifts one, {} goes back to the role's."""
+        """Replace the quotas of the role: None means no limit, {} goes back to the quotas of the role."""
         return await self._to.put(OneUserView, _USER + "/quota", dict(quota), name=name)
 
 
 class InvitationCalls:
-    """What lets one person in, once; for admins."""
+    """Invitations, each for one person; for admins."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
 
     async def create(self, role: Role, name: str | None = None, *, expires_in: str | float = "3d") -> MadeInvitation:
-        """Invite somebody; the code is shown this once, and is lost with its answer."""
+        """Invite somebody. The code is shown only in this answer; if the answer is lost, so is the code."""
         body = {"role": role, "expires_in": expires_in} | ({"name": name} if name is not None else {})
         return await self._to.post(MadeInvitation, "/v1/invitations", body, repeatable=False)
 
@@ -147,7 +147,7 @@ class InvitationCalls:
 
 
 class AuditCalls:
-    """Who did what, for admins."""
+    """The audit log: who did what, for admins."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport

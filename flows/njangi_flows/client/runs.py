@@ -1,4 +1,4 @@
-"""Runs: look at them, follow them, fetch their results, control one or many."""
+"""Runs: look at them, follow them, fetch their results, and control one or many."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RunSelection(TypedDict, total=False):
 
 
 class ListedRuns(RunSelection, total=False):
-    """`sort` is created_at, name or priority, or `-` and that."""
+    """`sort` is created_at, name or priority; with `-` in front backwards."""
 
     sort: str
 
@@ -84,19 +84,21 @@ class RunCalls:
         return await self._to.get(RunView, _ONE, run_id=run_id)
 
     async def wait(self, run_id: str) -> RunView:
-        """Wait for the run's end, through interruptions, and return it as it ended."""
+        """Wait until the run ends, also through interruptions, and return the ended run."""
         async for _ in self.follow(run_id):
             pass
         return await self.get(run_id)
 
     async def follow(self, run_id: str, after: int = 0) -> AsyncIterator[LoggedEvent]:
-        """Yield the run's events numbered above `after` as they happen, each once, until it has ended.
+        """Yield the run's events numbered above `after` as they happen, each once, until the run has ended.
 
-        After an interruption it goes on where it was. Raises UnreachableError when the service stays away.
+        After an interruption it goes on where it stopped. Raises UnreachableError if the service stays away.
         """
         path = _ONE + "/events"
         while True:
-            ended = (await self.get(run_id)).status in ENDED  # a stream of an ended run tells all that is left
+            ended = (
+                await self.get(run_id)
+            ).status in ENDED  # the stream of an ended run sends all events that are left
             async for event in events.follow(self._to, path, {}, after, endless=False, run_id=run_id):
                 if isinstance(event, LoggedEvent):
                     after = event.seq
@@ -128,7 +130,7 @@ class RunCalls:
         return SubtaskGrid(told["seq"], [GridTask.model_validate(task) for task in told["tasks"]], cells)
 
     def subtasks(self, run_id: str, task: str, status: SubtaskStatus | None = None) -> AsyncIterator[SubtaskView]:
-        """Yield a task's subtasks in order, with the attempts at them."""
+        """Yield the subtasks of a task in order, with their attempts."""
         query = {"task": task, "status": status}
         return self._to.items(SubtaskView, _ONE + "/subtasks", "subtasks", query=query, run_id=run_id)
 
@@ -141,9 +143,9 @@ class RunCalls:
         return await self._to.get(dict[str, JsonValue], _ONE + "/results", run_id=run_id)
 
     async def result(self, run_id: str, task: str, index: int | None = None) -> JsonValue | bytes:
-        """Return one task's result, or that of one of its subtasks, whole in memory.
+        """Return the result of a task, or of one of its subtasks, whole in memory.
 
-        It is bytes where the task says `parse: bytes`.
+        It is bytes if the task says `parse: bytes`.
         """
         kinds: list[str] = []
         pieces = [piece async for piece in self._result(run_id, task, index, kinds.append)]
@@ -153,7 +155,7 @@ class RunCalls:
         return value
 
     def result_bytes(self, run_id: str, task: str, index: int | None = None) -> AsyncIterator[bytes]:
-        """Yield one task's result, or that of one of its subtasks, piece by piece: JSON, or bytes of `parse: bytes`."""
+        """Yield the result of a task, or of one of its subtasks, piece by piece: JSON, or bytes with `parse: bytes`."""
         return self._result(run_id, task, index, lambda _: None)
 
     def _result(
@@ -165,27 +167,27 @@ class RunCalls:
         return self._to.bytes(path, on_type=on_type, run_id=run_id, task=task, index=index)
 
     def archive(self, run_id: str, format: Literal["zip", "tar"] = "zip") -> AsyncIterator[bytes]:
-        """Yield an archive of all results: `TASK.json` each, `TASK.bin` of bytes."""
+        """Yield an archive of all results: `TASK.json` for each task, `TASK.bin` for bytes."""
         return self._to.bytes(_ONE + "/archive", query={"format": format}, run_id=run_id)
 
     def logs(self, run_id: str, task: str, text: str = "") -> AsyncIterator[LogView]:
-        """Yield the end of what attempts at a task wrote to standard output and standard error, if it holds `text`."""
+        """Yield the last 64 KiB that each attempt wrote to its standard output and error, if they contain `text`."""
         query = {"task": task, "text": text, "after": -1}
         mark = ("after", "next")
         return self._to.items(LogView, _ONE + "/logs", "logs", query=query, size="limit", mark=mark, run_id=run_id)
 
     async def waiting(self, run_id: str) -> WaitingView:
-        """Return why the run is not further, and what would help."""
+        """Return why the run waits, and what would help."""
         return await self._to.get(WaitingView, _ONE + "/waiting", run_id=run_id)
 
     async def errors(self, run_id: str) -> RunErrors:
-        """Return what failed, by cause."""
+        """Return the failures of the run by cause."""
         return await self._to.get(RunErrors, _ONE + "/errors", run_id=run_id)
 
     async def timeline(
         self, run_id: str, since: datetime | None = None, until: datetime | None = None, limit: int = 5000
     ) -> TimelineView:
-        """Return who ran what when, the newest attempts."""
+        """Return which volunteer ran which subtask when; the newest attempts."""
         query = {"since": since, "until": until, "limit": limit}
         return await self._to.get(TimelineView, _ONE + "/timeline", query=query, run_id=run_id)
 
@@ -193,15 +195,15 @@ class RunCalls:
         return await self._to.get(RunComparison, "/v1/runs:compare", query={"a": a, "b": b})
 
     async def signal(self, run_id: str, name: str, payload: JsonValue = None) -> SentSignal:
-        """Send a signal for the task that waits for it now or later."""
+        """Send a signal for the task that waits for it or will wait for it."""
         return await self._to.post(SentSignal, _ONE + "/signals", {"name": name, "payload": payload}, run_id=run_id)
 
     async def cancel(self, run_id: str) -> RunView:
-        """Cancel a run; a second time without its clean-up."""
+        """Cancel a run. A second cancel also skips the clean-up task."""
         return await self._to.post(RunView, _ONE + ":cancel", run_id=run_id)
 
     async def pause(self, run_id: str, task: str | None = None, *, call_back: bool = False) -> RunView:
-        """Lend nothing more of a run, or of a task; with `call_back` give up what is under way."""
+        """Pause a run or one of its tasks; with `call_back` also stop the attempts under way."""
         body = {"call_back": call_back}
         if task is None:
             return await self._to.post(RunView, _ONE + ":pause", body, run_id=run_id)
@@ -213,23 +215,23 @@ class RunCalls:
         return await self._to.post(RunView, _ONE + "/tasks/{task}:resume", run_id=run_id, task=task)
 
     async def retry_failed(self, run_id: str, tasks: Sequence[str] = (), *, error_group: str | None = None) -> RunView:
-        """Begin an ended run again with what failed alone, of these tasks if any are named.
+        """Restart an ended run, running only what failed, in these tasks if any are given.
 
-        With `error_group`, the `id` of one of the run's `errors`: only with what failed for that cause.
+        With `error_group`, the `id` of one of the run's `errors`: only failures with that cause.
         """
         body = {"tasks": tasks, "error_group": error_group}
         return await self._to.post(RunView, _ONE + ":retry-failed", body, run_id=run_id)
 
     async def reset(self, run_id: str, task: str) -> RunView:
-        """Begin an ended run again at a task: it and all downstream of it from nothing."""
+        """Restart an ended run at a task: that task and all tasks downstream run again from the beginning."""
         return await self._to.post(RunView, _ONE + ":reset", {"task": task}, run_id=run_id)
 
     async def rerun(self, run_id: str, parameters: Mapping[str, JsonValue] | None = None) -> RunView:
-        """Start a new run like it, with these parameters over its own."""
+        """Start a new run like this one, with these parameters instead of its own."""
         return await self._to.post(RunView, _ONE + ":rerun", {"parameters": parameters or {}}, run_id=run_id)
 
     async def pause_many(self, filter: RunSelection, *, dry_run: bool = False, call_back: bool = False) -> Controlled:
-        """Pause the newest 1,000 runs that the filter selects and that can be; `dry_run` only counts them."""
+        """Pause the newest 1,000 runs that the filter selects and that can be paused; `dry_run` only counts them."""
         return await self._many("pause", filter, dry_run, call_back=call_back)
 
     async def resume_many(self, filter: RunSelection, *, dry_run: bool = False) -> Controlled:

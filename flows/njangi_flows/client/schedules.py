@@ -15,9 +15,9 @@ _ONE = "/v1/schedules/{schedule_id}"
 
 
 class ScheduleRule(TypedDict, total=False):
-    """When, and what then: `cron` or `interval` ("6h" or seconds), within `start_at` and `end_at`.
+    """When runs start: by `cron` or by `interval` ("6h" or seconds), from `start_at` until `end_at`.
 
-    `overlap` says what is done while the run before goes on, `catch_up` how late a time may still count.
+    `overlap` says what to do if an earlier run still goes on, `catch_up` how late a run may start after an outage.
     """
 
     cron: str
@@ -57,11 +57,11 @@ class ScheduleCalls:
         return self._to.items(ScheduleView, "/v1/schedules", "schedules", query=filter)
 
     async def get(self, schedule_id: str, next: int = 5) -> OneScheduleView:
-        """Return a schedule with its `next` next times, the runs of it that go on, and what it did last."""
+        """Return a schedule with its `next` next times, its runs that go on, and what happened at its last times."""
         return await self._to.get(OneScheduleView, _ONE, query={"next": next}, schedule_id=schedule_id)
 
     async def edit(self, schedule_id: str, workflow_id: str, **rule: Unpack[ScheduleRule]) -> ScheduleView:
-        """Give it another rule: what is left out goes back to what it is without."""
+        """Replace the rule of a schedule. Fields that are left out go back to their defaults."""
         return await self._to.put(ScheduleView, _ONE, {"workflow_id": workflow_id, **rule}, schedule_id=schedule_id)
 
     async def delete(self, schedule_id: str) -> None:
@@ -74,13 +74,13 @@ class ScheduleCalls:
         return await self._to.post(ScheduleView, _ONE + ":resume", {"note": note}, schedule_id=schedule_id)
 
     async def trigger(self, schedule_id: str, overlap: Overlap | None = None) -> Triggered:
-        """Start a run now, as if its time had come."""
+        """Start a run now, as at one of the schedule's times."""
         body = {"overlap": overlap} if overlap is not None else {}
         return await self._to.post(Triggered, _ONE + ":trigger", body, schedule_id=schedule_id)
 
     async def backfill(
         self, schedule_id: str, since: datetime, until: datetime, overlap: Literal["queue", "allow"] = "queue"
     ) -> ScheduleView:
-        """Run it after all for each of its times from `since` to `until`, at most 1,000."""
+        """Start a run for each past time of the schedule from `since` to `until`, at most 1,000."""
         body = {"from": since, "until": until, "overlap": overlap}
         return await self._to.post(ScheduleView, _ONE + ":backfill", body, schedule_id=schedule_id)

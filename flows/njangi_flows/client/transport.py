@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import re
 import secrets
@@ -33,7 +34,7 @@ LARGEST_PAGE = 500
 _SEGMENT = re.compile(r"[\w.~-]+")
 _LATER = (423, 429, 502, 503, 504)
 _VALUES = ("parameters", "payload", "spec", "document")
-"""Fields of a body that hold values of people's programs."""
+"""The fields of a body with values from users' programs."""
 
 T = TypeVar("T")
 
@@ -127,7 +128,7 @@ class Transport:
         `repeatable` is made again only if the service did nothing. Raises ClientErrors, and NotCarriedError for a value
         that JSON has no form for.
         """
-        request: dict[str, Any] = {"params": _told(query or {}), "headers": dict(headers or {})}
+        request: dict[str, Any] = {"params": _given(query or {}), "headers": dict(headers or {})}
         if method in ("POST", "PUT"):
             request["headers"]["Idempotency-Key"] = secrets.token_hex(16)
         if body is not None:
@@ -207,11 +208,11 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         **ids: str | int,
     ) -> AsyncIterator[httpx.Response]:
-        """Open an answer that is read as it comes. What breaks it raises UnreachableError; it is not begun again."""
+        """Open an answer that is read as it comes. If it breaks, UnreachableError is raised; it is not opened again."""
         address = filled(path, ids)
         try:
             async with self.http.stream(
-                "GET", address, params=_told(query or {}), headers=dict(headers or {})
+                "GET", address, params=_given(query or {}), headers=dict(headers or {})
             ) as answer:
                 self._answered(answer)
                 if not answer.is_success:
@@ -229,9 +230,9 @@ class Transport:
         on_type: Callable[[str], object] = lambda _: None,
         **ids: str | int,
     ) -> AsyncGenerator[bytes, None]:
-        """Yield an answer as it comes; one that never changes, which its `ETag` says, goes on where it broke off.
+        """Yield an answer as it comes. If it has an `ETag`, it goes on where it stopped after a broken connection.
 
-        `on_type` is told its media type first.
+        `on_type` is called with its media type first.
         """
         sent, tag, backoff = 0, None, self.backoff()
         while True:
@@ -301,6 +302,8 @@ def _reason(error: BaseException) -> str:
     """Return what the operating system says, if that is why, else the text of the error."""
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, ConnectionError) and cause.errno is not None:
+            return f"[Errno {cause.errno}] {os.strerror(cause.errno)}"
         if isinstance(cause, OSError) and cause.errno is not None:
             return str(cause)
         cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
@@ -308,18 +311,18 @@ def _reason(error: BaseException) -> str:
 
 
 def is_passing(problem: ProblemError) -> bool:
-    """Whether the same call may be made again after a while, and nothing was done by it."""
+    """Whether the service did nothing and the same call may work later."""
     return problem.status in _LATER or problem.kind == "under-way"
 
 
 def after(answer: httpx.Response) -> float:
-    """Return the seconds that an answer asks to wait."""
+    """Return the seconds that an answer asks the caller to wait."""
     text = answer.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else 0.0
 
 
 def filled(path: str, ids: Mapping[str, str | int]) -> str:
-    """Return `path` with each `{name}` replaced. Raises ValueError for an id that could reach another route."""
+    """Return `path` with each `{name}` replaced. Raises ValueError for an id that would change the route."""
     for name, value in ids.items():
         if not _SEGMENT.fullmatch(str(value)) or not str(value).strip("."):
             raise ValueError(f"{value!r} cannot be {name}: that is letters, digits, '_', '-' and '.'")
@@ -327,13 +330,13 @@ def filled(path: str, ids: Mapping[str, str | int]) -> str:
 
 
 def _check_values(body: object) -> None:
-    """Raise NotCarriedError, with the path, for a value that pydantic would write as something else."""
+    """Raise NotCarriedError, with the path, for a value that pydantic would write as another value."""
     fields = body if isinstance(body, Mapping) else {}
     for name in _VALUES:
         value = fields.get(name)
         check({name: dict(value) if isinstance(value, Mapping) else value}, depth=CARRIED_DEPTH + 1, text_keys=True)
 
 
-def _told(query: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that say something, as text."""
+def _given(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that are not None, as text."""
     return {name: to_jsonable_python(value) for name, value in query.items() if value is not None}

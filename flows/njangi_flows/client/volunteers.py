@@ -1,4 +1,4 @@
-"""Volunteers' machines, and the join tokens that let them in."""
+"""Volunteers' machines, and the tokens with which they join."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class VolunteerFilter(TypedDict, total=False):
 
 
 class VolunteerCalls:
-    """The machines that take part. To change one is for admins."""
+    """The machines that take part. Only admins may change one."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
@@ -40,29 +40,29 @@ class VolunteerCalls:
         return await self._to.get(OneVolunteerView, _ONE, volunteer_id=volunteer_id)
 
     async def throughput(self, hours: int = 24) -> ThroughputView:
-        """Return what all of them did in each of the last hours."""
+        """Return how many subtasks all machines completed in each of the last hours."""
         return await self._to.get(ThroughputView, "/v1/volunteers:throughput", query={"hours": hours})
 
     async def suspend(self, volunteer_id: str, note: str = "") -> Volunteer:
-        """Lend it nothing more and call back what it holds."""
+        """Suspend a machine: its subtasks are called back, and it gets no more until it is resumed."""
         return await self._to.post(Volunteer, _ONE + ":suspend", {"note": note}, volunteer_id=volunteer_id)
 
     async def resume(self, volunteer_id: str) -> Volunteer:
         return await self._to.post(Volunteer, _ONE + ":resume", volunteer_id=volunteer_id)
 
     async def retire(self, volunteer_id: str, note: str = "") -> Volunteer:
-        """Part with it for good. Raises ConflictError of one that is retired already."""
+        """Retire a machine for good. Raises ConflictError if it is retired already."""
         return await self._to.post(Volunteer, _ONE + ":retire", {"note": note}, volunteer_id=volunteer_id)
 
 
 class JoinTokenCalls:
-    """What lets machines join, for admins."""
+    """Tokens that let machines join, for admins."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
 
     async def create(self, name: str, *, uses: int = 1, expires_in: str | float = "7d") -> MadeJoinToken:
-        """Make a token that enrols so many machines; it is shown this once, and is lost with its answer."""
+        """Create a token for `uses` machines. It is shown only in this answer; a lost answer is a lost token."""
         body = {"name": name, "uses": uses, "expires_in": expires_in}
         return await self._to.post(MadeJoinToken, "/v1/join-tokens", body, repeatable=False)
 
@@ -72,9 +72,9 @@ class JoinTokenCalls:
         return builtins.list(found["join_tokens"])
 
     async def look(self, token: str) -> Looked:
-        """Return what a token is for and which machines came by it. Raises NotFoundError, with the reason."""
+        """Return the purpose of a token and the machines that joined with it. Raises MissingError, with the reason."""
         return await self._to.post(Looked, "/v1/join-tokens:look", {"token": token})
 
     async def revoke(self, token_id: str) -> None:
-        """Let it enrol nothing more; machines that it has enrolled stay."""
+        """Revoke a token: no machine can join with it any more. Machines that have joined stay."""
         await self._to.delete("/v1/join-tokens/{token_id}", token_id=token_id)

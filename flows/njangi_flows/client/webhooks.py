@@ -1,4 +1,4 @@
-"""Webhooks, which tell other systems what happens."""
+"""Webhooks, which send events to other systems."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ONE = "/v1/webhooks/{webhook_id}"
 
 
 class WebhookScope(TypedDict, total=False):
-    """Of which run or workflow alone, and what for."""
+    """The only run or workflow whose events are sent, and the purpose of the webhook."""
 
     run_id: str
     workflow_id: str
@@ -21,13 +21,13 @@ class WebhookScope(TypedDict, total=False):
 
 
 class WebhookCalls:
-    """One's own; an admin's are all."""
+    """The caller's webhooks; for admins all webhooks."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
 
     async def create(self, url: str, types: Sequence[str], **which: Unpack[WebhookScope]) -> NewWebhookView:
-        """Make a webhook, told of what happens from now on; its secret is shown this once."""
+        """Create a webhook for new events. Its secret is shown only in this answer."""
         return await self._to.post(NewWebhookView, "/v1/webhooks", {"url": url, "types": types, **which})
 
     async def list(self, limit: int = 100) -> builtins.list[WebhookView]:
@@ -54,7 +54,7 @@ class WebhookCalls:
     async def deliveries(
         self, webhook_id: str, *, state: str | None = None, limit: int = 100
     ) -> builtins.list[DeliveryView]:
-        """Return what was sent and is to be, the newest first."""
+        """Return the messages, sent and waiting, the newest first."""
         kind = dict[str, builtins.list[DeliveryView]]
         query = {"state": state, "limit": limit}
         found: dict[str, Any] = await self._to.get(kind, _ONE + "/deliveries", query=query, webhook_id=webhook_id)
@@ -66,6 +66,6 @@ class WebhookCalls:
         return found["delivery"]
 
     async def redeliver(self, webhook_id: str, delivery: str) -> DeliveryView:
-        """Send a message again under its own id."""
+        """Send a message again, with the same id."""
         body = {"delivery": delivery}
         return await self._to.post(DeliveryView, _ONE + ":redeliver", body, webhook_id=webhook_id)

@@ -1,4 +1,4 @@
-"""Workflows, their versions, and the templates to make them from."""
+"""Workflows, their versions, and templates for them."""
 
 from __future__ import annotations
 
@@ -33,14 +33,17 @@ _ONE = "/v1/workflows/{workflow_id}"
 
 
 class ChosenId(TypedDict, total=False):
-    """The id that a new thing shall have, and what is done where something has it already."""
+    """The id for the new workflow or run, and what to do if it is taken."""
 
     id: str
     on_conflict: OnConflict
 
 
 class WorkflowFilter(TypedDict, total=False):
-    """Which workflows; `name` and `q` are parts, `sort` is created_at, updated_at, name, priority, or `-` and that."""
+    """Which workflows; `name` and `q` are parts of the text.
+
+    `sort` is created_at, updated_at, name or priority; with `-` in front backwards.
+    """
 
     name: str
     prefix: str
@@ -56,28 +59,28 @@ class WorkflowFilter(TypedDict, total=False):
 
 
 class WorkflowCalls:
-    """What the caller has, and what is shared with it.
+    """The caller's workflows, and those shared with them.
 
-    `spec` is a document, or the text of a YAML or JSON file, which is kept with the version; `files` are the SHA-256 of
-    the blobs that it names, as `upload` returns them.
+    `spec` is a document, or the text of a YAML or JSON file, which is kept with the version. `files` gives the SHA-256
+    of each file that the spec names, as `upload` returns them.
     """
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
 
     async def upload(self, files: Mapping[str, Path | bytes]) -> dict[str, str]:
-        """Store files, unless the service has them, and return the `files` of a workflow that needs them."""
+        """Store files unless the service has them, and return the value for `files`."""
         blobs = BlobCalls(self._to)
         return {name: await blobs.put(content) for name, content in files.items()}
 
     async def create(
         self, spec: JsonValue, files: Mapping[str, str] | None = None, **chosen: Unpack[ChosenId]
     ) -> SavedWorkflow:
-        """Make a workflow, with warnings of what is likely meant otherwise. Raises InvalidError with every problem."""
+        """Create a workflow. The answer has warnings of likely mistakes. Raises InvalidError with every problem."""
         return await self._to.post(SavedWorkflow, "/v1/workflows", {"spec": spec, "files": files or {}, **chosen})
 
     async def validate(self, spec: JsonValue, files: Mapping[str, str] | None = None) -> Validated:
-        """Tell what a run would do, and store nothing. Raises InvalidError with every problem."""
+        """Return what a run would do, and store nothing. Raises InvalidError with every problem."""
         return await self._to.post(Validated, "/v1/workflows:validate", {"spec": spec, "files": files or {}})
 
     def list(self, **filter: Unpack[WorkflowFilter]) -> AsyncIterator[ListedWorkflow]:
@@ -89,13 +92,13 @@ class WorkflowCalls:
     async def edit(
         self, workflow_id: str, version: int | None, spec: JsonValue, files: Mapping[str, str] | None = None
     ) -> SavedWorkflow:
-        """Make a new version of that version, whatever it is at for None. Raises ConflictError if it is at another."""
+        """Replace `version`, or the newest for None, by a new one. Raises ConflictError if there is a newer one."""
         headers = {"If-Match": "*" if version is None else f'"{version}"'}
         body = {"spec": spec, "files": files or {}}
         return await self._to.put(SavedWorkflow, _ONE, body, headers=headers, workflow_id=workflow_id)
 
     async def delete(self, workflow_id: str) -> None:
-        """Delete a workflow, its versions and schedules; its runs stay. Raises ConflictError while some go on."""
+        """Delete a workflow, its versions and schedules; its runs stay. Raises ConflictError while a run goes on."""
         await self._to.delete(_ONE, workflow_id=workflow_id)
 
     async def start(
@@ -106,12 +109,12 @@ class WorkflowCalls:
         deadline: str | float | None = None,
         **chosen: Unpack[ChosenId],
     ) -> RunView:
-        """Start a run; it fails after the `deadline`, as "6h" or seconds."""
+        """Start a run. It fails after the `deadline`: "6h", or seconds."""
         body = {"parameters": parameters or {}, **_given(deadline=deadline), **chosen}
         return await self._to.post(RunView, _ONE + "/runs", body, workflow_id=workflow_id)
 
     async def clone(self, workflow_id: str, name: str | None = None, **chosen: Unpack[ChosenId]) -> WorkflowView:
-        """Make a workflow of one's own like it."""
+        """Create a copy of a workflow that is the caller's own."""
         body = {**_given(name=name), **chosen}
         return await self._to.post(WorkflowView, _ONE + ":clone", body, workflow_id=workflow_id)
 
@@ -122,14 +125,14 @@ class WorkflowCalls:
         return await self._to.post(WorkflowView, _ONE + ":untag", {"tags": tags}, workflow_id=workflow_id)
 
     async def archive(self, workflow_id: str) -> WorkflowView:
-        """Put a workflow aside: it is not listed and not started."""
+        """Archive a workflow: it is no longer listed and cannot be started."""
         return await self._to.post(WorkflowView, _ONE + ":archive", workflow_id=workflow_id)
 
     async def unarchive(self, workflow_id: str) -> WorkflowView:
         return await self._to.post(WorkflowView, _ONE + ":unarchive", workflow_id=workflow_id)
 
     async def share(self, workflow_id: str, names: Sequence[str]) -> builtins.list[str]:
-        """Let users, or "*" for all who are signed in, read it and its runs; return all who may."""
+        """Let users, or "*" for all who are signed in, read the workflow and its runs. Return all who may."""
         found: Readers = await self._to.post(Readers, _ONE + ":share", {"with": names}, workflow_id=workflow_id)
         return found.readers
 
@@ -138,7 +141,7 @@ class WorkflowCalls:
         return found.readers
 
     def versions(self, workflow_id: str) -> AsyncIterator[VersionView]:
-        """Yield what edits left behind, the newest first."""
+        """Yield the versions, the newest first."""
         return self._to.items(VersionView, _ONE + "/versions", "versions", workflow_id=workflow_id)
 
     async def version(self, workflow_id: str, version: int) -> OneVersionView:
@@ -158,9 +161,10 @@ class WorkflowCalls:
         commands: bool = False,
         **chosen: Unpack[ChosenId],
     ) -> SavedWorkflow:
-        """Make a workflow of a document of ours or in WfFormat, whose stand-ins last recorded seconds times `scale`.
+        """Create a workflow from a document of ours or in WfFormat.
 
-        With `commands` the recorded programs are run instead of stand-ins.
+        The tasks of WfFormat become stand-ins, which take the recorded seconds times `scale`, or with `commands` the
+        recorded programs.
         """
         body = {"document": document, "files": files or {}, "scale": scale, "commands": commands, **chosen}
         return await self._to.post(SavedWorkflow, "/v1/workflows:import", body)
@@ -174,7 +178,7 @@ class WorkflowCalls:
 
 
 class TemplateCalls:
-    """The workflows that ship with the service."""
+    """Workflows that ship with the service."""
 
     def __init__(self, transport: Transport) -> None:
         self._to = transport
@@ -187,7 +191,7 @@ class TemplateCalls:
         return await self._to.get(OneTemplateView, "/v1/templates/{name}", name=name)
 
     async def use(self, name: str, **chosen: Unpack[ChosenId]) -> WorkflowView:
-        """Make a workflow of one's own of it."""
+        """Create a workflow of the caller's own from a template."""
         return await self._to.post(WorkflowView, "/v1/templates/{name}:use", dict(chosen), name=name)
 
 

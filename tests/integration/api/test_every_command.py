@@ -70,7 +70,7 @@ async def test_every_call_has_a_command(client: Client, njangi: Command, tmp_pat
     await admin("users", "role", "ada", "viewer")
     await admin("users", "quota", "ada", "--set", "runs=3")
     opens = await made("join-tokens", "create", "hall", name="token")
-    assert "1 more machines may join by hall" in await admin("join-tokens", "look", opens)
+    assert "1 more machines may join with hall" in await admin("join-tokens", "look", opens)
     await admin("join-tokens", "revoke", await made("join-tokens", "create", "room"))
     await admin("join-tokens", "list")
     await admin("audit", "-n", "5")

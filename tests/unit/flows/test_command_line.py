@@ -416,7 +416,7 @@ def test_up_starts_the_stack_of_this_folder(folder: Path) -> None:
             {"tasks": [], "error_group": "5f3a9c1e20b7"},
             "run r1",
         ),
-        (["reset", "r1", "count"], "/v1/runs/r1:reset", {"task": "count"}, "run r1 is begun again"),
+        (["reset", "r1", "count"], "/v1/runs/r1:reset", {"task": "count"}, "run r1 is restarted"),
         (["rerun", "r1", "-p", "bound=5"], "/v1/runs/r1:rerun", {"parameters": {"bound": 5}}, "run r1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -44,5 +44,5 @@ def test_without_watching_it_looks_once() -> None:
 def test_a_token_that_is_none_is_named_before_anything_is_sent(service: FakeService, token: str) -> None:
     result = njangi(service, "runs", "--token", token)
     assert result.exit_code == 2
-    assert "the token is none" in result.stderr and token not in result.stderr
+    assert "this is not a valid token" in result.stderr and token not in result.stderr
     assert service.sent == []

@@ -217,7 +217,7 @@ def test_a_run_says_when_it_ends_or_why_that_cannot_be_told(service: FakeService
     assert "(5 subtasks left)" in njangi(service, "show", "r1").output
     unknown = {"from": None, "until": None, "reason": "no volunteer is online"}
     service.answers["GET /v1/runs/r1"] = (200, a_run("RUNNING", eta=unknown))
-    assert "cannot be told: no volunteer is online" in njangi(service, "show", "r1").output
+    assert "unknown: no volunteer is online" in njangi(service, "show", "r1").output
 
 
 def test_runs_of_a_tag_are_counted_before_they_are_cancelled(service: FakeService) -> None:

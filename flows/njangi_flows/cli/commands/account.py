@@ -19,20 +19,25 @@ if TYPE_CHECKING:
     from njangi_flows.cli.blocking_client import BlockingClient
 
 app = typer.Typer()
-Lifetime = Annotated[str | None, typer.Option("--expires-in", metavar="DURATION", help="As 30d; else 90d.")]
+Lifetime = Annotated[
+    str | None,
+    typer.Option("--expires-in", metavar="DURATION", help="How long the token is valid, e.g. 30d; default: 90d."),
+]
 _SCOPES = {"viewer": ["read", "write"], "submitter": ["read", "write"], "admin": ["read", "write", "admin"]}
 
 
 @app.command()
 def login(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Your name; asked for if left out.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Your name; without it, you are asked for it.")
+    ] = None,
     code: Annotated[
-        str | None, typer.Option("--code", metavar="CODE", help="You are new: the code of your invitation.")
+        str | None, typer.Option("--code", metavar="CODE", help="If you are new: the code of your invitation.")
     ] = None,
     expires_in: Lifetime = None,
     url: Url = None,
 ) -> None:
-    """Sign in by password; further commands of yours act as you, until `njangi logout` or the token's end.
+    """Sign in with your password. Later commands act as you, until `njangi logout` or until the token expires.
 
     Example: njangi login ada --url https://njangi.example.org
     """
@@ -57,7 +62,7 @@ def login(
 
 @app.command()
 def logout(url: Url = None) -> None:
-    """Revoke the token that `njangi login` made, and forget it.
+    """Sign out: revoke the token of `njangi login` and delete it from this machine.
 
     Example: njangi logout
     """
@@ -69,14 +74,14 @@ def logout(url: Url = None) -> None:
         with connect(address, token) as service:
             service.delete("/v1/tokens/{token_id}", token_id=token_id)
     except RefusedError as error:
-        typer.echo(f"the token was no longer good: {error.message}", err=True)
+        typer.echo(f"the token was no longer valid: {error.message}", err=True)
     remembered.forget(address)
     typer.echo(f"signed out of {address}")
 
 
 @app.command()
 def password(url: Url = None) -> None:
-    """Set another password. Your other sessions end; tokens stay.
+    """Change your password. Your other sessions end; tokens stay valid.
 
     Example: njangi password
     """
@@ -94,7 +99,7 @@ def password(url: Url = None) -> None:
 
 @app.command()
 def whoami(output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Show who you are to the service, and what of your quotas is used.
+    """Show who you are to the service, and how much of your quotas you use.
 
     Example: njangi whoami
     """
@@ -110,7 +115,7 @@ def _within_session(service: BlockingClient, me: dict[str, Any]) -> None:
 
 
 def _secret(asked: str, *, twice: bool = False) -> str:
-    """Ask for a password, unseen on a terminal; a script gives it on standard input."""
+    """Ask for a password. A terminal does not show it; a script gives it on standard input."""
     return str(typer.prompt(asked, hide_input=sys.stdin.isatty(), confirmation_prompt=twice, err=True))
 
 

@@ -15,17 +15,21 @@ app = typer.Typer()
 
 @app.command()
 def audit(
-    who: Annotated[str | None, typer.Option("--who", metavar="NAME", help="What this user did.")] = None,
-    action: Annotated[str | None, typer.Option("--action", help="A part of what was done, e.g. :cancel.")] = None,
-    on: Annotated[str | None, typer.Option("--on", metavar="ID", help="What was done to this run, user, ...")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="From then on, e.g. 2026-12-01T00:00:00Z.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Before then.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Show at most so many.")] = 50,
+    who: Annotated[str | None, typer.Option("--who", metavar="NAME", help="Only actions of this user.")] = None,
+    action: Annotated[
+        str | None, typer.Option("--action", help="Only actions that contain this, e.g. :cancel.")
+    ] = None,
+    on: Annotated[str | None, typer.Option("--on", metavar="ID", help="Only actions on this run, user, ...")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only from this time on, e.g. 2026-12-01T00:00:00Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only before this time.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Show at most this many.")] = 50,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show who did what, the newest first. For admins.
+    """Show who did what, the newest first; for admins.
 
     Example: njangi audit --who ada --action :cancel
     """

@@ -24,7 +24,7 @@ def compare(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Compare two runs: what they ran, how long their tasks took, whether the results are the same.
+    """Compare two runs: their workflows, the times of their tasks, and whether their results are equal.
 
     Example: njangi compare r0192f0c1 r0192f0d2
     """
@@ -56,13 +56,15 @@ def subtask(
 def subtasks(
     run: RunId,
     task: Annotated[str, typer.Argument(metavar="TASK")],
-    status: Annotated[str | None, typer.Option("--status", help="Only those: QUEUED, LEASED, FAILED, ...")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")] = 50,
+    status: Annotated[
+        str | None, typer.Option("--status", help="Only subtasks with this status: QUEUED, LEASED, FAILED, ...")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most this many.")] = 50,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """List a task's subtasks in order, with how many tries each took.
+    """List the subtasks of a task in order, with the number of attempts at each.
 
     Example: njangi subtasks r0192f0c1 factor --status FAILED
     """
@@ -79,7 +81,7 @@ def subtasks(
 
 @app.command()
 def grid(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Draw all subtasks of a run, a letter each.
+    """Draw all subtasks of a run, one letter for each.
 
     q: queued, l: leased, r: reported, a dot: completed, F: failed, c: cancelled, D: dead.
 

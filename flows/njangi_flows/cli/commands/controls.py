@@ -23,11 +23,13 @@ Run = Annotated[
     str | None,
     typer.Argument(metavar="[RUN]", help="The run's id, as `njangi runs` shows it.", autocompletion=completing.runs),
 ]
-Owner = Annotated[str | None, typer.Option("--owner", metavar="NAME", help="All runs of this owner instead of one.")]
-Tag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="All runs with this tag.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count the runs that it would be done to.")]
+Owner = Annotated[
+    str | None, typer.Option("--owner", metavar="NAME", help="All runs of this owner, instead of one run.")
+]
+Tag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="All runs with this tag, instead of one run.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; only count the runs.")]
 Task = Annotated[str | None, typer.Option("--task", "-t", metavar="TASK", help="Only this task of the run.")]
-CallBack = Annotated[bool, typer.Option("--call-back", help="Give up what volunteers are working on now.")]
+CallBack = Annotated[bool, typer.Option("--call-back", help="Also stop the attempts under way.")]
 
 
 @app.command()
@@ -42,7 +44,7 @@ def pause(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Lend nothing of a run until it is resumed; attempts under way may finish.
+    """Pause a run: no more of its subtasks are given out until it is resumed. Attempts under way may finish.
 
     Example: njangi pause 0192f0c1 --call-back
     """
@@ -62,7 +64,7 @@ def resume(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Lend a paused run's subtasks again.
+    """Resume a paused run: its subtasks are given out again.
 
     Example: njangi resume 0192f0c1
     """
@@ -80,7 +82,7 @@ def cancel(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Cancel a run; what volunteers are working on is called back. A second time, without cleaning up.
+    """Cancel a run and call back its subtasks from the volunteers. A second cancel also skips the clean-up task.
 
     Example: njangi cancel 0192f0c1
     """
@@ -94,7 +96,7 @@ def retry_failed(
     task: Annotated[list[str] | None, typer.Option("--task", "-t", metavar="TASK", help="Only these tasks.")] = None,
     error: Annotated[
         str | None,
-        typer.Option("--error", metavar="GROUP", help="Only what failed for this cause, as `njangi errors` shows it."),
+        typer.Option("--error", metavar="GROUP", help="Only failures with this cause: a group of `njangi errors`."),
     ] = None,
     owner: Owner = None,
     tag: Tag = None,
@@ -103,19 +105,18 @@ def retry_failed(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Begin a run that has ended again with what failed alone; what was accepted stays.
+    """Restart an ended run, running only what failed. Accepted results stay.
 
-    Example: njangi retry-failed 0192f0c1
     Example: njangi retry-failed 0192f0c1 --error 5f3a9c1e20b7
     """
     with connect(url, token) as service:
         body: dict[str, Any] = {"tasks": task or []} | ({"error_group": error} if error is not None else {})
-        _control(service, "retry-failed", run, None, _Many(owner, tag, dry_run), body, output, "begun again")
+        _control(service, "retry-failed", run, None, _Many(owner, tag, dry_run), body, output, "restarted")
 
 
 @app.command()
 def reset(
-    which: Annotated[list[str], typer.Argument(metavar="[RUN] TASK", help="The run, and the task to begin at.")],
+    which: Annotated[list[str], typer.Argument(metavar="[RUN] TASK", help="The run, and the task to restart at.")],
     owner: Owner = None,
     tag: Tag = None,
     dry_run: DryRun = False,
@@ -123,7 +124,7 @@ def reset(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Begin a run that has ended again at a task: it and all that depends on it are done from nothing.
+    """Restart an ended run at a task: that task and all tasks that depend on it are done again from the beginning.
 
     Example: njangi reset 0192f0c1 report
     """
@@ -139,7 +140,7 @@ def reset(
             _Many(owner, tag, dry_run),
             {"task": task},
             output,
-            "begun again",
+            "restarted",
         )
 
 
@@ -154,7 +155,7 @@ def rerun(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Start a new run like this one, with the parameters given changed.
+    """Start a new run like this one, with other values for the parameters that you give.
 
     Example: njangi rerun 0192f0c1 -p bound=2000
     """
@@ -187,7 +188,7 @@ def _control(
     done: str,
 ) -> None:
     if (run is None) == (not many.filter) or (many.filter and task is not None):
-        raise WrongUsageError("give either a run (and, if you like, one of its tasks) or --owner or --tag")
+        raise WrongUsageError("give either a run (and perhaps one of its tasks) or --owner or --tag")
     if many.filter:
         asked = {**body, "filter": many.filter, "dry_run": many.dry_run}
         found = service.post(f"/v1/runs:{call}", asked)

@@ -23,23 +23,32 @@ _KNOWN = ("seq", "v", "type", "at", "run_id")
 @app.command()
 def events(
     types: Annotated[
-        str | None, typer.Option("--types", help="Only these, e.g. 'run.*,task.completed'. Else all.")
+        str | None, typer.Option("--types", help="Only events of these types, e.g. 'run.*,task.completed'.")
     ] = None,
-    run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only of this run.")] = None,
-    workflow: Annotated[str | None, typer.Option("--workflow", metavar="WORKFLOW", help="Only of its runs.")] = None,
-    owner: Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Only of what belongs to them.")] = None,
+    run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only events of this run.")] = None,
+    workflow: Annotated[
+        str | None, typer.Option("--workflow", metavar="WORKFLOW", help="Only events of the runs of this workflow.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="NAME", help="Only events of this owner's runs and workflows.")
+    ] = None,
     after: Annotated[
-        int | None, typer.Option("--after", min=0, help="Begin after this number. Else at the first; --follow: now.")
+        int | None,
+        typer.Option(
+            "--after",
+            min=0,
+            help="Begin after the event with this number. Default: the first event, with --follow: now.",
+        ),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", "--watch", "-w", help="Go on until interrupted.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Without --follow: at most so many.")] = 200,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", "--watch", "-w", help="Show new events until interrupted.")
+    ] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Without --follow: show at most this many.")] = 200,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show what happens in the service: one line an event, or with -o json one object a line.
-
-    -o yaml makes each a document.
+    """Show the events of the service, one per line; with -o json one object per line, with -o yaml one document each.
 
     Example: njangi events --follow --types 'run.*,volunteer.*'
     """
@@ -70,7 +79,7 @@ def past(
 
 
 def following(service: BlockingClient, query: Mapping[str, str | None], after: int | None) -> Iterator[dict[str, Any]]:
-    """Yield events as they happen, each once; after an interruption from the last one on."""
+    """Yield events as they happen, each once, also through interruptions."""
     for sent in service.events(query, after):
         if sent.type is None:
             continue
@@ -83,7 +92,7 @@ def following(service: BlockingClient, query: Mapping[str, str | None], after: i
 
 
 def line(event: Mapping[str, Any]) -> str:
-    """Return an event as one line: when, what, of which run, and what else it tells."""
+    """Return an event as one line: number, time, type, run and further fields."""
     rest = " ".join(f"{name}={_json(value)}" for name, value in event.items() if name not in _KNOWN)
     text = f"{event['seq']} {event['at']} {event['type']} {event['run_id'] or '-'} {rest}"
     return printable(text.rstrip()).replace("\n", " ")

@@ -33,14 +33,16 @@ class ExportFormat(enum.StrEnum):
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A workflow: YAML, JSON, or WfFormat 1.0 to 1.6.")],
     scale: Annotated[
-        float, typer.Option("--scale", help="WfFormat: let stand-ins last the recorded seconds times this.")
+        float, typer.Option("--scale", help="WfFormat: stand-ins take the recorded seconds times this number.")
     ] = 1.0,
-    commands: Annotated[bool, typer.Option("--commands", help="WfFormat: run the recorded programs instead.")] = False,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="WfFormat: run the recorded programs, not stand-ins.")
+    ] = False,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Make a workflow of a file, without starting it. A workflow of ours has the files that it names beside it.
+    """Create a workflow from a file, without starting a run. The files that it names must be in the same folder.
 
     Example: njangi import montage.json --scale 0.01
     """
@@ -60,15 +62,17 @@ def import_(
 @app.command("export")
 def export(
     workflow: WorkflowId,
-    format_: Annotated[ExportFormat, typer.Option("--format", "-f", help="As what.")] = ExportFormat.YAML,
-    version: Annotated[int | None, typer.Option("--version", min=1, help="Else the newest.")] = None,
+    format_: Annotated[
+        ExportFormat, typer.Option("--format", "-f", help="The format of the file.")
+    ] = ExportFormat.YAML,
+    version: Annotated[int | None, typer.Option("--version", min=1, help="Which version; default: the newest.")] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Write there; `-`: standard output.")
     ] = "-",
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Print a workflow, or write it to a file; YAML as it came in, comments and all.
+    """Print a workflow or write it to a file. YAML keeps its comments.
 
     Example: njangi export w0192f0c1 --format wfformat -o out.json
     """

@@ -17,7 +17,7 @@ _EXAMPLES = 3
 
 @app.command()
 def why(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Say why a run is not further, and what would help.
+    """Show why a run waits, and what would help.
 
     Example: njangi why r0192f0c1
     """
@@ -29,7 +29,7 @@ def why(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = N
 
 @app.command()
 def errors(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Show what failed in a run, by cause, the most frequent first.
+    """Show the failures of a run by cause, the most frequent first.
 
     Example: njangi errors r0192f0c1
     """
@@ -41,14 +41,16 @@ def errors(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token 
 @app.command()
 def timeline(
     run: RunId,
-    since: Annotated[str | None, typer.Option("--since", help="Only since then, e.g. 2026-12-01T00:00Z.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Only until then.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=5000, help="Show at most so many.")] = 50,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only from this time on, e.g. 2026-12-01T00:00Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only until this time.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=5000, help="Show at most this many.")] = 50,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show who ran what of a run when, the newest attempts.
+    """Show which volunteer ran which subtask of a run when; the newest attempts.
 
     Example: njangi timeline r0192f0c1 -n 20
     """
@@ -67,7 +69,7 @@ def _show_errors(found: dict[str, Any]) -> None:
     columns = ["group", "times", "error", "message", "volunteers", "e.g.", "last_at"]
     showing.show_rows(showing.output(), columns, rows, "nothing has failed")
     if found["more"]:
-        typer.echo("there is more: older failures, or further causes, are not shown")
+        typer.echo("older failures or further causes are not shown")
 
 
 def _show_timeline(found: dict[str, Any]) -> None:
@@ -82,7 +84,7 @@ def _show_timeline(found: dict[str, Any]) -> None:
         for volunteer, task, index, begin, end, outcome in found["spans"]
     ]
     columns = ["volunteer", "subtask", "from", "seconds", "outcome"]
-    showing.show_rows(showing.output(), columns, rows, "nothing was lent")
+    showing.show_rows(showing.output(), columns, rows, "no attempts yet")
     if found["left_out"]:
         typer.echo(f"{found['left_out']} older ones are not shown")
 

@@ -17,12 +17,17 @@ app = typer.Typer()
 
 @app.command()
 def upload(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Stored once, under its SHA-256.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="The file to store. The service keeps equal files once, under their SHA-256."
+        ),
+    ],
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Store a file and print its SHA-256; a large one goes on where an earlier try broke off.
+    """Store a file and print its SHA-256. After a broken connection, a large file continues where it stopped.
 
     Example: njangi upload genome.fa
     """
@@ -33,7 +38,7 @@ def upload(
 
 @app.command()
 def download(
-    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="As `njangi upload` prints it.")],
+    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="The SHA-256 that `njangi upload` printed.")],
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Write there; `-`: standard output.")
     ] = "-",

@@ -35,7 +35,7 @@ def history(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Fetch every event of a run in order, one JSON object a line.
+    """Fetch every event of a run in order, one JSON object per line.
 
     Example: njangi history 0192f0c1 -o run.jsonl
     """
@@ -46,14 +46,14 @@ def history(
 @app.command()
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A history, as `njangi history` writes it.")],
-    offline: Annotated[bool, typer.Option("--offline", help="Show what is rebuilt; compare with nothing.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Only show the rebuilt run; do not compare it.")] = False,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Rebuild a run from its history and compare it with what the service has stored.
+    """Rebuild a run from its history and compare it with the run that the service has stored.
 
-    Prints every difference and exits with 1 if there is any.
+    Prints every difference, and exits with 1 if there is one.
 
     Example: njangi replay run.jsonl
     """
@@ -101,7 +101,7 @@ def _event(line: bytes) -> dict[str, Any]:
 
 
 def differences(run: ReplayedRun, service: BlockingClient) -> Iterator[str]:
-    """Yield what differs between the rebuilt run and the service's records, subtasks read a page at a time."""
+    """Yield the differences between the rebuilt run and the stored run. Subtasks are read page by page."""
     with closing(service.history(run.id, run.seq)) as later:
         if next(later, None) is not None:
             yield f"the run has events after number {run.seq}, the last in the file; export its history again"

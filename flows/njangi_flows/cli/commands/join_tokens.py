@@ -11,7 +11,7 @@ from njangi_flows.cli.connecting import connect
 from njangi_flows.cli.options import As, Output, Token, Url, show_as
 from njangi_flows.cli.showing import printable
 
-app = typer.Typer(name="join-tokens", help="What lets machines join, for admins.", no_args_is_help=True)
+app = typer.Typer(name="join-tokens", help="Tokens that let machines join, for admins.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -29,14 +29,19 @@ def list_(output: As = Output.TABLE, url: Url = None, token: Token = None) -> No
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, e.g. 'room 4'.")],
-    uses: Annotated[int, typer.Option("--uses", "-n", min=1, max=10_000, help="How many machines it enrols.")] = 1,
-    expires_in: Annotated[str | None, typer.Option("--expires-in", metavar="DURATION", help="As 30d; else 7d.")] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The purpose of the token, e.g. 'room 4'.")],
+    uses: Annotated[
+        int, typer.Option("--uses", "-n", min=1, max=10_000, help="How many machines may join with it.")
+    ] = 1,
+    expires_in: Annotated[
+        str | None,
+        typer.Option("--expires-in", metavar="DURATION", help="How long it is valid, e.g. 30d; default: 7d."),
+    ] = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Make a join token; it is shown this once.
+    """Create a join token. It is shown only once.
 
     Example: njangi join-tokens create 'room 4' --uses 30
     """
@@ -53,7 +58,7 @@ def look(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show what a join token is for, and which machines came by it; nobody needs to be signed in.
+    """Show what a join token is for and which machines joined with it. This works without signing in.
 
     Example: njangi join-tokens look njangi-join-TOKEN
     """
@@ -63,20 +68,20 @@ def look(
     rows = [[item[key] for key in columns] for item in found["volunteers"]]
 
     def table() -> None:
-        left = f"{found['left']} more machines may join by {printable(found['name'])}"
+        left = f"{found['left']} more machines may join with {printable(found['name'])}"
         typer.echo(f"{left}, until {showing.moment(found['expires_at'])}")
-        showing.show_rows(showing.output(), columns, rows, "no machine has come by it yet")
+        showing.show_rows(showing.output(), columns, rows, "no machine has joined with it yet")
 
     show_as(output, found, table)
 
 
 @app.command()
 def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="As `njangi join-tokens list` shows it.")],
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `njangi join-tokens list` shows.")],
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Let a join token enrol nothing more; machines that it has enrolled stay.
+    """Revoke a join token: no machine can join with it any more. Machines that have joined stay.
 
     Example: njangi join-tokens revoke j019a2b3c
     """

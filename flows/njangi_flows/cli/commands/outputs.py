@@ -27,9 +27,11 @@ class ArchiveFormat(enum.StrEnum):
 @app.command()
 def results(
     run: RunId,
-    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Only this task's, however large.")] = None,
+    task: Annotated[
+        str | None, typer.Argument(metavar="[TASK]", help="Only the result of this task, however large.")
+    ] = None,
     index: Annotated[
-        int | None, typer.Argument(metavar="[INDEX]", min=0, help="Only that of this subtask; the first is 0.")
+        int | None, typer.Argument(metavar="[INDEX]", min=0, help="Only the result of this subtask; the first is 0.")
     ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Write there; `json` or `-`: standard output.")
@@ -37,7 +39,7 @@ def results(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Fetch the results of a run's tasks, or of one task, as JSON; of a task with `parse: bytes` as the bytes they are.
+    """Fetch the results of a run, or of one of its tasks, as JSON. A task with `parse: bytes` gives its bytes.
 
     Example: njangi results 0192f0c1 report -o report.json
     """
@@ -56,7 +58,7 @@ def archive(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Write there; default RUN.zip, `-`: standard output.")
     ] = "",
-    kind: Annotated[ArchiveFormat, typer.Option("--format", help="How to pack them.")] = ArchiveFormat.ZIP,
+    kind: Annotated[ArchiveFormat, typer.Option("--format", help="The format of the archive.")] = ArchiveFormat.ZIP,
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -74,17 +76,18 @@ def archive(
 @app.command()
 def logs(
     run: RunId,
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Whose subtasks.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The name of the task.")],
     text: Annotated[
-        str, typer.Option("--grep", "-g", metavar="TEXT", help="Only logs that hold it, in any case of letters.")
+        str,
+        typer.Option("--grep", "-g", metavar="TEXT", help="Only logs that contain this text, in upper or lower case."),
     ] = "",
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show the end of what the attempts at a task wrote to standard output and standard error.
+    """Show the last 64 KiB that each attempt at a task wrote to standard output and to standard error.
 
-    The last 64 KiB of each are kept. Standard output that is a task's result is not shown here: see `njangi results`.
+    Standard output that is the result of the task is not shown here: see `njangi results`.
 
     Example: njangi logs 0192f0c1 factor --grep "no such file"
     """
@@ -96,7 +99,7 @@ def logs(
             found = True
             show_item(output, log, lines)
         if not found:
-            typer.echo("nothing is kept that attempts wrote" + (f" and that holds '{text}'" if text else ""), err=True)
+            typer.echo("there are no logs" + (f" that contain '{text}'" if text else ""), err=True)
 
 
 def lines(log: dict[str, Any]) -> str:

@@ -24,14 +24,14 @@ def submit(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The workflow, YAML or JSON.")],
     parameter: Parameters = None,
     deadline: Annotated[
-        str | None, typer.Option("--deadline", metavar="DURATION", help="Fail the run after that long, as 6h.")
+        str | None, typer.Option("--deadline", metavar="DURATION", help="Fail the run after this time, e.g. 6h.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the run to its end.")] = False,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Send a workflow and the files it names, which lie beside it, and start a run.
+    """Send a workflow with the files that it names from the same folder, and start a run.
 
     Example: njangi submit workflow.yaml -p bound=1000 --watch
     """
@@ -58,14 +58,18 @@ def submit(
 
 @app.command()
 def runs(
-    status: Annotated[list[str] | None, typer.Option("--status", help="Only those: RUNNING, FAILED, ...")] = None,
-    owner: Annotated[str | None, typer.Option("--owner", help="Only this owner's.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option("--status", help="Only runs with this status: RUNNING, FAILED, ...")
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only those of this owner.")] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
-    workflow: Annotated[str | None, typer.Option("--workflow", help="Only those of the workflow with this id.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Only those whose name holds this.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="Only those since then, e.g. 2026-12-01T00:00Z.")] = None,
+    workflow: Annotated[str | None, typer.Option("--workflow", help="Only runs of the workflow with this id.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Only those whose name contains this.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only runs created since this time, e.g. 2026-12-01T00:00Z.")
+    ] = None,
     sort: Annotated[
-        str, typer.Option("--sort", help="created_at, name or priority; -name: backwards.")
+        str, typer.Option("--sort", help="created_at, name or priority; with - in front: backwards.")
     ] = "-created_at",
     limit: Limit = 20,
     watch: Watch = False,
@@ -89,7 +93,7 @@ def runs(
 
 @app.command()
 def show(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Show a run and how far its tasks are.
+    """Show a run and the progress of its tasks.
 
     Example: njangi show 0192f0c1
     """
@@ -99,7 +103,7 @@ def show(run: RunId, output: As = Output.TABLE, url: Url = None, token: Token = 
 
 
 def _follow(service: BlockingClient, run_id: str, console: Console) -> dict[str, Any]:
-    """Show the run until it ends and return it as it ended. The run outlives an interrupted command."""
+    """Show the run until it ends, and return the ended run. If the command is interrupted, the run goes on."""
     run: dict[str, Any] = {}
     try:
         with following.display(console) as display:

@@ -25,16 +25,22 @@ class OverlapChoice(enum.StrEnum):
 
 
 Id = Annotated[str, typer.Argument(metavar="SCHEDULE", help="The schedule's id, as `njangi schedules list` shows it.")]
-Note = Annotated[str, typer.Option("--note", help="Why, for those who look at it later.")]
+Note = Annotated[str, typer.Option("--note", help="The reason, for people who look at it later.")]
 Workflow = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The id of the workflow to run.")]
 Cron = Annotated[str | None, typer.Option("--cron", help="Five fields, e.g. '0 6 * * MON-FRI'.")]
-Interval = Annotated[str | None, typer.Option("--interval", help="Instead of --cron: every so often, e.g. 90m.")]
-Zone = Annotated[str | None, typer.Option("--timezone", help="How --cron is read, e.g. Africa/Douala. Else UTC.")]
-Start = Annotated[str | None, typer.Option("--start", help="Not before, e.g. 2026-12-01T00:00:00+01:00.")]
-End = Annotated[str | None, typer.Option("--end", help="Not from then on.")]
-Policy = Annotated[OverlapChoice, typer.Option("--overlap", help="What to do while an earlier run goes on.")]
+Interval = Annotated[
+    str | None, typer.Option("--interval", help="Instead of --cron: the time from one run to the next, e.g. 90m.")
+]
+Zone = Annotated[
+    str | None, typer.Option("--timezone", help="The time zone of --cron, e.g. Africa/Douala; default: UTC.")
+]
+Start = Annotated[
+    str | None, typer.Option("--start", help="Start no run before this time, e.g. 2026-12-01T00:00:00+01:00.")
+]
+End = Annotated[str | None, typer.Option("--end", help="Start no run from this time on.")]
+Policy = Annotated[OverlapChoice, typer.Option("--overlap", help="What to do if an earlier run still goes on.")]
 CatchUp = Annotated[
-    str | None, typer.Option("--catch-up", help="How late a run may start after an outage, e.g. 1d. Else 10m.")
+    str | None, typer.Option("--catch-up", help="How late a run may start after an outage, e.g. 1d; default: 10m.")
 ]
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of its runs.")
@@ -55,12 +61,12 @@ def list_(limit: Limit = 50, output: As = Output.TABLE, url: Url = None, token: 
 @app.command()
 def show(
     schedule: Id,
-    times: Annotated[int, typer.Option("--next", min=0, max=100, help="Show so many of its next times.")] = 5,
+    times: Annotated[int, typer.Option("--next", min=0, max=100, help="How many of its next times to show.")] = 5,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show a schedule, its next times and what became of the last ones.
+    """Show a schedule, its next times, and what happened at the last ones.
 
     Example: njangi schedules show nightly --next 10
     """
@@ -72,7 +78,7 @@ def show(
 @app.command()
 def create(
     workflow: Workflow,
-    id_: Annotated[str | None, typer.Option("--id", help="The id that it shall have, e.g. nightly.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="The id for the schedule, e.g. nightly.")] = None,
     cron: Cron = None,
     interval: Interval = None,
     timezone: Zone = None,
@@ -87,7 +93,7 @@ def create(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Make a schedule for a workflow.
+    """Create a schedule for a workflow.
 
     Example: njangi schedules create w0192f0c1 --id nightly --cron '0 2 * * *' --timezone Africa/Douala
     """
@@ -115,7 +121,7 @@ def edit(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Replace what a schedule runs and when; what is not given goes back to its default.
+    """Replace the workflow and the times of a schedule. Options that you leave out go back to their defaults.
 
     Example: njangi schedules edit nightly w0192f0c1 --cron '0 3 * * *' --timezone Africa/Douala
     """
@@ -128,7 +134,7 @@ def edit(
 
 @app.command()
 def pause(schedule: Id, note: Note = "", output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Start nothing by time until the schedule is resumed.
+    """Pause a schedule: it starts no runs until it is resumed.
 
     Example: njangi schedules pause nightly --note 'the hall is closed'
     """
@@ -137,7 +143,7 @@ def pause(schedule: Id, note: Note = "", output: As = Output.TABLE, url: Url = N
 
 @app.command()
 def resume(schedule: Id, note: Note = "", output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Go on with the next time; those during the pause are not caught up on.
+    """Resume a schedule from its next time. Times during the pause are skipped.
 
     Example: njangi schedules resume nightly
     """
@@ -147,7 +153,10 @@ def resume(schedule: Id, note: Note = "", output: As = Output.TABLE, url: Url = 
 @app.command()
 def trigger(
     schedule: Id,
-    overlap: Annotated[OverlapChoice | None, typer.Option("--overlap", help="Instead of the schedule's own.")] = None,
+    overlap: Annotated[
+        OverlapChoice | None,
+        typer.Option("--overlap", help="What to do if an earlier run still goes on; default: as the schedule says."),
+    ] = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
@@ -165,14 +174,14 @@ def trigger(
 @app.command()
 def backfill(
     schedule: Id,
-    first: Annotated[str, typer.Option("--from", help="The first time, e.g. 2026-11-01T00:00:00Z.")],
-    until: Annotated[str, typer.Option("--until", help="The end of the range, itself excluded.")],
-    at_once: Annotated[bool, typer.Option("--at-once", help="All at once, not one after the other.")] = False,
+    first: Annotated[str, typer.Option("--from", help="The start of the period, e.g. 2026-11-01T00:00:00Z.")],
+    until: Annotated[str, typer.Option("--until", help="The end of the period; this time itself is excluded.")],
+    at_once: Annotated[bool, typer.Option("--at-once", help="Start all runs at once, not one after another.")] = False,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Start a run for every time of a range that has passed.
+    """Start a run for each time of the schedule in a past period.
 
     Example: njangi schedules backfill nightly --from 2026-11-01T00:00:00Z --until 2026-11-08T00:00:00Z
     """

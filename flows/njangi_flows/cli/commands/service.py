@@ -34,14 +34,14 @@ def up(context: typer.Context) -> None:
     if installed.is_file():
         os.execv(installed, [str(installed), "up", *context.args])  # beside our own interpreter, no shell
     raise WrongUsageError(
-        "the service is not part of this installation; run `njangi up` in a checkout of Njangi, "
+        "this installation does not contain the service; run `njangi up` in a checkout of Njangi, "
         "or give the address of a service that runs elsewhere by --url or NJANGI_URL"
     )
 
 
 @app.command()
 def status(output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Tell whether the service is ready, and what of it is away. Exit code 4: it cannot work now.
+    """Show whether the service works, and which of its parts do not. Exit code 4: it cannot work now.
 
     Example: njangi status --url https://njangi.example.org
     """

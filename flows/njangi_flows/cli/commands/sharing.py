@@ -16,7 +16,7 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Users, or '
 
 @app.command()
 def share(workflow: WorkflowId, names: Names, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Let users read a workflow and all its runs, those to come too.
+    """Let users read a workflow and all its runs, also future ones.
 
     Example: njangi share w019a2b3c kofi esi
     """
@@ -27,7 +27,7 @@ def share(workflow: WorkflowId, names: Names, output: As = Output.TABLE, url: Ur
 def unshare(
     workflow: WorkflowId, names: Names, output: As = Output.TABLE, url: Url = None, token: Token = None
 ) -> None:
-    """Let users no longer read a workflow and its runs.
+    """Stop sharing: these users can no longer read the workflow and its runs.
 
     Example: njangi unshare w019a2b3c '*'
     """

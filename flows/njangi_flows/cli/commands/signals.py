@@ -16,15 +16,17 @@ app = typer.Typer()
 @app.command()
 def signal(
     run: RunId,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name, as the task that waits names it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The name of the signal, as in the task that waits for it.")
+    ],
     payload: Annotated[
-        str, typer.Argument(metavar="[JSON]", help="What it brings, as JSON; other text is taken as it is.")
+        str, typer.Argument(metavar="[JSON]", help="The payload as JSON; other text is sent as text.")
     ] = "null",
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Send a signal to a run, for the task that waits for it now or later.
+    """Send a signal to a run, for the task that waits for it or will wait for it.
 
     Example: njangi signal 0192f0c1 approved '{"by": "Ana"}'
     """
@@ -39,7 +41,7 @@ def signal(
     try:
         value = untyped(payload)
     except InvalidSpecError as error:
-        raise WrongUsageError("what it brings is wrong:", error.problems) from error
+        raise WrongUsageError("the payload is wrong:", error.problems) from error
     with connect(url, token) as service:
         sent = service.post("/v1/runs/{run_id}/signals", {"name": name, "payload": value}, run_id=run)
     text = f"signal '{name}' was sent to run {run}; it is number {sent.get('number')} of that run"

@@ -41,7 +41,7 @@ def show(template: Name, output: As = Output.TABLE, url: Url = None, token: Toke
 
 @app.command()
 def use(template: Name, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Make a workflow of your own of a template; `njangi workflows start` runs it.
+    """Create a workflow of your own from a template. `njangi workflows start` runs it.
 
     Example: njangi templates use word-count
     """

@@ -17,7 +17,9 @@ app = typer.Typer(name="tokens", help="Tokens of your own, for scripts.", no_arg
 
 @app.command("list")
 def list_(
-    user: Annotated[str | None, typer.Option("--user", metavar="NAME", help="Of somebody else, for admins.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="NAME", help="The tokens of this user; for admins.")
+    ] = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
@@ -35,16 +37,16 @@ def list_(
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, e.g. nightly.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The purpose of the token, e.g. nightly.")],
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="read, write or admin; more than one may be given.")
+        list[str] | None, typer.Option("--scope", help="read, write or admin; can be given more than once.")
     ] = None,
     expires_in: Lifetime = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Make a token; it is shown this once.
+    """Create a token. It is shown only once.
 
     Example: njangi tokens create nightly --scope read --expires-in 30d
     """
@@ -56,7 +58,7 @@ def create(
 
 @app.command()
 def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="As `njangi tokens list` shows it.")],
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `njangi tokens list` shows.")],
     url: Url = None,
     token: Token = None,
 ) -> None:

@@ -26,7 +26,7 @@ Role = Annotated[RoleChoice, typer.Option("--role", help="What they may do.")]
 _USER = "/v1/users/{user}"
 _QUOTAS = ("workflows", "runs", "queued", "leased", "stored_bytes")
 
-app = typer.Typer(name="users", help="The people who may come in, for admins.", no_args_is_help=True)
+app = typer.Typer(name="users", help="The people who can sign in, for admins.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -45,15 +45,18 @@ def list_(output: As = Output.TABLE, url: Url = None, token: Token = None) -> No
 @app.command()
 def invite(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Who; left out, the invited choose a name.")
+        str | None, typer.Argument(metavar="[NAME]", help="Their name; without it, they choose one.")
     ] = None,
     role: Role = RoleChoice.SUBMITTER,
-    expires_in: Annotated[str | None, typer.Option("--expires-in", metavar="DURATION", help="As 1d; else 3d.")] = None,
+    expires_in: Annotated[
+        str | None,
+        typer.Option("--expires-in", metavar="DURATION", help="How long the code is valid, e.g. 1d; default: 3d."),
+    ] = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Make a code that lets one person in, once: with it they set their password.
+    """Invite a person: create a code with which they set their password, once.
 
     Example: njangi users invite ada --role admin
     """
@@ -65,7 +68,7 @@ def invite(
 
 def _say_invitation(made: dict[str, Any]) -> None:
     typer.echo(printable(made["code"]))
-    typer.echo(f"good once, until {printable(made['expires_at'])}; it is used by: njangi login --code CODE", err=True)
+    typer.echo(f"valid once, until {printable(made['expires_at'])}; use it with: njangi login --code CODE", err=True)
 
 
 @app.command()
@@ -83,11 +86,11 @@ def invitations(limit: Limit = 100, output: As = Output.TABLE, url: Url = None, 
 
 @app.command()
 def withdraw(
-    invitation: Annotated[str, typer.Argument(metavar="ID", help="As `njangi users invitations` shows it.")],
+    invitation: Annotated[str, typer.Argument(metavar="ID", help="The id that `njangi users invitations` shows.")],
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Let the code of an invitation open nothing any more.
+    """Withdraw an invitation: its code no longer works.
 
     Example: njangi users withdraw i019a2b3c
     """
@@ -98,7 +101,7 @@ def withdraw(
 
 @app.command()
 def disable(name: Name, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Let nobody in as this user; sessions and tokens end at once, runs go on.
+    """Disable a user: their sessions and tokens end at once, their runs go on.
 
     Example: njangi users disable ada
     """
@@ -144,15 +147,15 @@ def quota(
             "--set",
             "-s",
             metavar="QUOTA=NUMBER",
-            help=f"One of {', '.join(_QUOTAS)}; `none` lifts it.",
+            help=f"Set one of {', '.join(_QUOTAS)}; `none`: no limit.",
         ),
     ] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Go back to the role's.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Go back to the quotas of the role.")] = False,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show what a user has and may have; with --set or --reset change it.
+    """Show or change the quotas of a user.
 
     Example: njangi users quota ada --set runs=10 --set leased=none
     """

@@ -12,10 +12,10 @@ from njangi_flows.cli.options import As, Limit, Output, Token, Url, Watch, show_
 from njangi_flows.cli.showing import printable
 
 Id = Annotated[str, typer.Argument(metavar="VOLUNTEER", help="The machine's id, as `njangi volunteers` shows it.")]
-Note = Annotated[str, typer.Option("--note", help="Why, for those who look at it later.")]
+Note = Annotated[str, typer.Option("--note", help="The reason, for people who look at it later.")]
 
 app = typer.Typer(
-    name="volunteers", help="The machines that take part; alone it lists them.", invoke_without_command=True
+    name="volunteers", help="The machines that take part. Without a command: list them.", invoke_without_command=True
 )
 
 
@@ -28,7 +28,7 @@ def alone(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """List the machines that take part, those last heard of first; or do something with one.
+    """List the machines that take part, those last heard of first; or run a command for one of them.
 
     Example: njangi volunteers
     """
@@ -40,7 +40,7 @@ def alone(
 def list_(
     limit: Limit = 200, watch: Watch = False, output: As = Output.TABLE, url: Url = None, token: Token = None
 ) -> None:
-    """List the machines that take part, those last heard of first.
+    """List the machines that take part, the last seen first.
 
     Example: njangi volunteers list -o json
     """
@@ -54,7 +54,7 @@ def list_(
 
 @app.command()
 def show(volunteer: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Show a machine, and how many subtasks it holds now.
+    """Show a machine and how many subtasks it has now.
 
     Example: njangi volunteers show v019a2b3c
     """
@@ -70,12 +70,12 @@ def show(volunteer: Id, output: As = Output.TABLE, url: Url = None, token: Token
 
 @app.command()
 def throughput(
-    hours: Annotated[int, typer.Option("--hours", min=1, max=2160, help="How far to look back.")] = 24,
+    hours: Annotated[int, typer.Option("--hours", min=1, max=2160, help="How many hours to look back.")] = 24,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show what all machines did, hour by hour.
+    """Show how many subtasks all machines completed, hour by hour.
 
     Example: njangi volunteers throughput --hours 48
     """
@@ -88,7 +88,7 @@ def throughput(
 
 @app.command()
 def suspend(volunteer: Id, note: Note = "", output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Lend a machine nothing more and call back what it holds, until it is resumed.
+    """Suspend a machine: its subtasks are called back, and it gets no more until it is resumed.
 
     Example: njangi volunteers suspend v019a2b3c --note 'too hot'
     """
@@ -97,7 +97,7 @@ def suspend(volunteer: Id, note: Note = "", output: As = Output.TABLE, url: Url 
 
 @app.command()
 def resume(volunteer: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Lend to a suspended machine again.
+    """Resume a suspended machine: it gets subtasks again.
 
     Example: njangi volunteers resume v019a2b3c
     """
@@ -106,7 +106,7 @@ def resume(volunteer: Id, output: As = Output.TABLE, url: Url = None, token: Tok
 
 @app.command()
 def retire(volunteer: Id, note: Note = "", output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Part with a machine for good: its secret opens nothing any more.
+    """Retire a machine for good: its secret no longer works.
 
     Example: njangi volunteers retire v019a2b3c --note sold
     """

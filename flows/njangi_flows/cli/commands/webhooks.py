@@ -1,4 +1,4 @@
-"""`njangi webhooks`: let other systems be told of events."""
+"""`njangi webhooks`: send events to other systems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from njangi_flows.cli.connecting import connect
 from njangi_flows.cli.failures import WrongUsageError
 from njangi_flows.cli.options import As, Limit, Output, Token, Url, show_as
 
-app = typer.Typer(name="webhooks", help="Let other systems be told of events.", no_args_is_help=True)
+app = typer.Typer(name="webhooks", help="Send events to other systems.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, as `njangi webhooks list` shows it.")]
 
@@ -30,16 +30,18 @@ def list_(limit: Limit = 100, output: As = Output.TABLE, url: Url = None, token:
 
 @app.command()
 def create(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Where events are posted to, https://...")],
-    types: Annotated[list[str], typer.Option("--types", help="Which, e.g. 'run.completed,run.failed'.")],
-    run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only of this run.")] = None,
-    workflow: Annotated[str | None, typer.Option("--workflow", metavar="WORKFLOW", help="Only of its runs.")] = None,
-    description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The address for the events, https://...")],
+    types: Annotated[list[str], typer.Option("--types", help="The types of events, e.g. 'run.completed,run.failed'.")],
+    run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only events of this run.")] = None,
+    workflow: Annotated[
+        str | None, typer.Option("--workflow", metavar="WORKFLOW", help="Only events of the runs of this workflow.")
+    ] = None,
+    description: Annotated[str, typer.Option("--description", help="The purpose of the webhook.")] = "",
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Post events to an address from now on. Its secret, which messages are signed with, is shown this once.
+    """Create a webhook: new events are posted to the address. The secret that signs them is shown only once.
 
     Example: njangi webhooks create https://example.org/hook --types 'run.*'
     """
@@ -52,7 +54,7 @@ def create(
 
 @app.command()
 def show(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Show a webhook, and why it is disabled if it is.
+    """Show a webhook and, if it is disabled, the reason.
 
     Example: njangi webhooks show h0192f0c1
     """
@@ -65,14 +67,16 @@ def show(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token =
 @app.command()
 def edit(
     webhook: Id,
-    address: Annotated[str | None, typer.Option("--address", help="Where events are posted to from now on.")] = None,
-    types: Annotated[list[str] | None, typer.Option("--types", help="Which, e.g. 'run.completed,run.failed'.")] = None,
-    description: Annotated[str | None, typer.Option("--description", help="What it is for.")] = None,
+    address: Annotated[str | None, typer.Option("--address", help="The new address for the events.")] = None,
+    types: Annotated[
+        list[str] | None, typer.Option("--types", help="The types of events, e.g. 'run.completed,run.failed'.")
+    ] = None,
+    description: Annotated[str | None, typer.Option("--description", help="The purpose of the webhook.")] = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Change a webhook; what is not given stays as it is.
+    """Change a webhook. Options that you leave out stay as they are.
 
     Example: njangi webhooks edit h0192f0c1 --types run.failed
     """
@@ -90,7 +94,7 @@ def edit(
 
 @app.command()
 def enable(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Tell it of events again, from now on.
+    """Enable a webhook: it gets new events again.
 
     Example: njangi webhooks enable h0192f0c1
     """
@@ -99,7 +103,7 @@ def enable(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token
 
 @app.command()
 def disable(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Tell it of nothing more; what waits for it is not delivered.
+    """Disable a webhook: it gets no more events, and waiting messages are not delivered.
 
     Example: njangi webhooks disable h0192f0c1
     """
@@ -119,13 +123,13 @@ def delete(webhook: Id, url: Url = None, token: Token = None) -> None:
 
 @app.command()
 def test(webhook: Id, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Send it a message of type webhook.test.
+    """Send a message of type webhook.test to a webhook.
 
     Example: njangi webhooks test h0192f0c1
     """
     with connect(url, token) as service:
         found = service.post("/v1/webhooks/{webhook_id}:test", {}, webhook_id=webhook)
-    text = f"sent as {found.get('delivery')}; `njangi webhooks deliveries {webhook}` tells what became of it"
+    text = f"sent as {found.get('delivery')}; `njangi webhooks deliveries {webhook}` shows whether it arrived"
     show_as(output, found, lambda: typer.echo(showing.printable(text)))
 
 
@@ -137,7 +141,7 @@ def redeliver(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Send a message again, under the same id.
+    """Send a message again, with the same id.
 
     Example: njangi webhooks redeliver h0192f0c1 msg_h0192f0c1_42
     """
@@ -146,7 +150,7 @@ def redeliver(
 
 @app.command()
 def deliveries(webhook: Id, limit: Limit = 50, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Show what was sent and is to be, the newest first.
+    """List the messages of a webhook, sent and waiting, the newest first.
 
     Example: njangi webhooks deliveries h0192f0c1
     """

@@ -1,4 +1,4 @@
-"""`njangi workflows`: look at workflows, check and edit them, put them aside."""
+"""`njangi workflows`: look at workflows, check, edit and archive them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ TagNames = Annotated[list[str], typer.Argument(metavar="TAG...")]
 
 @app.command("list")
 def list_(
-    status: Annotated[list[str] | None, typer.Option("--status", help="Only those whose last run is so.")] = None,
-    owner: Annotated[str | None, typer.Option("--owner", help="Only this owner's.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option("--status", help="Only workflows whose last run has this status.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only those of this owner.")] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Only those whose name holds this.")] = None,
-    query: Annotated[str | None, typer.Option("--search", help="Only those whose text holds this.")] = None,
-    archived: Annotated[bool, typer.Option("--archived", help="Those put aside instead.")] = False,
+    name: Annotated[str | None, typer.Option("--name", help="Only those whose name contains this.")] = None,
+    query: Annotated[str | None, typer.Option("--search", help="Only workflows whose text contains this.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="List the archived workflows instead.")] = False,
     sort: Annotated[
-        str, typer.Option("--sort", help="created_at, updated_at, name or priority; -name: backwards.")
+        str, typer.Option("--sort", help="created_at, updated_at, name or priority; with - in front: backwards.")
     ] = "-created_at",
     limit: Limit = 50,
     output: As = Output.TABLE,
@@ -72,7 +74,7 @@ def show(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, token
 
 @app.command()
 def validate(file: File, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Check a workflow and tell what a run of it would do, without one. Its files are sent, so that lines are counted.
+    """Check a workflow and show what a run of it would do, without starting one. Its files are uploaded for this.
 
     Example: njangi workflows validate workflow.yaml
     """
@@ -92,13 +94,13 @@ def edit(
     workflow: WorkflowId,
     file: File,
     version: Annotated[
-        int | None, typer.Option("--version", help="Only if it is at this version still. Else: as it is now.")
+        int | None, typer.Option("--version", help="Only if the workflow is still at this version.")
     ] = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Replace a workflow by a file: a new version. Runs under way keep the version they began with.
+    """Replace a workflow with a file, as a new version. Runs under way keep their version.
 
     Example: njangi workflows edit w0192f0c1 workflow.yaml --version 3
     """
@@ -159,7 +161,7 @@ def diff(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show what differs between two versions of a workflow; with -o json also as a JSON Patch.
+    """Show the differences between two versions of a workflow; with -o json also as a JSON Patch.
 
     Example: njangi workflows diff w0192f0c1 1 2
     """
@@ -179,12 +181,14 @@ def diff(
 @app.command()
 def clone(
     workflow: WorkflowId,
-    name: Annotated[str | None, typer.Option("--name", help="Its name, else that of the workflow.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The name of the copy; default: that of the workflow.")
+    ] = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Make a workflow of your own like another.
+    """Create a copy of a workflow that is your own.
 
     Example: njangi workflows clone w0192f0c1 --name mine
     """
@@ -195,7 +199,7 @@ def clone(
 
 @app.command()
 def tag(workflow: WorkflowId, tags: TagNames, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Put tags on a workflow.
+    """Add tags to a workflow.
 
     Example: njangi workflows tag w0192f0c1 nightly
     """
@@ -208,7 +212,7 @@ def tag(workflow: WorkflowId, tags: TagNames, output: As = Output.TABLE, url: Ur
 def untag(
     workflow: WorkflowId, tags: TagNames, output: As = Output.TABLE, url: Url = None, token: Token = None
 ) -> None:
-    """Take tags off a workflow.
+    """Remove tags from a workflow.
 
     Example: njangi workflows untag w0192f0c1 nightly
     """
@@ -219,7 +223,7 @@ def untag(
 
 @app.command()
 def archive(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Put a workflow aside: no longer listed, nor to be started. Its runs go on.
+    """Archive a workflow: it is no longer listed and cannot be started. Its runs go on.
 
     Example: njangi workflows archive w0192f0c1
     """
@@ -230,7 +234,7 @@ def archive(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, to
 
 @app.command()
 def unarchive(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, token: Token = None) -> None:
-    """Take an archived workflow up again.
+    """Unarchive a workflow: it is listed and can be started again.
 
     Example: njangi workflows unarchive w0192f0c1
     """
@@ -241,7 +245,7 @@ def unarchive(workflow: WorkflowId, output: As = Output.TABLE, url: Url = None, 
 
 @app.command()
 def delete(workflow: WorkflowId, url: Url = None, token: Token = None) -> None:
-    """Delete a workflow with its versions and schedules; its ended runs stay.
+    """Delete a workflow with its versions and schedules. Its ended runs stay.
 
     Example: njangi workflows delete w0192f0c1
     """
@@ -257,13 +261,13 @@ def start(
         list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of the run.")
     ] = None,
     deadline: Annotated[
-        str | None, typer.Option("--deadline", metavar="DURATION", help="Fail the run after that long, as 6h.")
+        str | None, typer.Option("--deadline", metavar="DURATION", help="Fail the run after this time, e.g. 6h.")
     ] = None,
     output: As = Output.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Start a run of a workflow as it is now.
+    """Start a run of the newest version of a workflow.
 
     Example: njangi workflows start w0192f0c1 -p bound=2000
     """
@@ -306,7 +310,7 @@ def _show(workflow: dict[str, Any]) -> None:
 
 
 def _call(task: str, first: dict[str, Any]) -> str:
-    """Return how the first subtask of a task is called, as a shell or as Python would write it."""
+    """Return the first call of a task, written as in a shell or in Python."""
     if first["arguments"] is not None:
         return shlex.join(first["arguments"])
     given = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in first["parameters"].items()]
@@ -331,7 +335,7 @@ def _show_plan(plan: dict[str, Any]) -> None:
         typer.echo(showing.printable(f"it would wait: {reason['detail']}"))
     estimate = plan["estimate"]
     if estimate["soonest"] is None:
-        typer.echo(showing.printable(f"how long it takes cannot be told: {estimate['reason']}"))
+        typer.echo(showing.printable(f"the time that it takes is unknown: {estimate['reason']}"))
     else:
         spans = f"{estimate['soonest']:.0f} to {estimate['latest']:.0f} s"
         typer.echo(showing.printable(f"it would take {spans}: {estimate['reason']}"))
