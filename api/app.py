@@ -47,7 +47,7 @@ from api.routers.runs import (
 )
 from api.routers.uploads import upload_routes
 from api.routers.volunteers import agent, join_tokens, program, throughput, volunteers
-from api.routers.workflows import exchange, schedules, sharing, templates, versions, workflows
+from api.routers.workflows import exchange, schedules, schema, sharing, templates, versions, workflows
 from api.settings import Settings
 from api.workflows.templates import Templates
 
@@ -96,6 +96,7 @@ def _routes() -> list[BaseRoute]:
     for routes in (
         health,
         workflows,
+        schema,
         versions,
         exchange,
         templates,

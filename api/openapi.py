@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from njangi_agent.protocol import SyncAnswer, SyncRequest
+from njangi_flows.workflow.json_schema import schema as workflow_schema
 from pydantic import TypeAdapter
 
 from api import openapi_texts as reference
@@ -51,6 +52,7 @@ def document_of(app: FastAPI) -> Document:
     schemas |= reference.PROBLEM
     document["components"]["securitySchemes"] = reference.SECURITY
     document["paths"] |= _sync(schemas)
+    _describe_specs(schemas)
     met: set[int] = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -165,6 +167,15 @@ def _sync(schemas: Document) -> Document:
         "responses": {"200": {"description": "Successful Response", "content": _json("AgentSyncAnswer")}},
     }
     return {"/v1/agent/sync": {"post": operation}}
+
+
+def _describe_specs(schemas: Document) -> None:
+    """Let the `spec` of bodies, which the service itself reads as any JSON, refer to the schema of workflows."""
+    workflow = workflow_schema(ref_template=_SCHEMAS + "{model}")
+    del workflow["$schema"]
+    schemas |= {**workflow.pop("$defs"), "WorkflowSpec": workflow}
+    for body in reference.SPECS:
+        schemas[body]["properties"]["spec"] = {"anyOf": [{"$ref": _SCHEMAS + "WorkflowSpec"}, reference.SPEC_TEXT]}
 
 
 def _json(name: str) -> Document:

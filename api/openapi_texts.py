@@ -50,6 +50,7 @@ PUBLIC = {
     "POST /v1/join-tokens:look",
     "GET /agent.pyz",
     "HEAD /agent.pyz",
+    "GET /v1/schema/workflow.json",
 }
 
 NAMES = {
@@ -57,6 +58,7 @@ NAMES = {
     "GET /readyz": "getReadiness",
     "GET /metrics": "getMetrics",
     "POST /v1/workflows:validate": "validateWorkflow",
+    "GET /v1/schema/workflow.json": "getWorkflowSchema",
     "PUT /v1/workflows/{workflow_id}": "editWorkflow",
     "POST /v1/workflows/{workflow_id}/runs": "startRun",
     "POST /v1/workflows:import": "importWorkflow",
@@ -112,7 +114,15 @@ ALSO: dict[str, tuple[int, ...]] = {
 }
 """Statuses of success besides the usual one, with the same body."""
 
-NOT_MODIFIED = ("getBlob", "checkBlob", "getRunResult", "getSubtaskResult", "agentGetProgram", "agentCheckProgram")
+NOT_MODIFIED = (
+    "getBlob",
+    "checkBlob",
+    "getRunResult",
+    "getSubtaskResult",
+    "getWorkflowSchema",
+    "agentGetProgram",
+    "agentCheckProgram",
+)
 """Calls that answer 304 to If-None-Match."""
 
 MORE_REFUSALS: dict[str, tuple[int, ...]] = {
@@ -168,6 +178,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     },
     "agentGetProgram": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     "agentCheckProgram": {},
+    "getWorkflowSchema": {"application/json": {"schema": {"type": "object"}}},
     "exportWorkflow": {"application/yaml": {"schema": {}}, "application/json": {"schema": {}}},
     "getRunHistory": {"application/jsonl": _TEXT},
     "listRunEvents": _events(),
@@ -179,6 +190,11 @@ BODIES = {
     "putBlob": _BYTES,
     "appendUpload": {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
+
+SPECS = ("WorkflowBody", "NewWorkflowBody")
+"""Bodies whose `spec` is a workflow."""
+
+SPEC_TEXT = {"type": "string", "description": "The text of a YAML or JSON file with the workflow."}
 
 _SPEC = {
     "name": "squares",

@@ -83,6 +83,10 @@ class WorkflowCalls:
         """Return what a run would do, and store nothing. Raises InvalidError with every problem."""
         return await self._to.post(Validated, "/v1/workflows:validate", {"spec": spec, "files": files or {}})
 
+    async def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a workflow (draft 2020-12), for editors and programs that write workflows."""
+        return await self._to.get(dict[str, Any], "/v1/schema/workflow.json")
+
     def list(self, **filter: Unpack[WorkflowFilter]) -> AsyncIterator[ListedWorkflow]:
         return self._to.items(ListedWorkflow, "/v1/workflows", "workflows", query=filter)
 

@@ -44,6 +44,15 @@ def test_calls_have_names_of_their_own(tmp_path: Path) -> None:
     assert {"startRun", "listRuns", "pauseRun", "createWorkflow", "flowHoldRun", "agentSync"} <= set(names)
 
 
+def test_the_spec_of_a_body_refers_to_the_schema_of_workflows(tmp_path: Path) -> None:
+    schemas = create_app(Settings(home=tmp_path)).openapi()["components"]["schemas"]
+    for body in ("WorkflowBody", "NewWorkflowBody"):
+        [workflow, text] = schemas[body]["properties"]["spec"]["anyOf"]
+        assert (workflow["$ref"], text["type"]) == ("#/components/schemas/WorkflowSpec", "string")
+    assert schemas["WorkflowSpec"]["properties"]["tasks"]["items"]["$ref"] == "#/components/schemas/TaskSpec"
+    assert schemas["TaskSpec"]["additionalProperties"] is False
+
+
 def test_every_refusal_is_a_problem_and_every_call_has_a_tag_that_is_told(tmp_path: Path) -> None:
     document = create_app(Settings(home=tmp_path)).openapi()
     tags = {tag["name"] for tag in document["tags"]}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import httpx
+from njangi_flows.workflow import spec as specs
 
 from api.clock import utc_now
 from storage.workflows.store import NewWorkflow, Workflow
+from tests.doc_examples import examples
 from tests.integration.api.conftest import Client
+from tests.pages import DOCS, pages
 
 OLD = """\
 # written before languages had numbers
@@ -141,3 +147,22 @@ async def test_what_a_run_gives_is_refused_before_it_starts(client: Client) -> N
         assert run.json()["parameters"] == {"n": 12, "s": "1.10", "x": None}
         schedule = {"workflow_id": made["id"], "interval": "1h", "parameters": {"n": "many"}}
         assert (await http.post("/v1/schedules", json=schedule)).status_code == 422
+
+
+async def test_the_service_finds_the_workflows_of_the_documentation_valid(client: Client) -> None:
+    whole = [example for page in pages() for example in examples(page) if example.is_whole]
+    alone = [it for it in whole if not specs.needed_files(specs.WorkflowSpec.model_validate(it.value))]
+    assert len(alone) > 10
+    async with client.http("admin") as http:
+        for example in alone:
+            checked = await http.post("/v1/workflows:validate", json={"spec": example.text})
+            assert (checked.status_code, checked.json()["problems"]) == (200, []), example
+
+
+async def test_anybody_gets_the_schema_of_workflows_and_may_keep_it(client: Client) -> None:
+    async with httpx.AsyncClient(base_url=client.url) as nobody:
+        schema = await nobody.get("/v1/schema/workflow.json")
+        assert schema.json() == json.loads((DOCS / "workflow.schema.json").read_text())
+        assert "max-age" in schema.headers["cache-control"]
+        again = await nobody.get("/v1/schema/workflow.json", headers={"If-None-Match": schema.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")

@@ -28,6 +28,7 @@ FREE = ("/spec/", "/files/", "/parameters/", "/document/", "/payload/")
 """Fields that hold whatever JSON there is."""
 GIVEN: dict[str, Any] = {
     "since": NOW,
+    "spec": {"name": "squares", "tasks": [{"name": "greet", "command": "echo hello"}]},
     "url": "https://example.org/hook",
     "size": 2 * 1024 * 1024,
     "scale": 0.5,
