@@ -103,7 +103,7 @@ async def test_every_call_has_a_command(client: Client, njangi: Command, tmp_pat
     await admin("signal", run, "go")
     assert "not-started" in await admin("why", run)
     assert "nothing has failed" in await admin("errors", run)
-    assert "nothing was lent" in await admin("timeline", run, "--since", "2026-06-01T00:00Z")
+    assert "no attempts yet" in await admin("timeline", run, "--since", "2026-06-01T00:00Z")
     for control in ("pause", "resume"):
         await admin(control, run)
         await admin(control, run, "--task", "count")
