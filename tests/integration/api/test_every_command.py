@@ -17,6 +17,7 @@ __all__ = ["njangi"]  # a fixture
 NOT_OF_A_COMMAND = {
     "getHealth": "for what restarts processes; `njangi status` asks whether it is ready",
     "getMetrics": "for Prometheus",
+    "getWorkflowSchema": "for editors, which fetch it by its address",
     "listRunEvents": "`njangi events --run` asks for the same of all events",
     "describeUploads": "of the protocol of uploads, which `njangi upload` need not ask",
     "checkUpload": "likewise: it asks where an upload is by beginning it again",
