@@ -21,12 +21,13 @@ from typing import Any
 import httpx
 from pydantic import JsonValue
 
+from njangi_flows.errors import FlowsError
 from njangi_flows.workflow.problems import Problem
 
 _OF_US = "urn:njangi:"
 
 
-class ClientError(Exception):
+class ClientError(FlowsError):
     """A call failed."""
 
 

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from njangi_flows.engine.flow_client import FlowService
 from njangi_flows.engine.inputs import ResultRef, stored_result
+from njangi_flows.errors import FlowsError
 from njangi_flows.protocol import FileRef, ResultRow
 from njangi_flows.workflow.model import AggregateSpec
 
@@ -22,7 +23,7 @@ BYTES = "application/octet-stream"
 _COMPLETED = "COMPLETED"
 
 
-class NoBytesError(ValueError):
+class NoBytesError(FlowsError, ValueError):
     """The result of a subtask is not what its task puts out."""
 
     def __init__(self, index: int) -> None:

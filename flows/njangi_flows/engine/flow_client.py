@@ -27,6 +27,14 @@ from njangi_agent.dialect import CARRIED_DEPTH, check
 from njangi_agent.proof import NONCE_HEADER, key_of, new_nonce
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
+from njangi_flows.engine.errors import (
+    LeaseTakenError,
+    NoServiceError,
+    RunHasEndedError,
+    RunHeldElsewhereError,
+    ServiceError,
+    WrongBlobError,
+)
 from njangi_flows.engine.settings import FlowSettings
 from njangi_flows.protocol import (
     AdoptedRun,
@@ -72,58 +80,6 @@ _BLOB_CHUNK = 1024 * 1024
 _BLOB_PIECE = 8 * _BLOB_CHUNK  # bytes of a blob that are asked for at once where it may be larger than memory
 _TRY_AGAIN = (429, 502, 503, 504)
 _NOT_OURS = ", which does not prove that it is the service's: a sign-in page or a proxy in between?"
-
-
-class ServiceError(Exception):
-    """The service refused a call; `kind` is the last part of the problem's type, e.g. "not-found"."""
-
-    def __init__(self, status: int, kind: str, detail: str, run_status: str | None = None) -> None:
-        super().__init__(status, kind, detail, run_status)
-        self.status = status
-        self.kind = kind
-        self.detail = detail
-        self.run_status = run_status  # how the run ended, where that is why
-
-    def __str__(self) -> str:
-        return f"the service refused: {self.status} {self.kind}: {self.detail}"
-
-
-class NoServiceError(Exception):
-    """No service of ours has ever answered at the address."""
-
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(url, reason)
-        self.url = url
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return (
-            f"no Njangi service answers at {self.url} ({self.reason}); start it there, or set NJANGI_URL to the address"
-            " of the one that is meant"
-        )
-
-
-class LeaseTakenError(ServiceError):
-    """The run lease went to another holder, or the run ended: whatever we were about to write is not ours."""
-
-
-class RunHeldElsewhereError(ServiceError):
-    """Another holder carries the run at this moment."""
-
-
-class RunHasEndedError(ServiceError):
-    """The run has ended; there is nothing to carry."""
-
-
-class WrongBlobError(Exception):
-    """A blob's content is not what its name says."""
-
-    def __init__(self, sha256: str) -> None:
-        super().__init__(sha256)
-        self.sha256 = sha256
-
-    def __str__(self) -> str:
-        return f"the content of blob {self.sha256} has another SHA-256"
 
 
 _ERRORS = {"run-lease-lost": LeaseTakenError, "run-held": RunHeldElsewhereError, "run-ended": RunHasEndedError}

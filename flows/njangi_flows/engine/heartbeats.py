@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from njangi_flows.engine.flow_client import FlowService, ServiceError
+from njangi_flows.engine.errors import ServiceError
+from njangi_flows.engine.flow_client import FlowService
 from njangi_flows.engine.settings import FlowSettings
 from njangi_flows.protocol import BeatOrders, RunLease
 

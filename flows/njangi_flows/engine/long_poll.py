@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
-from njangi_flows.engine.flow_client import LeaseTakenError, RunHasEndedError
+from njangi_flows.engine.errors import LeaseTakenError, RunHasEndedError
 from njangi_flows.engine.run_lease import HeldRun, Stop, StoppedError
 from njangi_flows.protocol import EndedWait, Orders, SettledBatch, Wait
 

@@ -13,8 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
-from njangi_flows.engine.flow_client import FlowService, LeaseTakenError, RunHasEndedError, RunHeldElsewhereError
+from njangi_flows.engine.errors import LeaseTakenError, RunHasEndedError, RunHeldElsewhereError
+from njangi_flows.engine.flow_client import FlowService
 from njangi_flows.engine.heartbeats import Heart
+from njangi_flows.errors import FlowsError
 from njangi_flows.protocol import BeatOrders, CarriedRun, Hold, Orders, RunLease
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ class Stop(enum.Enum):
     LEAVING = "this process was asked to leave"
 
 
-class StoppedError(Exception):
+class StoppedError(FlowsError):
     """A flow stops before its work is done; `reason` says why."""
 
     def __init__(self, reason: Stop) -> None:

@@ -14,7 +14,7 @@ from prefect.exceptions import Pause
 from prefect.states import Cancelled, Completed, Failed
 
 from njangi_flows.engine import compile as compiler
-from njangi_flows.engine.flow_client import LeaseTakenError, RunHasEndedError, RunHeldElsewhereError
+from njangi_flows.engine.errors import LeaseTakenError, RunHasEndedError, RunHeldElsewhereError
 from njangi_flows.engine.heartbeats import open_heart
 from njangi_flows.engine.long_poll import Waiting, Waits
 from njangi_flows.engine.run_lease import HeldRun, Stop, StoppedError, hold_run

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from njangi_flows.errors import FlowsError
+
 DEFAULT_URL = "http://127.0.0.1:8400"
 
 
-class NoTokenError(RuntimeError):
+class NoTokenError(FlowsError, RuntimeError):
     """There is no token for the service."""
 
     def __init__(self, looked_in: str) -> None:

@@ -26,14 +26,16 @@ from pydantic import JsonValue
 from njangi_flows.engine import compile as compiler
 from njangi_flows.engine.binary_results import bytes_of, gathered
 from njangi_flows.engine.compile import Plan
+from njangi_flows.engine.errors import LeaseTakenError, RunHasEndedError
 from njangi_flows.engine.failures import lost_for_good, not_mended
-from njangi_flows.engine.flow_client import MAX_BODY_BYTES, MAX_SUBTASKS_PER_CALL, LeaseTakenError, RunHasEndedError
+from njangi_flows.engine.flow_client import MAX_BODY_BYTES, MAX_SUBTASKS_PER_CALL
 from njangi_flows.engine.inputs import ResultRef, TaskInputs, gather_inputs, stored_result, subtask_input
 from njangi_flows.engine.long_poll import Waiting
 from njangi_flows.engine.nodes import node, node_id, run_node
 from njangi_flows.engine.progress import shown_progress
 from njangi_flows.engine.run_lease import HeldRun, Stop, StoppedError
 from njangi_flows.engine.thread_iteration import drawn
+from njangi_flows.errors import FlowsError
 from njangi_flows.protocol import BatchInput, SettledBatch, SubtaskInput, TaskChange, ToldTask
 from njangi_flows.runs.endings import ending
 from njangi_flows.workflow.aggregate import NoResult, aggregate
@@ -66,7 +68,7 @@ class TaskOutcome:
     parts: tuple[int, int] = (0, 0)
 
 
-class TaskFailedError(Exception):
+class TaskFailedError(FlowsError):
     """Says by itself which task failed and why."""
 
 
@@ -81,7 +83,7 @@ def _why(task: str, error: Exception) -> str:
     return ending("task-error", task=task, type=type(error).__name__, error=str(error))
 
 
-class BatchFailedError(Exception):
+class BatchFailedError(FlowsError):
     """Subtasks of a batch failed and are tried again: a matter between Prefect and us, no end of the task."""
 
     def __init__(self, batch: SettledBatch) -> None:

@@ -22,7 +22,7 @@ from prefect.exceptions import Pause
 from prefect.states import Cancelled, Completed
 from pydantic import JsonValue
 
-from njangi_flows.engine.flow_client import LeaseTakenError, RunHasEndedError, ServiceError
+from njangi_flows.engine.errors import LeaseTakenError, RunHasEndedError, ServiceError
 from njangi_flows.engine.inputs import ResultRef, gather_inputs, stored_result
 from njangi_flows.engine.long_poll import Waits
 from njangi_flows.engine.nodes import node, run_node

@@ -36,11 +36,13 @@ from prefect.settings import (
 from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from njangi_flows.engine.flow_client import FlowService, NoServiceError
+from njangi_flows.engine.errors import NoServiceError
+from njangi_flows.engine.flow_client import FlowService
 from njangi_flows.engine.heartbeats import Heart, shared_heart
 from njangi_flows.engine.run_lease import SECONDS_TO_LEAVE, Stop, StopSignal, stop_signal
 from njangi_flows.engine.run_workflow import RunLeftError, run_workflow
 from njangi_flows.engine.settings import FlowSettings
+from njangi_flows.errors import FlowsError
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ ENTRYPOINT = "njangi_flows.run_workflow.run_workflow"
 """What deployments on this pool name."""
 
 
-class ForeignFlowError(Exception):
+class ForeignFlowError(FlowsError):
     """A deployment on this pool names a flow other than ours."""
 
     def __init__(self, entrypoint: str | None) -> None:

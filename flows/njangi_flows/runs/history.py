@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from njangi_flows.errors import FlowsError
+
 Event = Mapping[str, Any]
 
 RUN_STATUSES = (
@@ -24,7 +26,7 @@ REMEMBERED_ATTEMPTS = 20
 """How many ended attempts a subtask's record keeps, the newest."""
 
 
-class HistoryError(ValueError):
+class HistoryError(FlowsError, ValueError):
     """The events are not the whole history of one run."""
 
 

@@ -16,13 +16,14 @@ from prefect.utilities.collections import visit_collection
 from pydantic import JsonValue
 
 from njangi_flows.engine.run_lease import Stop, StoppedError
+from njangi_flows.errors import FlowsError
 from njangi_flows.protocol import CLOSE_TIMED_OUT, REFUSED_BY_ALL, START_TIMED_OUT, SettledBatch, SubtaskFailure
 from njangi_flows.tasks.identity import CallPlace
 from njangi_flows.tasks.options import OptionRefusedError
 from njangi_flows.tasks.session import Session
 
 
-class VolunteerTaskError(Exception):
+class VolunteerTaskError(FlowsError):
     """A call failed on a volunteer's machine; `type` is the error's class there, or what ended the attempt."""
 
     def __init__(self, subtask_id: str, type_: str, message: str, stderr: str) -> None:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from njangi_flows.errors import FlowsError
+
 _OF_MODULE = {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 """What takes a name from the module, or from the body of a class and then the module; attributes are other steps."""
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
@@ -24,7 +26,7 @@ _GIVEN = "njangi"
 """The module that every call finds there, whatever folder is called so here."""
 
 
-class NotSelfContainedError(TypeError):
+class NotSelfContainedError(FlowsError, TypeError):
     """A function needs what would not be there on a volunteer's machine."""
 
     def __init__(self, function: str, why: str) -> None:

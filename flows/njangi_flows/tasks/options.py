@@ -10,6 +10,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TagsContext
 from prefect.utilities.annotations import NotSet
 
+from njangi_flows.errors import FlowsError
+
 WORKING = frozenset(
     {
         "name",
@@ -65,7 +67,7 @@ REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {
 _NAME = re.compile(r"(?!wait-|sleep-|\.{1,2}$)[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 
 
-class OptionRefusedError(TypeError):
+class OptionRefusedError(FlowsError, TypeError):
     """A volunteer task was given an option that it does not have; `instead` says what would be right."""
 
     def __init__(self, option: str, instead: str) -> None:

@@ -40,6 +40,7 @@ from prefect.utilities.engine import collect_task_run_inputs_sync, resolve_input
 from pydantic import JsonValue
 
 from njangi_flows.engine.nodes import node, node_id
+from njangi_flows.errors import FlowsError
 from njangi_flows.tasks.calls import (
     CallFuture,
     VolunteerCall,
@@ -68,7 +69,7 @@ _LIMITS = {
 _ELSEWHERE = "a volunteer task belongs to a flow: call, submit or map it there"
 
 
-class NoFlowError(RuntimeError):
+class NoFlowError(FlowsError, RuntimeError):
     """A volunteer task was called outside of a flow."""
 
     def __init__(self, task: str) -> None:

@@ -15,6 +15,7 @@ from njangi_agent.dialect import CARRIED_DEPTH
 from njangi_agent.texts import lines_in
 from pydantic import JsonValue
 
+from njangi_flows.errors import FlowsError
 from njangi_flows.workflow.model import AggregateKind, AggregateSpec
 
 
@@ -27,7 +28,7 @@ class NoResult(enum.Enum):
 Results = Iterable[JsonValue | NoResult]
 
 
-class AggregateError(ValueError):
+class AggregateError(FlowsError, ValueError):
     """A subtask's result does not fit how its task's results are aggregated."""
 
     def __init__(self, index: int, expected: str, found: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
+from njangi_flows.errors import FlowsError
 from njangi_flows.workflow.braces import Named, Scalar, in_program, is_scalar, pieces, scalar_text, whole
 from njangi_flows.workflow.model import MAX_ITEMS, SplitSpec, TaskSpec, WorkflowSpec
 from njangi_flows.workflow.placeholders import (
@@ -28,7 +29,7 @@ from njangi_flows.workflow.programs import program_texts
 Values = Mapping[str, JsonValue]
 
 
-class NotFilledError(ValueError):
+class NotFilledError(FlowsError, ValueError):
     """A placeholder cannot be filled with what its name stands for."""
 
     def __init__(self, code: str, place: Place, name: str, given: str) -> None:

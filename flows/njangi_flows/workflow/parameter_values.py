@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from njangi_flows.errors import FlowsError
 from njangi_flows.workflow.core_schema import loses, whole_number
 from njangi_flows.workflow.document import load_value, unfit
 from njangi_flows.workflow.problems import InvalidSpecError, Problem, nearest, pointer, shown
@@ -22,7 +23,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
-class NotOfKindError(ValueError):
+class NotOfKindError(FlowsError, ValueError):
     """A value is of another kind than the default of its parameter."""
 
 

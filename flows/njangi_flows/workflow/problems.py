@@ -16,6 +16,7 @@ from typing import Self
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from njangi_flows.errors import FlowsError
 from njangi_flows.workflow.sentences import NEAR, SENTENCES, Value, Values, sentence, shortened
 
 _MOST_COMPARED = 200
@@ -47,7 +48,7 @@ class Problem:
         return f"{self.pointer or '(document)'}: {self.detail}"
 
 
-class InvalidSpecError(ValueError):
+class InvalidSpecError(FlowsError, ValueError):
     """The document is no workflow; `problems` holds everything that is wrong with it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -21,7 +21,8 @@ import pytest_asyncio
 from njangi_agent.dialect import NotCarriedError
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, key_of, proof
 from njangi_flows import protocol as messages
-from njangi_flows.engine.flow_client import FlowService, ServiceError, WrongBlobError
+from njangi_flows.engine.errors import ServiceError, WrongBlobError
+from njangi_flows.engine.flow_client import FlowService
 from njangi_flows.engine.settings import FlowSettings
 from njangi_flows.protocol import BatchInput, FileRef, RunLease, SubtaskInput, TaskChange, Wait
 from pydantic import BaseModel

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 from njangi_agent.proof import NONCE_HEADER, PROOF_HEADER, key_of, proof
-from njangi_flows.engine.flow_client import FlowService, NoServiceError
+from njangi_flows.engine.errors import NoServiceError
+from njangi_flows.engine.flow_client import FlowService
 from njangi_flows.engine.settings import FlowSettings
 
 SETTINGS = FlowSettings("http://nowhere.example:8400", "token", "holder")
