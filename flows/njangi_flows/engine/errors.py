@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, Field, ValidationError
+
 from njangi_flows.errors import FlowsError
 
 
@@ -55,3 +60,34 @@ class WrongBlobError(FlowsError):
 
     def __str__(self) -> str:
         return f"the content of blob {self.sha256} has another SHA-256"
+
+
+_ERRORS = {"run-lease-lost": LeaseTakenError, "run-held": RunHeldElsewhereError, "run-ended": RunHasEndedError}
+
+
+class _Problem(BaseModel):
+    type: str = "about:blank"
+    title: str = ""
+    detail: str = ""
+    run_status: str | None = None
+    errors: list[dict[str, Any]] = Field(default_factory=list)
+
+
+def is_problem(answer: httpx.Response) -> bool:
+    """Whether an answer is a refusal of a Njangi service: one that does not know our token proves nothing to us.
+
+    Once the service has proven itself, another one at its address is waited out for as long as a first contact.
+    """
+    return answer.status_code >= 400 and b'"urn:njangi:' in answer.content[:200]
+
+
+def refusal_of(answer: httpx.Response) -> ServiceError:
+    try:
+        problem = _Problem.model_validate_json(answer.content)
+    except ValidationError:
+        problem = _Problem(title=answer.reason_phrase, detail=answer.text[:500])
+    kind = problem.type.replace(":", "/").replace("#", "/").rstrip("/").rpartition("/")[2]
+    detail = problem.detail or problem.title
+    if problem.errors:
+        detail = "; ".join([detail, *(f"{item.get('pointer')}: {item.get('detail')}" for item in problem.errors[:5])])
+    return _ERRORS.get(kind, ServiceError)(answer.status_code, kind, detail, problem.run_status)

@@ -25,15 +25,14 @@ from urllib.parse import quote
 import httpx
 from njangi_agent.dialect import CARRIED_DEPTH, check
 from njangi_agent.proof import NONCE_HEADER, key_of, new_nonce
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import ConfigDict, JsonValue, TypeAdapter
 
 from njangi_flows.engine.errors import (
-    LeaseTakenError,
     NoServiceError,
-    RunHasEndedError,
-    RunHeldElsewhereError,
     ServiceError,
     WrongBlobError,
+    is_problem,
+    refusal_of,
 )
 from njangi_flows.engine.settings import FlowSettings
 from njangi_flows.protocol import (
@@ -80,9 +79,6 @@ _BLOB_CHUNK = 1024 * 1024
 _BLOB_PIECE = 8 * _BLOB_CHUNK  # bytes of a blob that are asked for at once where it may be larger than memory
 _TRY_AGAIN = (429, 502, 503, 504)
 _NOT_OURS = ", which does not prove that it is the service's: a sign-in page or a proxy in between?"
-
-
-_ERRORS = {"run-lease-lost": LeaseTakenError, "run-held": RunHeldElsewhereError, "run-ended": RunHasEndedError}
 
 
 class FlowService:
@@ -358,14 +354,14 @@ class FlowService:
             except httpx.TransportError as error:
                 reason, wait = str(error) or type(error).__name__, 0.0
             else:
-                proven, problem = is_proven(self._key, nonce, answer), _is_problem(answer)
+                proven, problem = is_proven(self._key, nonce, answer), is_problem(answer)
                 self._has_proven = self._has_proven or proven
                 self._known_to_answer = self._known_to_answer or proven or problem
                 if proven and answer.status_code < 400:
                     return answer
                 believed = proven or (problem and (not self._has_proven or clock() > given_up))
                 if believed and answer.status_code not in _TRY_AGAIN:
-                    raise _refusal(answer)
+                    raise refusal_of(answer)
                 reason = f"HTTP {answer.status_code}{'' if proven or problem else _NOT_OURS}"
                 wait = _retry_after(answer)
             tries += 1
@@ -380,14 +376,6 @@ class FlowService:
 
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="constants"))  # refused, never null
-
-
-class _Problem(BaseModel):
-    type: str = "about:blank"
-    title: str = ""
-    detail: str = ""
-    run_status: str | None = None
-    errors: list[dict[str, Any]] = Field(default_factory=list)
 
 
 @cache
@@ -426,26 +414,6 @@ async def _chunks(content: bytes | Path) -> AsyncIterator[bytes]:
         yield content[start : start + _BLOB_CHUNK]
 
 
-def _is_problem(answer: httpx.Response) -> bool:
-    """Whether an answer is a refusal of a Njangi service: one that does not know our token proves nothing to us.
-
-    Once the service has proven itself, another one at its address is waited out for as long as a first contact.
-    """
-    return answer.status_code >= 400 and b'"urn:njangi:' in answer.content[:200]
-
-
 def _retry_after(answer: httpx.Response) -> float:
     value = answer.headers.get("Retry-After", "")
     return min(float(value), 30.0) if value.isdecimal() else 0.0
-
-
-def _refusal(answer: httpx.Response) -> ServiceError:
-    try:
-        problem = _Problem.model_validate_json(answer.content)
-    except ValidationError:
-        problem = _Problem(title=answer.reason_phrase, detail=answer.text[:500])
-    kind = problem.type.replace(":", "/").replace("#", "/").rstrip("/").rpartition("/")[2]
-    detail = problem.detail or problem.title
-    if problem.errors:
-        detail = "; ".join([detail, *(f"{item.get('pointer')}: {item.get('detail')}" for item in problem.errors[:5])])
-    return _ERRORS.get(kind, ServiceError)(answer.status_code, kind, detail, problem.run_status)

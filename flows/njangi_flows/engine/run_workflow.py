@@ -1,4 +1,4 @@
-"""The one generic Prefect flow: carry a run from its spec to its results."""
+"""The one generic Prefect flow: execute a run, from its spec to its results."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from njangi_flows.engine.errors import LeaseTakenError, RunHasEndedError, RunHel
 from njangi_flows.engine.heartbeats import open_heart
 from njangi_flows.engine.long_poll import Waiting, Waits
 from njangi_flows.engine.run_lease import HeldRun, Stop, StoppedError, hold_run
-from njangi_flows.engine.task_execution import Carrier, TaskCarrier, TaskEnding, TaskOutcome
-from njangi_flows.engine.waiting_tasks import awaited_carrier
+from njangi_flows.engine.task_execution import TaskEnding, TaskExecution, TaskOutcome
+from njangi_flows.engine.volunteer_execution import VolunteerExecution
+from njangi_flows.engine.waiting_tasks import wait_execution
 from njangi_flows.runs.parts import together
 from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec, parse, run_parameters
 
@@ -52,7 +53,7 @@ async def run_workflow(run_id: str) -> State[Any]:
             hold_run(heart, run_id, why_failed=lambda: failure) as held,
         ):
             try:
-                outcomes = await carry_run(held, _flow_run_id())
+                outcomes = await execute_run(held, _flow_run_id())
             except StoppedError as stopped:
                 if stopped.reason is Stop.CANCELLED:
                     await clean_up(held, _flow_run_id())
@@ -81,12 +82,12 @@ def _ended(run_status: str | None) -> State[Any]:
     return state(message="the run had ended before this flow run began")
 
 
-async def carry_run(held: HeldRun, flow_run_id: UUID) -> Mapping[str, TaskOutcome]:
+async def execute_run(held: HeldRun, flow_run_id: UUID) -> Mapping[str, TaskOutcome]:
     """Carry every task of the run, each as soon as those it depends on have ended. Raises StoppedError."""
     if held.run.cancel:
         raise StoppedError(Stop.CANCELLED)
     spec = parse(held.run.spec, files=held.run.files)
-    return await _carry_tasks(held, flow_run_id, spec, compiler.order(spec))
+    return await _execute_tasks(held, flow_run_id, spec, compiler.order(spec))
 
 
 async def clean_up(held: HeldRun, flow_run_id: UUID) -> None:
@@ -95,29 +96,29 @@ async def clean_up(held: HeldRun, flow_run_id: UUID) -> None:
         return
     held.stop.clean_up()
     spec = parse(held.run.spec, files=held.run.files)
-    await _carry_tasks(held, flow_run_id, spec, [spec.task(held.run.clean_up)])
+    await _execute_tasks(held, flow_run_id, spec, [spec.task(held.run.clean_up)])
 
 
-async def _carry_tasks(
+async def _execute_tasks(
     held: HeldRun, flow_run_id: UUID, spec: WorkflowSpec, order: list[TaskSpec]
 ) -> Mapping[str, TaskOutcome]:
     given = run_parameters(spec, held.run.parameters)
     waiting, waits = Waiting(held), Waits(held)
     tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
 
-    async def carry(carrier: Carrier, dependencies: list[str]) -> TaskOutcome:
-        return await carrier.carry({name: await tasks[name] for name in dependencies})
+    async def execute(execution: TaskExecution, dependencies: list[str]) -> TaskOutcome:
+        return await execution.execute({name: await tasks[name] for name in dependencies})
 
     polls = [asyncio.create_task(waiting_.poll(), name=f"poll of {held.id}") for waiting_ in (waiting, waits)]
     stopping = asyncio.create_task(held.stop.wait(), name=f"stop of {held.id}")
     try:
         for task in order:
-            carrier = (
-                TaskCarrier(held, waiting, spec, task, given, flow_run_id)
+            execution = (
+                VolunteerExecution(held, waiting, spec, task, given, flow_run_id)
                 if task.on_volunteers
-                else awaited_carrier(waits, spec, task, given, flow_run_id)
+                else wait_execution(waits, spec, task, given, flow_run_id)
             )
-            tasks[task.name] = asyncio.create_task(carry(carrier, task.dependencies), name=f"{held.id}/{task.name}")
+            tasks[task.name] = asyncio.create_task(execute(execution, task.dependencies), name=f"{held.id}/{task.name}")
         everything = asyncio.gather(*tasks.values(), return_exceptions=True)
         ends: set[asyncio.Future[Any]] = {everything, stopping, *polls}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -27,7 +27,7 @@ from njangi_flows.engine.inputs import ResultRef, gather_inputs, stored_result
 from njangi_flows.engine.long_poll import Waits
 from njangi_flows.engine.nodes import node, run_node
 from njangi_flows.engine.run_lease import Stop, StoppedError
-from njangi_flows.engine.task_execution import Carrier, TaskFailedError, TaskOutcome
+from njangi_flows.engine.task_execution import TaskExecution, TaskFailedError, TaskOutcome
 from njangi_flows.protocol import BegunWait, TaskChange, Wait, WaitEnding
 from njangi_flows.runs.endings import ending
 from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec
@@ -51,7 +51,7 @@ class ChildFailedError(TaskFailedError):
     """The child run could not be started, or did not complete."""
 
 
-class AwaitedCarrier(Carrier):
+class WaitExecution(TaskExecution):
     """A task that waits for something. `failure` is what it failed with in this process."""
 
     def __init__(self, waits: Waits, name: str, flow_run_id: UUID) -> None:
@@ -98,7 +98,7 @@ class AwaitedCarrier(Carrier):
         raise RuntimeError("Prefect ended the task run before what it waits for had come")
 
 
-class TimedCarrier(AwaitedCarrier):
+class TimedExecution(WaitExecution):
     """A task whose waiting has an end: `seconds` after it begins, by the service's clock. Ours may be wrong."""
 
     def __init__(self, waits: Waits, name: str, flow_run_id: UUID, seconds: float | None) -> None:
@@ -113,7 +113,7 @@ class TimedCarrier(AwaitedCarrier):
         self._until = await self._held.service.begin_wait(self._held.lease, self._name, self._seconds)
 
 
-class SleepCarrier(TimedCarrier):
+class SleepExecution(TimedExecution):
     """A durable timer; its result is null."""
 
     async def _awaited(self) -> ResultRef:
@@ -121,7 +121,7 @@ class SleepCarrier(TimedCarrier):
         return ResultRef(text="null")
 
 
-class SignalCarrier(TimedCarrier):
+class SignalExecution(TimedExecution):
     """A wait for a signal; the result is its payload."""
 
     def __init__(
@@ -152,7 +152,7 @@ class SignalCarrier(TimedCarrier):
         return SignalTimeoutError(self._name, self._signal, self._until)
 
 
-class ChildCarrier(AwaitedCarrier):
+class ChildExecution(WaitExecution):
     """A run of another workflow; the result is {task: result} of its tasks."""
 
     def __init__(
@@ -190,12 +190,12 @@ class ChildCarrier(AwaitedCarrier):
         return await stored_result(service, child.results)
 
 
-def awaited_carrier(
+def wait_execution(
     waits: Waits, spec: WorkflowSpec, task: TaskSpec, given: Mapping[str, JsonValue], flow_run_id: UUID
-) -> AwaitedCarrier:
+) -> WaitExecution:
     """Return what carries a task that is not on volunteers; `given` are the run's parameters."""
     if task.wait is not None:
-        return SignalCarrier(waits, task.name, flow_run_id, task.wait.signal, task.wait.timeout)
+        return SignalExecution(waits, task.name, flow_run_id, task.wait.signal, task.wait.timeout)
     if task.sleep is not None:
-        return SleepCarrier(waits, task.name, flow_run_id, task.sleep)
-    return ChildCarrier(waits, spec, task, given, flow_run_id)
+        return SleepExecution(waits, task.name, flow_run_id, task.sleep)
+    return ChildExecution(waits, spec, task, given, flow_run_id)

@@ -28,13 +28,13 @@ from njangi_flows.engine.inputs import ResultRef, result_value
 from njangi_flows.engine.long_poll import Waits
 from njangi_flows.engine.run_lease import Stop, StoppedError
 from njangi_flows.engine.task_execution import TaskEnding
-from njangi_flows.engine.waiting_tasks import AwaitedCarrier, SignalCarrier, SleepCarrier
+from njangi_flows.engine.waiting_tasks import SignalExecution, SleepExecution, WaitExecution
 from njangi_flows.tasks.session import Session, session_of
 from njangi_flows.workflow import quantities
 from njangi_flows.workflow.kinds import LONGEST_WAIT, signal_name
 
 T = TypeVar("T")
-Make = Callable[[Waits, str, UUID], AwaitedCarrier]
+Make = Callable[[Waits, str, UUID], WaitExecution]
 
 
 class Awaited(Generic[T]):
@@ -61,8 +61,8 @@ def wait_for_signal(name: str, *, timeout: float | str | None = None) -> Awaited
     session, prefix = _session(), f"wait-{signal}-"
     before, own = session.queue_up(prefix)
 
-    def make(waits: Waits, task: str, flow_run_id: UUID) -> SignalCarrier:
-        return SignalCarrier(waits, task, flow_run_id, signal, seconds, own)
+    def make(waits: Waits, task: str, flow_run_id: UUID) -> SignalExecution:
+        return SignalExecution(waits, task, flow_run_id, signal, seconds, own)
 
     return _begun(session, prefix, seconds, make, before, own)
 
@@ -70,7 +70,7 @@ def wait_for_signal(name: str, *, timeout: float | str | None = None) -> Awaited
 def sleep(duration: float | str) -> Awaited[None]:
     """Wait for `duration`, in seconds or as text such as "3d", counted from the first start of the flow run."""
     seconds = _span(duration)
-    return _begun(_session(), "sleep-", seconds, lambda waits, task, id_: SleepCarrier(waits, task, id_, seconds))
+    return _begun(_session(), "sleep-", seconds, lambda waits, task, id_: SleepExecution(waits, task, id_, seconds))
 
 
 def _span(value: float | str) -> float:
@@ -119,15 +119,15 @@ def _begun(
 
 
 async def _value(waits: Waits, task: str, flow_run_id: UUID, make: Make) -> JsonValue:
-    carrier = make(waits, task, flow_run_id)
+    execution = make(waits, task, flow_run_id)
     try:
-        outcome = await carrier.carry({})
+        outcome = await execution.execute({})
     except StoppedError as stopped:
         if stopped.reason is Stop.CANCELLED:
             raise CancelledRun(str(stopped)) from stopped
         raise Pause(str(stopped)) from stopped
     if outcome.ending is TaskEnding.COMPLETED:
         return await result_value(waits.held.service, outcome.result or ResultRef())
-    if carrier.failure is None and isinstance(carrier, SignalCarrier):
-        raise carrier.timed_out()  # in an earlier start of the flow run
-    raise carrier.failure or RuntimeError(outcome.error)
+    if execution.failure is None and isinstance(execution, SignalExecution):
+        raise execution.timed_out()  # in an earlier start of the flow run
+    raise execution.failure or RuntimeError(outcome.error)

@@ -63,7 +63,7 @@ class Deployment:
     async def start(self, **parameters: Any) -> UUID:
         return (await self._prefect.create_flow_run_from_deployment(self.id, parameters=parameters)).id
 
-    async def carry(self, flow_run_id: UUID | str) -> Any:
+    async def execute(self, flow_run_id: UUID | str) -> Any:
         """Do what a worker does with a flow run that is scheduled; return the state in which it ends."""
         flow_run = await self._prefect.read_flow_run(UUID(str(flow_run_id)))
         assert flow_run.state is not None and flow_run.state.is_scheduled(), flow_run.state
@@ -90,14 +90,14 @@ async def test_what_failed_of_a_flow_is_tried_again_in_the_same_run_and_the_rest
     there.write_text("a")
     async with deployed(reader) as deployment:
         flow_run_id = await deployment.start(paths=[str(there), str(missing)])
-        assert (await deployment.carry(flow_run_id)).is_failed()
+        assert (await deployment.execute(flow_run_id)).is_failed()
         run_id = await run_of(stack, flow_run_id)
         assert (await stack.ended(run_id))["status"] == "FAILED"
         there.unlink()
         missing.write_text("b")
         again = await control(stack, run_id, "retry-failed")
         assert (again["status"], again["prefect_flow_run_id"]) == ("SUBMITTED", str(flow_run_id))
-        assert await (await deployment.carry(flow_run_id)).aresult() == ["a", "b"]
+        assert await (await deployment.execute(flow_run_id)).aresult() == ["a", "b"]
     run = await stack.ended(run_id)
     assert (run["status"], run["attempt"]) == ("COMPLETED", 2)
     assert [volunteer.attempts[f"{run_id}/reads/{index}"] for index in (0, 1)] == [1, 2]
@@ -108,11 +108,11 @@ async def test_what_fails_again_is_tried_as_often_as_the_first_time(
 ) -> None:
     async with deployed(reader) as deployment:
         flow_run_id = await deployment.start(paths=[str(tmp_path / "missing")])
-        assert (await deployment.carry(flow_run_id)).is_failed()
+        assert (await deployment.execute(flow_run_id)).is_failed()
         run_id = await run_of(stack, flow_run_id)
         await stack.ended(run_id)
         await control(stack, run_id, "retry-failed")
-        assert (await deployment.carry(flow_run_id)).is_failed()
+        assert (await deployment.execute(flow_run_id)).is_failed()
     assert (await stack.ended(run_id))["status"] == "FAILED"
     assert volunteer.attempts[f"{run_id}/reads/0"] == 2, "without retries once in each attempt of the run"
 
@@ -121,7 +121,7 @@ async def test_calls_that_were_cancelled_with_the_run_are_made_again(stack: Stac
     (tmp_path / "there").write_text("a")
     async with deployed(patient) as deployment:
         flow_run_id = await deployment.start(path=str(tmp_path / "there"))
-        carried = asyncio.create_task(deployment.carry(flow_run_id))
+        carried = asyncio.create_task(deployment.execute(flow_run_id))
         run_id = await run_of(stack, flow_run_id)
         await waits(stack, run_id, "reads_much")
         await cancel(stack, run_id)
@@ -130,7 +130,7 @@ async def test_calls_that_were_cancelled_with_the_run_are_made_again(stack: Stac
         begun = await control(stack, run_id, "retry-failed")
         assert [(task["status"], task["queued"]) for task in begun["tasks"]] == [("PENDING", 1)]
         async with giant(stack):
-            assert await (await deployment.carry(flow_run_id)).aresult() == "a"
+            assert await (await deployment.execute(flow_run_id)).aresult() == "a"
     assert (await stack.ended(run_id))["status"] == "COMPLETED"
 
 
@@ -139,7 +139,7 @@ async def test_a_flow_is_run_again_with_other_parameters(stack: Stack, volunteer
         (tmp_path / name).write_text(name)
     async with deployed(reader) as deployment, stack.http("admin") as http:
         flow_run_id = await deployment.start(paths=[str(tmp_path / "a")], seconds=0.2)
-        assert (await deployment.carry(flow_run_id)).is_completed()
+        assert (await deployment.execute(flow_run_id)).is_completed()
         run_id = await run_of(stack, flow_run_id)
         assert (await stack.ended(run_id))["status"] == "COMPLETED"
         body = {"parameters": {"paths": [str(tmp_path / "b")]}}
@@ -152,7 +152,7 @@ async def test_a_flow_is_run_again_with_other_parameters(stack: Stack, volunteer
         assert again != run_id
         new = await stack.run(again)
         assert new["parameters"] == {"paths": [str(tmp_path / "b")], "seconds": 0.2}
-        assert await (await deployment.carry(new["prefect_flow_run_id"])).aresult() == ["b"]
+        assert await (await deployment.execute(new["prefect_flow_run_id"])).aresult() == ["b"]
         assert (await stack.ended(again))["status"] == "COMPLETED"
         refused = await http.post(f"/v1/runs/{run_id}:rerun", json={"parameters": {"paths": 7}})
         assert refused.status_code == 422 and "7 is not of type 'array'" in refused.json()["detail"]
