@@ -38,7 +38,7 @@ class Line:
         self.sent: list[httpx.Request] = []
         self.paused: list[float] = []
 
-    async def execute(self, request: httpx.Request) -> httpx.Response:
+    async def carry(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
         self.sent.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
