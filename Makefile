@@ -77,7 +77,7 @@ cli-docs: $(INSTALLED) ## write docs/cli.md anew, after a change of the command 
 	$(BIN)/python -m njangi_flows.cli.reference > docs/cli.md
 
 workflow-docs: $(INSTALLED) ## write the fields of workflows into docs/workflows.md, and docs/workflow.schema.json, anew
-	$(BIN)/python -m njangi_flows.workflow.reference
+	$(BIN)/python -m njangi_flows.workflow.model.reference
 
 docs: $(INSTALLED) ## build the documentation's site in build/docs, which the service serves at /docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

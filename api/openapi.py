@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from njangi_agent.protocol import SyncAnswer, SyncRequest
-from njangi_flows.workflow.json_schema import schema as workflow_schema
+from njangi_flows.workflow.model.json_schema import schema as workflow_schema
 from pydantic import TypeAdapter
 
 from api import openapi_texts as reference

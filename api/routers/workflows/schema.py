@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 
 from fastapi import APIRouter, Request, Response
-from njangi_flows.workflow.reference import schema_text
+from njangi_flows.workflow.model.reference import schema_text
 
 from api.dependencies import Anyone
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from njangi_flows.workflow import reference
 from njangi_flows.workflow import spec as specs
-from njangi_flows.workflow.json_schema import schema
-from njangi_flows.workflow.model import AggregateSpec, WorkflowSpec
+from njangi_flows.workflow.model import AggregateSpec, WorkflowSpec, reference
+from njangi_flows.workflow.model.json_schema import schema
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 

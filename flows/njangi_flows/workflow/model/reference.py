@@ -16,8 +16,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from njangi_flows.workflow.json_schema import schema
 from njangi_flows.workflow.kinds import KINDS, has_field
+from njangi_flows.workflow.model.json_schema import schema
 from njangi_flows.workflow.written import Schema
 
 DOCS = Path("docs")

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from njangi_flows.workflow.model import WorkflowSpec
+from njangi_flows.workflow.model.workflow import WorkflowSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
