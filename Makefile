@@ -21,7 +21,7 @@ NODE := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a
 with_node = @if $(NODE); then $(1); elif [ -n "$$CI" ]; then echo "Node 20.19 or later is needed for $(2)" >&2; exit 1; \
 	else echo "no Node 20.19 or later: $(2) is left out"; fi
 
-.PHONY: help demo up test service-test browser-test thorough lint format bench faults chaos openapi models cli-docs workflow-docs docs decisions quickstart-test console console-packages console-lint console-test screenshots differential fuzz install clean
+.PHONY: help demo up test service-test browser-test thorough lint format bench faults chaos openapi models cli-docs workflow-docs docs decisions quickstart-test agent-test console console-packages console-lint console-test screenshots differential fuzz install clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,11 @@ $(SITE): $(INSTALLED) mkdocs.yml CHANGELOG.md $(shell find docs -name '*.md')
 
 quickstart-test: $(INSTALLED) ## follow the quickstart and the guides in a clone of their own, as a newcomer does: minutes
 	$(BIN)/python -m pytest -m long tests/end_to_end/test_documentation.py $(ARGS)
+
+agent-test: ## run the agent's own tests with any Python from 3.9 on (PYTHON=python3.9), in an environment of their own
+	$(PYTHON) -m venv build/agent-test
+	build/agent-test/bin/python -m pip install --quiet agents/ pytest pytest-asyncio hypothesis
+	build/agent-test/bin/python -m pytest tests/unit/agent --confcutdir=tests/unit/agent -p no:cacheprovider $(ARGS)
 
 decisions: $(INSTALLED) ## write the list of decisions anew, after adding a decision
 	$(BIN)/python docs/write_decisions.py

@@ -33,9 +33,7 @@ def alike(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(alike, one, other))
     if isinstance(one, dict):
         pairs, others = list(one.items()), list(other.items())
-        return len(one) == len(other) and all(
-            alike(a, c) and alike(b, d) for (a, b), (c, d) in zip(pairs, others, strict=True)
-        )
+        return len(one) == len(other) and all(alike(a, c) and alike(b, d) for (a, b), (c, d) in zip(pairs, others))
     return bool(one == other)
 
 

@@ -202,6 +202,6 @@ async def test_results_travel_exactly_or_fail_at_once_with_the_path_and_the_reas
     }
     reports = await boxed.function("def f(x): return eval(x)", *({"x": value} for value in (*travel, *fail)))
     assert outcomes(reports) == [*travel.values(), *["BadOutput"] * len(fail)]
-    for report, why in zip(reports[len(travel) :], fail.values(), strict=True):
+    for report, why in zip(reports[len(travel) :], fail.values()):
         assert report.error is not None
         assert why in report.error.message

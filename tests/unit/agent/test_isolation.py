@@ -82,7 +82,7 @@ async def test_a_call_finds_nothing_of_what_earlier_ones_left(bench: Bench) -> N
     )
     first, *others = values(reports)
     assert first[1] == ["./data/in", "./top"]
-    for leaving, found in zip(LEAVINGS, others, strict=True):
+    for leaving, found in zip(LEAVINGS, others):
         assert found == first, leaving
 
 

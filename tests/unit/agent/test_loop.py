@@ -135,9 +135,7 @@ async def test_a_report_that_waits_for_the_service_is_on_disk_meanwhile(service:
         await until(service, lambda: not service.queue)
         service.faults.extend([503] * 100)
         let_go.set()
-        async with asyncio.timeout(10):
-            while [report.subtask_id for report in Spool(tmp_path / "spool").load()] != ["s0"]:
-                await asyncio.sleep(0.01)
+        await until(service, lambda: [report.subtask_id for report in Spool(tmp_path / "spool").load()] == ["s0"])
         service.faults.clear()
         await until(service, lambda: "s0" in service.reports)
 
