@@ -70,7 +70,7 @@ def past(
     while limit > 0:
         page = service.get("/v1/events", {**query, "after": place, "limit": min(limit, 1000)})
         if not isinstance(page.get("events"), list) or not isinstance(page.get("next"), int):
-            raise NoAnswerError("what answers there is no Njangi service, or one of another version")
+            raise NoAnswerError("what answers there is not a Njangi service, or one of another version")
         yield from page["events"]
         limit -= len(page["events"])
         if page["next"] == place:

@@ -48,7 +48,7 @@ def status(output: As = Output.TABLE, url: Url = None, token: Token = None) -> N
     with connect(url, token, patience=0.0) as service:
         found = service.get("/readyz")
         if found.get("status") is None:
-            raise NoAnswerError("what answers there is no Njangi service, or one of another version")
+            raise NoAnswerError("what answers there is not a Njangi service, or one of another version")
         show_as(output, found, lambda: _show(found))
 
 
