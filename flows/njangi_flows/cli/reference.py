@@ -1,4 +1,4 @@
-"""Print docs/cli.md: what each command's --help says, for reading elsewhere than in a terminal."""
+"""Print docs/cli.md: the help of every command as one page."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from njangi_flows.cli.app import HELP, app
 
 HEAD = """# The `njangi` command
 
-Written by `make cli-docs` from what `njangi COMMAND --help` says.
+`make cli-docs` writes this page from the help texts: `njangi COMMAND --help` says the same.
 
 {help}
-Every command takes `--url` and `--token`. Without them the service is that of NJANGI_URL, else http://127.0.0.1:8400,
-and the token that of NJANGI_TOKEN, else of `njangi login`, else in `./.njangi/tokens/admin`. `-o json` and `-o yaml`
-show an answer as the API gave it, whole; the table is for people and may change.
+Every command takes `--url` and `--token`. Without `--url` the service is at NJANGI_URL, else at http://127.0.0.1:8400.
+Without `--token` the token is NJANGI_TOKEN, else that of `njangi login`, else that in `./.njangi/tokens/admin`.
+`-o json` and `-o yaml` show the whole answer of the API; the table is for people and may change.
 
-`njangi --install-completion` lets bash, zsh or fish complete commands, options and the ids of runs and workflows, in a
-new shell; `njangi --show-completion` only prints what it would install.
+If the service is away or busy, a command says so on standard error and tries again for up to 60 seconds, with
+`--watch` and `--follow` for up to 10 minutes. If nothing has answered at the address yet, it gives up after about
+3 seconds. Repeated calls do no harm: the service does each of them once. Ctrl-C ends a command at once.
+
+After `njangi --install-completion`, new shells (bash, zsh or fish) complete commands, options and the ids of runs and
+workflows. `njangi --show-completion` only prints what it would install. `njangi --version` prints the version.
 """
 _COMMON = ("url", "token", "output", "help")
 
