@@ -130,8 +130,11 @@ async def frames(
             await to.wait(backoff, error)
 
 
-async def lines(to: Transport, path: str, after: int, **ids: str) -> AsyncGenerator[bytes, None]:
-    """Yield the events numbered above `after`, each as a line of JSON; after a break it goes on where it stopped."""
+async def lines(to: Transport, path: str, after: int, **ids: str) -> AsyncGenerator[list[bytes], None]:
+    """Yield the events numbered above `after` as lines of JSON, those that arrive together as one list.
+
+    After a break it goes on where it stopped.
+    """
     backoff = to.backoff()
     while True:
         try:
@@ -139,9 +142,9 @@ async def lines(to: Transport, path: str, after: int, **ids: str) -> AsyncGenera
                 rest = b""
                 async for piece in answer.aiter_bytes():
                     *whole, rest = (rest + piece).split(b"\n")
-                    for line in whole:
-                        after, backoff = json.loads(line)["seq"], to.backoff()
-                        yield line + b"\n"
+                    if whole:
+                        after, backoff = json.loads(whole[-1])["seq"], to.backoff()
+                        yield [line + b"\n" for line in whole]
                 return
         except (UnreachableError, ProblemError) as error:
             if isinstance(error, ProblemError) and not is_passing(error):

@@ -119,8 +119,9 @@ class RunCalls:
 
     async def history(self, run_id: str, after: int = 0) -> AsyncIterator[LoggedEvent]:
         """Yield the run's events so far, in one stream, which goes on after an interruption."""
-        async for line in events.lines(self._to, _ONE + "/history", after, run_id=run_id):
-            yield LoggedEvent.model_validate_json(line)
+        async for lines in events.lines(self._to, _ONE + "/history", after, run_id=run_id):
+            for line in lines:
+                yield LoggedEvent.model_validate_json(line)
 
     async def grid(self, run_id: str) -> SubtaskGrid:
         answer = await self._to.send("GET", _ONE + "/grid", headers={"Accept-Encoding": "gzip"}, run_id=run_id)

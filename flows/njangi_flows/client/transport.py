@@ -173,7 +173,13 @@ class Transport:
     async def delete(self, path: str, **ids: Any) -> None:
         await self.send("DELETE", path, **ids)
 
-    async def items(
+    async def items(self, kind: type[T], path: str, name: str, **more: Any) -> AsyncGenerator[T, None]:
+        """Yield the items of a list; its `pages` are fetched as they are needed."""
+        async for page in self.pages(kind, path, name, **more):
+            for item in page:
+                yield item
+
+    async def pages(
         self,
         kind: type[T],
         path: str,
@@ -183,8 +189,8 @@ class Transport:
         size: str = "page_size",
         mark: tuple[str, str] = ("page_token", "next_page_token"),
         **ids: Any,
-    ) -> AsyncGenerator[T, None]:
-        """Yield the items of a list, page by page as they are asked for.
+    ) -> AsyncGenerator[list[T], None]:
+        """Yield the pages of a list.
 
         `name` is that of the list in a page, `size` the parameter that says how many it holds, and `mark` the
         parameter and the field by which the next page is asked for.
@@ -193,8 +199,7 @@ class Transport:
         while True:
             page: dict[str, Any] = await self.get(dict[str, Any], path, query=asked, **ids)
             found: list[T] = self._checked(list[kind], page.get(name))  # type: ignore[valid-type]
-            for item in found:
-                yield item
+            yield found
             asked[mark[0]] = page.get(mark[1])
             if asked[mark[0]] is None:
                 return
