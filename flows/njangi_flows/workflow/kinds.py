@@ -54,12 +54,14 @@ class WaitSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     signal: SignalName = Field(
-        description="The name of the signal. `njangi signal RUN NAME PAYLOAD` sends it, early or late.",
+        description="The name of the signal. `njangi signal RUN NAME PAYLOAD` sends it, also before the task starts.",
         examples=["approved"],
     )
     timeout: Span | None = Field(
         default=None,
-        description="How long the task waits. Then it fails. Without it the task waits as long as the run may last.",
+        description=(
+            "How long the task waits. After this time it fails. Without it the task waits as long as the run goes on."
+        ),
         examples=["2h"],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,13 @@ def test_a_field_is_described_with_an_example_on_the_page_and_in_the_schema(full
     assert "\nType: " in section and "```yaml\n" in section
     assert in_schema(full)["description"] == description
     assert in_schema(full)["examples"]
+
+
+def test_the_page_explains_every_kind_of_value_that_it_names() -> None:
+    _, _, table = (CHECKOUT / reference.PAGE).read_text().partition("## Kinds of values\n")
+    explained = re.findall(r"^\| ([^|]+) \|", table.partition("\n## ")[0], re.MULTILINE)
+    named = re.findall(r"\[([^\]]+)\]\(#kinds-of-values\)", table)
+    assert set(named) == set(explained) - {"type", "---"} and len(named) > 30
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

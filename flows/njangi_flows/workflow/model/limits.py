@@ -33,8 +33,8 @@ class Resources(Model):
         gt=0,
         lt=2**50,
         description=(
-            "How much memory the subtask may use. A subtask that needs more fails with `MemoryExceeded`. "
-            "Agents raise a lower limit to 32 MiB."
+            "How much memory the subtask may use. A subtask that uses more fails with `MemoryExceeded`. "
+            "Every subtask gets at least 32 MiB."
         ),
         examples=["1GiB"],
     )
@@ -44,7 +44,7 @@ class Resources(Model):
         lt=2**50,
         description=(
             "How many bytes of files the subtask may write, its standard output included. "
-            "A subtask that writes more fails with `StorageExceeded`. Agents raise a lower limit to 1 MiB."
+            "A subtask that writes more fails with `StorageExceeded`. Every subtask gets at least 1 MiB."
         ),
         examples=["500MB"],
     )
@@ -61,15 +61,16 @@ class Timeouts(Model):
     schedule_to_close: Limit | None = Field(
         default=None,
         description=(
-            "How long a subtask may take in all: waiting, attempts and retries together. Then it fails for good with "
-            "`ScheduleToCloseTimedOut`. Without it there is no such limit."
+            "How long a subtask may take in all: waiting, attempts and retries together. After this time it fails for "
+            "good with `ScheduleToCloseTimedOut`. Without it there is no such limit."
         ),
         examples=["6h"],
     )
     schedule_to_start: Limit | None = Field(
         default=None,
         description=(
-            "How long a subtask may wait for a machine. Then it fails for good with `ScheduleToStartTimedOut`. "
+            "How long a subtask may wait for a machine. After this time it fails for good with "
+            "`ScheduleToStartTimedOut`. "
             "Without it there is no such limit."
         ),
         examples=["1h"],
@@ -79,8 +80,8 @@ class Timeouts(Model):
         gt=0,
         le=30 * DAY,
         description=(
-            "How long one attempt may take. Then it fails with `TimedOut`, and `retry` decides about the next one. "
-            "Without it: 10 minutes, or `schedule_to_close` if that is shorter."
+            "How long one attempt may take. After this time it fails with `TimedOut`, and `retry` decides about the "
+            "next one. Without it: 10 minutes, or `schedule_to_close` if that is shorter."
         ),
         examples=["30m"],
     )
@@ -89,8 +90,8 @@ class Timeouts(Model):
         ge=1,
         le=DAY,
         description=(
-            "How long the agent of a machine may be silent. Then another machine gets the subtask. "
-            "This counts as no failure of the task."
+            "How long the agent of a machine may be silent. After this time another machine gets the subtask. "
+            "This does not count as a failure of the task."
         ),
         examples=["2m"],
     )
@@ -118,14 +119,14 @@ class Retry(Model):
         default=1.0,
         ge=0,
         le=DAY,
-        description="How long to wait before the second attempt.",
+        description="How long Njangi waits before the second attempt.",
         examples=["10s"],
     )
     backoff_coefficient: float = Field(
         default=2.0,
         ge=1,
         le=100,
-        description="By how much the wait grows from one attempt to the next.",
+        description="The factor by which the wait grows from one attempt to the next.",
         examples=[1.5],
     )
     maximum_interval: Duration = Field(
@@ -139,8 +140,8 @@ class Retry(Model):
         default_factory=list,
         max_length=100,
         description=(
-            "Types of errors that no further attempt can mend: the class of a Python exception, or what agents report, "
-            "such as `NonZeroExit`, `TimedOut` or `MemoryExceeded`. A subtask with such an error fails for good."
+            "Types of errors after which there is no further attempt: the class of a Python exception, or a type that "
+            "agents report, such as `NonZeroExit`, `TimedOut` or `MemoryExceeded`."
         ),
         examples=[["ValueError", "MemoryExceeded"]],
     )

@@ -100,7 +100,7 @@ FileName = Annotated[str, AfterValidator(checked_file), WithJsonSchema(FILE_SCHE
 FunctionName = Annotated[
     str,
     AfterValidator(_function),
-    WithJsonSchema(text("name of a function", rf"^(?![0-9]){_WORD}+$", 200)),
+    WithJsonSchema(text("function name", rf"^(?![0-9]){_WORD}+$", 200)),
 ]
 Limit = Annotated[Duration, Field(gt=0, le=365 * DAY)]
 Title = Annotated[

@@ -121,19 +121,20 @@ def listed(names: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(first)} {last} {end}" if first else end
 
 
+_NAMED = {"JsonValue": "[any value](#kinds-of-values)", "AggregateSpec": "word or object"}
 _WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
 
 
 def type_of(field: Schema) -> str:
     """Return how people call the type of a field."""
     if "title" in field:
-        return str(field["title"])
+        return f"[{field['title']}](#kinds-of-values)"
     if "enum" in field:
         return f"one of {listed(field['enum'], 'or')}"
     if "const" in field:
         return f"`{field['const']}`"
     if "$ref" in field:
-        return {"JsonValue": "any value", "AggregateSpec": "word or object"}.get(reference_of(field) or "", "object")
+        return _NAMED.get(reference_of(field) or "", "object")
     if "anyOf" in field:
         return " or ".join(type_of(form) for form in _forms(field))
     if field.get("type") == "array":
@@ -162,7 +163,7 @@ def _limits(field: Schema, title: str | None = None) -> str:
     def told(words: str, key: str) -> str:
         return words.format(_amount(field[key], title, f"{field[key]:,}"))
 
-    found = [told(f"{words} {{}}", key) for key, words in _OPEN_BOUNDS.items() if key in field]
+    found = [told("more than {}", "exclusiveMinimum")] if "exclusiveMinimum" in field else []
     for least, most, unit in _BOUNDS:
         if least in field and most in field:
             found.append(f"{told('{}', least)} to {told('{}', most)}{unit}")
@@ -170,6 +171,8 @@ def _limits(field: Schema, title: str | None = None) -> str:
             found.append(told("at most {}", most) + unit)
         elif least in field:
             found.append("not empty" if unit else told("at least {}", least))
+    if "exclusiveMaximum" in field:
+        found.append(told("less than {}", "exclusiveMaximum"))
     if field.get("uniqueItems"):
         found.append("no item twice")
     if found or "anyOf" not in field:
@@ -177,7 +180,6 @@ def _limits(field: Schema, title: str | None = None) -> str:
     return next((limits for form in _forms(field) if (limits := _limits(form, title))), "")
 
 
-_OPEN_BOUNDS = {"exclusiveMinimum": "more than", "exclusiveMaximum": "less than"}
 _AMOUNTS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "duration": ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")),
     "size": ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (1, "B")),

@@ -29,10 +29,10 @@ class RangeSpec(Model):
     """Whole numbers from `start` up to but not including `stop`, as Python's `range` has them."""
 
     start: int = Field(default=0, description="The first number.", examples=[100])
-    stop: int = Field(description="The end, which is not among the numbers.", examples=[200])
+    stop: int = Field(description="The end. It is not one of the numbers.", examples=[200])
     step: int = Field(
         default=1,
-        description="The distance from one number to the next. It may be negative, but not 0.",
+        description="The distance from one number to the next. It can be negative, but not 0.",
         examples=[10],
         json_schema_extra={"not": {"const": 0}},
     )
@@ -86,10 +86,10 @@ SPLIT_KINDS = ("range", "items", "grid", "lines", "files")
 
 
 class SplitSpec(Model):
-    """Over what a task is split: exactly one of `range`, `items`, `grid`, `lines` and `files`.
+    """How a task is split: over exactly one of `range`, `items`, `grid`, `lines` and `files`.
 
     The task gets a subtask for each item. With `items_per_subtask` a subtask gets several items: then its parameter is
-    a list, even where that is a list of one.
+    a list, even if it has only one item.
     """
 
     model_config = ConfigDict(json_schema_extra=one_of(*SPLIT_KINDS))
@@ -97,8 +97,8 @@ class SplitSpec(Model):
     range: Range | None = Field(
         default=None,
         description=(
-            "Split over whole numbers: a number n stands for 0, 1, ... up to n - 1. "
-            f"There may be {MAX_ITEMS:,} numbers at most."
+            "Split over whole numbers: a number n means 0, 1, 2 and so on up to n - 1. "
+            f"There can be at most {MAX_ITEMS:,} numbers."
         ),
         examples=[1000, {"start": 1, "stop": 101, "step": 2}],
     )
@@ -107,8 +107,8 @@ class SplitSpec(Model):
         min_length=1,
         max_length=MAX_ITEMS,
         description=(
-            "Split over a list of values of any kind. An item that is a placeholder for a list becomes the items of "
-            'that list: `["{list.result}"]` makes a subtask for each item of a result.'
+            "Split over a list of values of any kind. A placeholder for a list becomes the items of that list: "
+            '`["{NAME.result}"]` makes a subtask for each item of the result of the task NAME.'
         ),
         examples=[["spring", "summer", "autumn"]],
     )
@@ -116,8 +116,8 @@ class SplitSpec(Model):
         default=None,
         min_length=1,
         description=(
-            "Split over every combination of values, for a sweep of parameters. Each axis has a name and its values, "
-            f"and becomes a parameter of that name. There may be {MAX_ITEMS:,} combinations at most."
+            "Split over every combination of values, for a parameter sweep. Each name becomes a parameter that has "
+            f"one of its values. There can be at most {MAX_ITEMS:,} combinations."
         ),
         examples=[{"growth": [0.5, 0.8], "hunting": [0.02, 0.03, 0.04]}],
     )
@@ -125,16 +125,16 @@ class SplitSpec(Model):
         default=None,
         max_length=200,
         description=(
-            "Split over the lines of a text file: the name of an input or of a file. Blank lines are left out, "
-            "and a line stays text even where it looks like a number."
+            "Split over the lines of a text file, given as the name of an input or of a file. Blank lines do not "
+            "count. A line is always text, even if it looks like a number."
         ),
         examples=["exponents"],
     )
     files: Annotated[list[str] | str | None, BeforeValidator(_files), WithJsonSchema(_FILES_SCHEMA)] = Field(
         default=None,
         description=(
-            "Split over files, each by its name: a list of names, or a pattern that picks from the `files` and "
-            "`inputs` of the workflow."
+            "Split over the names of files: a list of names, or a pattern that picks from the `files` and `inputs` of "
+            "the workflow. Each subtask finds all these files in its folder."
         ),
         examples=["data/*.csv", ["data/a.csv", "data/b.csv"]],
     )
@@ -143,8 +143,8 @@ class SplitSpec(Model):
     ] = Field(
         default=None,
         description=(
-            "How many items one subtask gets. `auto` chooses by the number of items and of machines, 1,000 at most. "
-            "Without it each subtask gets one item, and its parameter is that item and no list."
+            "How many items one subtask gets. `auto` chooses by the number of items and of machines, at most 1,000. "
+            "Without it each subtask gets one item, and its parameter is the item itself, not a list."
         ),
         examples=[50, "auto"],
     )
@@ -209,7 +209,7 @@ class AggregateSpec(Model):
             "items": {"type": "string"},
             "minItems": 1,
             "uniqueItems": True,
-            "description": "The columns of the table, in this order. Without them the table has all that are found.",
+            "description": "The columns of the table, in this order.",
         }
         return {
             "title": "aggregate",

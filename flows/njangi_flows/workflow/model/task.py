@@ -51,25 +51,25 @@ class PythonSpec(Model):
     model_config = ConfigDict(json_schema_extra=one_of("file", "source"))
 
     function: FunctionName = Field(
-        description="The name of the function. It is called with the parameters of the subtask as named arguments.",
+        description="The name of the function. Its arguments are the parameters of the subtask, by name.",
         examples=["simulate"],
     )
     file: FileName | None = Field(
         default=None,
-        description="The Python file that has the function. It accompanies the workflow.",
+        description="The Python file with the function. It accompanies the workflow.",
         examples=["model.py"],
     )
     source: str | None = Field(
         default=None,
         max_length=256 * 1024,
-        description="The source of the function, in place of a file. Braces in it are Python's own.",
+        description="The source text of the function, instead of a file. Braces in it belong to Python.",
         examples=["def double(part):\n    return 2 * part\n"],
     )
     isolate: bool = Field(
         default=False,
         description=(
-            "Whether each call has a process of its own. Without it calls that one machine runs in a row share what "
-            "modules hold: globals, caches, settings of libraries."
+            "Whether each call runs in a process of its own. Otherwise the calls that one machine runs in a row share "
+            "the state of modules: globals, caches, settings of libraries."
         ),
         examples=[True],
     )
@@ -98,67 +98,71 @@ class TaskSpec(Model):
     model_config = ConfigDict(json_schema_extra=one_of(*KINDS))
 
     name: Slug = Field(
-        description="The name of the task. No other task of the workflow has it.",
+        description="The name of the task. Each task of a workflow has a different name.",
         examples=["factor"],
     )
     command: Command | None = Field(
         default=None,
         description=(
-            "The program to run with its arguments, as a list, or as one text that is split as a shell would. No shell "
-            "runs it. Placeholders such as `{part}` are filled. Its standard output is the result, as `parse` says."
+            "The program to run, with its arguments: a list, or one text, which Njangi splits as a shell does. No "
+            "shell runs it. Njangi fills placeholders such as `{part}`. The result is the standard output, read as "
+            "`parse` says."
         ),
         examples=["python3 factor.py {part}", ["sh", "-c", 'seq "$1" | wc -l', "sh", "{part}"]],
     )
     python: PythonSpec | None = Field(
         default=None,
-        description="The Python function to call. Its return value, which must be JSON, is the result.",
+        description="The Python function to call. The result is its return value, which must be a JSON value.",
         examples=[{"file": "model.py", "function": "simulate"}],
     )
     wait: WaitSpec | None = Field(
         default=None,
-        description="The signal to wait for: of a person, or of another program. Its payload is the result.",
+        description="The signal to wait for, from a person or from a program. The result is the payload of the signal.",
         examples=[{"signal": "approved", "timeout": "2h"}],
     )
     sleep: Span | None = Field(
         default=None,
-        description="How long to sleep. The result is null.",
+        description="How long the task sleeps. The result is null.",
         examples=["8h"],
     )
     workflow: Annotated[Title | None, Field(validate_default=True)] = Field(
         default=None,
         description=(
-            "The name of a workflow to run: the newest of the owner's workflows with this name. The result is an "
-            "object with the small results of its tasks."
+            "The name of a workflow to run. If the owner has several workflows with this name, the newest one runs. "
+            "The result is an object with the small results of its tasks."
         ),
         examples=["publishing"],
     )
     on_parent_cancel: OnParentCancel = Field(
         default="cancel",
         description=(
-            "What becomes of the run that the task has started when its own run is cancelled or ends: it is cancelled, "
-            "or goes on by itself."
+            "What happens to the run that the task started when the task's own run is cancelled or ends: `cancel` "
+            "cancels it, `abandon` lets it continue."
         ),
         examples=["abandon"],
     )
     parameters: dict[Parameter, JsonValue] = Field(
         default_factory=dict,
         description=(
-            "Values for the command's placeholders, for the arguments of the function, or for the parameters of the "
-            "workflow to run. Placeholders in them are filled."
+            "Values for the placeholders of the command, for the arguments of the function, or for the parameters of "
+            "the workflow to run. They can hold placeholders."
         ),
         examples=[{"bound": 1000, "primes": [2, 3, 5]}],
     )
     files: Annotated[list[FileName], AfterValidator(unique)] = Field(
         default_factory=list,
         max_length=1000,
-        description="Files to put into the folder of each subtask under these names. They accompany the workflow.",
+        description="Files that each subtask finds in its folder under these names. They accompany the workflow.",
         examples=[["factor.py", "data/primes.txt"]],
         json_schema_extra=UNIQUE,
     )
     dependencies: Annotated[list[str], AfterValidator(unique)] = Field(
         default_factory=list,
         max_length=MAX_TASKS,
-        description="Tasks that must complete before this one starts. `{task.result}` stands for the result of one.",
+        description=(
+            "The tasks that must complete before this task starts. `{NAME.result}` stands for the result of the task "
+            "NAME."
+        ),
         examples=[["prepare", "approval"]],
         json_schema_extra=UNIQUE,
     )
@@ -169,36 +173,36 @@ class TaskSpec(Model):
     )
     timeouts: Timeouts = Field(
         default_factory=Timeouts,
-        description="How long a subtask may wait, run, and be silent.",
+        description="How long a subtask may wait, how long it may run, and how long its machine may be silent.",
         examples=[{"start_to_close": "30m", "schedule_to_close": "6h"}],
     )
     retry: Retry = Field(
         default_factory=Retry,
-        description="How often a subtask that failed is tried again, and after which wait.",
+        description="How many attempts a subtask gets when it fails, and how long Njangi waits between them.",
         examples=[{"maximum_attempts": 5, "initial_interval": "10s"}],
     )
     split: SplitSpec | None = Field(
         default=None,
-        description="Over what the task is split into subtasks. Without it the task is one subtask.",
+        description="How the task is split into subtasks. Without it the task is one subtask.",
         examples=[{"range": 1000, "items_per_subtask": 50}],
     )
     aggregate: Annotated[AggregateSpec | None, Field(validate_default=True)] = Field(
         default=None,
         description=(
-            "How the results of the subtasks become the result of the task. Only a task with a `split` has it; "
-            "without it the result is a list of theirs."
+            "How the results of the subtasks become the result of the task. Only a task with a `split` can have it. "
+            "Without it the result of such a task is the list of the results."
         ),
         examples=["sum", {"concat": "lines"}, {"table": {"columns": ["year", "rain"]}}],
     )
     parse: Literal["text", "json", "lines", "csv", "bytes"] = Field(
         default="text",
-        description="How the standard output of the command is read to make its result.",
+        description="How Njangi reads the standard output of the command to get its result.",
         examples=["json"],
     )
     tolerated_failure: ToleratedFailure = Field(
         default=Tolerance(),
         description=(
-            "How many subtasks may fail without failing the task. "
+            "How many subtasks may fail before the task fails. "
             "Without it the `tolerated_failure` of the workflow counts."
         ),
         examples=["5%", 3],
@@ -207,19 +211,19 @@ class TaskSpec(Model):
     priority: Priority = Field(
         default=50,
         description=(
-            "Tasks of a higher priority get machines first. Without it the `priority` of the workflow counts."
+            "Tasks with a higher priority get machines first. Without it the `priority` of the workflow counts."
         ),
         examples=[80],
         json_schema_extra=_inherited,
     )
     tags: Tags = Field(
         default_factory=list,
-        description="Words to find the task by.",
+        description="Words by which you find the task.",
         examples=[["nightly", "climate"]],
     )
     metadata: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Whatever you want to keep with the task. Nobody looks at it.",
+        description="Anything that you want to keep with the task. Njangi does not use it.",
         examples=[{"ticket": 4711}],
     )
 

@@ -32,8 +32,8 @@ class WorkflowSpec(Model):
     language: int = Field(
         default=1,
         description=(
-            "The number of the language in which the workflow is written. What is created or edited without it gets "
-            f"{LANGUAGE}, today's; what was stored without it is of language 1."
+            "The version of the language in which the workflow is written. A workflow that you create or edit without "
+            f"it gets {LANGUAGE}, the current version. A workflow that was stored without it has 1."
         ),
         examples=[LANGUAGE],
         json_schema_extra=_numbers,
@@ -46,25 +46,25 @@ class WorkflowSpec(Model):
     )
     priority: Priority = Field(
         default=50,
-        description="Runs of a higher priority get machines first. A task may have a priority of its own.",
+        description="Runs with a higher priority get machines first. A task can have a priority of its own.",
         examples=[80],
     )
     tags: Tags = Field(
         default_factory=list,
-        description="Words to find the workflow and its runs by.",
+        description="Words by which you find the workflow and its runs.",
         examples=[["number-theory", "example"]],
     )
     metadata: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Whatever you want to keep with the workflow. Nobody looks at it.",
+        description="Anything that you want to keep with the workflow. Njangi does not use it.",
         examples=[{"grant": "CM-2026-17"}],
     )
     inputs: dict[Parameter, FileName] = Field(
         default_factory=dict,
         max_length=1000,
         description=(
-            "Names for files that accompany the workflow. In a command `{name}` stands for the path of the file; "
-            "a task that names an input gets its file."
+            "Names for files that accompany the workflow. In a command `{name}` stands for the path of the file. "
+            "Each task that uses the name gets the file."
         ),
         examples=[{"exponents": "exponents.txt"}],
     )
@@ -80,31 +80,31 @@ class WorkflowSpec(Model):
         max_length=1000,
         description=(
             "Parameters of the workflow with their defaults. In a task `{name}` stands for the value. "
-            "A run may be started with other values of the same kind."
+            "You can give other values of the same kind when you start a run."
         ),
         examples=[{"days": 200, "region": "Adamawa"}],
     )
     deadline: Annotated[Duration, Field(gt=0, le=LONGEST_DEADLINE)] | None = Field(
         default=None,
         description=(
-            "How long a run may take from its start. Then it fails at once. "
-            "Whoever starts a run may name another deadline. Without it there is none."
+            "How long a run may take. After this time it fails at once. You can give another deadline when you start "
+            "a run. Without it there is no such limit."
         ),
         examples=["6h"],
     )
     cleanup: str | None = Field(
         default=None,
         description=(
-            "The task that runs when a run is cancelled, and only then. It is a `command` or `python` task without "
-            "dependencies, and no task depends on it."
+            "The task that runs when a run is cancelled, and only then. It must be a `command` or `python` task "
+            "without dependencies, and no task can depend on it."
         ),
         examples=["withdraw"],
     )
     tolerated_failure: ToleratedFailure = Field(
         default=Tolerance(),
         description=(
-            "How many subtasks of a task may fail without failing it, as a number or a percentage of all. "
-            "A task may say otherwise."
+            "How many subtasks of a task may fail before the task fails: a number, or a percentage of all. "
+            "A task can have a value of its own."
         ),
         examples=["5%", 3],
         json_schema_extra={"default": 0},
@@ -112,7 +112,7 @@ class WorkflowSpec(Model):
     tasks: list[TaskSpec] = Field(
         min_length=1,
         max_length=MAX_TASKS,
-        description="The tasks. Their dependencies form no circle.",
+        description="The tasks. Their dependencies must not form a circle.",
         examples=[[{"name": "greet", "command": "echo hello"}]],
     )
 
