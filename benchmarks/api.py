@@ -119,7 +119,7 @@ async def grid(service: Service, http: httpx.AsyncClient, run_id: str) -> Figure
     }
 
 
-class Listener:
+class EventListener:
     """One stream of server-sent events, read with as little effort as can be."""
 
     def __init__(self) -> None:
@@ -150,7 +150,7 @@ class Listener:
 
 async def latencies(service: Service, flow: Flow, count: int) -> tuple[list[list[float]], int]:
     """Return, for EVENTS events, the milliseconds until each of `count` listeners has it; and how many got all."""
-    listeners, opened = [Listener() for _ in range(count)], asyncio.Semaphore(0)
+    listeners, opened = [EventListener() for _ in range(count)], asyncio.Semaphore(0)
     token = service.token("admin")
     tasks = [asyncio.create_task(listener.listen(service, token, opened.release)) for listener in listeners]
     try:

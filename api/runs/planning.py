@@ -9,7 +9,7 @@ from typing import Any
 from njangi_agent.texts import LineReader
 from njangi_flows.engine import compile
 from njangi_flows.workflow import preview, split
-from njangi_flows.workflow.filling import NotFilledError
+from njangi_flows.workflow.placeholders.filling import NotFilledError
 from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec
 from pydantic import BaseModel
 

@@ -17,14 +17,15 @@ from datetime import datetime, timedelta
 from njangi_agent.protocol import Outcome, Report, SyncRequest, Verdict
 
 from coordinator.background import Loop
-from coordinator.decisions.matching import Match, Offer, Wish, asks_no_more, fits, match, worth_a_look
+from coordinator.decisions.matching import Match, Wish, match
 from coordinator.decisions.silence import due_busy, due_hung_up, due_idle
 from coordinator.dispatching.allowances import Allowances
 from coordinator.dispatching.definitions import Definitions, PackedDefinition
+from coordinator.dispatching.open_batches import MeanDurations, OpenBatches
 from coordinator.dispatching.refusal_backoff import Rests
 from storage.errors import StorageUnavailableError
 from storage.ledger import Ledger, Transaction
-from storage.subtasks.models import Assignment, Bounds, Leased, OpenBatch, VolunteerReport
+from storage.subtasks.models import Assignment, Leased, VolunteerReport
 from storage.subtasks.store import SubtaskStore
 from storage.volunteers.store import Seen, Volunteer, VolunteerStatus, VolunteerStore, together
 
@@ -33,16 +34,12 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 55.0
 """Seconds an idle agent's sync may be parked: below the idle timeouts of common proxies, above the
 59 s at which 5,000 idle agents would cost more than 90 syncs a second."""
-BATCHES_LOOKED_AT = 200
-MOST_LOOKS_A_TURN = 8
-"""How often a group of syncs looks past the first batches for machines that none of these fits."""
 RESTART_SECONDS = 0.5
 BOOKS_SECONDS = 5.0
 MOST_WISHES_AT_ONCE = 256
-MOST_TEXT_A_TURN = 16 * 1024 * 1024
+MOST_TEXT_AT_ONCE = 16 * 1024 * 1024
 """Characters of results and logs that one transaction writes, and those of one more sync: the database holds it all in
 memory until it is committed."""
-REMEMBERED_TASKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +88,14 @@ class Dispatcher:
         self._volunteers = volunteers
         self._definitions = definitions
         self._allowances = allowances
-        self._owners: OrderedDict[str, str] = OrderedDict()  # by task id
         self._clock = clock
         self._arrived: list[_PendingSync] = []
         self._parked: OrderedDict[str, _PendingSync] = OrderedDict()
         self._wake = asyncio.Event()
-        self._open: list[Offer] = []
-        self._stale = True  # whether `_open` must be read again
-        self._more = False  # whether there may be batches behind those in `_open`
-        self._nothing_for: list[Wish] = []  # wishes for which nothing was found there
+        self._open = OpenBatches(subtasks, definitions, allowances)
         self._rests = Rests()
         self._retry_parked = False
-        self._seconds: OrderedDict[str, float] = OrderedDict()  # mean attempt by task id
+        self._durations = MeanDurations()
         self._slots: dict[str, int] = {}  # by volunteer, of those heard of lately
         self._seen: dict[str, Seen] = {}
         self._extended: dict[str, datetime] = {}
@@ -116,7 +109,7 @@ class Dispatcher:
 
     def work_opened(self) -> None:
         """Tell that some batch has subtasks to lend."""
-        self._stale = True
+        self._open.stale = True
         self._retry_parked = True
         self._wake.set()
 
@@ -168,7 +161,7 @@ class Dispatcher:
         parks = sync.wish is not None and seconds > 0
         if parks:
             self._note(volunteer, request, now, due_idle(now, seconds))
-        if request.reports or (sync.wish is not None and self._may_have_work(sync.wish)):
+        if request.reports or (sync.wish is not None and self._open.may_have_work(self._rested(sync.wish))):
             self._arrived.append(sync)
             self._wake.set()
         elif parks:
@@ -205,13 +198,6 @@ class Dispatcher:
             del self._parked[sync.volunteer.id]
             sync.done.set_result(sync.answer())
 
-    def _may_have_work(self, wish: Wish) -> bool:
-        wish = self._rested(wish)
-        return self._stale or any(fits(offer, wish) for offer in self._open) or self._may_be_behind(wish)
-
-    def _may_be_behind(self, wish: Wish) -> bool:
-        return self._more and not any(asks_no_more(wish, other) for other in self._nothing_for)
-
     def _rested(self, wish: Wish) -> Wish:
         rests_from = self._rests.of(wish.volunteer_id, now=self._clock())
         return replace(wish, rests_from=rests_from) if rests_from or wish.rests_from else wish
@@ -238,7 +224,7 @@ class Dispatcher:
         except Exception as error:
             if not isinstance(error, StorageUnavailableError):
                 log.exception("answering a group of syncs failed")
-            self._stale = True
+            self._open.stale = True
             for sync in syncs:
                 if not sync.done.done():
                     sync.done.set_exception(error)
@@ -252,7 +238,7 @@ class Dispatcher:
                 self._parked[sync.volunteer.id] = sync
             else:
                 sync.done.set_result(sync.answer())
-        if leased and self._parked and self._open:
+        if leased and self._parked and self._open.offers:
             self._retry_parked = True
             self._wake.set()
 
@@ -261,21 +247,13 @@ class Dispatcher:
         wishing = [sync for sync in syncs if sync.wish is not None]
         # Kept from here on: a task may be set back before this is answered.
         definitions: Mapping[str, PackedDefinition] = {}
-        if wishing and self._stale:
-            self._stale = False
-            await self._allowances.load(set(self._allowances.room))
-            self._open, self._nothing_for = [], []
-            batches = await self._subtasks.open_batches(BATCHES_LOOKED_AT, but=self._allowances.exhausted)
-            self._more = len(batches) == BATCHES_LOOKED_AT
-            self._offer(batches)
-        if wishing and self._more:
-            await self._look_further([self._rested(sync.wish) for sync in wishing if sync.wish is not None])
-        if wishing:
-            await self._allowances.load({offer.owner for offer in self._open} | self._allowances.room.keys())
-            definitions = await self._known_definitions()
+        wishes = [self._rested(sync.wish) for sync in wishing if sync.wish is not None]
+        if wishes:
+            await self._open.read(wishes)
+            definitions = await self._open.known_definitions()
         reports = [VolunteerReport(sync.volunteer.id, report) for sync in syncs for report in sync.request.reports]
-        self._learn_durations(reports)
-        matches = self._match(wishing)
+        self._durations.learn(reports)
+        matches = self._match(wishes)
         if not matches and not reports:
             return False
         now = self._clock()
@@ -291,63 +269,15 @@ class Dispatcher:
         self.reports += len(reports)
         self._hand_out(syncs, verdicts, leases, definitions)
         self._credit(reports, verdicts, {sync.volunteer.id: sync.at for sync in syncs})
-        self._account(assignments, leases)
+        self._open.account(assignments, leases)
         await self._rest(assignments, leases)
         self._keep_within_quotas(reports, verdicts, leases)
         return bool(leases)
 
-    def _offer(self, batches: Sequence[OpenBatch]) -> None:
-        """Add batches to those that may be lent, the most urgent first."""
-        known = {offer.batch_id for offer in self._open}
-        self._open += [
-            Offer(
-                batch.id,
-                batch.task_id,
-                batch.queued,
-                batch.cpu,
-                batch.memory,
-                batch.storage,
-                batch.owner,
-                batch.priority,
-            )
-            for batch in batches
-            if batch.id not in known
-        ]
-        self._open.sort(key=lambda offer: (-offer.priority, offer.batch_id))
-        self._definitions.forget_older({batch.task_id: batch.generation for batch in batches})
-        for batch in batches:
-            self._owners[batch.task_id] = batch.owner
-            self._owners.move_to_end(batch.task_id)
-        while len(self._owners) > REMEMBERED_TASKS:
-            self._owners.popitem(last=False)
-
-    async def _look_further(self, wishes: Sequence[Wish]) -> None:
-        """Look past the first batches for those machines that can run none of them: what fits nobody blocks nobody."""
-        for _ in range(MOST_LOOKS_A_TURN):
-            left = [wish for wish in worth_a_look(wishes, self._open) if self._may_be_behind(wish)]
-            if not left:
-                return
-            wish = left[0]
-            bounds = Bounds(max(wish.cpu, 1.0), wish.memory, wish.storage, wish.rests_from)
-            found = await self._subtasks.open_batches(BATCHES_LOOKED_AT, but=self._allowances.exhausted, within=bounds)
-            self._offer(found)
-            if not found:
-                self._nothing_for.append(wish)
-
-    async def _known_definitions(self) -> Mapping[str, PackedDefinition]:
-        """Return the definitions of the tasks that may be lent now; what has none is left out until it has."""
-        tasks = {offer.task_id for offer in self._open}
-        await self._definitions.load(tasks)
-        known = {task_id: found for task_id in tasks if (found := self._definitions.get(task_id)) is not None}
-        if len(known) < len(tasks):
-            self._open = [offer for offer in self._open if offer.task_id in known]
-        return known
-
-    def _match(self, wishing: Sequence[_PendingSync]) -> list[Match]:
-        wishes = [self._rested(sync.wish) for sync in wishing if sync.wish is not None]
-        if not self._open or not wishes:
+    def _match(self, wishes: Sequence[Wish]) -> list[Match]:
+        if not self._open.offers or not wishes:
             return []
-        return match(wishes, self._open, self._seconds.get, sum(self._slots.values()), self._allowances.room)
+        return match(wishes, self._open.offers, self._durations.get, sum(self._slots.values()), self._allowances.room)
 
     def _assignments(
         self, wishing: Sequence[_PendingSync], matches: Sequence[Match], now: datetime
@@ -383,19 +313,6 @@ class Dispatcher:
                 sync.leases = by_volunteer.pop(sync.volunteer.id, [])
                 sync.definitions = {lease.task_id: definitions[lease.task_id] for lease in sync.leases}
 
-    def _account(self, assignments: Sequence[Assignment], leases: Sequence[Leased]) -> None:
-        """Take what was lent off the batches remembered; read them again when they ran out or others took some."""
-        lent: dict[str, int] = {}
-        for assignment in assignments:
-            lent[assignment.batch_id] = lent.get(assignment.batch_id, 0) + assignment.count
-        if sum(lent.values()) != len(leases):
-            self._stale = True
-        full = len(self._open) >= BATCHES_LOOKED_AT
-        left = [replace(offer, queued=offer.queued - lent.get(offer.batch_id, 0)) for offer in self._open]
-        self._open = [offer for offer in left if offer.queued > 0]
-        if full and len(self._open) < BATCHES_LOOKED_AT // 2:
-            self._stale = True
-
     async def _rest(self, assignments: Sequence[Assignment], leases: Sequence[Leased]) -> None:
         """Let volunteers rest from tasks of which they got nothing, since they have refused what waits of them."""
         got = {(lease.volunteer_id, lease.task_id) for lease in leases}
@@ -408,22 +325,11 @@ class Dispatcher:
     ) -> None:
         """Count what was lent of owners with a limit; look for more of one who has room again."""
         for lease in leases:
-            self._allowances.lent(self._owners.get(lease.task_id, ""), 1)
+            self._allowances.lent(self._open.owner(lease.task_id), 1)
         for item, verdict in zip(reports, verdicts, strict=True):
-            owner = self._owners.get(item.report.subtask_id.rpartition("/")[0], "")
+            owner = self._open.owner(item.report.subtask_id.rpartition("/")[0])
             if verdict is Verdict.ACCEPTED and self._allowances.returned(owner, 1):
                 self.work_opened()
-
-    def _learn_durations(self, reports: Sequence[VolunteerReport]) -> None:
-        """Remember how long attempts take, as a moving mean by task."""
-        for item in reports:
-            if item.report.outcome is Outcome.RETURNED:
-                task_id = item.report.subtask_id.rpartition("/")[0]
-                known = self._seconds.get(task_id, item.report.seconds)
-                self._seconds[task_id] = known + 0.1 * (item.report.seconds - known)
-                self._seconds.move_to_end(task_id)
-        while len(self._seconds) > REMEMBERED_TASKS:
-            self._seconds.popitem(last=False)
 
     def _credit(
         self, reports: Sequence[VolunteerReport], verdicts: Sequence[Verdict], came: Mapping[str, datetime]
@@ -503,7 +409,7 @@ def fitting(syncs: Sequence[Sequence[Report]]) -> int:
     size = 0
     for count, reports in enumerate(syncs):
         size += sum(len(report.result or "") + len(report.stdout) + len(report.stderr) for report in reports)
-        if count and size > MOST_TEXT_A_TURN:
+        if count and size > MOST_TEXT_AT_ONCE:
             return count
     return len(syncs)
 

@@ -246,7 +246,7 @@ class HoldRequest(BaseModel):
     holder: str
 
 
-class HeldLease(BaseModel):
+class LeaseToken(BaseModel):
     run_id: str
     token: str
 
@@ -254,7 +254,7 @@ class HeldLease(BaseModel):
 class BeatRequest(BaseModel):
     """`flow_runs`: the ids of all flow runs that the process `holder` has taken up, held or not."""
 
-    leases: Annotated[list[HeldLease], Field(max_length=MOST_AT_ONCE)]
+    leases: Annotated[list[LeaseToken], Field(max_length=MOST_AT_ONCE)]
     holder: Annotated[str, Field(max_length=200)] | None = None
     flow_runs: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20_000)] = []
 

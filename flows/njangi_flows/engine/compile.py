@@ -17,8 +17,9 @@ from njangi_agent.dialect import CARRIED_DEPTH, check
 from pydantic import JsonValue, TypeAdapter
 
 from njangi_flows.protocol import FileRef
-from njangi_flows.workflow import placeholders, split
-from njangi_flows.workflow.filling import Calls
+from njangi_flows.workflow import split
+from njangi_flows.workflow.placeholders import parsing as placeholders
+from njangi_flows.workflow.placeholders.filling import Calls
 from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec
 
 

@@ -18,8 +18,9 @@ from njangi_flows.engine.compile import compact
 from njangi_flows.engine.flow_client import INLINE_BYTES, FlowService
 from njangi_flows.engine.run_lease import HeldRun
 from njangi_flows.protocol import FileRef, SubtaskInput
-from njangi_flows.workflow import placeholders, split
-from njangi_flows.workflow.filling import Calls, calls_of, filled_split, values_of
+from njangi_flows.workflow import split
+from njangi_flows.workflow.placeholders import parsing as placeholders
+from njangi_flows.workflow.placeholders.filling import Calls, calls_of, filled_split, values_of
 from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec
 
 

@@ -15,7 +15,7 @@ from njangi_flows.engine.run_lease import HeldRun, Stop, StoppedError
 from njangi_flows.errors import FlowsError
 from njangi_flows.protocol import TaskChange, ToldTask
 from njangi_flows.runs.endings import ending
-from njangi_flows.workflow.filling import NotFilledError
+from njangi_flows.workflow.placeholders.filling import NotFilledError
 
 
 class TaskEnding(enum.Enum):

@@ -16,8 +16,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from njangi_flows.wfformat import older_versions as wfformat_before
-from njangi_flows.workflow.braces import escaped
 from njangi_flows.workflow.model import LANGUAGE, MAX_TASKS, TaskSpec, WorkflowSpec, is_slug
+from njangi_flows.workflow.placeholders.braces import escaped
 from njangi_flows.workflow.problems import InvalidSpecError, Problem, nearest, pointer, reworded
 
 VERSIONS = (*wfformat_before.VERSIONS, "1.5", "1.6")

@@ -11,10 +11,11 @@ import graphlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
-from njangi_flows.workflow import file_checks, placeholder_checks
+from njangi_flows.workflow import file_checks
 from njangi_flows.workflow.kinds import has_field, misplaced
 from njangi_flows.workflow.model import LEAST_MEMORY, LEAST_STORAGE, TaskSpec
 from njangi_flows.workflow.outline import Outline, TaskOutline
+from njangi_flows.workflow.placeholders import checks as placeholder_checks
 from njangi_flows.workflow.problems import Problem, nearest, pointer
 
 _MOST_CYCLES = 20

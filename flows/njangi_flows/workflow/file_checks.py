@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from njangi_flows.workflow.outline import Outline, TaskOutline
-from njangi_flows.workflow.placeholders import How, in_command, of_upstream, upstream, upstream_file
+from njangi_flows.workflow.placeholders.parsing import How, in_command, of_upstream, upstream, upstream_file
 from njangi_flows.workflow.problems import Problem, pointer
 
 MOST_FILES = 2500

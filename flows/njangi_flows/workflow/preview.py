@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from njangi_flows.workflow import placeholders, split
-from njangi_flows.workflow.filling import Calls, NotFilledError, Values, calls_of, filled_split, values_of
+from njangi_flows.workflow import split
 from njangi_flows.workflow.model import SplitSpec, TaskSpec, WorkflowSpec
+from njangi_flows.workflow.placeholders import parsing as placeholders
+from njangi_flows.workflow.placeholders.filling import Calls, NotFilledError, Values, calls_of, filled_split, values_of
 from njangi_flows.workflow.problems import Problem, pointer
 
 MOST_BYTES = 2_000_000

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
-from njangi_flows.workflow.filling import Calls
 from njangi_flows.workflow.model import SplitSpec, TaskSpec
+from njangi_flows.workflow.placeholders.filling import Calls
 
 SUBTASKS_PER_SLOT = 8
 MAX_ITEMS_PER_SUBTASK = 1000

@@ -13,7 +13,8 @@ from njangi_agent.protocol import INLINE_RESULT_BYTES, Machine, Outcome, Report,
 
 from coordinator.dispatching.allowances import Allowances
 from coordinator.dispatching.definitions import Definitions
-from coordinator.dispatching.dispatcher import BATCHES_LOOKED_AT, Dispatcher, SyncOutcome
+from coordinator.dispatching.dispatcher import Dispatcher, SyncOutcome
+from coordinator.dispatching.open_batches import BATCHES_LOOKED_AT
 from storage.runs.tasks import TaskStatus, TaskUpdate
 from storage.stores import Stores
 from storage.subtasks.models import BUCKETS, TaskKey

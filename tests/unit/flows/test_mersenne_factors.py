@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from njangi_flows.cli import folder
-from njangi_flows.workflow import aggregate, placeholders, split
-from njangi_flows.workflow.filling import calls_of
+from njangi_flows.workflow import aggregate, split
+from njangi_flows.workflow.placeholders import parsing as placeholders
+from njangi_flows.workflow.placeholders.filling import calls_of
 
 HERE = Path(__file__).parents[3] / "flows" / "library" / "mersenne_factors"
 CHECK = runpy.run_path(str(HERE / "check.py"))

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from njangi_agent.sandbox.arguments import render
-from njangi_flows.workflow import filling, placeholders, preview, split
-from njangi_flows.workflow.braces import escaped, in_program, pieces
-from njangi_flows.workflow.filling import NotFilledError
+from njangi_flows.workflow import preview, split
 from njangi_flows.workflow.model import LANGUAGE
-from njangi_flows.workflow.programs import program_texts
+from njangi_flows.workflow.placeholders import filling
+from njangi_flows.workflow.placeholders import parsing as placeholders
+from njangi_flows.workflow.placeholders.braces import escaped, in_program, pieces
+from njangi_flows.workflow.placeholders.filling import NotFilledError
+from njangi_flows.workflow.placeholders.programs import program_texts
 from njangi_flows.workflow.spec import InvalidSpecError, Problem, WorkflowSpec, parse, unfilled, warnings
 
 FILES = ["n.txt", "run.py", "a.csv", "b.csv"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from njangi_agent.texts import lines_of
-from njangi_flows.workflow.filling import Calls
+from njangi_flows.workflow.placeholders.filling import Calls
 from njangi_flows.workflow.spec import SplitSpec, TaskSpec
 from njangi_flows.workflow.split import batch_sizes, chunk, items, items_per_subtask, size_of_chunks, subtask_parameters
 

@@ -9,7 +9,7 @@ from njangi_flows import volunteer_task
 from njangi_flows.engine import compile as compiler
 from njangi_flows.engine.compile import Plan
 from njangi_flows.protocol import FileRef
-from njangi_flows.workflow.filling import Calls, calls_of
+from njangi_flows.workflow.placeholders.filling import Calls, calls_of
 from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec, parse
 
 

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from njangi_flows.workflow.braces import Named, in_program, pieces, whole
 from njangi_flows.workflow.model import TaskSpec, WorkflowSpec
-from njangi_flows.workflow.programs import program_texts
+from njangi_flows.workflow.placeholders.braces import Named, in_program, pieces, whole
+from njangi_flows.workflow.placeholders.programs import program_texts
 
 RESULT = ".result"
 FAILED = ".failed"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pydantic import JsonValue
 
 from njangi_flows.errors import FlowsError
-from njangi_flows.workflow.braces import Named, Scalar, in_program, is_scalar, pieces, scalar_text, whole
 from njangi_flows.workflow.model import MAX_ITEMS, SplitSpec, TaskSpec, WorkflowSpec
-from njangi_flows.workflow.placeholders import (
+from njangi_flows.workflow.placeholders.braces import Named, Scalar, in_program, is_scalar, pieces, scalar_text, whole
+from njangi_flows.workflow.placeholders.parsing import (
     How,
     Place,
     in_command,
@@ -24,7 +24,7 @@ from njangi_flows.workflow.placeholders import (
     upstream_file,
     upstream_paths,
 )
-from njangi_flows.workflow.programs import program_texts
+from njangi_flows.workflow.placeholders.programs import program_texts
 
 Values = Mapping[str, JsonValue]
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from njangi_flows.workflow.braces import contents, is_scalar, whole
 from njangi_flows.workflow.model import TaskSpec
 from njangi_flows.workflow.outline import Outline, TaskOutline
-from njangi_flows.workflow.placeholders import (
+from njangi_flows.workflow.placeholders.braces import contents, is_scalar, whole
+from njangi_flows.workflow.placeholders.parsing import (
     FAILED,
     How,
     Use,
@@ -26,8 +26,8 @@ from njangi_flows.workflow.placeholders import (
     of_upstream,
     upstream,
 )
+from njangi_flows.workflow.placeholders.programs import program_texts
 from njangi_flows.workflow.problems import Problem, nearest, pointer
-from njangi_flows.workflow.programs import program_texts
 
 _LIKE_A_NAME = re.compile(r"\.?[A-Za-z_][\w-]*(\.[\w-]+)*")
 _SHAPED = re.compile(r"([A-Za-z_][\w-]*(?:\.(?:result|failed))?)\s*[^\w\s.,-]")

@@ -1,0 +1,1 @@
+"""Placeholders: read them in texts, check them, and fill them with values."""
