@@ -131,7 +131,7 @@ def _rests(run: Run, tried: Sequence[BetweenTries]) -> dict[str, Rest]:
         return {}
     retries: dict[str, specs.Retry] = {}
     if run.spec:
-        parsed = specs.parse(run.spec, files=run.files.keys())
+        parsed = specs.accepted(run.spec, files=run.files.keys())
         retries = {task.name: task.retry for task in parsed.tasks}
     found: dict[str, Rest] = {}
     for item in tried:

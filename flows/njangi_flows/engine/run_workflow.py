@@ -22,7 +22,7 @@ from njangi_flows.engine.task_execution import TaskEnding, TaskExecution, TaskOu
 from njangi_flows.engine.volunteer_execution import VolunteerExecution
 from njangi_flows.engine.waiting_tasks import wait_execution
 from njangi_flows.runs.parts import together
-from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec, parse, run_parameters
+from njangi_flows.workflow.spec import TaskSpec, WorkflowSpec, accepted, run_parameters
 
 SECONDS_TO_STOP = 1.0
 """How long nodes have to end by themselves when the run stops."""
@@ -86,7 +86,7 @@ async def execute_run(held: HeldRun, flow_run_id: UUID) -> Mapping[str, TaskOutc
     """Carry every task of the run, each as soon as those it depends on have ended. Raises StoppedError."""
     if held.run.cancel:
         raise StoppedError(Stop.CANCELLED)
-    spec = parse(held.run.spec, files=held.run.files)
+    spec = accepted(held.run.spec, files=held.run.files)
     return await _execute_tasks(held, flow_run_id, spec, compiler.order(spec))
 
 
@@ -95,7 +95,7 @@ async def clean_up(held: HeldRun, flow_run_id: UUID) -> None:
     if held.run.clean_up is None:
         return
     held.stop.clean_up()
-    spec = parse(held.run.spec, files=held.run.files)
+    spec = accepted(held.run.spec, files=held.run.files)
     await _execute_tasks(held, flow_run_id, spec, [spec.task(held.run.clean_up)])
 
 

@@ -14,6 +14,7 @@ from njangi_flows.workflow.spec import (
     Problem,
     Tolerance,
     WorkflowSpec,
+    accepted,
     load,
     needed_files,
     parse,
@@ -68,6 +69,18 @@ def test_a_workflow_as_the_design_writes_it() -> None:
     assert factor.aggregate is not None and factor.aggregate.kind == "lines"
     assert report.aggregate is None and report.retry.maximum_attempts == 3
     assert needed_files(spec) == {"exponents.txt", "factor.py"}
+
+
+def test_a_document_that_was_accepted_before_is_read_without_looking_at_its_names_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    document = {"name": "w", "tasks": [{"name": "a", "command": "cat f", "files": ["f"]}]}
+    before = parse(document, files=["f"])
+    monkeypatch.setattr("njangi_flows.workflow.checks.problems", None)
+    assert accepted(document, files=["f"]) == before
+    monkeypatch.undo()
+    with pytest.raises(InvalidSpecError, match="/tasks/0/name"):
+        accepted({**document, "tasks": [{"name": 1, "command": "true"}]}, files=["f"])
 
 
 def test_a_split_without_an_aggregate_is_a_list() -> None:
