@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from njangi_flows.workflow.document import unfit
 from njangi_flows.workflow.problems import Problem, wrong
 from njangi_flows.workflow.quantities import Duration
-from njangi_flows.workflow.written import text
+from njangi_flows.workflow.written_forms import text
 
 KINDS = ("command", "python", "wait", "sleep", "workflow")
 LONGEST_WAIT = 366 * 86400.0

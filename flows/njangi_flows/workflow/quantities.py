@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from njangi_flows.workflow.problems import wrong
-from njangi_flows.workflow.written import Or, text
+from njangi_flows.workflow.written_forms import AlsoWritten, text
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
 _UNITS: dict[str, int] = {
@@ -80,12 +80,12 @@ def _written(value: Tolerance) -> int | str:
 Size = Annotated[
     int,
     BeforeValidator(size),
-    Or("size", text("size", r"^\s*[0-9]+(\.[0-9]+)?\s*(([KkMmGgTt][Ii]?)?[Bb])?\s*$", _LONGEST_TEXT)),
+    AlsoWritten("size", text("size", r"^\s*[0-9]+(\.[0-9]+)?\s*(([KkMmGgTt][Ii]?)?[Bb])?\s*$", _LONGEST_TEXT)),
 ]
 Duration = Annotated[
     float,
     BeforeValidator(duration),
-    Or("duration", text("duration", r"^\s*([0-9]+(\.[0-9]+)?(ms|[dhms])\s*)+$", _LONGEST_TEXT)),
+    AlsoWritten("duration", text("duration", r"^\s*([0-9]+(\.[0-9]+)?(ms|[dhms])\s*)+$", _LONGEST_TEXT)),
 ]
 ToleratedFailure = Annotated[
     Tolerance,

@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 
 from njangi_flows.workflow.problems import wrong
 from njangi_flows.workflow.quantities import Duration
-from njangi_flows.workflow.written import text
+from njangi_flows.workflow.written_forms import text
 
 DAY = 86400.0
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from njangi_flows.workflow.kinds import KINDS, has_field
 from njangi_flows.workflow.model.json_schema import schema
-from njangi_flows.workflow.written import Schema
+from njangi_flows.workflow.written_forms import Schema
 
 DOCS = Path("docs")
 PAGE, SCHEMA = DOCS / "workflows.md", DOCS / "workflow.schema.json"

@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema
 
 from njangi_flows.workflow.model.names import FILE_SCHEMA, Model, Parameter, checked_file, unique
 from njangi_flows.workflow.problems import nearest, wrong
-from njangi_flows.workflow.written import Or, Schema, one_of
+from njangi_flows.workflow.written_forms import AlsoWritten, Schema, one_of
 
 MAX_ITEMS = 1_000_000
 
@@ -54,7 +54,7 @@ def _range(value: object) -> object:
 Range = Annotated[
     RangeSpec,
     BeforeValidator(_range),
-    Or("range", {"title": "number", "type": "integer", "minimum": 1, "maximum": MAX_ITEMS}),
+    AlsoWritten("range", {"title": "number", "type": "integer", "minimum": 1, "maximum": MAX_ITEMS}),
 ]
 
 

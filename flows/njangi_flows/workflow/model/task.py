@@ -35,7 +35,7 @@ from njangi_flows.workflow.model.names import (
 from njangi_flows.workflow.model.splits import AggregateSpec, SplitSpec, read_aggregate
 from njangi_flows.workflow.problems import wrong, wrong_around
 from njangi_flows.workflow.quantities import Tolerance, ToleratedFailure
-from njangi_flows.workflow.written import Schema, one_of
+from njangi_flows.workflow.written_forms import Schema, one_of
 
 MAX_TASKS = 1000
 

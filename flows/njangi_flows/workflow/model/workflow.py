@@ -10,7 +10,7 @@ from njangi_flows.workflow.model.names import DAY, UNIQUE, FileName, Model, Para
 from njangi_flows.workflow.model.task import MAX_TASKS, TaskSpec
 from njangi_flows.workflow.problems import wrong
 from njangi_flows.workflow.quantities import Duration, Tolerance, ToleratedFailure
-from njangi_flows.workflow.written import Schema
+from njangi_flows.workflow.written_forms import Schema
 
 LANGUAGE = 2
 """The number of the language that workflows are written in today; `placeholders` says what 1 meant."""

@@ -1,4 +1,4 @@
-"""The forms in which fields may be written, as their JSON Schema tells them."""
+"""The forms in which people may write a field, for the JSON Schema of workflows."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pydantic_core import CoreSchema
 Schema = dict[str, Any]
 
 _LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
-"""Pydantic leaves its own names of limits in the schema of a field that a validator of ours reads first."""
+"""If one of our validators runs first, pydantic leaves its own names of limits in the schema."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Or:
-    """Annotates a type that may be written in another form too, `other`; people call the type `title`."""
+class AlsoWritten:
+    """Says of a type that people may also write it in the form `other`. `title` is the name of the type for people."""
 
     title: str
     other: Schema
@@ -32,5 +32,5 @@ def text(title: str, pattern: str, longest: int) -> Schema:
 
 
 def one_of(*names: str) -> Schema:
-    """Return what says that an object has exactly one of these fields; null counts as left out."""
+    """Return the rule that an object has exactly one of these fields. A field with null counts as left out."""
     return {"oneOf": [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in names]}
