@@ -1,4 +1,4 @@
-"""Run the service: `python -m api`, told by the environment (see api.settings)."""
+"""Run the service: `python -m api`, configured by the environment (see api.settings)."""
 
 from __future__ import annotations
 

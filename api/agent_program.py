@@ -1,4 +1,4 @@
-"""The agent as one file that any Python from 3.9 on runs: `python3 agent.pyz join URL --token TOKEN`."""
+"""The agent as one file that runs on any Python from 3.9 on: `python3 agent.pyz join URL --token TOKEN`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write down who did what: before it is done, and once more how it ended.
+"""Record who changes what: an entry before the change, and its outcome after it.
 
 The dependency that checks the right of a call calls `record`, so no route can forget it; what comes in without one
 (signing in, accepting an invitation) calls it itself.

@@ -1,4 +1,4 @@
-"""The console's files, at `/`: packed when they were built, so that sending one costs nothing but the sending."""
+"""The files of the console, at `/`. They are packed when they are built, so that sending one is cheap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What routers ask for: the services, and the caller with the right that the call needs.
+"""What routers depend on: the services, and the caller with the right that the call needs.
 
 Every route declares its right by one of these dependencies. Where its path names a workflow, a run or a schedule,
 the right is one to that thing. What a body names, the router checks with `must`.

@@ -1,4 +1,4 @@
-"""Answer a submitter's repeated request as the first time: the header Idempotency-Key.
+"""Answer a repeated request with the same Idempotency-Key as the first time.
 
 What a kill may leave behind, and what a repetition finds then, is told in docs/decisions/0022.
 """

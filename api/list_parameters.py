@@ -1,4 +1,4 @@
-"""What lists are asked for: filter, order and page, in the same words for every noun."""
+"""The parameters of lists: filter, order and page, the same for every noun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make the OpenAPI document: what FastAPI reads from the routes, and what holds for all of them, from one place.
+"""Make the OpenAPI document from the routes, and from what holds for all of them.
 
 Routers say what a call takes and gives; which refusals it may meet follows from its address and method, so that no
 router repeats them. `python -m api.openapi` writes docs/openapi.json.

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what the routes tell: names, tags, refusals, media types, examples."""
+"""The texts of the OpenAPI document that routes do not tell: names, tags, refusals, media types, examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prove to callers that an answer is ours (see `njangi_agent.proof`), refusals included."""
+"""Prove to callers that an answer, or a refusal, comes from this service (see `njangi_agent.proof`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service is told by its environment, read once."""
+"""The settings of the service, read from the environment once."""
 
 from __future__ import annotations
 

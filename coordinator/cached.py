@@ -1,4 +1,4 @@
-"""Ask for something costly now and then, however often it is wanted."""
+"""Keep a costly answer for a short time, and ask for it once for all who want it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When runs will end: gathers what `coordinator.decisions.eta` decides on."""
+"""Collect the facts from which `coordinator.decisions.eta` estimates when runs end."""
 
 from __future__ import annotations
 

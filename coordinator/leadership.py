@@ -1,4 +1,4 @@
-"""Know whether this replica does what only one should do at a time, without asking at every step."""
+"""Know whether this replica leads in something that only one replica should do, without asking each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let coroutines wait until something happens: to one of the things they name, or at all."""
+"""Let coroutines wait until something happens, to one of the ids that they name or at all."""
 
 from __future__ import annotations
 

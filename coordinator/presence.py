@@ -1,4 +1,4 @@
-"""Notice volunteers that fall silent, but not those that had nobody to speak to."""
+"""Notice volunteers that fall silent, except while the service itself was away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep owners within their quotas: looked at before anything is written, and told to those who ask."""
+"""Check owners' quotas before anything is written, and report how much of them is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repair what crashes leave behind: runs without a Prefect flow run, flow runs that no worker carries.
+"""Repair what crashes leave behind: runs without a Prefect flow run, and flow runs that no worker executes.
 
 Runs in every replica of the service; one of them leads at a time. Every repair may be repeated.
 """

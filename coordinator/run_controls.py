@@ -1,4 +1,4 @@
-"""Control runs: pause, resume, retry, reset, deadlines; and tell Prefect of it, again until it has heard.
+"""Control runs: pause, resume, retry, reset, deadlines; and tell Prefect, again until it has heard.
 
 A change is written first, in one transaction. What follows, telling Prefect and setting tasks back, is done at once
 if all goes well and otherwise by `catch_up`, whoever runs that next.

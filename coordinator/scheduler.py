@@ -1,4 +1,4 @@
-"""Start the runs of schedules at their times, each once, whatever is killed meanwhile.
+"""Start the runs of schedules at their times, each exactly once, whatever process is killed meanwhile.
 
 A turn of a schedule has two steps. First what is to be done is decided and written in one update that
 holds only for the revision it was decided on, so of several replicas one decides. Then it is done: the

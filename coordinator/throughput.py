@@ -1,4 +1,4 @@
-"""Sum the event log up by the hour, in one replica at a time, for those who look back at what volunteers did."""
+"""Sum up what volunteers did by the hour, in one replica at a time."""
 
 from __future__ import annotations
 

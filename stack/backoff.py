@@ -1,4 +1,4 @@
-"""Decide how long to wait before a service that died is started again."""
+"""Decide how long to wait before a process that died is started again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demonstration: the whole stack on this machine, two library workflows on real input, answers checked."""
+"""The demonstration: start the whole stack, run two library workflows on real input, check the answers."""
 
 from __future__ import annotations
 

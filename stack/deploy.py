@@ -1,4 +1,4 @@
-"""Tell a Prefect server what we have for it: the deployments of prefect.yaml and what is in ui-config/prefect.
+"""Register the deployments of prefect.yaml and the contents of ui-config/prefect with a Prefect server.
 
 A deployment by Prefect's command line costs seconds of CPU, so the server itself remembers, in a
 variable, the digest of what was deployed last. A new database has no such variable and is deployed to.

@@ -1,4 +1,4 @@
-"""What the embedded stack can say no with: each is a sentence for the person at the terminal."""
+"""The errors of the embedded stack. Each is a sentence for the person at the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find and end what an earlier stack of the same home left running.
+"""Find and end orphaned processes of an earlier stack of the same home.
 
 The supervisor's own children die with it. Their children may not: Prefect's process worker gives each flow run
 a session of its own, which outlives a kill -9 of worker and supervisor. Whatever the stack starts therefore

@@ -1,4 +1,4 @@
-"""Run one program as a child with a log of its own, and tell when it is ready."""
+"""Run one program as a child process with a log file of its own, and know when it is ready."""
 
 from __future__ import annotations
 

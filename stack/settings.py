@@ -1,4 +1,4 @@
-"""What the embedded stack is told, and the environment that its processes get from it."""
+"""The settings of the embedded stack, and the environment of its processes."""
 
 from __future__ import annotations
 

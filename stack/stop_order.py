@@ -1,4 +1,4 @@
-"""Decide what may be stopped together, from what needs what."""
+"""Decide which processes may be stopped together, given which needs which."""
 
 from __future__ import annotations
 

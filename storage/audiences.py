@@ -1,4 +1,4 @@
-"""Whom events concern: the owner, the workflow and the readers of the run, workflow or schedule that each tells of."""
+"""Who may read an event: the owner and the readers of the run, workflow or schedule that it is about."""
 
 from __future__ import annotations
 

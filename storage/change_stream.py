@@ -1,4 +1,4 @@
-"""What happens in the database, as it happens: one change stream a process, whoever made the change.
+"""Follow MongoDB's change stream: one in each process, which sees the changes of all processes.
 
 News wake those who wait; they then read for themselves. So news may be repeated, and after a gap everybody looks.
 """

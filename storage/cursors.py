@@ -1,4 +1,4 @@
-"""How far each reader of the event log that works for the service has come, so that the next replica goes on there."""
+"""How far each reader of the event log has come, so that another replica can go on from there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What storage can say no with."""
+"""The errors that storage raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much there is of what, for those who watch over the service: a few queries that indexes or counters answer."""
+"""Count what is stored, for metrics and operators: a few cheap queries."""
 
 from __future__ import annotations
 

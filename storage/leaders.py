@@ -1,4 +1,4 @@
-"""Leaders: which replica of the service does what only one should do at a time."""
+"""Leader election: which replica does what only one replica should do at a time."""
 
 from __future__ import annotations
 

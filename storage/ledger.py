@@ -1,4 +1,4 @@
-"""Write changes of state together with the events that tell of them, in an order readers can resume from.
+"""Write changes of state and their events in one transaction, numbered so that readers can resume.
 
 An event's number is drawn from one counter document inside the transaction that inserts the event.
 Two writers of the counter conflict, and the loser starts again, so numbers become visible in their

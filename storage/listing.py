@@ -1,4 +1,4 @@
-"""Lists of documents, a page at a time: filtered, sorted, each page read along one index from where the last ended.
+"""Lists of documents, page by page: filtered, sorted, each page read along one index.
 
 Which index serves a list is decided here and told to MongoDB, not left to its planner: that would at times sort in
 memory. What the index does not decide is looked up in the documents that it leads to.

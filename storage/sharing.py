@@ -1,4 +1,4 @@
-"""Whose a workflow, a run or a schedule is, and who else may read it."""
+"""Who owns a workflow, a run or a schedule, and who else may read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All stores over one database, made once by the application."""
+"""All stores of one database, made once by the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Input files, kept by their SHA-256 so that the next subtask of a task need not fetch them again.
+"""Keep input files by their SHA-256, so that the next subtask of a task does not fetch them again.
 
 All may be executed: a blob has no mode, tasks share it, and a program that somebody submits is there to be run.
 """

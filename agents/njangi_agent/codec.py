@@ -1,4 +1,4 @@
-"""Carry values of Python flows as JSON of our dialect: what arrives equals what was given, of the same types.
+"""Encode values of Python flows in our dialect of JSON: they arrive equal and with the same types.
 
 What JSON has is itself. Anything else is an object with one key, the tag of its kind, which begins with a dollar:
 

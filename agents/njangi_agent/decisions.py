@@ -1,4 +1,4 @@
-"""Decide what the agent does next: what to ask for, when to speak, how much to take at once.
+"""Decide what the agent does next: how much work to ask for, and when to sync.
 
 Plain functions of a snapshot: no clock, no network, no chance but what is passed in.
 """

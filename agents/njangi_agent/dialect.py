@@ -1,4 +1,4 @@
-"""The one dialect of JSON that agents, the service and flows speak; what it cannot carry is refused where it is given.
+"""The dialect of JSON that agents, the service and flows speak. Values that it cannot carry are refused.
 
 Plain JSON as RFC 8259 has it, and besides:
 

@@ -1,4 +1,4 @@
-"""The agent's home folder: one agent at a time works in it, and starts without an earlier one's remains."""
+"""The agent's home folder: one agent at a time works in it, and removes what an earlier one left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who this machine is to which service: written once at enrolment, readable by its owner alone."""
+"""The identity of this machine at a service: written at enrolment, readable by its owner alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent at work: speak with the service, keep the slots busy, leave in order."""
+"""The main loop of the agent: sync with the service, keep the slots busy, stop cleanly."""
 
 from __future__ import annotations
 

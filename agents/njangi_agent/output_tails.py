@@ -1,4 +1,4 @@
-"""The end of what an attempt writes to standard output and standard error: cut, and made into text, here alone.
+"""Cut the output of attempts to its end, and make it text.
 
 The text is for people to read. It is no value that anybody computes with, so what is no text is shown, not refused.
 """

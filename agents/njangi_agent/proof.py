@@ -1,4 +1,4 @@
-"""Tell the service's own answers from those of something in between: a sign-in page of a network, a proxy, a filter.
+"""Recognize answers of the service itself, not of a sign-in page, a proxy or a filter on the way.
 
 A caller sends a new `Njangi-Nonce` with each request. The service, and it alone, knows the caller's secret by its
 SHA-256, and signs with that: the nonce, the status, and the SHA-256 of the blob that it has stored if it has. Who sees

@@ -1,4 +1,4 @@
-"""The words that agent and service exchange: one JSON message each way per sync.
+"""The messages that agent and service exchange: one JSON message each way in each sync.
 
 Everything an agent sends is data from a stranger, so parsing here checks types and bounds and
 raises `ProtocolError` with what would be right; but one bad report or heartbeat never holds up the

@@ -1,4 +1,4 @@
-"""Read bytes that are meant to be text: UTF-8 and nothing else, and lines that end in LF, CR LF or CR.
+"""Read text files: UTF-8, with lines that end in LF, CR LF or CR.
 
 What is no UTF-8 is refused with where that shows and what the bytes look like; nothing is replaced. Agents, flows and
 the service read lines here, so that the same file has the same lines everywhere. Standard library only, Python 3.9

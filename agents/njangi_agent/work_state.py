@@ -1,4 +1,4 @@
-"""What the agent holds: leases waiting, leases under way, reports not yet acknowledged. Touches nothing else."""
+"""The state of the agent's work: waiting leases, running leases, unacknowledged reports."""
 
 from __future__ import annotations
 

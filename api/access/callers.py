@@ -1,4 +1,4 @@
-"""Who calls: the owner of the token that a request carries, remembered for a moment."""
+"""Remember for a moment who owns the token that a request carries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who hears of what: whether a caller may, and whether it wants to."""
+"""Decide which events a caller may read and wants to read."""
 
 from __future__ import annotations
 

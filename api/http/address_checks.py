@@ -1,4 +1,4 @@
-"""Refuse a NUL character in an address: no name of ours has one, and MongoDB's patterns and keys cannot.
+"""Refuse addresses with a NUL character: no name of ours has one, and MongoDB cannot store it.
 
 `api.http.json_bodies` checks bodies; the server refuses headers with such a character before.
 """

@@ -1,4 +1,4 @@
-"""Pack files as they are read: an archive of any size passes through in pieces."""
+"""Pack files into an archive while they are read: memory does not grow with the archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuse bodies that are larger than their call takes, that are packed, or that hardly come, without keeping them."""
+"""Refuse bodies that are too large, compressed or too slow, without storing them."""
 
 from __future__ import annotations
 

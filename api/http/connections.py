@@ -1,4 +1,4 @@
-"""Keep connections from being held by requests that never begin: uvicorn's protocol, with limits on the head."""
+"""Close connections whose requests never begin: uvicorn's protocol with limits on the head."""
 
 from __future__ import annotations
 

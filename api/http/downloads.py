@@ -1,4 +1,4 @@
-"""Send a blob, whole or in part, without ever holding it."""
+"""Send a blob or a part of it, without holding it in memory."""
 
 from __future__ import annotations
 

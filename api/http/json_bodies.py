@@ -1,4 +1,4 @@
-"""Refuse JSON that cannot be kept as it is: what our dialect does not carry, and NUL where text is kept as text.
+"""Refuse JSON that cannot be stored as it is: values outside our dialect, and NUL in texts.
 
 Values that belong to people's programs are kept as JSON (docs/decisions/0006), where NUL is an escape like any other.
 """

@@ -1,4 +1,4 @@
-"""What the service tells Prometheus: counters of this process, and what MongoDB holds, asked for seldom."""
+"""Metrics for Prometheus: counters of this process, and figures of MongoDB that are read seldom."""
 
 from __future__ import annotations
 

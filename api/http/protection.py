@@ -1,4 +1,4 @@
-"""Say with each answer what browsers may do with it, and answer only to the names of this service."""
+"""Set the headers that tell browsers what they may do, and answer only to the names of this service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the header Range (RFC 9110): one range of bytes; several at once are answered with everything."""
+"""Read the header Range (RFC 9110): one range of bytes. Several ranges are answered with everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuse callers that ask too often: by their token, by their address, and sooner where tokens turn out unknown.
+"""Refuse callers that ask too often, by token and by address, and sooner when their tokens are unknown.
 
 Agents and flows are not counted while their tokens are good: they come as often as their work asks for.
 """

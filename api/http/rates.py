@@ -1,4 +1,4 @@
-"""Count calls against a rate: so many a minute for each key, in bursts of as many."""
+"""Count calls against a rate: a number of calls a minute for each key, with bursts."""
 
 from __future__ import annotations
 

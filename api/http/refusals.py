@@ -1,4 +1,4 @@
-"""What calls refuse for reasons of their own: sentences with a code, by which they are told in other languages."""
+"""The refusals of single calls: sentences with codes, which the console translates."""
 
 from __future__ import annotations
 

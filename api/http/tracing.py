@@ -1,4 +1,4 @@
-"""Name each request, and time it by its route.
+"""Give each request an id, and measure its time by route.
 
 The name comes from the caller's X-Request-ID or is made here; it goes back in the same header, into what is logged
 meanwhile, and into problem+json as `request_id`.

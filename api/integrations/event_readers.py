@@ -1,4 +1,4 @@
-"""The readers of the event log, of which one replica runs them: webhooks, Prefect's events, Redis, sums by the hour."""
+"""The readers of the event log: webhooks, Prefect's events, Redis, hourly sums. One replica runs them."""
 
 from __future__ import annotations
 

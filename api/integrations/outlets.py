@@ -1,4 +1,4 @@
-"""The systems that events are carried to beside webhooks: Prefect, for its automations, and Redis Streams."""
+"""Other systems that receive events, besides webhooks: Prefect and Redis Streams."""
 
 from __future__ import annotations
 

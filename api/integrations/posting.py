@@ -1,4 +1,4 @@
-"""Post signed messages to addresses that strangers chose, without becoming their way into this network.
+"""Sign and send webhook messages to addresses of strangers, without giving them a way into this network.
 
 Signed as Standard Webhooks 1.0 says (webhook-id, webhook-timestamp, webhook-signature: v1). The address is checked when
 the connection is made, so a name that resolves differently a moment later gains nothing; redirects are not followed, no

@@ -1,4 +1,4 @@
-"""Carry the event log to other systems: one replica at a time, each system from where it has come to.
+"""Send the event log to other systems: one replica at a time, each system from its own position.
 
 How far each has come is in MongoDB and moves after the system has taken events, so a kill repeats what it took in the
 last second and leaves nothing out. One that is away holds up no other.

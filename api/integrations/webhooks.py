@@ -1,4 +1,4 @@
-"""Turn events into deliveries, and make them."""
+"""Turn events into deliveries to webhooks, and send them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let thousands follow all events through one process, for the price of one reader of the log.
+"""Let thousands of listeners follow all events through one process that reads the log once.
 
 The newest events are read once, encoded once and kept for all, up to a bound. Each listener is only a place in
 them: one that comes from further back reads the log page by page until it has caught up; one that had caught up and

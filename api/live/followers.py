@@ -1,4 +1,4 @@
-"""Let many follow the events of a run, as they are written, for the price of one.
+"""Let many listeners follow the events of one run, which a process reads once.
 
 What is new of a run is read once a process, whoever asks first, and kept for all who follow it; who is further behind
 reads for himself. Numbers never appear below one that was seen (see `storage.ledger`), so a reader who goes on from the

@@ -1,4 +1,4 @@
-"""What runs inside Prefect: hold a run, put subtasks in the queue, wait for batches, hand in results."""
+"""Calls of flows: hold a run, queue subtasks, wait for batches, hand in results."""
 
 from __future__ import annotations
 

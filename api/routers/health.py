@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it can serve, and its figures for those who watch over it."""
+"""Health and readiness of the service, and its metrics."""
 
 from __future__ import annotations
 

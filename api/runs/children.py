@@ -1,4 +1,4 @@
-"""Runs that tasks of other runs start: begun at most once, nested at most so deep, ended with their parent."""
+"""Child runs: start each one once, limit how deep they are nested, end them with their parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workflows and runs under ids that their callers choose, and what happens when one is taken.
+"""Workflows and runs under ids that callers choose, and what happens when an id is taken.
 
 The database's unique key decides, not a look before: of two callers with the same id one makes it, and
 the other meets it. docs/decisions/0021 tells why a replaced run keeps its id.

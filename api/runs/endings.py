@@ -1,4 +1,4 @@
-"""Why runs and tasks have failed, read back from the text that is kept: for whoever tells it in another language."""
+"""Read the code and the values of an error back from its stored text, for translation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put the states of a run's subtasks into the body that a browser reads without a library."""
+"""Encode the states of a run's subtasks so that a browser reads them without a library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a task as callers see them: its own subtasks, or those of the run that it started."""
+"""Count the parts of a task for callers: its own subtasks, or those of its child run."""
 
 from __future__ import annotations
 

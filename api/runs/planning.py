@@ -1,4 +1,4 @@
-"""What a run of a spec would do, without doing it: its tasks in order, how many subtasks and batches each comes to."""
+"""Plan a run without starting it: its tasks in order, and the number of their subtasks and batches."""
 
 from __future__ import annotations
 

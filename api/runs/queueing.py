@@ -1,4 +1,4 @@
-"""Put what a flow made of a task into the queue."""
+"""Queue the subtasks that a flow has made of a task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take from a sync what names a blob that is not stored whole: a result without its bytes is none."""
+"""Check that the blobs that a sync reports are stored: a result without its bytes is no result."""
 
 from __future__ import annotations
 

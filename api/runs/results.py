@@ -1,4 +1,4 @@
-"""Results of tasks as callers get them: JSON, or bytes that a command wrote and that are kept as they are."""
+"""Results of tasks as callers get them: JSON, or the bytes that a command wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Give the scheduler what it starts: runs, written here and handed to Prefect apart from its turns."""
+"""Write the runs that the scheduler starts, and hand them to Prefect without delaying other schedules."""
 
 from __future__ import annotations
 

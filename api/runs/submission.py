@@ -1,4 +1,4 @@
-"""Start a run of a workflow: from its spec and parameters to the run, its tasks and its Prefect flow run."""
+"""Start a run of a workflow: check its parameters, write the run and its tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subtasks and their attempts as callers see them: without the tokens under which they were lent."""
+"""Subtasks and attempts as callers see them, without lease tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a run is not further: gathers what `coordinator.decisions.waiting` decides on."""
+"""Collect the facts from which `coordinator.decisions.waiting` explains why a run does not go on."""
 
 from __future__ import annotations
 

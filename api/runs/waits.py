@@ -1,4 +1,4 @@
-"""What ends the waits of a run: a signal, the passing of time, the end of a child run."""
+"""Wait until something ends a wait of a run: a signal, time, the end of a child run, a settled batch."""
 
 from __future__ import annotations
 

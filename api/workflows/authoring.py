@@ -1,4 +1,4 @@
-"""From what a submitter sends to a workflow that can be written: its text read, its spec checked, its files there."""
+"""Check what a submitter sends, and make a workflow of it that can be stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of a version of a workflow, which says in which language it is written.
+"""The text of a version of a workflow, as its author wrote it.
 
 A text that came in without a number gets it, so that what is exported, cloned or restored means what it meant.
 """

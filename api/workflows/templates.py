@@ -1,4 +1,4 @@
-"""The workflows that ship with the project, as templates: a folder each, its workflow.yaml and the files it names."""
+"""The workflows that ship with the project: a folder each, with workflow.yaml and the files it names."""
 
 from __future__ import annotations
 

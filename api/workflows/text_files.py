@@ -1,4 +1,4 @@
-"""Look at the stored files that a workflow reads as text, before a run does."""
+"""Check that the stored files that a workflow reads as text are UTF-8."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide how deep runs may be nested that start runs of their own."""
+"""Decide how deep child runs may be nested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide what becomes of a delivery to a webhook after a try, and of a webhook whose receiver does not answer."""
+"""Decide what happens to a webhook's delivery after a try, and to a webhook whose receiver does not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foretell when a run ends: a range, and what it rests on.
+"""Estimate when a run ends: a range, and the reason for it.
 
 What is left of each task is its subtasks that have not ended, each taking as long as those did that ended. No
 schedule of that work is shorter than its longest chain of tasks nor than all of it shared out evenly; a list

@@ -1,4 +1,4 @@
-"""Group failures that have one cause: those of one type whose messages differ in numbers, paths and the like alone.
+"""Group failures by cause: the same type, and messages that differ only in numbers, paths and the like.
 
 Plain functions of plain values.
 """

@@ -1,4 +1,4 @@
-"""Decide how long a lease may last in all, however lively its agent sounds.
+"""Decide how long a lease may last at most, even if the agent sends heartbeats.
 
 Agents end an attempt that takes longer than its task's start_to_close. One that hangs, or whose clock is
 off, may go on saying that it lives; its lease must end nevertheless, and late rather than early, since an

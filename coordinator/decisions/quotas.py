@@ -1,4 +1,4 @@
-"""Decide what an owner may still have: quotas, by what is used of them."""
+"""Decide what an owner may still have under their quotas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide what to do with a run that nobody carries: its flow's process is gone, or never took it up."""
+"""Decide what to do with a run that no flow worker executes: its process is gone, or never took it up."""
 
 from __future__ import annotations
 

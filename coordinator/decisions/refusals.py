@@ -1,4 +1,4 @@
-"""Decide what becomes of work that machines refuse: who rests from it, and when nobody is left to ask.
+"""Decide what happens to work that machines refuse: who pauses, and when no machine is left to ask.
 
 A refusal is no failure of the task: another machine may have what this one lacks. But a machine that is asked again at
 once does nothing but refuse, and what all refuse would wait for ever.

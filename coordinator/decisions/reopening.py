@@ -1,4 +1,4 @@
-"""Decide which tasks of a run that has ended are set back when it is begun again, and how far."""
+"""Decide which tasks of an ended run are set back when it is restarted, and how far."""
 
 from __future__ import annotations
 

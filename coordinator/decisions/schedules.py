@@ -1,4 +1,4 @@
-"""Decide when a schedule is due, and what its overlap policy makes of the times that are.
+"""Decide when a schedule is due, and apply its overlap policy to the times that are due.
 
 Times are aware and go out in UTC. A cron expression is read in the schedule's time zone as Debian's
 cron reads it: a fixed local time that a change of the clock leaves out is due at the first minute

@@ -1,4 +1,4 @@
-"""Say why a run is not further: what each part of it waits for, and what would help.
+"""Explain what each part of a run waits for, and what would help.
 
 Plain functions of plain values. Queued work is looked at by what it asks of a machine, as matching does, so nothing
 here grows with queued subtasks.

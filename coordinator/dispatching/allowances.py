@@ -1,4 +1,4 @@
-"""How many more subtasks of each owner may be lent: counted every few seconds, kept by subtraction in between.
+"""How many more subtasks of each owner may be leased: counted every few seconds, subtracted in between.
 
 Several replicas may together lend a little more than the quota between two counts; the next one shows it.
 """

@@ -1,4 +1,4 @@
-"""What each task asks of an agent, kept ready to send: a definition changes only when its task is reset."""
+"""Task definitions, packed and ready to send to agents. A definition changes only when its task is reset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dispatcher knows of the batches that can be lent now, so that it need not ask MongoDB at every sync."""
+"""Remember the batches that can be leased now, so that not every sync asks MongoDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which volunteers rest from which tasks, since they have just refused them. Each replica remembers its own."""
+"""Remember which volunteers pause from which tasks because they refused them. Each replica has its own memory."""
 
 from __future__ import annotations
 

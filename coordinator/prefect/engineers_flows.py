@@ -1,4 +1,4 @@
-"""Runs of engineers' own flows: what is done again of them goes through Prefect, which alone can start their code."""
+"""Restart runs of engineers' flows through Prefect: only Prefect can start their code."""
 
 from __future__ import annotations
 

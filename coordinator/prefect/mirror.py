@@ -1,4 +1,4 @@
-"""Copy the states of Prefect's flow runs into the runs that they carry.
+"""Copy the states of Prefect's flow runs into our runs.
 
 Events are followed as they come, from a little before the last one seen after every reconnect;
 they may be repeated, late or lost. Stores take a state only if it is later than the one they have,

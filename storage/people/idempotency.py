@@ -1,4 +1,4 @@
-"""Requests that carry an Idempotency-Key: what they were answered, so that a repetition gets the same answer."""
+"""Answers to requests with an Idempotency-Key, kept so that a repeated request gets the same answer."""
 
 from __future__ import annotations
 

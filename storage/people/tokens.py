@@ -1,4 +1,4 @@
-"""Sessions of the console and people's own tokens: what lets somebody in until it expires, is revoked, or ended."""
+"""Sessions of the console and personal tokens, until they expire, are revoked or end."""
 
 from __future__ import annotations
 

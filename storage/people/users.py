@@ -1,4 +1,4 @@
-"""Who may come in: users, their roles and passwords. Of tokens and passwords only hashes are stored."""
+"""Users, their roles and passwords. Only hashes of tokens and passwords are stored."""
 
 from __future__ import annotations
 

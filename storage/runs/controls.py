@@ -1,4 +1,4 @@
-"""What holds a run back, lets it go on or ends it: each is one transaction over the run and its batches.
+"""Pause, resume and end runs: each is one transaction over the run and its batches.
 
 Our record is written first and says in `to_tell` what Prefect must hear; who tells it says so with `told`. Between
 the two anything may die: whoever looks for `untold` runs next finishes it.

@@ -1,4 +1,4 @@
-"""Flow workers: which flow runs a living process has taken up, whether it holds their runs already or not.
+"""Flow workers: which flow runs each living process has taken up, held or not.
 
 A worker that takes up many flow runs at once comes to the last of them late. As long as it beats, that is a queue.
 """

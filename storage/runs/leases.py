@@ -1,4 +1,4 @@
-"""The run lease: the token under which one flow carries a run, until it stops to beat."""
+"""The run lease: the token under which one flow executes a run, for as long as its heartbeats come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers of the stores of runs meet: plain values, and how a run's document becomes one."""
+"""The values that callers of the stores of runs get, and how a document becomes one."""
 
 from __future__ import annotations
 

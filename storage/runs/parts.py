@@ -1,4 +1,4 @@
-"""How many parts of a task or a run failed for good: what a state that says COMPLETED does not say by itself.
+"""Count the parts of a task or a run that failed for good: a run may be COMPLETED without them.
 
 A part is a subtask. The parts of a task that started another run are those of that run.
 """

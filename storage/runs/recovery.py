@@ -1,4 +1,4 @@
-"""What the reconciler asks and notes of runs: which have no flow run, and which nobody carries."""
+"""What the reconciler reads and writes: runs without a flow run, and runs that no flow executes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crashes: how often a Prefect flow run that no run of ours stands for has been scheduled again."""
+"""Count how often a crashed flow run that has no run of ours was scheduled again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Begin runs that have ended again: reopened first, then set back task by task, piece by piece.
+"""Restart ended runs: reopen the run, then set its tasks back one after the other, in several transactions.
 
 A run may have a hundred thousand subtasks, and a transaction holds up the other writers of its process. So each piece
 is a transaction of bounded size that notes how far it came; whoever finds the run with something left goes on there.

@@ -1,4 +1,4 @@
-"""A task falls into subtasks: what that changes of the task and what is queued of it are one transaction."""
+"""Queue the subtasks of a task and change the task's state, in one transaction."""
 
 from __future__ import annotations
 

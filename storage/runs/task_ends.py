@@ -1,4 +1,4 @@
-"""Decide in which state a task stays that was open when its run ended."""
+"""Decide which state a task gets that was open when its run ended."""
 
 from __future__ import annotations
 

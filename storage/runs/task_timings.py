@@ -1,4 +1,4 @@
-"""How far the subtasks of a run are and how long they took, by task: sums that its batches carry."""
+"""How many subtasks of each task have ended and how long they took, from sums in the batches."""
 
 from __future__ import annotations
 

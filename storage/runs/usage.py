@@ -1,4 +1,4 @@
-"""What an owner has: workflows, runs that go on, subtasks that wait or are lent."""
+"""How much an owner uses: workflows, active runs, queued and leased subtasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a run waits: sums of its batches by what they ask of a machine, the ends of its waits; and who is online."""
+"""What a run waits for: queued work by required resources, the ends of waits, and the machines online."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ends of tasks that wait: time stands still for them while their run, or they themselves, are paused.
+"""The ends of waiting tasks. Time stands still while the run or the task is paused.
 
 A wait that is held remembers since when; whoever lets it go on moves its end by as long as it was held.
 """

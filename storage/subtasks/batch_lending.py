@@ -1,4 +1,4 @@
-"""Hold batches back and set them going again: a batch that does not lend costs matching nothing.
+"""Hold batches back and release them: the dispatcher does not look at a batch that is held back.
 
 Everything here is part of a transaction that says on the run, in the same breath, why (see `storage.runs.controls`).
 """

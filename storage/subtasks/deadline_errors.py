@@ -1,4 +1,4 @@
-"""What is told of subtasks whose time is over: the errors they fail with."""
+"""The errors of subtasks whose time is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limits on how long subtasks may wait for an attempt, and last from first queueing to their end.
+"""The time limits of subtasks: how long they may wait, and how long they may take from first queueing to their end.
 
 A limit is one time on the batch, when the first of its subtasks may be overdue: `close_by` moves only by as long as the
 batch was paused; `start_by` is the earliest that any waiting subtask can have, and is set right when it has passed.

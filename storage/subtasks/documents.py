@@ -1,4 +1,4 @@
-"""How subtasks and batches look in MongoDB: documents are made and read here, and changed in `changes`."""
+"""How subtasks and batches look in MongoDB: making and reading documents. `changes` makes the updates."""
 
 from __future__ import annotations
 

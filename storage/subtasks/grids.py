@@ -1,4 +1,4 @@
-"""The states of all subtasks of a run as one byte each, as they were at one moment of the event log."""
+"""The states of all subtasks of a run, one byte each, at one moment of the event log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What attempts wrote to standard output and standard error, of a whole task at a time."""
+"""The standard output and standard error of attempts, for a whole task at a time."""
 
 from __future__ import annotations
 

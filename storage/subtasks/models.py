@@ -1,4 +1,4 @@
-"""What callers of the subtask store meet: plain values, no documents."""
+"""The values that callers of the subtask stores get and give; no documents."""
 
 from __future__ import annotations
 

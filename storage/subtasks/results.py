@@ -1,4 +1,4 @@
-"""Read what subtasks came to: results, failures, and batches of which every subtask has ended."""
+"""Read how subtasks ended: results, failures, and batches that have settled."""
 
 from __future__ import annotations
 

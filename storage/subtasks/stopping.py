@@ -1,4 +1,4 @@
-"""Stop what is queued or lent: of a run or one of its tasks, cancelled for good or called back into the queue.
+"""Cancel the subtasks of a run or a task, or call them back into the queue.
 
 A run may have a hundred thousand subtasks, more than a transaction takes. So the batches are marked first, and lend
 nothing from then on; their subtasks follow in pieces. The first piece is part of the transaction that marks, the others

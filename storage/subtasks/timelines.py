@@ -1,4 +1,4 @@
-"""Who ran what when: the attempts at a run's subtasks as spans of time."""
+"""Which volunteer ran which attempt when: the attempts of a run as spans of time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much one transaction changes where a run has more: whole batches, so that their counters stay right."""
+"""How much one transaction changes: whole batches, so that their counters stay right."""
 
 from __future__ import annotations
 

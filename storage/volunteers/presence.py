@@ -1,4 +1,4 @@
-"""Who came and went: writes down, and tells, that volunteers have fallen silent or are heard of again."""
+"""Record when volunteers fall silent and when they are heard of again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subtasks that wait although machines have refused them, and their end when none is left that would take them."""
+"""Subtasks that machines refused: find them, and fail them when no machine is left that would take them."""
 
 from __future__ import annotations
 

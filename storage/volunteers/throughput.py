@@ -1,4 +1,4 @@
-"""What volunteers came to, by the hour: sums of the event log, made piece by piece behind it and kept for 90 days."""
+"""What volunteers did, by the hour: sums of the event log, kept for 90 days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries: one message to one webhook, tried until it arrives or there is no hope left."""
+"""Deliveries: one message to one webhook, tried until it arrives or is given up."""
 
 from __future__ import annotations
 

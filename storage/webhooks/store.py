@@ -1,4 +1,4 @@
-"""Webhooks: addresses of other systems that are told of events."""
+"""Webhooks: addresses of other systems that receive events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules: what starts runs of a workflow at given times, and how far each has come."""
+"""Schedules: when runs of a workflow start, and how far each schedule has come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions of workflows: what each edit left behind, kept until the workflow is deleted."""
+"""Versions of workflows: one for each edit, kept until the workflow is deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the calls of a warm interpreter write to one stream, told apart by a mark that follows each call.
+"""Separate what each call of a warm interpreter writes: a mark follows each call's output.
 
 The mark is written to the stream before the call's answer, so what belongs to an answer is in the pipe when it arrives.
 """

@@ -1,4 +1,4 @@
-"""What an attempt tells while it runs: read it with suspicion, send it on, and lay it out for the next attempt.
+"""Read what an attempt tells while it runs, with suspicion; send it on; give it to the next attempt.
 
 An attempt finds two paths in its environment: in NJANGI_HEARTBEAT it may write any JSON whenever it likes (to a
 file beside it, then renamed), and NJANGI_CHECKPOINT, if it is there, holds what an earlier attempt wrote last.

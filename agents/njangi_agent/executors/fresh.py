@@ -1,4 +1,4 @@
-"""Give each call of a bundle what its first call found: empty folders, the same environment, its own output.
+"""Give each call of a bundle a fresh start: empty folders, the same environment, its own output.
 
 Calls of a bundle share one process, which is what makes them cheap. Restored before each: the working folder and what
 is in it, the temporary folders, environment, umask, search path, arguments, limit of recursion, tracing, signal

@@ -1,4 +1,4 @@
-"""What an attempt starts from: its task's files and its own parameters."""
+"""Give an attempt its task's files and its parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell when an attempt ended for want of something that this machine lacks and another may have: a program, a module.
+"""Recognize attempts that failed because this machine lacks a program or a module.
 
 Such an attempt is refused, with the reason, and lent to another machine; what is wrong with the task itself is not.
 """

@@ -1,4 +1,4 @@
-"""Turn what a task put out into its result: JSON text, small enough to travel in a report or kept in a file; or bytes.
+"""Make the result of a task from its output: JSON text, a file for large results, or bytes.
 
 Never holds more than a piece of a large result in memory, except for `json`, which has to be read
 as a whole to be checked and is therefore bounded on its own. Text is UTF-8: what is not is refused with the reason,

@@ -1,4 +1,4 @@
-"""One place to work on this machine: runs command attempts singly and python attempts in bundles."""
+"""One slot of this machine: runs command attempts one by one and Python attempts in bundles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One warm interpreter, from the agent's side: start it, send it bundles, read its answers with suspicion."""
+"""One warm interpreter, seen from the agent: start it, send bundles, read its answers with suspicion."""
 
 from __future__ import annotations
 

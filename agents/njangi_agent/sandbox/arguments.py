@@ -1,4 +1,4 @@
-"""Make a command's arguments, and start it however many there are.
+"""Start a command with any number of arguments.
 
 bubblewrap takes 9,000 arguments: its own, three for each file of the task, and the command's. A longer command goes by
 way of a file: a few lines of Python inside the sandbox read it and become the program. What Linux itself refuses

@@ -1,4 +1,4 @@
-"""Cap a task's processes, and their memory together, by the kernel's control groups, where this account may make them.
+"""Limit a task's processes and their memory by control groups, where this account may make them.
 
 Root may: it is the one account whose processes no rlimit caps. Both versions of the kernel's interface are spoken,
 the first with a hierarchy of folders per controller, the second with one for all. Elsewhere `limits` and `watch` do.

@@ -1,4 +1,4 @@
-"""The folder of one attempt: what the task sees as /box, /tmp and /njangi, and beside them what it must not see."""
+"""The folder of one attempt: what the task sees as /box, /tmp and /njangi, and what it must not see."""
 
 from __future__ import annotations
 

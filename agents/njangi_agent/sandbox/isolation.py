@@ -1,4 +1,4 @@
-"""Decide how a task is kept away from the machine it runs on, and build the command line for it.
+"""Decide how a task is isolated from the machine, and build the command line for it.
 
 Bubblewrap gives a task an empty machine: the system's programs, a Python, its own folder, no network
 and nobody else's files or processes. Without it a task runs in a session of its own under rlimits

@@ -1,4 +1,4 @@
-"""What one attempt may use, and the launcher that sets it before the task's program starts.
+"""The limits of one attempt, and the launcher that sets them before the task's program starts.
 
 Memory is RLIMIT_DATA (private writable memory), not RLIMIT_AS: runtimes such as Go, Java and Node
 reserve far more address space than they use and die under RLIMIT_AS. Shared memory and the sum over

@@ -1,4 +1,4 @@
-"""Start a process, wait for it alone, and know what it used.
+"""Start a process, wait for it, and measure what it used.
 
 Waits on the process and never on the end of its pipes: a daemonised child may hold those for ever.
 Processes start from the event loop's own thread, because bubblewrap's --die-with-parent fires when

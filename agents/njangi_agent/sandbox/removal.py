@@ -1,4 +1,4 @@
-"""Remove what a task left, whatever it left: no link is followed, no permission and no depth stands in the way.
+"""Remove everything that a task left, without following links; no permission and no depth stops it.
 
 Works from open folders only, never by a path that a task could redirect meanwhile. Imports nothing of the agent: the
 interpreter in the sandbox gets this source, too.

@@ -1,4 +1,4 @@
-"""Notice what no rlimit stops: many processes, their memory together, a folder that fills up.
+"""Watch what rlimits do not limit: the number of processes, their memory together, the size of a folder.
 
 Samples a few times a second, so it bounds the harm of accidents. A fork bomb that no rlimit caps outruns
 it: only RLIMIT_NPROC (see `limits`) or a control group (see `cgroups`) holds that.

@@ -1,4 +1,4 @@
-"""The service as the event loop sees it: calls run in threads, and transfers wait out bad times."""
+"""The service for the event loop: calls run in threads, and transfers wait while the service is away."""
 
 from __future__ import annotations
 

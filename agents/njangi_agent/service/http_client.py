@@ -1,4 +1,4 @@
-"""The service over HTTP: blocking calls on kept-alive connections, to be made from threads."""
+"""The service over HTTP: blocking calls on kept-alive connections, for use in threads."""
 
 from __future__ import annotations
 

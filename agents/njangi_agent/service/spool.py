@@ -1,4 +1,4 @@
-"""Reports that could not be sent, one file each, so that they survive the agent."""
+"""Reports that could not be sent, one file each, so that they survive a restart of the agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event log of a run: follow it as it is written, or take all of it."""
+"""The event log of a run: all of it, or followed as it is written."""
 
 from __future__ import annotations
 

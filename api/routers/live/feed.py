@@ -1,4 +1,4 @@
-"""The events of everything that the caller may read: a page of the log, or followed as they are written."""
+"""The events of everything that the caller may read: page by page, or followed as they are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks: other systems that are told of events as they happen, and what became of each message to them."""
+"""Webhooks: create and change them, and look at their deliveries."""
 
 from __future__ import annotations
 

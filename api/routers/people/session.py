@@ -1,4 +1,4 @@
-"""Sign in and out of the console, and one's own account."""
+"""Sign in and out of the console, and look after one's own account."""
 
 from __future__ import annotations
 

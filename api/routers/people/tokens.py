@@ -1,4 +1,4 @@
-"""Personal tokens: for scripts and the `njangi` command, each with its name, scopes and end."""
+"""Personal tokens for scripts and the `njangi` command: name, scopes, expiry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users and invitations, for admins; and how the invited come in."""
+"""Users and invitations, for admins; and accepting an invitation."""
 
 from __future__ import annotations
 

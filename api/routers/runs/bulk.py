@@ -1,4 +1,4 @@
-"""Control many runs at once: all that a filter selects and that the control fits, or a count of them."""
+"""Control many runs at once: all that a filter selects, or only count them."""
 
 from __future__ import annotations
 

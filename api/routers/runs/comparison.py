@@ -1,4 +1,4 @@
-"""Compare two runs: what they ran, with which parameters, how long their tasks took, what came of it."""
+"""Compare two runs: their tasks, parameters, durations and results."""
 
 from __future__ import annotations
 

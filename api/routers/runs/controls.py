@@ -1,4 +1,4 @@
-"""Control a run that is there: pause, resume, retry, reset, run again."""
+"""Control a run: pause, resume, retry, reset, run again."""
 
 from __future__ import annotations
 

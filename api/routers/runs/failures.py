@@ -1,4 +1,4 @@
-"""What went wrong in a run, by cause."""
+"""The failures of a run, grouped by cause."""
 
 from __future__ import annotations
 

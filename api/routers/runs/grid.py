@@ -1,4 +1,4 @@
-"""The states of all subtasks of a run at once, for those who draw them."""
+"""The states of all subtasks of a run at once, for drawing them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the attempts at a task's subtasks wrote."""
+"""The output that the attempts of a task's subtasks wrote."""
 
 from __future__ import annotations
 

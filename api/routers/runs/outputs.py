@@ -1,4 +1,4 @@
-"""What a run put out: the result of each task, and all of them in one archive."""
+"""The results of a run: of each task, and all of them in one archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: follow, read results, cancel. Answered from MongoDB alone."""
+"""Runs: list them, look at them, read their results, cancel them. MongoDB alone answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals: tell a run something that one of its tasks waits for."""
+"""Signals: send a run what one of its tasks waits for."""
 
 from __future__ import annotations
 

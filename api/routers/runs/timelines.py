@@ -1,4 +1,4 @@
-"""Who ran what of a run when, for those who draw it."""
+"""Which volunteer ran what in a run, for drawing it over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a run is not further."""
+"""Why a run does not go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the waits of a flow need: long-poll for signals, timers and child runs; start child runs."""
+"""Calls of waiting flows: long-poll for signals, timers and child runs; start child runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Join tokens: what lets machines enrol, for admins."""
+"""Join tokens, which let machines enrol; for admins."""
 
 from __future__ import annotations
 

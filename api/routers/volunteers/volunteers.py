@@ -1,4 +1,4 @@
-"""Volunteers, as operators and submitters see them; and what admins do to them."""
+"""Volunteers as operators and submitters see them, and what admins do with them."""
 
 from __future__ import annotations
 

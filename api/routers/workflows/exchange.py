@@ -1,4 +1,4 @@
-"""Workflows in and out: our own YAML and JSON, and WfFormat."""
+"""Import and export workflows: our YAML and JSON, and WfFormat."""
 
 from __future__ import annotations
 

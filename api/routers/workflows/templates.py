@@ -1,4 +1,4 @@
-"""Templates: the workflows that ship with the project, to look at and to make workflows of one's own from."""
+"""Templates: the workflows that ship with the project, to look at and to copy."""
 
 from __future__ import annotations
 

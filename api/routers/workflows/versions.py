@@ -1,4 +1,4 @@
-"""Versions of workflows: those there are, one of them, what differs between two."""
+"""Versions of workflows: list them, read one, compare two."""
 
 from __future__ import annotations
 

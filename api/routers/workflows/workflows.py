@@ -1,4 +1,4 @@
-"""Workflows: create, check, edit, list, put aside, delete, and start their runs."""
+"""Workflows: create, check, edit, list, archive, delete, and start their runs."""
 
 from __future__ import annotations
 

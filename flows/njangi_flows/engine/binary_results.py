@@ -1,4 +1,4 @@
-"""Results that are bytes, under `parse: bytes`: gathered without being read, and handed on as files.
+"""Results that are bytes (`parse: bytes`): gathered without being read, and passed on as files.
 
 One of them never has to fit into memory.
 """

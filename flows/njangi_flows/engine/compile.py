@@ -1,4 +1,4 @@
-"""Compile a run's spec into what its flow does: in which order, split into what, defined how.
+"""Compile a run's spec into a plan: the order of tasks, their splits and their definitions.
 
 Plain functions of plain values. A second start of a run passes the plan that the first one left behind and gets
 the same subtasks under the same indexes.

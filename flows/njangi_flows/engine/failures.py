@@ -1,4 +1,4 @@
-"""Decide which failures of a batch are for good: what no further try can mend.
+"""Decide which failures of a batch are final because no retry can mend them.
 
 Plain functions of plain values. A failure is for good when its batch has had its tries or its time, and when its error
 is of a type that another try does not mend.

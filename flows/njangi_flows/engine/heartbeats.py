@@ -1,4 +1,4 @@
-"""Beat for all runs that a process carries: one request extends every run lease and brings every run's orders."""
+"""Send the heartbeats of all runs of a process: one request extends every run lease and returns the orders."""
 
 from __future__ import annotations
 

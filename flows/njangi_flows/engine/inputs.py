@@ -1,4 +1,4 @@
-"""Bring a task's inputs together: the files of the workflow, the results of the tasks before it.
+"""Collect a task's inputs: the files of the workflow, and the results of earlier tasks.
 
 Small results travel as JSON text, large ones as blobs named by their SHA-256; here both become what a
 task needs, a value or a file.

@@ -1,4 +1,4 @@
-"""Wait for many things of a run through one long poll.
+"""Wait for many things of a run with one long poll.
 
 However many batches of a run wait, the run has one request under way, which names them all. A batch that
 starts to wait meanwhile ends that request and begins a new one. So it is with a run's waits.

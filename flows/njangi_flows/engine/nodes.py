@@ -1,4 +1,4 @@
-"""Prefect task runs as the nodes of a run: stable identities, explicit edges, no thread while they wait.
+"""Prefect task runs as the nodes of a run: stable identities, explicit edges, no threads while they wait.
 
 A node's id and dynamic key follow from the run alone, so a second start of the run continues the same rows in
 Prefect instead of leaving ghosts. Upstream nodes have ended before a node begins: edges are for the eye.

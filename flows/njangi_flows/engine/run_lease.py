@@ -1,4 +1,4 @@
-"""Hold a run: keep its lease alive, and tell the flow when to stop and why.
+"""Hold the lease of a run, and tell the flow when to stop and why.
 
 Four things end a flow early: the run is cancelled, the lease went to another holder, this process is asked
 to leave, or the flow itself fails. They must not be mixed up, since only some of them are the run's end.

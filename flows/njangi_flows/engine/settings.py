@@ -1,4 +1,4 @@
-"""Where the service is and who we are to it, read from the environment once."""
+"""The address of the service and our token for it, read from the environment once."""
 
 from __future__ import annotations
 

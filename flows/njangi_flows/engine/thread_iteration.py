@@ -1,4 +1,4 @@
-"""Let a thread draw on an asynchronous iterator: what it works through is fetched as it goes, never all at once."""
+"""Let a thread iterate over an asynchronous iterator, which fetches items as they are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carry one task of a run: split it, queue its subtasks, wait for its batches, aggregate, tell the service.
+"""Execute a task on volunteers: split it, queue its subtasks, wait for its batches, aggregate.
 
 Every step is safe to repeat: a second start finds the plan of the first, and puts the same subtasks
 under the same ids.

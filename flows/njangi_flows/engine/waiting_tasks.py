@@ -1,4 +1,4 @@
-"""Carry the tasks that volunteers have no part in: sleeps, waits for signals, runs of other workflows.
+"""Execute the tasks without volunteers: sleeps, waits for signals, runs of other workflows.
 
 Each is one Prefect task run that waits through the run's long poll. Nothing is lost with the process: the end
 of a sleep or a wait is fixed by the service when the task begins and kept in its plan, a signal is given to the same

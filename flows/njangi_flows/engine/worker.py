@@ -1,4 +1,4 @@
-"""The Prefect worker that carries compiled workflows: many runs at once in its own process.
+"""The Prefect worker that executes compiled workflows: many runs at once in its own process.
 
 They hold no foreign code (that runs on volunteers' machines), so none needs a process of its own, and
 a run starts in about a second. Run as `python -m njangi_flows.engine.worker`.

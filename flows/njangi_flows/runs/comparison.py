@@ -1,4 +1,4 @@
-"""Compare a run rebuilt from its history with what the service has stored, and say every difference in a line."""
+"""Compare a run rebuilt from its history with the stored run, one line for each difference."""
 
 from __future__ import annotations
 

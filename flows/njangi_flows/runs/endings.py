@@ -1,4 +1,4 @@
-"""Why a run or a task of it failed, in sentences that can be read back.
+"""Why a run or a task failed, in sentences whose values can be read back.
 
 The text is what is kept: Prefect carries it as the message of a state, and people see it there. Since each sentence is
 made from its template, `Reader` finds the template and the values again, and the console tells them in another

@@ -1,4 +1,4 @@
-"""Rebuild a run from its event log: its state, its tasks' and its subtasks', from nothing but what was told.
+"""Rebuild a run, its tasks and its subtasks from its event log alone.
 
 A plain function of the events, in their order. It shares no code with the service: what it arrives at must equal what
 is stored, or the log has a hole. `RULES` is the whole of it, one line an event type (docs/events.md lists them

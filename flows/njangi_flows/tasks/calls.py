@@ -1,4 +1,4 @@
-"""Calls of volunteer tasks on their way: what they are given, and how Prefect waits for them."""
+"""Calls of volunteer tasks under way: their parameters, and how Prefect waits for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function takes from around it: modules of the standard library become imports, anything else is refused.
+"""The names that a function uses from its module: standard modules become imports, others are refused.
 
 What a name stands for counts, not how it is called: `pow` may be that of `math`, and `statistics` a file of one's own.
 """

@@ -1,4 +1,4 @@
-"""What makes two calls of an engineer's flow the same: what they compute, never when they were made.
+"""The identity of a call of an engineer's flow: what it computes, not when it was made.
 
 A definition is the code that travels with the resources and limits it asks for, and is named by its digest. A call is
 a definition, the digest of its parameters, and how many equal calls of its flow came before it. So a flow that begins

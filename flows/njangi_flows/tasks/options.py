@@ -1,4 +1,4 @@
-"""Which of Prefect's options volunteer tasks take; any other is refused where it is given, never ignored."""
+"""The options of Prefect that volunteer tasks take. Any other option is refused where it is given."""
 
 from __future__ import annotations
 

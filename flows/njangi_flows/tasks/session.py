@@ -1,4 +1,4 @@
-"""The link between an engineer's flow run and the service: one run, one lease, one thread, however many calls.
+"""The link between an engineer's flow run and the service: one run, one lease, one thread for all calls.
 
 A flow run that uses volunteer tasks has one event loop in a thread of its own, where every call waits. The
 thread ends with the flow run.

@@ -1,4 +1,4 @@
-"""`wait_for_signal` and `sleep`: what an engineer's flow waits for without holding a machine or losing its place.
+"""`wait_for_signal` and `sleep` for engineers' flows: they wait without a machine and survive restarts.
 
     @flow
     async def release(version: str) -> None:

@@ -1,4 +1,4 @@
-"""Take a function's source such that it runs elsewhere: alone, on a machine that has Python and nothing of ours.
+"""Extract a function's source so that it runs alone on a machine that has only Python.
 
 Source travels rather than a pickle, since a pickle of one Python version may not load in another. It must mean there
 what the function means here, so the text found in a file counts only if it compiles to the very code of the function.
