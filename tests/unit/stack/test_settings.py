@@ -26,6 +26,15 @@ def test_where_things_are_is_not_overridden_from_outside() -> None:
     assert told["NJANGI_PORT"] == "1"
 
 
+def test_only_the_api_listens_to_other_machines() -> None:
+    settings = StackSettings(host="0.0.0.0", port=1, prefect_port=2)
+    told = environment(settings, "mongodb://here", {})
+    assert told["NJANGI_HOST"] == "0.0.0.0"
+    assert told["PREFECT_SERVER_API_HOST"] == "127.0.0.1"
+    assert told["NJANGI_URL"] == settings.url == "http://127.0.0.1:1"
+    assert StackSettings(host="192.0.2.1", port=1).url == "http://192.0.2.1:1"
+
+
 def test_prefects_tuning_may_be_overridden_from_outside() -> None:
     told = environment(StackSettings(), "mongodb://here", {"PREFECT_LOGGING_LEVEL": "DEBUG"})
     assert told["PREFECT_LOGGING_LEVEL"] == "DEBUG"
