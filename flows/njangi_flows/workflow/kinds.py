@@ -42,7 +42,7 @@ def _payload(value: object) -> object:
 SignalName = Annotated[
     str,
     AfterValidator(signal_name),
-    WithJsonSchema(text("signal name", r"^[A-Za-z0-9][A-Za-z0-9_-]*$", 48)),
+    WithJsonSchema(text(r"^[A-Za-z0-9][A-Za-z0-9_-]*$", 48, title="signal name")),
 ]
 SignalPayload = Annotated[Any, AfterValidator(_payload)]
 Span = Annotated[Duration, Field(gt=0, le=LONGEST_WAIT)]

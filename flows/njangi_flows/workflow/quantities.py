@@ -80,12 +80,12 @@ def _written(value: Tolerance) -> int | str:
 Size = Annotated[
     int,
     BeforeValidator(size),
-    AlsoWritten("size", text("size", r"^\s*[0-9]+(\.[0-9]+)?\s*(([KkMmGgTt][Ii]?)?[Bb])?\s*$", _LONGEST_TEXT)),
+    AlsoWritten("size", text(r"^\s*[0-9]+(\.[0-9]+)?\s*(([KkMmGgTt][Ii]?)?[Bb])?\s*$", _LONGEST_TEXT)),
 ]
 Duration = Annotated[
     float,
     BeforeValidator(duration),
-    AlsoWritten("duration", text("duration", r"^\s*([0-9]+(\.[0-9]+)?(ms|[dhms])\s*)+$", _LONGEST_TEXT)),
+    AlsoWritten("duration", text(r"^\s*([0-9]+(\.[0-9]+)?(ms|[dhms])\s*)+$", _LONGEST_TEXT)),
 ]
 ToleratedFailure = Annotated[
     Tolerance,
@@ -96,7 +96,7 @@ ToleratedFailure = Annotated[
             "title": "count or percentage",
             "anyOf": [
                 {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
-                text("percentage", r"^\s*(100(\.0{1,6})?|0?[0-9]{1,2}(\.[0-9]{1,6})?)\s*%\s*$", _LONGEST_TEXT),
+                text(r"^\s*(100(\.0{1,6})?|0?[0-9]{1,2}(\.[0-9]{1,6})?)\s*%\s*$", _LONGEST_TEXT),
             ],
         }
     ),

@@ -26,9 +26,9 @@ class AlsoWritten:
         return {"title": self.title, "anyOf": [own, self.other]}
 
 
-def text(title: str, pattern: str, longest: int) -> Schema:
+def text(pattern: str, longest: int, **more: str) -> Schema:
     """Return the schema of a text that fits a pattern and has at most `longest` characters."""
-    return {"title": title, "type": "string", "pattern": pattern, "maxLength": longest}
+    return {**more, "type": "string", "pattern": pattern, "maxLength": longest}
 
 
 def one_of(*names: str) -> Schema:

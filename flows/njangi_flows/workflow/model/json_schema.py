@@ -28,6 +28,9 @@ class _Generator(GenerateJsonSchema):
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         written = super().model_schema(schema)
         paragraphs = written["description"].split("\n\n")
+        name = schema["cls"].__name__
+        if written.get("title") == name:
+            written["title"] = name.removesuffix("Spec").lower()
         return {**written, "description": "\n\n".join(" ".join(text.split()) for text in paragraphs)}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:

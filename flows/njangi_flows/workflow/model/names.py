@@ -18,7 +18,7 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _FILE_PART = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 _PART_PATTERN = r"(?!\.{1,2}(/|$))[^/\\\x00-\x1f\x7f]+"
-FILE_SCHEMA = text("file name", f"^{_PART_PATTERN}(/{_PART_PATTERN})*$", 200)
+FILE_SCHEMA = text(f"^{_PART_PATTERN}(/{_PART_PATTERN})*$", 200, title="file name")
 _WORD = r"[^\s!-/:-@\[-^`{-~]"  # no white space, no punctuation of ASCII but _
 MOST_ARGUMENTS = 10_000
 UNIQUE: JsonDict = {"uniqueItems": True}
@@ -89,31 +89,31 @@ def _argument(argument: str) -> str:
 Slug = Annotated[
     str,
     AfterValidator(_slug),
-    WithJsonSchema(text("name", r"^[a-z0-9][a-z0-9_-]*$", 64)),
+    WithJsonSchema(text(r"^[a-z0-9][a-z0-9_-]*$", 64, title="name")),
 ]
 Parameter = Annotated[
     str,
     AfterValidator(_parameter),
-    WithJsonSchema(text("parameter name", r"^[A-Za-z_][A-Za-z0-9_]*$", 64)),
+    WithJsonSchema(text(r"^[A-Za-z_][A-Za-z0-9_]*$", 64, title="parameter name")),
 ]
 FileName = Annotated[str, AfterValidator(checked_file), WithJsonSchema(FILE_SCHEMA)]
 FunctionName = Annotated[
     str,
     AfterValidator(_function),
-    WithJsonSchema(text("function name", rf"^(?![0-9]){_WORD}+$", 200)),
+    WithJsonSchema(text(rf"^(?![0-9]){_WORD}+$", 200, title="function name")),
 ]
 Limit = Annotated[Duration, Field(gt=0, le=365 * DAY)]
 Title = Annotated[
     str,
     Field(max_length=100),
     AfterValidator(_title),
-    WithJsonSchema(text("line of text", r"^.*\S.*$", 100)),
+    WithJsonSchema(text(r"^.*\S.*$", 100, title="line of text")),
 ]
 Tag = Annotated[
     str,
     Field(max_length=64),
     AfterValidator(_title),
-    WithJsonSchema(text("line of text", r"^.*\S.*$", 64)),
+    WithJsonSchema(text(r"^.*\S.*$", 64, title="line of text")),
 ]
 Tags = Annotated[list[Tag], Field(max_length=50)]
 Priority = Annotated[int, Field(ge=0, le=100)]

@@ -54,7 +54,7 @@ def _range(value: object) -> object:
 Range = Annotated[
     RangeSpec,
     BeforeValidator(_range),
-    AlsoWritten("range", {"title": "number", "type": "integer", "minimum": 1, "maximum": MAX_ITEMS}),
+    AlsoWritten("range", {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS}),
 ]
 
 
