@@ -8,7 +8,7 @@ from storage.leaders import LEADER_LEASE, LeaderStore
 
 
 class Leadership:
-    """One office that replicas stand for. What is done under it must be harmless if two do it for a moment."""
+    """A role that one replica holds at a time. Two may hold it for a moment: what they do must be harmless then."""
 
     def __init__(self, leaders: LeaderStore, name: str, holder: str) -> None:
         """`holder` names this replica; two that live cannot share it."""

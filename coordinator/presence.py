@@ -14,11 +14,11 @@ GAP = timedelta(seconds=30)
 
 
 class Presence:
-    """Call `tick` every few seconds in every replica; the one that holds the office looks."""
+    """Call `tick` every few seconds in every replica; the leader looks."""
 
-    def __init__(self, store: PresenceStore, office: Leadership, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: PresenceStore, leadership: Leadership, clock: Callable[[], datetime]) -> None:
         self._store = store
-        self._office = office
+        self._leadership = leadership
         self._clock = clock
         self._watched_since: datetime | None = None
         self._looked_at: datetime | None = None
@@ -26,7 +26,7 @@ class Presence:
     async def tick(self) -> None:
         """Tell of changes. For a while after the service was away, only those are lost that it heard of since."""
         now = self._clock()
-        if not await self._office.held(now=now):
+        if not await self._leadership.held(now=now):
             self._watched_since = None
             return
         if self._watched_since is None or self._looked_at is None or now - self._looked_at > GAP:

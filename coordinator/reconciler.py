@@ -29,7 +29,7 @@ from storage.stores import Stores
 
 log = logging.getLogger(__name__)
 
-OFFICE = "reconciler"
+ROLE = "reconciler"
 TICK_SECONDS = 1.0
 SUBMISSION_SECONDS = 3.0
 """How long the request that started a run has to create its flow run itself."""
@@ -127,7 +127,7 @@ class Reconciler:
     async def _lead(self, now: datetime) -> datetime | None:
         """Return since when this replica leads; its lease is extended three times in its length, not at every tick."""
         if self._leads_since is None or not self._led_at <= now < self._led_at + LEADER_LEASE / 3:
-            self._leads_since = await self._stores.leaders.lead(OFFICE, self._holder, now=now)
+            self._leads_since = await self._stores.leaders.lead(ROLE, self._holder, now=now)
             self._led_at = now
         return self._leads_since
 

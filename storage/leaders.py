@@ -13,17 +13,17 @@ LEADER_LEASE = timedelta(seconds=10)
 
 
 class LeaderStore:
-    """One document an office, lent to a replica until a deadline."""
+    """One document for each role, held by a replica until a deadline."""
 
     def __init__(self, database: Database) -> None:
         self._leaders = database["leaders"]
 
-    async def lead(self, office: str, holder: str, *, now: datetime) -> datetime | None:
-        """Take the office for LEADER_LEASE, or extend it; return since when it is held without a gap.
+    async def lead(self, role: str, holder: str, *, now: datetime) -> datetime | None:
+        """Take the role for LEADER_LEASE, or extend it; return since when this replica has held it without a gap.
 
         None while another holds it.
         """
-        free_or_mine = {"_id": office, "$or": [{"holder": holder}, {"until": {"$lt": now}}]}
+        free_or_mine = {"_id": role, "$or": [{"holder": holder}, {"until": {"$lt": now}}]}
         without_gap = {"$and": [{"$eq": ["$holder", holder]}, {"$gte": ["$until", now]}]}
         take = {"holder": holder, "until": now + LEADER_LEASE, "since": {"$cond": [without_gap, "$since", now]}}
         with unavailable_is_ours():
@@ -37,6 +37,6 @@ class LeaderStore:
         return since
 
     async def holders(self, *, now: datetime) -> dict[str, str]:
-        """Return who leads, by office."""
+        """Return which replica holds each role."""
         with unavailable_is_ours():
             return {item["_id"]: item["holder"] async for item in self._leaders.find({"until": {"$gte": now}})}

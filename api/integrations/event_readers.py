@@ -8,7 +8,7 @@ from functools import partial
 
 from api.integrations.outlets import PrefectOutlet, RedisOutlet
 from api.integrations.posting import Poster
-from api.integrations.publishing import OFFICE, Outlet, Publisher
+from api.integrations.publishing import ROLE, Outlet, Publisher
 from api.integrations.webhooks import Courier, WebhookOutlet
 from api.settings import Settings
 from coordinator.background import Loop
@@ -36,12 +36,12 @@ class EventReaders:
         clock: Callable[[], datetime],
     ) -> None:
         """`holder` names this replica; `wait` waits for the log to grow (see `Publisher`)."""
-        office = Leadership(stores.leaders, OFFICE, holder)
+        leadership = Leadership(stores.leaders, ROLE, holder)
         self._poster = Poster(private=settings.webhooks_private)
-        self._publisher = Publisher(stores.ledger, stores.cursors, office, wait, clock)
-        self._presence = Presence(stores.presence, office, clock)
-        self._throughput = Throughput(stores.throughput, office, clock)
-        self.courier = Courier(stores, self._poster, office, clock)
+        self._publisher = Publisher(stores.ledger, stores.cursors, leadership, wait, clock)
+        self._presence = Presence(stores.presence, leadership, clock)
+        self._throughput = Throughput(stores.throughput, leadership, clock)
+        self.courier = Courier(stores, self._poster, leadership, clock)
         self._redis = RedisOutlet(settings.pubsub_url, settings.pubsub_stream) if settings.pubsub_url else None
         self._outlets: list[Outlet] = [
             WebhookOutlet(stores, self.courier.wake, clock),

@@ -16,7 +16,7 @@ from coordinator.leadership import Leadership
 from storage.cursors import CursorStore
 from storage.ledger import EVENTS_A_PAGE, Event, Ledger
 
-OFFICE = "publishing"
+ROLE = "publishing"
 LOOK_SECONDS = 10.0
 """How often to look without news."""
 PACE_SECONDS = 0.2
@@ -50,13 +50,13 @@ class Publisher:
         self,
         ledger: Ledger,
         cursors: CursorStore,
-        office: Leadership,
+        leadership: Leadership,
         wait: Callable[[int, float], Awaitable[int]],
         clock: Callable[[], datetime],
     ) -> None:
         self._ledger = ledger
         self._cursors = cursors
-        self._office = office
+        self._leadership = leadership
         self._wait = wait
         self._clock = clock
 
@@ -65,11 +65,11 @@ class Publisher:
         heard, place = -1, None
         while True:
             heard = await self._wait(heard, LOOK_SECONDS)
-            if not await self._office.held(now=self._clock()):
+            if not await self._leadership.held(now=self._clock()):
                 place = None  # another replica goes on from what was noted
                 continue
             place = place or await self.place(outlet)
-            while await self.step(place) and await self._office.held(now=self._clock()):
+            while await self.step(place) and await self._leadership.held(now=self._clock()):
                 pass
             await asyncio.sleep(PACE_SECONDS)
 

@@ -78,12 +78,12 @@ def _concerns(webhook: Webhook, owner: User | None, event: Event, audience: Audi
 
 
 class Courier:
-    """Makes deliveries while its replica holds the office. `wake` says that some may be due."""
+    """Makes deliveries while its replica leads. `wake` says that some may be due."""
 
-    def __init__(self, stores: Stores, poster: Poster, office: Leadership, clock: Callable[[], datetime]) -> None:
+    def __init__(self, stores: Stores, poster: Poster, leadership: Leadership, clock: Callable[[], datetime]) -> None:
         self._stores = stores
         self._poster = poster
-        self._office = office
+        self._leadership = leadership
         self._clock = clock
         self._woken = asyncio.Event()
         self._under_way = Counter[str]()
@@ -99,7 +99,7 @@ class Courier:
         try:
             while True:
                 self._woken.clear()
-                if await self._office.held(now=self._clock()):
+                if await self._leadership.held(now=self._clock()):
                     for delivery, url, secret in await self._next():
                         self._under_way[delivery.webhook_id] += 1
                         task = asyncio.create_task(self._deliver(delivery, url, secret))

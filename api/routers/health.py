@@ -19,7 +19,7 @@ router = APIRouter(tags=["health"], dependencies=[Anyone])
 
 
 class Readiness(BaseModel):
-    """`leaders` tells by office which replica does what one alone should do; none means that nobody does it now."""
+    """`leaders` says which replica holds each role that only one should hold; a role that is missing is free now."""
 
     status: str
     mongodb: str

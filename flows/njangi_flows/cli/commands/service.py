@@ -53,6 +53,6 @@ def status(output: As = Output.TABLE, url: Url = None, token: Token = None) -> N
 
 
 def _show(found: dict[str, Any]) -> None:
-    leaders = ", ".join(f"{office} at {replica}" for office, replica in found["leaders"].items())
+    leaders = ", ".join(f"{role} at {replica}" for role, replica in found["leaders"].items())
     fields = [(name, printable(found[name])) for name in ("status", "mongodb", "prefect")]
     showing.show_fields(showing.output(), [*fields, ("leaders", leaders)])
