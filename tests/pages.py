@@ -35,7 +35,7 @@ def pages() -> list[Path]:
 
 def pages_to_run() -> list[Path]:
     """Return the pages whose commands a test runs."""
-    return [page for page in pages() if page.name not in ("README.md", "CONTRIBUTING.md") and commands(page)]
+    return [page for page in pages() if page.name != "CONTRIBUTING.md" and commands(page)]
 
 
 def blocks(page: Path) -> list[Block]:
