@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from njangi_agent.texts import LineReader
@@ -15,8 +15,9 @@ from pydantic import BaseModel
 
 from api.runs.waiting import ReasonView
 from api.services import Services
-from coordinator.decisions.waiting import Machines, Queue, lacking
+from coordinator.decisions.waiting import lacking
 from storage.errors import NotFoundError
+from storage.values import QueuedWork
 
 MOST_BYTES = 64 * 1024 * 1024
 """How much of an input is read to count its lines."""
@@ -116,11 +117,11 @@ async def plan_of(app: Services, spec: WorkflowSpec, files: Mapping[str, str], *
 
 
 async def _lacking(app: Services, spec: WorkflowSpec, subtasks: Mapping[str, int]) -> list[ReasonView]:
-    machines = [Machines(**asdict(item)) for item in await app.machines.get()]
+    machines = await app.machines.get()
     if not machines:
         return []  # the estimate says so
     asked = [
-        Queue(
+        QueuedWork(
             task.name,
             subtasks[task.name],
             leased=0,

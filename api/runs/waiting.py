@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +14,6 @@ from api.clock import utc_now
 from api.services import Services
 from coordinator.decisions.waiting import (
     Limit,
-    Machines,
-    Queue,
     Reason,
     ReasonKind,
     Rest,
@@ -69,8 +66,8 @@ async def reasons(app: Services, run: Run) -> list[Reason]:
             scheduled=run.prefect_flow_run_id is not None,
         ),
         await _tasks(app, run, tasks, children),
-        [Queue(**asdict(item)) for item in queued],
-        [Machines(**asdict(item)) for item in machines],
+        queued,
+        machines,
         leased=Limit(used.leased, quota.leased),
         queued=Limit(used.queued, quota.queued),
     )

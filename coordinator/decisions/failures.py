@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from storage.values import Failure
+
 EXAMPLES = 5
 LONGEST_MESSAGE = 500
 GROUP_ID_LENGTH = 12
@@ -22,18 +24,6 @@ _FOLDS = (
     (re.compile(r"\b(?=[0-9a-fA-F]*[0-9])(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b"), "<hex>"),
     (re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?"), "<number>"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One subtask that failed for now, or for good, by the last attempt at it."""
-
-    task: str
-    index: int
-    type: str
-    message: str
-    volunteer_id: str | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from coordinator.decisions.matching import Offer, Wish, fits
+from storage.values import EqualMachines, QueuedWork
 
 _SIZES = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
@@ -54,31 +55,6 @@ class Reason:
     task: str | None = None
     count: int = 0
     values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Machines:
-    """Volunteers online that offer the same. Cores and bytes."""
-
-    count: int
-    slots: int
-    cpu: float
-    memory: int
-    storage: int
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Subtasks of one task that ask the same of a machine. Cores and bytes. `lending`: they may be lent now."""
-
-    task: str
-    queued: int
-    leased: int
-    checking: int
-    cpu: float
-    memory: int
-    storage: int
-    lending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +116,8 @@ NO_LIMIT = Limit(0, None)
 def reasons(
     run: RunNow,
     tasks: Sequence[TaskNow],
-    queues: Sequence[Queue],
-    machines: Sequence[Machines],
+    queues: Sequence[QueuedWork],
+    machines: Sequence[EqualMachines],
     *,
     leased: Limit = NO_LIMIT,
     queued: Limit = NO_LIMIT,
@@ -163,7 +139,7 @@ def reasons(
     return found or [_nothing(tasks, queues)]
 
 
-def _of_run(run: RunNow, queues: Sequence[Queue]) -> Iterator[Reason]:
+def _of_run(run: RunNow, queues: Sequence[QueuedWork]) -> Iterator[Reason]:
     if run.paused:
         count = sum(queue.queued for queue in queues)
         yield Reason(
@@ -180,7 +156,11 @@ def _of_run(run: RunNow, queues: Sequence[Queue]) -> Iterator[Reason]:
 
 
 def _of_lending(
-    run: RunNow, tasks: Sequence[TaskNow], queues: Sequence[Queue], machines: Sequence[Machines], leased: Limit
+    run: RunNow,
+    tasks: Sequence[TaskNow],
+    queues: Sequence[QueuedWork],
+    machines: Sequence[EqualMachines],
+    leased: Limit,
 ) -> list[Reason]:
     """Return why subtasks that may be lent are not."""
     held_back = {task.name for task in tasks if task.paused}
@@ -201,7 +181,7 @@ def _of_lending(
     return [_not_lent(queue, machines) for queue in lendable]
 
 
-def lacking(queue: Queue, machines: Sequence[Machines]) -> Reason | None:
+def lacking(queue: QueuedWork, machines: Sequence[EqualMachines]) -> Reason | None:
     """Say what a subtask needs that none of these machines has; None if one of them is large enough."""
     if _fitting(queue, machines):
         return None
@@ -219,12 +199,12 @@ def lacking(queue: Queue, machines: Sequence[Machines]) -> Reason | None:
     return Reason(ReasonKind.NO_FITTING_VOLUNTEER, text, queue.task, queue.queued, values)
 
 
-def _fitting(queue: Queue, machines: Sequence[Machines]) -> list[Machines]:
+def _fitting(queue: QueuedWork, machines: Sequence[EqualMachines]) -> list[EqualMachines]:
     offer = Offer("", queue.task, queue.queued, queue.cpu, queue.memory, queue.storage)
     return [item for item in machines if fits(offer, Wish("", 1, item.cpu, item.memory, item.storage))]
 
 
-def _not_lent(queue: Queue, machines: Sequence[Machines]) -> Reason:
+def _not_lent(queue: QueuedWork, machines: Sequence[EqualMachines]) -> Reason:
     if (reason := lacking(queue, machines)) is not None:
         return reason
     fitting = _fitting(queue, machines)
@@ -239,7 +219,7 @@ def _not_lent(queue: Queue, machines: Sequence[Machines]) -> Reason:
     return Reason(ReasonKind.VOLUNTEERS_BUSY, text, queue.task, queue.queued, values)
 
 
-def _of_task(task: TaskNow, queues: Sequence[Queue], run: RunNow, queued: Limit) -> Iterator[Reason]:
+def _of_task(task: TaskNow, queues: Sequence[QueuedWork], run: RunNow, queued: Limit) -> Iterator[Reason]:
     own = [queue for queue in queues if queue.task == task.name]
     if task.step is TaskPhase.ENDED:
         return
@@ -307,7 +287,7 @@ def _of_dependencies(tasks: Sequence[TaskNow]) -> Iterator[Reason]:
         yield Reason(ReasonKind.DEPENDENCIES, text, None, behind, {"tasks": []})
 
 
-def _nothing(tasks: Sequence[TaskNow], queues: Sequence[Queue]) -> Reason:
+def _nothing(tasks: Sequence[TaskNow], queues: Sequence[QueuedWork]) -> Reason:
     leased = sum(queue.leased for queue in queues)
     if leased:
         return Reason(ReasonKind.NONE, f"nothing waits: {_subtasks(leased)} are with volunteers", count=leased)

@@ -8,21 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
+from storage.values import EqualMachines, QueuedWork
 from storage.volunteers.store import online
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """Subtasks of one task that ask the same. `checking` have a result that is not certified. Cores and bytes."""
-
-    task: str
-    queued: int
-    leased: int
-    checking: int
-    cpu: float
-    memory: int
-    storage: int
-    lending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +22,6 @@ class BetweenTries:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Alike:
-    """Volunteers online whose machines offer the same. Cores and bytes."""
-
-    count: int
-    slots: int
-    cpu: float
-    memory: int
-    storage: int
-
-
 class WaitingStore:
     """Reads `batches`, `tasks` and `volunteers`; never a subtask."""
 
@@ -54,7 +30,7 @@ class WaitingStore:
         self._tasks = database["tasks"]
         self._volunteers = database["volunteers"]
 
-    async def queued(self, run_id: str) -> Sequence[Queued]:
+    async def queued(self, run_id: str) -> Sequence[QueuedWork]:
         """Return what of a run's subtasks has not ended, by task and demand."""
         ended = {"$add": ["$completed", "$failed", "$dead", "$cancelled"]}
         group: Document = {
@@ -68,7 +44,7 @@ class WaitingStore:
                 [{"$match": {"run_id": run_id, "settled": False}}, {"$group": group}, {"$sort": {"_id.task": 1}}]
             )
             return [
-                Queued(
+                QueuedWork(
                     task=row["_id"]["task"],
                     queued=row["queued"],
                     leased=row["leased"],
@@ -110,7 +86,7 @@ class WaitingStore:
                     found[task["name"]] = datetime.fromisoformat(plan["until"])
         return found
 
-    async def machines(self, *, now: datetime) -> Sequence[Alike]:
+    async def machines(self, *, now: datetime) -> Sequence[EqualMachines]:
         """Return what the volunteers offer who are ONLINE. It costs a look at each of them."""
         offered = {name: f"$machine.{name}" for name in ("cpu", "memory", "storage")}
         with unavailable_is_ours():
@@ -121,6 +97,8 @@ class WaitingStore:
                 ]
             )
             return [
-                Alike(row["count"], row["slots"], row["_id"]["cpu"], row["_id"]["memory"], row["_id"]["storage"])
+                EqualMachines(
+                    row["count"], row["slots"], row["_id"]["cpu"], row["_id"]["memory"], row["_id"]["storage"]
+                )
                 async for row in rows
             ]

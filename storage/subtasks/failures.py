@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from storage.database import Database, Document, unavailable_is_ours
 from storage.subtasks.models import SubtaskStatus
+from storage.values import Failure
 
 UNKNOWN = "Unknown"
 """The type of an error that has none."""
@@ -15,18 +15,6 @@ LONGEST_MESSAGE = 1000
 """How many characters of a message are read."""
 _BADLY: Document = {"status": {"$gte": SubtaskStatus.DEAD, "$lte": SubtaskStatus.FAILED}, "is_subtask": True}
 """DEAD and FAILED, and no other status lies between the two: so said, an index can hold just these."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """One subtask and its error; `volunteer_id`: who made the last attempt, None if it never was lent."""
-
-    task: str
-    index: int
-    type: str
-    message: str
-    volunteer_id: str | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +37,7 @@ class FailureStore:
             [("run_id", 1), ("updated_at", -1)], name="ended_badly", partialFilterExpression=_BADLY
         )
 
-    async def of_run(self, run_id: str, *, limit: int) -> Sequence[Failed]:
+    async def of_run(self, run_id: str, *, limit: int) -> Sequence[Failure]:
         """Return the newest failures of a run, without what they wrote."""
         with unavailable_is_ours():
             found = await self._tasks.aggregate(
@@ -71,7 +59,7 @@ class FailureStore:
                 hint="ended_badly",
             )
             return [
-                Failed(
+                Failure(
                     task=item["name"],
                     index=item["index"],
                     type=item.get("type") or UNKNOWN,

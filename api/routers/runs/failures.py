@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.dependencies import App, Reader
-from coordinator.decisions.failures import Failure, grouped
+from coordinator.decisions.failures import grouped
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
@@ -53,7 +52,7 @@ async def errors(run_id: str, app: App, _: Reader) -> RunErrors:
     """Return what failed in a run, grouped by the type of error and by messages alike."""
     await app.stores.runs.status(run_id)
     found = await app.stores.failures.of_run(run_id, limit=LOOKED_AT + 1)
-    groups = grouped(Failure(**asdict(item)) for item in found[:LOOKED_AT])
+    groups = grouped(found[:LOOKED_AT])
     shown = groups[:MOST_GROUPS]
     first = [f"{run_id}/{group.examples[0].task}/{group.examples[0].index}" for group in shown]
     wrote = await app.stores.failures.stderr(first)

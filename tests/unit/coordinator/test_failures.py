@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from coordinator.decisions.failures import Failure, folded, grouped
+from coordinator.decisions.failures import folded, grouped
+from storage.values import Failure
 from tests.conftest import NOON
 
 

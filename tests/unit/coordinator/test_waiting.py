@@ -10,8 +10,6 @@ import pytest
 
 from coordinator.decisions.waiting import (
     Limit,
-    Machines,
-    Queue,
     Reason,
     Rest,
     RunNow,
@@ -21,20 +19,21 @@ from coordinator.decisions.waiting import (
     reasons,
 )
 from coordinator.decisions.waiting import ReasonKind as Kind
+from storage.values import EqualMachines, QueuedWork
 from tests.conftest import NOON
 
 GIB = 2**30
 RUN = RunNow()
 TASK = TaskNow("factor", TaskPhase.RUNNING)
-QUEUE = Queue("factor", queued=5, leased=0, checking=0, cpu=1, memory=GIB, storage=GIB, lending=True)
-LAPTOP = Machines(count=2, slots=4, cpu=4, memory=8 * GIB, storage=100 * GIB)
+QUEUE = QueuedWork("factor", queued=5, leased=0, checking=0, cpu=1, memory=GIB, storage=GIB, lending=True)
+LAPTOP = EqualMachines(count=2, slots=4, cpu=4, memory=8 * GIB, storage=100 * GIB)
 
 
 def of(
     run: RunNow = RUN,
     tasks: list[TaskNow] | None = None,
-    queues: list[Queue] | None = None,
-    machines: list[Machines] | None = None,
+    queues: list[QueuedWork] | None = None,
+    machines: list[EqualMachines] | None = None,
     **quotas: Limit,
 ) -> list[Reason]:
     return reasons(
