@@ -43,9 +43,9 @@ class NotFoundError(NjangiError):
 
 
 class IdTakenError(NjangiError):
-    """Something is stored under that id already."""
+    """Something is already stored under that id."""
 
-    says = "there is a {noun} {id!r} already"
+    says = "there is already a {noun} {id!r}"
     names = ("noun", "id")
 
     def __init__(self, noun: str, id_: str) -> None:
@@ -57,13 +57,13 @@ class IdTakenError(NjangiError):
 class JoinTokenSpentError(NjangiError):
     """The join token enrols no further machine."""
 
-    says = "this join token has enrolled all its machines, has expired or was revoked; ask for another one"
+    says = "this join token is used up, has expired or was revoked; ask for a new one"
 
 
 class NoJoinTokenError(NjangiError):
     """The token lets no machine join, for the reason given: `why` is a word for programs, `told` for people."""
 
-    says = "this join token {told}; ask whoever gave it to you for another one"
+    says = "this join token {told}; ask the person who gave it to you for a new one"
     code = "no-join-token"
     names = ("why", "told")
 
@@ -71,14 +71,14 @@ class NoJoinTokenError(NjangiError):
 class RetiredError(NjangiError):
     """The volunteer is retired for good: its machine may only enrol anew."""
 
-    says = "volunteer {volunteer} is retired; its machine can join again as another one"
+    says = "volunteer {volunteer} is retired; its machine can join again as a new volunteer"
     names = ("volunteer",)
 
 
 class QuotaExceededError(NjangiError):
     """An owner has as much as it may; with `later` the same call may succeed when something has been done."""
 
-    says = "the quota of {quota} is used up: {used} of {allowed}; GET /v1/me tells all quotas"
+    says = "the quota of {quota} is used up: {used} of {allowed}; GET /v1/me lists all quotas"
     names = ("quota", "used", "allowed")
 
     def __init__(self, what: str, used: int, allowed: int, *, later: bool = False) -> None:
@@ -92,13 +92,13 @@ class QuotaExceededError(NjangiError):
 class InvitationGoneError(NjangiError):
     """The code opens nothing: it was used, withdrawn, has expired, or never was one."""
 
-    says = "this invitation is no longer good; ask an admin for another one"
+    says = "this invitation is no longer valid; ask an admin for a new one"
 
 
 class TooManyTriesError(NjangiError):
     """Too many tries to sign in; `seconds` tells when the next one may be made."""
 
-    says = "too many tries to sign in; the next one may be made in {seconds} s"
+    says = "too many attempts to sign in; try again in {seconds} s"
     names = ("seconds",)
 
     def __init__(self, seconds: int) -> None:
@@ -116,23 +116,23 @@ class UnknownUsersError(NjangiError):
 
 
 class OtherContentsError(NjangiError):
-    """Something of a run is there already under that id, and is another than the flow brings."""
+    """Something else than the flow sends is already stored under that id of the run."""
 
-    says = "{id!r} is there already with other contents; what is there stays, and is no answer to what is asked now"
+    says = "something else is already stored under {id!r}; it was not changed, and this request has no answer"
     names = ("id",)
 
 
 class RunLeaseLostError(NjangiError):
     """The caller no longer holds the run: its lease ended and another may have taken it."""
 
-    says = "the lease of run {run} is no longer held under this token"
+    says = "this token no longer holds the lease of run {run}: another flow worker may have taken over"
     names = ("run",)
 
 
 class RunHeldError(NjangiError):
     """Another flow holds the run at this moment."""
 
-    says = "run {run} is held by another flow worker; try again when its lease has ended"
+    says = "another flow worker holds run {run}; try again when its lease has ended"
     names = ("run",)
 
 
@@ -156,9 +156,9 @@ class RunCancelledError(NjangiError):
 
 
 class RunUnderWayError(NjangiError):
-    """The run has not ended; only one that has can be begun again."""
+    """The run has not ended, so it cannot be restarted."""
 
-    says = "run {run} is under way; wait for its end, or cancel it first"
+    says = "run {run} has not ended; wait until it ends, or cancel it first"
     names = ("run",)
 
 
@@ -173,17 +173,15 @@ class NothingToRetryError(NjangiError):
         self.tasks = tasks
 
     def __str__(self) -> str:
-        return (
-            f"nothing failed in {', '.join(self.tasks) or 'any task'} of run {self.run_id}; :reset begins a task anew"
-        )
+        return f"nothing failed in {', '.join(self.tasks) or 'any task'} of run {self.run_id}; :reset restarts a task"
 
 
 class FailuresToleratedError(NjangiError):
     """What failed of what was named is tolerated: its tasks completed, and others have used their results."""
 
     says = (
-        "{failed} parts failed in run {run}, which its tasks tolerate: they completed, and others have used their"
-        " results; :reset begins a task and all downstream of it anew"
+        "{failed} subtasks failed in run {run}, which its tasks tolerate: later tasks have already used the other"
+        " results; :reset restarts a task and all tasks that depend on it"
     )
     names = ("run", "failed")
 
@@ -196,7 +194,7 @@ class FailuresToleratedError(NjangiError):
 class NoSpecError(NjangiError):
     """The run is an engineer's own flow: what its tasks are, only the flow knows."""
 
-    says = "run {run} is that of a Prefect flow of its own: {instead}"
+    says = "run {run} belongs to a Python flow: {instead}"
     names = ("run", "instead")
 
     def __init__(self, run_id: str, instead: str) -> None:
@@ -225,26 +223,30 @@ class TooDeepError(NjangiError):
 
     def __str__(self) -> str:
         most, chain = self.args
-        return f"runs are nested at most {most} deep, and this would be one too many: {' -> '.join(chain)}"
+        return (
+            f"runs can start further runs at most {most} levels deep; this would be one too many: {' -> '.join(chain)}"
+        )
 
 
 class TooManySignalsError(NjangiError):
     """The run has been sent as many signals as a run may be."""
 
-    says = "run {run} has been sent {limit} signals, which is the most that a run takes"
+    says = "run {run} has received {limit} signals, the maximum"
     names = ("run", "limit")
 
 
 class BadPageTokenError(NjangiError):
     """The token leads to no page of this list."""
 
-    says = "the page_token is none that this list gave, sorted so; leave it out to begin at the first page"
+    says = "this page_token does not belong to this list and sort order; leave it out to start at the first page"
 
 
 class StaleVersionError(NjangiError):
     """Somebody has edited the workflow since the caller read it."""
 
-    says = "workflow {workflow} is at version {current} now; read it, and edit that one"
+    says = (
+        "somebody has saved version {current} of workflow {workflow} in the meantime; read it, then edit that version"
+    )
     names = ("workflow", "current")
 
     def __init__(self, workflow_id: str, current: int) -> None:
@@ -256,28 +258,28 @@ class StaleVersionError(NjangiError):
 class WorkflowArchivedError(NjangiError):
     """The workflow is put aside; it cannot be started."""
 
-    says = "workflow {workflow} is archived; :unarchive it to start runs of it"
+    says = "workflow {workflow} is archived; :unarchive it to run it"
     names = ("workflow",)
 
 
 class WorkflowInUseError(NjangiError):
     """Runs of the workflow are under way."""
 
-    says = "runs of workflow {workflow} are under way, {run} among them; cancel them or wait"
+    says = "some runs of workflow {workflow} have not ended, for example {run}; cancel them, or wait until they end"
     names = ("workflow", "run")
 
 
 class BlobMismatchError(NjangiError):
     """The bytes sent do not have the SHA-256 that they were announced under."""
 
-    says = "the bytes sent hash to {found}, not to the announced {announced}"
+    says = "the bytes have the SHA-256 {found}, not the announced {announced}"
     names = ("announced", "found")
 
 
 class UploadOffsetError(NjangiError):
     """An upload goes on at another byte than the one sent."""
 
-    says = "upload {upload} has {expected} bytes and goes on from there, not from byte {found}"
+    says = "upload {upload} has {expected} bytes and continues from there, not from byte {found}"
     names = ("upload", "expected", "found")
 
     def __init__(self, upload_id: str, expected: int, found: int) -> None:
@@ -288,14 +290,14 @@ class UploadOffsetError(NjangiError):
 class UploadBusyError(NjangiError):
     """Another request is sending the upload's bytes."""
 
-    says = "another request is sending bytes of upload {upload}; wait for its end, or for a minute"
+    says = "another request is sending bytes of upload {upload}; wait until it ends, or for one minute"
     names = ("upload",)
 
 
 class TooLargeError(NjangiError):
     """More bytes than allowed."""
 
-    says = "{what} is larger than the {limit} bytes allowed"
+    says = "{what} is larger than the limit of {limit} bytes"
     names = ("what", "limit")
 
     def __init__(self, what: str, limit: int) -> None:

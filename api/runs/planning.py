@@ -24,8 +24,8 @@ MOST_BYTES = 64 * 1024 * 1024
 SENTENCES: Mapping[str, str] = {
     "input-not-sent": "its input has not been sent",
     "input-not-stored": "its input is not stored yet",
-    "items-of-result": "what it is split over is a result, which only the run knows",
-    "input-too-large": "its input is larger than the {limit} bytes that are read to count lines",
+    "items-of-result": "it is split over a result, which is known only during the run",
+    "input-too-large": "its input has more than {limit} bytes, too many to count its lines before the run",
 }
 """Why only the run can tell how many subtasks a task has."""
 

@@ -18,14 +18,14 @@ SENTENCES: Mapping[str, str] = {
     "no-tasks": "its flow has not told of any task yet",
     "nothing-left": "nothing is left to do",
     "signal": "task {task} waits for the signal {signal}",
-    "sleep": "task {task} waits for time to pass",
+    "sleep": "task {task} waits for a time to pass",
     "child": "task {task} waits for a run of {workflow} to end",
     "no-volunteers": "no volunteer is online",
-    "nothing-known": "no subtask of it has ended yet, nor of an earlier run of the workflow",
-    "work": "{left} subtasks left on {slots} slots online, by the durations of {seen} that ended",
-    "work.fewest": "; at the latest with the {fewest} slots that work for it now",
-    "work.unlike": "; of {unlike} none ended yet: taken to be like the rest",
-    "work.several": "; of {several} and others none ended yet: taken to be like the rest",
+    "nothing-known": "no subtask of this run or of an earlier one has ended yet",
+    "work": "{left} subtasks left, {slots} slots online; estimated from {seen} ended subtasks",
+    "work.fewest": "; the latest time assumes only the {fewest} slots that work for it now",
+    "work.unlike": "; no subtask of {unlike} has ended yet: assumed to take as long as the rest",
+    "work.several": "; no subtask of {several} and other tasks has ended yet: assumed to take as long as the rest",
 }
 """What a forecast can rest on. `work` says more where there are values for it."""
 

@@ -129,7 +129,7 @@ def reasons(
     if run.ended is not None:
         return [Reason(ReasonKind.NONE, f"the run has ended: {run.ended}")]
     if run.cancelling:
-        text = "the run is being cancelled: nothing more of it is lent"
+        text = "the run is being cancelled: volunteers get no more subtasks of it"
         return [Reason(ReasonKind.NONE, text, values={"cancelling": True})]
     found = [*_of_run(run, queues), *_of_lending(run, tasks, queues, machines, leased)]
     for task in tasks:
@@ -143,15 +143,17 @@ def _of_run(run: RunNow, queues: Sequence[QueuedWork]) -> Iterator[Reason]:
     if run.paused:
         count = sum(queue.queued for queue in queues)
         yield Reason(
-            ReasonKind.PAUSED, f"the run is paused; resume it to lend its {_subtasks(count)} again", count=count
+            ReasonKind.PAUSED, f"the run is paused; resume it to give its {_subtasks(count)} to volunteers", count=count
         )
     elif not run.held:
         if run.begun:
-            text = "the flow worker that carried the run is gone; another one takes it within seconds, if one runs"
+            text = "the flow worker of this run is gone; another one takes over within seconds, if one is running"
         elif run.scheduled:
-            text = "no flow worker has taken the run yet; if this lasts longer than seconds, see whether one runs"
+            text = (
+                "no flow worker has taken the run yet; if this takes longer than seconds, check whether one is running"
+            )
         else:
-            text = "Prefect has not been told of the run yet; it is as soon as the Prefect server answers"
+            text = "Prefect does not know this run yet; it will as soon as the Prefect server answers"
         yield Reason(ReasonKind.NOT_STARTED, text, values={"lost": run.begun, "scheduled": run.scheduled})
 
 
@@ -170,7 +172,7 @@ def _of_lending(
         return []
     if leased.reached:
         text = (
-            f"the owner has {leased.used} subtasks with volunteers, of {leased.allowed} allowed; more are lent as "
+            f"volunteers have {leased.used} subtasks of the owner, of {leased.allowed} allowed; they get more when "
             "these end, or when an admin raises the quota"
         )
         values = {"quota": "leased", "used": leased.used, "allowed": leased.allowed}
@@ -192,8 +194,8 @@ def lacking(queue: QueuedWork, machines: Sequence[EqualMachines]) -> Reason | No
     wanted = " and ".join(_amount(name, asked[name]) for name in short)
     there = " and ".join(_amount(name, most[name]) for name in short)
     text = (
-        f"none of the {online} machines online has {wanted} for a subtask of {queue.task} (the most is {there}); "
-        "ask for less in the task's resources, or let a larger machine join"
+        f"none of the {online} online machines has {wanted} for a subtask of {queue.task} (the most is {there}); "
+        "ask for less in the task's resources, or add a larger machine"
     )
     values = {**asked, "short": short, "most": most, "online": online}
     return Reason(ReasonKind.NO_FITTING_VOLUNTEER, text, queue.task, queue.queued, values)
@@ -225,10 +227,10 @@ def _of_task(task: TaskNow, queues: Sequence[QueuedWork], run: RunNow, queued: L
         return
     if task.paused:
         count = sum(queue.queued for queue in own)
-        text = f"the task {task.name} is paused; resume it to lend its {_subtasks(count)} again"
+        text = f"the task {task.name} is paused; resume it to give its {_subtasks(count)} to volunteers"
         yield Reason(ReasonKind.PAUSED, text, task.name, count)
     if checking := sum(queue.checking for queue in own):
-        text = f"{_subtasks(checking)} of {task.name} have a result and wait for others to agree with it"
+        text = f"{_subtasks(checking)} of {task.name} have a result that is still being checked"
         yield Reason(ReasonKind.CHECKING, text, task.name, checking)
     if task.awaited is not None and task.step is TaskPhase.RUNNING:
         yield _awaits(task.name, task.awaited)
@@ -243,19 +245,19 @@ def _of_task(task: TaskNow, queues: Sequence[QueuedWork], run: RunNow, queued: L
 def _splitting(task: str, queued: Limit) -> Reason:
     if queued.reached:
         text = (
-            f"the owner has {queued.used} subtasks in the queue, of {queued.allowed} allowed; further ones of {task} "
-            "are queued as these are done, or when an admin raises the quota"
+            f"the owner has {queued.used} queued subtasks, of {queued.allowed} allowed; more subtasks of {task} "
+            "are queued when these are done, or when an admin raises the quota"
         )
         values = {"quota": "queued", "used": queued.used, "allowed": queued.allowed}
         return Reason(ReasonKind.QUOTA, text, task, values=values)
-    return Reason(ReasonKind.NOT_STARTED, f"the subtasks of {task} are being made", task, values={"splitting": True})
+    return Reason(ReasonKind.NOT_STARTED, f"{task} is being split into subtasks", task, values={"splitting": True})
 
 
 def _awaits(task: str, awaited: TaskWait) -> Reason:
     until = f", until {_moment(awaited.until)} at the longest" if awaited.until is not None else ""
     values: dict[str, Any] = {"until": _iso(awaited.until)}
     if awaited.kind is ReasonKind.SIGNAL:
-        text = f"{task} waits for the signal {awaited.signal}{until}; whoever may change the run can send it"
+        text = f"{task} waits for the signal {awaited.signal}{until}; anyone who may change the run can send it"
         values["signal"] = awaited.signal
     elif awaited.kind is ReasonKind.CHILD:
         text = f"{task} waits for the end of the run that it started"
@@ -264,7 +266,7 @@ def _awaits(task: str, awaited: TaskWait) -> Reason:
         values = {"run_id": awaited.child_run_id, "status": awaited.child_status}
     else:
         end = f" until {_moment(awaited.until)}" if awaited.until is not None else ""
-        text = f"{task} sleeps{end}; nothing hastens it"
+        text = f"{task} sleeps{end}; nothing can shorten this"
     return Reason(awaited.kind, text, task, values=values)
 
 
@@ -276,25 +278,25 @@ def _of_dependencies(tasks: Sequence[TaskNow]) -> Iterator[Reason]:
     for task in pending:
         open_ = [name for name in task.dependencies if steps.get(name, TaskPhase.ENDED) is not TaskPhase.ENDED]
         if not open_:
-            yield Reason(ReasonKind.NOT_STARTED, f"{task.name} is about to begin", task.name)
+            yield Reason(ReasonKind.NOT_STARTED, f"{task.name} is about to start", task.name)
         elif any(steps[name] is TaskPhase.PENDING for name in open_):
             behind += 1
         else:
-            text = f"{task.name} begins when {_listed(open_)} {'has' if len(open_) == 1 else 'have'} ended"
+            text = f"{task.name} starts when {_listed(open_)} {'has' if len(open_) == 1 else 'have'} ended"
             yield Reason(ReasonKind.DEPENDENCIES, text, task.name, len(open_), {"tasks": open_})
     if behind:
-        text = f"{behind} more {'task comes' if behind == 1 else 'tasks come'} after those"
+        text = f"{behind} more {'task waits' if behind == 1 else 'tasks wait'} for these tasks"
         yield Reason(ReasonKind.DEPENDENCIES, text, None, behind, {"tasks": []})
 
 
 def _nothing(tasks: Sequence[TaskNow], queues: Sequence[QueuedWork]) -> Reason:
     leased = sum(queue.leased for queue in queues)
     if leased:
-        return Reason(ReasonKind.NONE, f"nothing waits: {_subtasks(leased)} are with volunteers", count=leased)
+        return Reason(ReasonKind.NONE, f"nothing is waiting: {_subtasks(leased)} are with volunteers", count=leased)
     if joining := [task.name for task in tasks if task.step is TaskPhase.AGGREGATING]:
-        text = f"nothing waits: the results of {_listed(joining)} are being put together"
+        text = f"nothing is waiting: the results of {_listed(joining)} are being combined"
         return Reason(ReasonKind.NONE, text, values={"tasks": joining})
-    return Reason(ReasonKind.NONE, "nothing waits")
+    return Reason(ReasonKind.NONE, "nothing is waiting")
 
 
 def _subtasks(count: int) -> str:

@@ -137,7 +137,7 @@ def test_the_tour_points_at_one_thing_after_the_other_and_is_not_offered_again(b
     tour = page.get_by_role("dialog")
     expect(tour.get_by_role("heading", name="Workflows")).to_be_visible()
     tour.get_by_role("button", name="Next").click()
-    expect(tour.get_by_role("heading", name="Begin with an example")).to_be_visible()
+    expect(tour.get_by_role("heading", name="Start with an example")).to_be_visible()
     page.keyboard.press("Escape")
     expect(tour).to_have_count(0)
     page.reload()
@@ -159,7 +159,7 @@ def test_a_workflow_is_imported_run_cloned_archived_and_deleted(browser_as: Brow
 
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_label("factor").fill("many")
-    expect(page.get_by_text("This is no number")).to_be_visible()
+    expect(page.get_by_text("This is not a number")).to_be_visible()
     expect(page.get_by_role("button", name="Start the run")).to_be_disabled()
     page.get_by_label("factor").fill("3")
     page.get_by_role("button", name="Start the run").click()
@@ -181,13 +181,13 @@ def test_a_workflow_is_imported_run_cloned_archived_and_deleted(browser_as: Brow
     page.goto("/workflows?q=doubled")
     expect(page.get_by_role("link", name="doubled", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="doubled-again")).to_have_count(0)
-    page.get_by_label("Archived ones").check()
+    page.get_by_label("Archived workflows").check()
     expect(page.get_by_role("link", name="doubled-again")).to_be_visible()
     choose(page, "Actions for doubled-again", "Delete")
     expect(dialog(page).get_by_role("button", name="Delete")).to_be_disabled()
     dialog(page).get_by_label("Type doubled-again to go on").fill("doubled-again")
     dialog(page).get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("Nothing fits")).to_be_visible()
+    expect(page.get_by_text("No entry matches")).to_be_visible()
 
 
 def test_what_is_wrong_with_an_imported_text_is_told_where_it_is(browser_as: BrowserAs) -> None:
@@ -293,13 +293,13 @@ def test_an_admin_invites_somebody_who_signs_up(browser_as: BrowserAs) -> None:
     page.get_by_role("button", name="Invite somebody").click()
     page.get_by_label("Name (optional)").fill("lin")
     page.get_by_label("Role").select_option("viewer")
-    page.get_by_role("button", name="Make the invitation").click()
+    page.get_by_role("button", name="Create the invitation").click()
     link = dialog(page).get_by_text("/welcome#").inner_text()
 
     guest = browser_as(None)
     guest.goto(link)
     guest.get_by_label("Choose a password").fill(PASSWORD)
-    guest.get_by_role("button", name="Begin").click()
+    guest.get_by_role("button", name="Create the account").click()
     expect(heading(guest, "Hello, lin")).to_be_visible()
 
     dialog(page).get_by_role("button", name="Done").click()
@@ -335,7 +335,7 @@ def test_a_machine_joins_by_the_command_on_the_join_page_and_is_seen_there_and_o
     admin.goto("/volunteers?tab=tokens")
     admin.get_by_role("button", name="New join token").click()
     dialog(admin).get_by_label("Name").fill("the attic")
-    dialog(admin).get_by_role("button", name="Make it").click()
+    dialog(admin).get_by_role("button", name="Create the token").click()
     link = dialog(admin).get_by_text("/join#").inner_text()
 
     page = browser_as(None)
@@ -368,6 +368,6 @@ def test_who_has_no_link_or_a_wrong_one_is_told_whom_to_ask(browser_as: BrowserA
     page = browser_as(None)
     page.goto("/join")
     expect(page.get_by_text("You need a link")).to_be_visible()
-    page.get_by_label("The link or the token that you were sent").fill("http://somewhere/join#nonsense")
-    page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_text("This link is no longer good")).to_be_visible()
+    page.get_by_label("The link or token that you received").fill("http://somewhere/join#nonsense")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("This link is no longer valid")).to_be_visible()

@@ -123,7 +123,7 @@ def test_each_view_of_a_run_says_what_happened(site: Site, browser_as: BrowserAs
     expect(picture).to_be_visible()
     assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [96, 64]
     show(page, "Timeline")
-    page.get_by_role("application", name="What each volunteer did when").focus()
+    page.get_by_role("application", name="The work of each volunteer over time").focus()
     page.keyboard.press("ArrowRight")
     expect(said(page)).to_contain_text("Returned a result")
     page.keyboard.press("Enter")
@@ -139,7 +139,7 @@ def test_each_view_of_a_run_says_what_happened(site: Site, browser_as: BrowserAs
     for view, says in (
         ("Logs", "Nothing was written"),
         ("Errors", "Nothing has failed"),
-        ("Why waiting?", "Nothing waits"),
+        ("Why waiting?", "Nothing is waiting"),
     ):
         show(page, view)
         expect(page.get_by_role("heading", name=says)).to_be_visible()
@@ -239,7 +239,7 @@ def test_a_question_is_seen_and_answered(site: Site, browser_as: BrowserAs) -> N
     expect(page.get_by_text("approval waits for the answer “approve”.")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("main").get_by_role("button", name="Answer").first.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("What is waited for")).to_have_value("approve")
+    expect(dialog.get_by_label("Signal that a task waits for")).to_have_value("approve")
     answer = dialog.get_by_role("textbox", name="Answer")
     answer.fill("{approved")
     expect(dialog.get_by_text("This is not JSON")).to_be_visible()
@@ -259,9 +259,9 @@ def test_runs_are_narrowed_down_kept_as_a_view_and_cancelled_together(site: Site
     rows = page.get_by_role("row")
     expect(rows).to_have_count(4)
     page.get_by_role("button", name="Saved views").click()
-    page.get_by_role("button", name="Keep this view").click()
+    page.get_by_role("button", name="Save this view").click()
     page.get_by_label("Name of the view").fill("the waiting ones")
-    confirm(page, "Keep it")
+    confirm(page, "Save the view")
     page.get_by_label("Name or text").fill("waiting-1")
     expect(rows).to_have_count(2)
     page.get_by_role("button", name="Saved views").click()
@@ -273,7 +273,7 @@ def test_runs_are_narrowed_down_kept_as_a_view_and_cancelled_together(site: Site
     expect(page.get_by_role("dialog")).to_contain_text("This is about 1 run.")
     confirm(page, "Do it to 1 run")
     assert ended(site, ids[0]) == "CANCELLED"
-    page.get_by_role("button", name="With all of these").click()
+    page.get_by_role("button", name="Apply to all these runs").click()
     page.get_by_role("button", name="Cancel", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("This is about 2 runs.")
@@ -319,9 +319,9 @@ def test_a_run_is_started_again_otherwise_and_compared_with_the_first(site: Site
     page.goto("/runs/compare")
     for side, run_id in (("First run", first), ("Second run", second)):
         page.get_by_role("region", name=side).get_by_label("Run", exact=True).select_option(run_id)
-    expect(page.get_by_role("row", name=re.compile("^simulate"))).to_contain_text("Another result")
+    expect(page.get_by_role("row", name=re.compile("^simulate"))).to_contain_text("Different result")
     expect(page.get_by_text("→ 30")).to_be_visible()
-    expect(page.get_by_text("Both ran the same workflow.")).to_be_visible()
+    expect(page.get_by_text("Both runs ran the same workflow.")).to_be_visible()
 
 
 def test_who_may_read_a_run_is_shown_before_anything_is_changed(site: Site, browser_as: BrowserAs) -> None:

@@ -1,7 +1,7 @@
-"""What can be said of a workflow's document that is wrong: a sentence for each code.
+"""The sentences about mistakes in a workflow's document, one for each code.
 
-The code and the values are for whoever tells it in another language, as the console does: its locales have
-`said.CODE` for each code here. A value is a text, a number or a list of names.
+A program that shows the sentence in another language uses the code and the values, as the console does: its locales
+have `said.CODE` for each code here. A value is a text, a number or a list of names.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ Value = str | int | float | list[str]
 Values = Mapping[str, Value]
 
 NEAR = "near"
-"""The value that names what was meant, perhaps; and the code of what is then said after the sentence."""
+"""The value that names what the author perhaps meant; also the code of the sentence that then follows."""
 KNOWN = ".known"
-"""What ends the code of that which is said after the sentence where nothing like it is known."""
+"""The end of the code of the sentence that follows if no similar name is known."""
 _MOST_LISTED = 30
 
 SENTENCES: Mapping[str, str] = {
     "near": "; did you mean '{near}'?",
-    # what one field alone tells: the types of pydantic's errors, and our own
+    # about one field alone: the types of pydantic's errors, and our own
     "missing": "is required",
     "extra-forbidden": "unknown field '{name}'",
     "extra-forbidden.known": "; fields here: {known}",
@@ -63,11 +63,11 @@ SENTENCES: Mapping[str, str] = {
     "not-one-of": "give exactly one of {known}, not {given:and}",
     "table-columns": "the columns of a table must be a list of names",
     "aggregate": "must be one of {known}, or {{concat: lines}}, or {{table: {{columns: [...]}}}}",
-    "nothing-to-aggregate": "only a task with a split has results to aggregate; add split or leave this out",
+    "nothing-to-aggregate": "only a task with a split has results to aggregate; add a split or leave this out",
     "nothing-to-parse": ("only a command's output is parsed; a Python function's return value is the result as it is"),
     "bytes-aggregate": (
-        "bytes are gathered as a list, or one after the other with concat; parse the output as json, lines or csv to "
-        "compute with it"
+        "bytes can only be collected in a list or joined with concat; to compute with the output, parse it as json, "
+        "lines or csv"
     ),
     "file-encoding": (
         "'{name}' is not UTF-8 (byte {byte} at offset {offset}); it looks like {encoding}: "
@@ -76,37 +76,35 @@ SENTENCES: Mapping[str, str] = {
     "file-no-text": "'{name}' is not text in UTF-8 (byte {byte} at offset {offset}); it looks like {form}",
     "file-not-utf8": "'{name}' is not text in UTF-8 (byte {byte} at offset {offset})",
     "only-workflow-task": (
-        "only a workflow task starts a run that could be cancelled or abandoned; leave it out of a {kind} task"
+        "only a workflow task starts a run that can be cancelled or abandoned; leave it out of a {kind} task"
     ),
     "no-parameters": "a {kind} task runs nothing that could take parameters; leave them out",
-    "field-of-child": (
-        "only a command or python task has '{name}'; the workflow that this task runs says it for its own tasks"
-    ),
+    "field-of-child": ("only a command or python task has '{name}'; set it in the workflow that this task runs"),
     "field-of-volunteers": (
-        "only a command or python task has '{name}'; a {kind} task gives volunteers nothing to run, so leave it out"
+        "only a command or python task has '{name}'; a {kind} task does not run on volunteers, so leave it out"
     ),
-    # what a look across tasks and files tells
+    # about several tasks and files together
     "ambiguous-input": ("'{name}' is also the name of an input, so {{{name}}} would be ambiguous; rename one of them"),
     "ambiguous-parameter": "'{name}' is also a parameter of this task; rename one of them",
-    "no-file": "the file '{name}' does not accompany the workflow",
+    "no-file": "the file '{name}' is not attached to the workflow",
     "task-name-taken": "'{name}' is already the name of {place}; each task needs its own",
     "no-task": "there is no task '{name}'",
     "no-task.known": "; tasks here: {known}",
     "cleanup-no-task": "there is no task '{name}'",
-    "cleanup-alone": "a workflow needs a task besides the one that cleans up",
+    "cleanup-alone": "a workflow needs at least one task besides the one that cleans up",
     "cleanup-kind": "only a command or python task can clean up, not a {kind} task",
     "cleanup-dependencies": (
-        "the task that cleans up runs when its run is cancelled, whatever has been done: it cannot have any"
+        "the task that cleans up runs whenever its run is cancelled, so it cannot have dependencies"
     ),
     "depends-on-cleanup": "'{name}' runs only when the run is cancelled; no task can depend on it",
     "depends-on-itself": "'{name}' depends on itself",
     "circular": "circular dependency: {way} (each depends on the next)",
     "no-lines": "'{name}' is neither an input nor a file",
     "no-lines.known": "; there are: {known}",
-    "matches-nothing": "'{pattern}' matches none of the workflow's files and inputs: {known}",
-    "not-a-dependency": "{{{name}}} needs '{task}' among this task's dependencies",
-    "names-nothing": "{{{name}}} names nothing",
-    "names-nothing.known": "; here it could name: {known}",
+    "matches-nothing": "no file or input of the workflow matches '{pattern}'; there are: {known}",
+    "not-a-dependency": "{{{name}}} is used here, so '{task}' must be one of this task's dependencies",
+    "names-nothing": "{{{name}}} does not refer to anything",
+    "names-nothing.known": "; here it could refer to: {known}",
     "no-parameter": "the workflow has no parameter '{name}'",
     "no-parameter.known": "; its parameters: {known}",
     "parameter-text": "must be text, as its default is, not {given}",
@@ -116,52 +114,54 @@ SENTENCES: Mapping[str, str] = {
     "parameter-object": "must be an object, as its default is, not {given}",
     "no-scalar": (
         "'{name}' is {given}: only text, numbers, true, false and null can be filled into longer text; "
-        "let it be an argument or a value of its own"
+        "make it an argument or a value of its own"
     ),
-    "same-key": "two keys here become '{name}' when their placeholders are filled",
-    "too-many-items": "comes to {given} items, and at most {name} are allowed",
+    "same-key": "two keys here become '{name}' when their placeholders are filled in",
+    "too-many-items": "has {given} items, but at most {name} are allowed",
     "name-in-program": (
-        "'{name}' stands in braces in the program text of {program}, where braces are the program's own; pass it as an "
+        "'{name}' is in braces in the program text of {program}, where braces belong to the program; pass it as an "
         "argument after the program, or write {{{{{name}}}}} if you mean the text {{{name}}}"
     ),
-    "not-filled": "placeholders are not filled here, so {{{name}}} would stay as it is",
-    "files-clash": "'{name}' cannot be a file, since '{other}' is a file in a folder of that name",
+    "not-filled": "placeholders are not filled in here, so {{{name}}} would stay as it is",
+    "files-clash": "'{name}' cannot be a file, because '{other}' is a file in a folder of that name",
     "bytes-no-value": (
-        "the result '{name}' is bytes, which are handed on as a file, not as a value; "
-        "let a command or a function read it"
+        "the result '{name}' is bytes, which a task gets as a file, not as a value; let a command or a function read it"
     ),
     "file-of-result": "'{name}' is the name under which this task gets the result of '{task}'; rename the file",
-    "file-part-too-long": "'{name}' has a part of more than {limit} bytes, which no folder can hold",
+    "file-part-too-long": "'{name}' contains a name of more than {limit} bytes, which no file system allows",
     "too-many-files": "this task's folder would hold {count} files; at most {limit} are allowed",
     "arguments-too-long": (
-        "a subtask would be called with {size:,} bytes of arguments, and Linux allows {limit:,}; give it fewer items, "
-        "or the items as a file"
+        "the arguments of a subtask would have {size:,} bytes, but Linux allows only {limit:,}; give a subtask fewer "
+        "items, or pass the items as a file"
     ),
-    "argument-too-long": "an argument would have {size:,} bytes, and Linux allows {limit:,}; pass it as a file",
-    "language": "must be a number from 1 to {limit}, not {given}: this service knows no other language",
-    # what is likely meant otherwise
-    "limit-raised": "is raised to {limit}: with less, programs do not even start",
-    "stays-as-it-is": "{{{name}}} names nothing and stays as it is",
-    "stays-as-it-is.known": "; here it could name: {known}",
-    "shell-form": "{written} stays as it is, since no shell reads it; the placeholder is {{{name}}}",
+    "argument-too-long": "an argument would have {size:,} bytes, but Linux allows only {limit:,}; pass it as a file",
+    "language": "must be a number from 1 to {limit}, not {given}: this service knows no other version of the language",
+    # warnings: the author probably means something else
+    "limit-raised": "is raised to {limit}: programs do not start with less",
+    "stays-as-it-is": "{{{name}}} does not refer to anything and stays as it is",
+    "stays-as-it-is.known": "; here it could refer to: {known}",
+    "shell-form": "{written} stays as it is, because no shell reads it; the placeholder is {{{name}}}",
     "no-shell": (
-        "no shell runs a command, so {written} is an argument like any other; "
+        "no shell runs the command, so {written} is an argument like any other; "
         'for a shell write ["sh", "-c", "..."], or quote it if that is what you mean'
     ),
     "more-than-a-name": (
-        "{written} stays as it is: braces with a name alone are filled in, {{{name}}}; let the program do the rest"
+        "{written} stays as it is: only braces around a name alone are filled in, as in {{{name}}}; let the program do "
+        "the rest"
     ),
-    "doubled-braces": "doubled braces stand for braces: {written} becomes {{{name}}}; a placeholder has single ones",
-    "spaces-in-braces": "{name} is not filled in between spaces; the placeholder is {{{name}}}",
-    "files-alike": "'{name}' and '{other}' are one file where names differ by neither case nor accents",
-    # what cannot be read at all
-    "document-too-large": "the document must be at most {limit} bytes; large inputs belong in files",
-    "yaml-too-large": "YAML must be at most {limit} bytes; write it as JSON, or put large inputs in files",
-    "no-workflow": "a workflow is an object with the fields name and tasks",
+    "doubled-braces": (
+        "doubled braces mean literal braces: {written} becomes {{{name}}}; write single braces for a placeholder"
+    ),
+    "spaces-in-braces": "{name} is not filled in because of the spaces; the placeholder is {{{name}}}",
+    "files-alike": "'{name}' and '{other}' are the same file on systems that ignore case or accents in names",
+    # about documents that cannot be read at all
+    "document-too-large": "the document must have at most {limit} bytes; put large inputs in files",
+    "yaml-too-large": "YAML must have at most {limit} bytes; write it as JSON, or put large inputs in files",
+    "no-workflow": "a workflow must be an object with the fields name and tasks",
     "too-deep": "must not be nested deeper than {limit}",
     "too-deep-at": "line {line}: must not be nested deeper than {limit}",
     "key-type": "every key must be text, not {given}; put it in quotes",
-    "broken-text": "must be text that UTF-8 can carry",
+    "broken-text": "must be text that can be written in UTF-8",
     "not-finite": "must be a finite number, not {given}",
     "number-too-large": "must be at most {limit}; write longer numbers as text",
     "too-many-digits": "must have at most {limit} digits; write longer numbers as text",
@@ -176,23 +176,25 @@ SENTENCES: Mapping[str, str] = {
     "yaml-version": "line {line}: only YAML 1.2 is read; leave the %YAML line out",
     "yaml-next-line": "line {line} has the character U+0085; write it as \\x85 in double quotes, or remove it",
     "yaml-second": "line {line}: a file holds one workflow; '---' starts a second document",
-    # what may be meant otherwise than it is read
+    # warnings: the value may mean something else than YAML reads
     "zeros-lost": "{written} is read as the number {value}; if it is a name, a version or a code, put it in quotes",
-    "digits-lost": "{written} is read as the number {value}: it has more digits than numbers keep; quote it as text",
+    "digits-lost": (
+        "{written} is read as the number {value} and loses digits; if you need all of them, write it as text, in quotes"
+    ),
     "exponent-read": "{written} is read as the number {value}; if it is a name or a code, put it in quotes",
     "beyond-doubles": (
         "{written} is kept exactly, but a program that reads it as a floating-point number loses digits; "
         "if it is a name or a code, put it in quotes"
     ),
-    "word-no-truth": "{written} is text; a truth value is written true or false",
+    "word-no-truth": "{written} is text; write true or false for a truth value",
     # WfFormat
     "wfformat-version": "must be {known:or}, not {given}",
-    "too-many-tasks": "must be at most {limit} tasks, not {count}",
+    "too-many-tasks": "must have at most {limit} tasks, not {count}",
     "id-taken": "'{name}' is already the id of another task",
     "no-such-id": "there is no task '{name}'",
     "no-such-id.known": "; tasks: {known}",
-    "not-executed": "workflow.execution says nothing of '{name}': it must say its runtime",
-    "no-program": "no program was recorded of it; import without commands to have a stand-in",
+    "not-executed": "workflow.execution has no entry for '{name}': it must give its runtime",
+    "no-program": "the recording has no program for this task; import without commands to get a placeholder task",
 }
 
 

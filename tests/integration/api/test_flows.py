@@ -183,7 +183,7 @@ async def test_a_run_that_completed_without_some_parts_says_so_in_every_answer(c
         [listed] = (await http.get("/v1/runs")).json()["runs"]
         compared = (await http.get("/v1/runs:compare", params={"a": run_id, "b": run_id})).json()
         again = (await http.post(f"/v1/runs/{run_id}:retry-failed")).json()
-    assert again["type"] == "urn:njangi:failures-tolerated" and again["detail"].startswith("2 parts failed in run")
+    assert again["type"] == "urn:njangi:failures-tolerated" and again["detail"].startswith("2 subtasks failed in run")
     by_task = {task["name"]: task for task in run["tasks"]}
     for counted in (run, listed, by_task["t"], compared["a"], compared["tasks"][0]["b"]):
         assert (counted["status"], counted["failed_parts"], counted["parts"]) == ("COMPLETED", 2, 6)

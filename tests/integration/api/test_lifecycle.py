@@ -280,7 +280,7 @@ async def test_a_run_foretells_its_end_from_what_its_subtasks_took(client: Clien
         client.services.estimates.forget()
         eta = (await http.get(f"/v1/runs/{run_id}")).json()["eta"]
         assert eta["from"] is not None and eta["from"] <= eta["until"]
-        assert "2 subtasks left on 2 slots" in eta["reason"]
+        assert "2 subtasks left, 2 slots online" in eta["reason"]
         index = leased["leases"][0]["subtask_id"].rpartition("/")[2]
         [attempt] = (await http.get(f"/v1/runs/{run_id}/subtasks/t/{index}")).json()["attempts"]
         assert attempt["outcome"] == "RETURNED"

@@ -53,7 +53,7 @@ async def test_an_invitation_expires(stores: Stores) -> None:
     invitations = stores.invitations
     made, code = await invitations.add(None, Role.VIEWER, by="admin", expires_at=NOON + timedelta(days=3), now=NOON)
     assert (await invitations.open(code, now=NOON + timedelta(days=2))).id == made.id
-    with pytest.raises(Exception, match="no longer good"):
+    with pytest.raises(Exception, match="no longer valid"):
         await invitations.accept(code, "ada", "hash", now=NOON + timedelta(days=3))
 
 

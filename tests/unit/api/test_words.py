@@ -153,9 +153,9 @@ def test_a_run_that_the_service_ended_says_so_in_a_sentence_that_is_read_back() 
 
 def test_a_forecast_says_more_only_where_there_is_more() -> None:
     work = {"left": 3, "slots": 2, "seen": 9}
-    plain = "3 subtasks left on 2 slots online, by the durations of 9 that ended"
+    plain = "3 subtasks left, 2 slots online; estimated from 9 ended subtasks"
     assert str(eta.Basis("work", work)) == plain
     assert str(eta.Basis("work", {**work, "fewest": 1, "several": "a"})) == (
-        f"{plain}; at the latest with the 1 slots that work for it now; "
-        "of a and others none ended yet: taken to be like the rest"
+        f"{plain}; the latest time assumes only the 1 slots that work for it now; "
+        "no subtask of a and other tasks has ended yet: assumed to take as long as the rest"
     )

@@ -46,14 +46,14 @@ def test_few_and_scattered_durations_widen_the_range() -> None:
 
 def test_a_task_of_which_nothing_has_ended_is_taken_to_be_like_the_rest_and_named() -> None:
     left = time_left([TaskLeft("a", [], 1, durations=STEADY), TaskLeft("b", ["a"], 1)], slots=1)
-    assert left.soonest == 20.0 and "of b none ended yet" in str(left.reason)
+    assert left.soonest == 20.0 and "no subtask of b has ended yet" in str(left.reason)
 
 
 @pytest.mark.parametrize(
     ("tasks", "slots", "reason"),
     [
         pytest.param([TaskLeft("t", [], 5, durations=STEADY)], 0, "no volunteer is online", id="nobody there"),
-        pytest.param([TaskLeft("t", [], 5)], 3, "no subtask of it has ended yet", id="nothing known"),
+        pytest.param([TaskLeft("t", [], 5)], 3, "no subtask of this run or of an earlier one", id="nothing known"),
         pytest.param(
             [TaskLeft("w", [], 0, waits=Basis("signal", {"task": "w", "signal": "go"}))],
             3,
@@ -70,4 +70,4 @@ def test_what_cannot_be_told_is_not_told_and_why(tasks: list[TaskLeft], slots: i
 def test_tasks_that_have_ended_tell_what_those_to_come_may_be_like() -> None:
     left = time_left([TaskLeft("a", [], 0, durations=STEADY), TaskLeft("b", ["a"], 4)], slots=2)
     assert left.soonest == 10.0 and left.latest is not None
-    assert "of b none ended yet" in str(left.reason)
+    assert "no subtask of b has ended yet" in str(left.reason)

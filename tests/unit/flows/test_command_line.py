@@ -255,7 +255,7 @@ def test_a_workflow_in_another_encoding_is_refused_with_what_helps(
 
 def test_a_command_that_looks_as_if_for_a_shell_is_warned_of(service: FakeService, folder: Path) -> None:
     (folder / "piped.yaml").write_text("name: x\ntasks: [{name: t, command: sort a.txt | uniq}]\n")
-    assert "/tasks/0/command: no shell runs a command" in njangi(service, "submit", "piped.yaml").stderr
+    assert "/tasks/0/command: no shell runs the command" in njangi(service, "submit", "piped.yaml").stderr
 
 
 @pytest.mark.parametrize(

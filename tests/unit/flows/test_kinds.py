@@ -70,8 +70,13 @@ def test_every_kind_reads_and_is_written_as_the_same() -> None:
         ),
         pytest.param(SLEEP | {"split": {"range": 3}}, "/tasks/0/split", "command or python", id="split"),
         pytest.param(WAIT | {"retry": {}}, "/tasks/0/retry", "command or python", id="retry"),
-        pytest.param(CHILD | {"resources": {}}, "/tasks/0/resources", "says it for its own tasks", id="resources"),
-        pytest.param(WAIT | {"timeouts": {}}, "/tasks/0/timeouts", "gives volunteers nothing", id="timeouts"),
+        pytest.param(
+            CHILD | {"resources": {}},
+            "/tasks/0/resources",
+            "set it in the workflow that this task runs",
+            id="resources",
+        ),
+        pytest.param(WAIT | {"timeouts": {}}, "/tasks/0/timeouts", "does not run on volunteers", id="timeouts"),
         pytest.param(CHILD | {"files": ["run.py"]}, "/tasks/0/files", "command or python", id="files"),
         pytest.param(SLEEP | {"priority": 3}, "/tasks/0/priority", "command or python", id="priority"),
         pytest.param(WAIT | {"parameters": {"x": 1}}, "/tasks/0/parameters", "runs nothing", id="parameters"),
@@ -85,7 +90,9 @@ def test_every_kind_reads_and_is_written_as_the_same() -> None:
             id="command",
         ),
         pytest.param(CHILD | {"on_parent_cancel": "kill"}, "/tasks/0/on_parent_cancel", "cancel, abandon", id="kill"),
-        pytest.param(CHILD | {"parameters": {"x": "{nope}"}}, "/tasks/0/parameters/x", "names nothing", id="nothing"),
+        pytest.param(
+            CHILD | {"parameters": {"x": "{nope}"}}, "/tasks/0/parameters/x", "does not refer to anything", id="nothing"
+        ),
     ],
 )
 def test_a_contradiction_is_told_at_its_place_with_what_would_be_right(

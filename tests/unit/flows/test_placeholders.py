@@ -370,7 +370,9 @@ def test_what_only_a_shell_understands_is_warned_of(command: str | list[str], wr
 
 def test_a_warning_names_what_was_meant() -> None:
     [warning] = warnings(a_spec(command=["run", "x{whom}"]))
-    assert str(warning) == "/tasks/4/command/1: {whom} names nothing and stays as it is; did you mean 'who'?"
+    assert (
+        str(warning) == "/tasks/4/command/1: {whom} does not refer to anything and stays as it is; did you mean 'who'?"
+    )
 
 
 def test_a_list_that_a_run_gives_is_refused_where_only_text_fits() -> None:

@@ -150,7 +150,7 @@ def test_tasks_inherit_priority_and_tolerance_that_they_do_not_set() -> None:
         pytest.param(
             a_workflow(a_task(python={"file": "nope.py", "function": "f"})),
             "/tasks/0/python/file",
-            "'nope.py' does not accompany",
+            "'nope.py' is not attached to the workflow",
             id="python-file",
         ),
         pytest.param(
@@ -246,10 +246,12 @@ def test_tasks_inherit_priority_and_tolerance_that_they_do_not_set() -> None:
         pytest.param(
             a_workflow(a_task(split={"files": "*.png"}), files=["a.csv"]),
             "/tasks/0/split/files",
-            "matches none of the workflow's files and inputs: a.csv",
+            "no file or input of the workflow matches '*.png'; there are: a.csv",
             id="pattern-of-nothing",
         ),
-        pytest.param(a_workflow(inputs={"x": "nope.txt"}), "/inputs/x", "does not accompany", id="input-file"),
+        pytest.param(
+            a_workflow(inputs={"x": "nope.txt"}), "/inputs/x", "is not attached to the workflow", id="input-file"
+        ),
         pytest.param(a_workflow(inputs={"x": "../x"}), "/inputs/x", "beside the workflow", id="file-outside"),
         pytest.param(
             a_workflow(a_task(files=["factr.py"])), "/tasks/0/files/0", "did you mean 'factor.py'?", id="task-file"
@@ -277,28 +279,31 @@ def test_tasks_inherit_priority_and_tolerance_that_they_do_not_set() -> None:
         pytest.param(
             a_workflow(a_task(command="x {bond}"), parameters={"bound": 1}),
             "/tasks/0/command/1",
-            "{bond} names nothing; did you mean 'bound'?",
+            "{bond} does not refer to anything; did you mean 'bound'?",
             id="placeholder",
         ),
         pytest.param(
             a_workflow(a_task(command="x {weather}"), parameters={"bound": 1}),
             "/tasks/0/command/1",
-            "{weather} names nothing; here it could name: bound",
+            "{weather} does not refer to anything; here it could refer to: bound",
             id="placeholder like no other",
         ),
         pytest.param(
-            a_workflow(a_task(command="x {bond}")), "/tasks/0/command/1", "{bond} names nothing", id="nothing to name"
+            a_workflow(a_task(command="x {bond}")),
+            "/tasks/0/command/1",
+            "{bond} does not refer to anything",
+            id="nothing to name",
         ),
         pytest.param(
             a_workflow(a_task("a"), a_task("b", command="x {a.result}")),
             "/tasks/1/command/1",
-            "needs 'a' among this task's dependencies",
+            "'a' must be one of this task's dependencies",
             id="result-without-dependency",
         ),
         pytest.param(
             a_workflow(a_task(parameters={"x": ["{part}"]}, split={"range": 2})),
             "/tasks/0/parameters/x/0",
-            "{part} names nothing",
+            "{part} does not refer to anything",
             id="a-parameter-cannot-name-the-part",
         ),
         pytest.param(
@@ -464,7 +469,7 @@ def test_a_clean_up_is_left_out_of_the_order_and_a_deadline_is_a_duration() -> N
         pytest.param(
             a_workflow(a_task("a"), a_task("tidy", dependencies=["a"]), cleanup="tidy"),
             "/tasks/1/dependencies",
-            "cannot have any",
+            "cannot have dependencies",
             id="depends on a task",
         ),
         pytest.param(

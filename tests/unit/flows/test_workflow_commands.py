@@ -125,7 +125,7 @@ def test_what_may_be_meant_otherwise_is_told_where_a_workflow_is_sent(service: F
     service.answers["POST /v1/workflows/w1/runs"] = (201, a_run("SUBMITTED"))
     first, second = njangi(service, "submit", "flow.yaml").stderr.splitlines()
     assert first.startswith("warning: /parameters/bound: 010 is read as the number 10;")
-    assert second.startswith("warning: /tasks/0/command/3: {b} names nothing and stays as it is")
+    assert second.startswith("warning: /tasks/0/command/3: {b} does not refer to anything and stays as it is")
 
 
 def test_a_value_has_the_kind_of_the_default_wherever_it_is_given(service: FakeService) -> None:

@@ -84,7 +84,7 @@ describe("in French", () => {
       "Tâche draw : 3 sous-tâches sur 10 en échec ; la première est r1.draw.4 : ValueError: no such colour",
     );
     expect(endingSaid({ error: "Flow run crashed", error_told: null })).toBe("Flow run crashed");
-    expect(failureSaid("TimedOut")).toBe("elle a duré plus longtemps que ne le peut un essai");
+    expect(failureSaid("TimedOut")).toBe("une tentative a duré trop longtemps");
     expect(failureSaid("ValueError")).toBeNull();
   });
 
@@ -93,7 +93,7 @@ describe("in French", () => {
     const all = reasonOf({ reason: "", code: "work", values: { ...values, fewest: 2, unlike: "report" } });
     expect(all).toContain("12 sous-tâches restantes");
     expect(all).toContain("les 2 places");
-    expect(all).toContain("Rien de report");
+    expect(all).toContain("Aucune sous-tâche de report");
     expect(reasonOf({ reason: "", code: "work", values })).not.toContain("Au plus tard");
     expect(reasonOf({ reason: "because", code: "tomorrow", values: {} })).toBe("because");
   });
