@@ -98,6 +98,7 @@ def addresses(seen: Seen) -> Mapping[str, str]:
         "admin": "/admin",
         "account": "/account",
         "help": "/help",
+        "glossary": "/help/glossary",
         "missing": "/no/such/page",
     }
 

@@ -122,7 +122,7 @@ def test_home_tells_what_goes_on_and_what_needs_somebody(browser_as: BrowserAs, 
     page = browser_as("ada")
     page.goto("/")
     expect(page.get_by_role("article", name="well-watch").get_by_role("progressbar")).to_be_visible()
-    waits = page.get_by_role("listitem").filter(has_text="well-watch waits for somebody’s signal “approved”")
+    waits = page.get_by_role("listitem").filter(has_text="well-watch waits for the signal “approved”")
     expect(waits).to_be_visible()
     ada.post(f"/v1/runs/{run}:pause", json={}).raise_for_status()
     expect(page.get_by_role("listitem").filter(has_text="well-watch is paused")).to_be_visible()
@@ -155,7 +155,7 @@ def test_a_workflow_is_imported_run_cloned_archived_and_deleted(browser_as: Brow
     page.get_by_label("Or paste its text").fill(DOUBLED.format(name="doubled"))
     dialog(page).get_by_role("button", name="Import").click()
     expect(heading(page, "doubled")).to_be_visible()
-    expect(page.get_by_text("Python function, shared out over volunteers")).to_be_visible()
+    expect(page.get_by_text("Python function, split over volunteers")).to_be_visible()
 
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_label("factor").fill("many")
@@ -185,7 +185,7 @@ def test_a_workflow_is_imported_run_cloned_archived_and_deleted(browser_as: Brow
     expect(page.get_by_role("link", name="doubled-again")).to_be_visible()
     choose(page, "Actions for doubled-again", "Delete")
     expect(dialog(page).get_by_role("button", name="Delete")).to_be_disabled()
-    dialog(page).get_by_label("Type doubled-again to go on").fill("doubled-again")
+    dialog(page).get_by_label("Type doubled-again to continue").fill("doubled-again")
     dialog(page).get_by_role("button", name="Delete").click()
     expect(page.get_by_text("No entry matches")).to_be_visible()
 
@@ -209,7 +209,7 @@ def test_an_earlier_version_is_compared_and_restored(browser_as: BrowserAs, site
     expect(page.get_by_text("-parameters: {factor: 2}")).to_be_visible()
     page.get_by_role("button", name="Restore").click()
     dialog(page).get_by_role("button", name="Restore").click()
-    expect(page.get_by_text("Version 1 is back, as version 3")).to_be_visible()
+    expect(page.get_by_text("Version 1 is restored, as version 3")).to_be_visible()
     assert site.session("kofi").get(f"/v1/workflows/{id_}").json()["spec"]["parameters"] == {"factor": 2}
 
 
@@ -244,7 +244,7 @@ def test_a_viewer_sees_what_is_shared_and_is_offered_nothing_that_would_be_refus
     site.session("kofi").post(f"/v1/workflows/{id_}:share", json={"with": ["esi"]}).raise_for_status()
     page.get_by_role("button", name="Try again").click()
     expect(heading(page, "for-esi")).to_be_visible()
-    expect(page.get_by_text("kofi shares this with you")).to_be_visible()
+    expect(page.get_by_text("kofi shares this workflow with you")).to_be_visible()
     for action in ("Run", "Edit"):
         expect(page.get_by_role("main").get_by_text(action, exact=True)).to_have_count(0)
     page.get_by_role("button", name="More").click()
@@ -359,7 +359,7 @@ def test_a_machine_joins_by_the_command_on_the_join_page_and_is_seen_there_and_o
         expect(admin.get_by_role("main").get_by_text("Suspended")).to_be_visible()
         expect(admin.get_by_text("a try")).to_be_visible()
         admin.get_by_role("button", name="Retire").click()
-        dialog(admin).get_by_label("Type attic to go on").fill("attic")
+        dialog(admin).get_by_label("Type attic to continue").fill("attic")
         dialog(admin).get_by_role("button", name="Retire").click()
         expect(admin.get_by_role("main").get_by_text("Retired")).to_be_visible()
 

@@ -119,7 +119,7 @@ def test_each_view_of_a_run_says_what_happened(site: Site, browser_as: BrowserAs
     assert ended(site, run_id) == "COMPLETED"
     page = browser_as("ada")
     page.goto(f"/runs/{run_id}/results")
-    picture = page.get_by_role("img", name="Picture that assemble made")
+    picture = page.get_by_role("img", name="Picture made by assemble")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [96, 64]
     show(page, "Timeline")
@@ -157,7 +157,7 @@ def test_results_that_are_bytes_are_shown_as_what_they_are_beside_the_parts_that
     page.goto(f"/runs/{run_id}/results?task=draw")
     rows = page.get_by_role("group", name="Table of draw").get_by_role("row")
     expect(rows).to_have_text([re.compile(said) for said in ("Size", "^0.*byte", "^1.*failed", "^22 kB")])
-    picture = page.get_by_role("img", name="Picture that draw-0 made")
+    picture = page.get_by_role("img", name="Picture made by draw-0")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") == 1
     with page.expect_download() as saved:
@@ -170,7 +170,7 @@ def test_results_that_are_bytes_are_shown_as_what_they_are_beside_the_parts_that
     expect(page.get_by_role("dialog", name="draw, subtask 2")).to_contain_text("Binary data, 2 kB")
     page.goto(f"/runs/{run_id}/results?task=one")
     expect(page.get_by_text(re.compile("^Binary data, [0-9]+ bytes?"))).to_be_visible()
-    expect(page.get_by_role("img", name="Picture that one made")).to_be_visible()
+    expect(page.get_by_role("img", name="Picture made by one")).to_be_visible()
 
 
 def test_a_run_is_paused_loses_an_agent_and_goes_on(site: Site, browser_as: BrowserAs) -> None:
@@ -180,7 +180,7 @@ def test_a_run_is_paused_loses_an_agent_and_goes_on(site: Site, browser_as: Brow
     page.goto(f"/runs/{run_id}/grid")
     expect(page.get_by_role("button", name=re.compile("Completed [1-9]"))).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name="Pause", exact=True).click()
-    page.get_by_role("dialog").get_by_label(re.compile("^Call it back")).check()
+    page.get_by_role("dialog").get_by_label(re.compile("^Take them back")).check()
     confirm(page, "Pause")
     is_now(page, "Paused")
     show(page, "Why waiting?")
@@ -270,15 +270,15 @@ def test_runs_are_narrowed_down_kept_as_a_view_and_cancelled_together(site: Site
     page.get_by_label("Choose waiting-0").check()
     page.get_by_role("button", name="With 1 chosen").click()
     page.get_by_role("button", name="Cancel", exact=True).click()
-    expect(page.get_by_role("dialog")).to_contain_text("This is about 1 run.")
-    confirm(page, "Do it to 1 run")
+    expect(page.get_by_role("dialog")).to_contain_text("This affects 1 run.")
+    confirm(page, "Apply to 1 run")
     assert ended(site, ids[0]) == "CANCELLED"
     page.get_by_role("button", name="Apply to all these runs").click()
     page.get_by_role("button", name="Cancel", exact=True).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("This is about 2 runs.")
-    dialog.get_by_label("Type 2 to go on").fill("2")
-    confirm(page, "Do it to 2 runs")
+    expect(dialog).to_contain_text("This affects 2 runs.")
+    dialog.get_by_label("Type 2 to continue").fill("2")
+    confirm(page, "Apply to 2 runs")
     assert [ended(site, run_id) for run_id in ids] == ["CANCELLED"] * 3
     expect(page.get_by_role("cell", name="Cancelled")).to_have_count(3)
     assert got(site, f"/v1/runs/{other}")["status"] not in ENDED
@@ -310,7 +310,7 @@ def test_a_run_is_started_again_otherwise_and_compared_with_the_first(site: Site
     page.get_by_role("button", name="Run again").click()
     days = page.get_by_role("dialog").get_by_label("days")
     days.fill("many")
-    expect(page.get_by_text("Must be of the same kind as 20.")).to_be_visible()
+    expect(page.get_by_text("It must have the same type as 20.")).to_be_visible()
     days.fill("30")
     page.get_by_role("button", name="Start the new run").click()
     expect(page).not_to_have_url(re.compile(first))
@@ -337,7 +337,7 @@ def test_who_may_read_a_run_is_shown_before_anything_is_changed(site: Site, brow
     dialog.get_by_label("Names").fill("esi")
     dialog.get_by_role("button", name="Share", exact=True).click()
     expect(dialog.get_by_role("listitem")).to_have_text(["ada (owner)", "kofi", "esi"])
-    dialog.get_by_role("button", name="No longer share with kofi").click()
+    dialog.get_by_role("button", name="Stop sharing with kofi").click()
     expect(dialog.get_by_role("listitem")).to_have_text(["ada (owner)", "esi"])
     ada.post(f"/v1/runs/{run_id}:cancel").raise_for_status()
 

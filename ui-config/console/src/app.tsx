@@ -23,6 +23,7 @@ const Join = lazy(() => import("./pages/join/JoinPage"));
 const Admin = lazy(() => import("./pages/admin/AdminPage"));
 const Account = lazy(() => import("./pages/account/AccountPage"));
 const Help = lazy(() => import("./pages/help/HelpPage"));
+const Glossary = lazy(() => import("./pages/help/GlossaryPage"));
 const Welcome = lazy(() => import("./shell/Welcome"));
 const Missing = lazy(() => import("./shell/Missing"));
 
@@ -101,6 +102,9 @@ function SignedIn({ onLanguage }: { onLanguage: (to: Language) => void }) {
               </Route>
               <Route path="/help">
                 <Help />
+              </Route>
+              <Route path="/help/glossary">
+                <Glossary />
               </Route>
               <Route>
                 <Missing />

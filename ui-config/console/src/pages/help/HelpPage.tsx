@@ -7,18 +7,6 @@ import { useTitle } from "../../ui/useTitle";
 
 const PARTS = ["steps", "words", "writing", "states", "safe", "keys", "more"] as const;
 const STEPS = ["example", "watch", "change", "lend"] as const;
-const WORDS = [
-  "workflow",
-  "task",
-  "subtask",
-  "run",
-  "version",
-  "schedule",
-  "signal",
-  "volunteer",
-  "lease",
-  "result",
-] as const;
 const SAFE = ["switched_off", "checked", "draft", "versions", "offline"] as const;
 const KEYS: readonly { keys: readonly string[]; text: Key }[] = [
   { keys: ["Tab", "⇧ Tab"], text: "help.key_tab" },
@@ -78,11 +66,9 @@ export default function HelpPage() {
         </ol>
       </Part>
       <Part id="words">
-        <dl className="facts">
-          {WORDS.map((word) => (
-            <Word key={word} word={word} />
-          ))}
-        </dl>
+        <p>
+          {t("help.words_text")} <Link href="/help/glossary">{t("glossary.title")}</Link>
+        </p>
       </Part>
       <Part id="writing">
         <p>{t("help.writing_text")}</p>
@@ -149,14 +135,5 @@ function Part({ id, children }: { id: (typeof PARTS)[number]; children: ReactNod
       </h2>
       {children}
     </section>
-  );
-}
-
-function Word({ word }: { word: (typeof WORDS)[number] }) {
-  return (
-    <>
-      <dt>{t(`word.${word}`)}</dt>
-      <dd>{t(`word.${word}_is`)}</dd>
-    </>
   );
 }
