@@ -94,7 +94,9 @@ def check_csrf(request: Request, secret: str) -> None:
     if request.method in _SAFE:
         return
     if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_token(secret).encode()):
-        raise HTTPException(403, f"a write within a session needs the header {CSRF_HEADER}; GET /v1/me tells its value")
+        raise HTTPException(
+            403, f"a write within a session needs the header {CSRF_HEADER}; GET /v1/me returns its value"
+        )
 
 
 def csrf_token(secret: str) -> str:
@@ -140,7 +142,7 @@ async def volunteer(request: Request) -> Volunteer:
     """Return the volunteer whose secret the request carries; 503 tells a suspended one to wait. Raises 401."""
     found = await member(request)
     if found.status is VolunteerStatus.SUSPENDED:
-        raise HTTPException(503, "this machine is suspended; it may go on when an admin resumes it", _LATER)
+        raise HTTPException(503, "this machine is suspended; it can continue when an admin resumes it", _LATER)
     return found
 
 
@@ -150,7 +152,7 @@ async def member(request: Request) -> Volunteer:
     store = app.stores.volunteers
     found = await app.volunteers.find(bearer(request), lambda secret: store.by_secret(secret, now=utc_now()))
     if found is None:
-        raise HTTPException(401, "the secret is not that of an enrolled volunteer; enrol again", _CHALLENGE)
+        raise HTTPException(401, "this is not the secret of an enrolled volunteer; enrol again", _CHALLENGE)
     setattr(request.state, KNOWN, True)
     return found
 

@@ -39,7 +39,7 @@ async def send_blob(
         part = part_of(wanted, blob.size)
     except UnsatisfiableError:
         told = {**headers, "Content-Range": f"bytes */{blob.size}"}
-        return problem(416, "range", f"the blob has {blob.size} bytes; the range begins after them", headers=told)
+        return problem(416, "range", f"the blob has {blob.size} bytes; the range starts after its end", headers=told)
     if part is None:
         content, status, length = blobs.read(sha256), 200, blob.size
     else:

@@ -197,7 +197,7 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
         for item in found
     ]
     members: dict[str, Any] = {"code": "invalid-request", "values": {}}
-    return problem(422, "invalid-request", "the request is not of the form this call takes", errors, members=members)
+    return problem(422, "invalid-request", "the request is not valid", errors, members=members)
 
 
 def _coded(code: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,7 +212,9 @@ def _pointer(steps: Sequence[str | int]) -> str:
 
 async def _overflow(request: Request, error: Exception) -> JSONResponse:
     """A number of the request is kept as one, not as text, and is larger than MongoDB's or a date's."""
-    return problem(422, "invalid-request", "a number of the request is too large to be kept; 64 bits are the most")
+    return problem(
+        422, "invalid-request", "a number in the request is too large to be stored; at most 64 bits are possible"
+    )
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -242,4 +244,4 @@ def _methods_of(request: Request) -> list[str]:
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     log.exception("a request failed unforeseen", extra={"path": request.url.path}, exc_info=error)
     members: dict[str, Any] = {"code": "internal", "values": {}}
-    return problem(500, "internal", "something went wrong in the service; its log says what", members=members)
+    return problem(500, "internal", "an error happened in the service; its log has the details", members=members)

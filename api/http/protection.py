@@ -52,7 +52,7 @@ class Protect:
             await send(message)
 
         if self._hosts and _host(scope) not in self._hosts:
-            refusal = problem(421, "other-host", "this service does not go by the name in the header Host")
+            refusal = problem(421, "other-host", "this service does not answer to the name in the header Host")
             await refusal(scope, receive, guarded)
             return
         await self._app(scope, receive, guarded)

@@ -83,7 +83,7 @@ async def _refuse(why: str, seconds: float, scope: Scope, receive: Receive, send
         await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": f"too many {why}"})
         return
     whole = math.ceil(seconds)
-    detail = f"too many {why}; the next one is let in within {whole} s"
+    detail = f"too many {why}; try again in {whole} s"
     told = {"code": "too-many-requests", "values": {"seconds": whole}}
     answer = problem(429, "too-many-requests", detail, headers={"Retry-After": str(whole)}, members=told)
     await answer(scope, receive, send)

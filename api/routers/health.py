@@ -50,7 +50,9 @@ async def readyz(app: App, response: Response) -> Readiness:
 async def metrics(request: Request, app: App) -> Response:
     """Return figures in Prometheus' text format, to this machine or under the token of NJANGI_METRICS_TOKEN."""
     if not _may_scrape(request, app.settings.metrics_token):
-        raise HTTPException(403, "metrics go to this machine alone, or under the token set as NJANGI_METRICS_TOKEN")
+        raise HTTPException(
+            403, "only this machine may read the metrics, or a request with the token that NJANGI_METRICS_TOKEN sets"
+        )
     try:
         figures = await app.figures.get()
     except StorageUnavailableError:

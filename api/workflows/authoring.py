@@ -89,7 +89,9 @@ def expected_version(if_match: str | None) -> int | None:
     What is no ETag of ours names no version: 0, which no workflow is at.
     """
     if if_match is None:
-        raise HTTPException(428, 'an edit needs the header If-Match: "VERSION", the ETag of what was read (or *)')
+        raise HTTPException(
+            428, 'an edit needs the header If-Match: "VERSION", the ETag of the version that you read (or *)'
+        )
     tag = if_match.strip()
     if tag == "*":
         return None

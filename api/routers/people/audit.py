@@ -78,4 +78,6 @@ def _before(token: str) -> str:
     try:
         return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
     except ValueError:
-        raise HTTPException(422, "page_token is none that this service gave; leave it out to begin anew") from None
+        raise HTTPException(
+            422, "this page_token is not one of this service; leave it out to start at the first page"
+        ) from None

@@ -61,7 +61,7 @@ async def sync(request: Request) -> Response:
     try:
         body = await request.body()
     except ClientDisconnect:
-        raise HTTPException(400, "the request broke off within its body") from None
+        raise HTTPException(400, "the connection broke before the end of the request") from None
     tx = protocol.sync_request(_read(body))
     services = services_of(request)
     tx = await vouched(tx, services.stores.blobs, now=utc_now())
