@@ -187,7 +187,7 @@ def test_a_workflow_is_imported_run_cloned_archived_and_deleted(browser_as: Brow
     expect(dialog(page).get_by_role("button", name="Delete")).to_be_disabled()
     dialog(page).get_by_label("Type doubled-again to continue").fill("doubled-again")
     dialog(page).get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("No entry matches")).to_be_visible()
+    expect(page.get_by_text("No workflow matches")).to_be_visible()
 
 
 def test_what_is_wrong_with_an_imported_text_is_told_where_it_is(browser_as: BrowserAs) -> None:

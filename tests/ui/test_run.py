@@ -236,7 +236,7 @@ def test_a_question_is_seen_and_answered(site: Site, browser_as: BrowserAs) -> N
     run_id = of_template(site, "approved-release")
     page = browser_as("ada")
     page.goto(f"/runs/{run_id}/waiting")
-    expect(page.get_by_text("approval waits for the answer “approve”.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("approval waits for the signal “approve”.")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("main").get_by_role("button", name="Answer").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_label("Signal that a task waits for")).to_have_value("approve")
