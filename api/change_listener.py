@@ -47,7 +47,6 @@ class ChangeListener:
         services.users.forget()
         services.volunteers.forget()
         services.batches_settled.notify_all()
-        services.followers.everything_may_have()
         services.feed.told()
         services.log_grew.notify()
         services.run_changes.notify_all()
@@ -63,7 +62,6 @@ class ChangeListener:
             services.figures.forget()
         if run_id is not None:
             services.active_runs.noticed()
-            services.followers.told(run_id)
             await self._run_changed(run_id, type_)
 
     async def _run_changed(self, run_id: str, event: str) -> None:

@@ -11,7 +11,6 @@ from api.clock import utc_now
 from api.http.metrics import Counts, Requests, Tables
 from api.integrations.event_readers import EventReaders
 from api.live.feed import Feed
-from api.live.followers import Followers
 from api.settings import Settings
 from coordinator.active_runs import ActiveRuns
 from coordinator.background import Component
@@ -90,7 +89,6 @@ class Services:
         self.reconciler = Reconciler(stores, prefect, utc_now, replica, self.flow_runs.notify)
         self.housekeeping = Housekeeping(stores, settings.blob_grace, utc_now)
 
-        self.followers = Followers(stores.ledger, stores.runs)
         self.feed = Feed(stores.ledger, stores.audiences)
         self.event_readers = EventReaders(settings, stores, prefect, replica, self.log_grew.wait, utc_now)
         self.estimates = Estimates(stores, utc_now)
@@ -136,7 +134,6 @@ class Services:
         self.leaving = True
         self.dispatcher.leave()
         self.batches_settled.notify_all()
-        self.followers.leave()
         self.feed.leave()
         self.run_changes.notify_all()
         self.flow_runs.notify()
@@ -146,7 +143,6 @@ class Services:
         if user is not None:
             self.users.forget(lambda known: known.name == user)
             self.feed.user_changed(user)
-            self.followers.everything_may_have()
         if volunteer is not None:
             self.volunteers.forget(lambda known: known.id == volunteer)
             self.dispatcher.volunteer_changed(volunteer)

@@ -9,7 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from api.live.followers import event_json
+from api.live.event_json import event_json
 from coordinator.prefect.client import Prefect
 from storage.errors import NjangiError
 from storage.ledger import Event

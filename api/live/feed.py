@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,13 +19,17 @@ from functools import cached_property
 import orjson
 
 from api.access.event_access import EventFilter, may_hear
-from api.live.followers import AWAY_SECONDS, KEEP_ALIVE_SECONDS, event_json
+from api.live.event_json import event_json
 from coordinator.background import Loop
 from storage.audiences import Audience, AudienceStore
 from storage.errors import StorageUnavailableError
 from storage.ledger import EVENTS_A_PAGE, Event, Ledger
 from storage.people.users import User
+from storage.runs.models import ENDED
 
+KEEP_ALIVE_SECONDS = 15.0
+AWAY_SECONDS = 1.0
+"""How long to wait before looking again while MongoDB is away."""
 KEPT = 2000
 KEPT_BYTES = 4 * 1024 * 1024
 """How many of the newest events are kept in memory, and how large they may be in all."""
@@ -34,6 +38,7 @@ TAKEN_BYTES = 64 * 1024
 PAGES_A_CALL = 25
 """How many pages of the log one request for a page of events looks through."""
 RESTART_SECONDS = 0.5
+_RUN_ENDED = frozenset(f"run.{status.lower()}" for status in ENDED)
 LONGEST_SECONDS = 600.0
 """How long one stream lasts before its listener must come again, with a token that is still good."""
 
@@ -222,10 +227,12 @@ class Listener:
         if self.after is None:
             self.after = self._feed.last
         if self.after < floor:
-            if self._caught_up:
+            if self._caught_up and self._wanted.run_id is None:
                 missed, self.after = self.after, self._feed.last
                 return [Resync(missed, self.after)]
-            page = await self._feed.read(self.after)
+            page = await self._feed.read(self.after, self._wanted.run_id)
+            if not page:  # the rest of the log up to there is about other runs
+                self.after = floor
         else:
             self._caught_up = True
             page = self._feed.after(self.after)
@@ -268,10 +275,38 @@ async def stream(feed: Feed, listener: Listener) -> AsyncGenerator[bytes, None]:
     yield b"retry: 1000\n\n"
     async with aclosing(listen(feed, listener)) as batches:
         async for batch in batches:
-            if batch:
-                yield b"".join(told.frame for told in batch)
-            elif listener.after is not None:
-                yield b"id: %d\n: still here\n\n" % listener.after  # where a browser goes on when it returns
+            yield _frames(batch, listener)
+
+
+async def run_stream(
+    feed: Feed, listener: Listener, run_id: str, ended: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[bytes, None]:
+    """Yield all events of one run as server-sent events, until it has `ended` and all are told."""
+    yield b"retry: 1000\n\n"
+    may_have_ended = True
+    async with aclosing(listen(feed, listener)) as batches:
+        async for batch in batches:
+            yield _frames(batch, listener)
+            may_have_ended = may_have_ended or any(
+                isinstance(item, EmittedEvent) and item.type in _RUN_ENDED for item in batch
+            )
+            if not may_have_ended:
+                continue
+            try:
+                if await ended():
+                    while page := await feed.read(listener.after or 0, run_id):
+                        listener.after = page[-1].seq
+                        yield _frames(page, listener)
+                    return
+            except StorageUnavailableError:
+                continue
+            may_have_ended = False
+
+
+def _frames(batch: Sequence[EmittedEvent | Resync], listener: Listener) -> bytes:
+    if not batch:
+        return b"id: %d\n: still here\n\n" % (listener.after or 0)  # where a browser goes on when it returns
+    return b"".join(event.frame for event in batch)
 
 
 async def page(feed: Feed, user: User, wanted: EventFilter, after: int, limit: int) -> tuple[list[EmittedEvent], int]:

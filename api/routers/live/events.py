@@ -8,9 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from api.access.event_access import EventFilter
 from api.dependencies import App, Reader
-from api.live.followers import event_json
+from api.live.event_json import event_json
+from api.live.feed import Listener, run_stream
 from storage.ledger import Ledger
+from storage.runs.models import ENDED
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 After = Annotated[int, Query(ge=0, lt=2**63)]
@@ -30,8 +33,12 @@ async def events(
     await app.stores.runs.status(run_id)
     start = max(after, last_event_id)
     if "text/event-stream" in request.headers.get("accept", ""):
-        changes = app.feed.changes[caller.name]
-        stream = app.followers.stream(run_id, start, lambda: app.feed.changes[caller.name] != changes)
+
+        async def ended() -> bool:
+            return await app.stores.runs.status(run_id) in ENDED
+
+        listener = Listener(app.feed, caller, EventFilter(run_id=run_id), start)
+        stream = run_stream(app.feed, listener, run_id, ended)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
     found = await app.stores.ledger.events(after=start, run_id=run_id, limit=limit)
     return Response(b'{"events":[%s]}' % b",".join(map(event_json, found)), media_type="application/json")

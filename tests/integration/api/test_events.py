@@ -13,8 +13,10 @@ from typing import Any
 import httpx
 from njangi_flows.runs.history import rebuild
 
-from api.live.followers import KEPT, Followers
+from api.access.event_access import EventFilter
+from api.live.feed import KEPT, Feed, Listener, run_stream
 from storage.ledger import Transaction
+from storage.people.users import Role, User
 from storage.runs.models import FlowRunState, NewRun, RunStatus
 from storage.stores import Stores
 from tests.conftest import NOON
@@ -92,7 +94,7 @@ async def test_two_replicas_write_and_followers_of_any_age_see_every_event_once(
     seen = await asyncio.gather(*followers, late)
     assert seen[0] == seen[1] == seen[3] == everything
     assert seen[2] == [seq for seq in everything if seq > middle]
-    await until(lambda: client.services.followers.followed == 0, PATIENCE)
+    await until(lambda: client.services.feed.listeners == 0, PATIENCE)
 
 
 async def test_a_follower_behind_what_is_kept_in_memory_misses_nothing(client: Client) -> None:
@@ -146,15 +148,44 @@ async def test_the_history_is_whole_and_goes_on_after_any_event(client: Client) 
             assert beyond.status_code == 422, "no number of an event, and too late to say so once the answer has begun"
 
 
-async def test_after_a_gap_in_the_news_followers_look_for_themselves(stores: Stores) -> None:
+async def test_after_a_gap_in_the_change_stream_listeners_look_for_themselves(stores: Stores) -> None:
     run = await stores.runs.add(NewRun("w1", "f", 1, "ada", 50, {}, {}, {}), [], now=NOON)
-    followers = Followers(stores.ledger, stores.runs)
-    async with aclosing(followers.stream(run.id, 0, lambda: False)) as frames, asyncio.timeout(PATIENCE):
+    feed = Feed(stores.ledger, stores.audiences)
+    reading = asyncio.create_task(feed.run())
+    listener = Listener(feed, User("ada", Role.SUBMITTER), EventFilter(run_id=run.id), 0)
+
+    async def ended() -> bool:
+        return False
+
+    async with aclosing(run_stream(feed, listener, run.id, ended)) as frames, asyncio.timeout(PATIENCE):
         assert b"retry" in await anext(frames)
         assert b"run.submitted" in await anext(frames)
         waiting = asyncio.ensure_future(anext(frames))
         await tell(stores, run.id)
-        await until(lambda: followers.followed == 1)
         assert not waiting.done(), "nobody told it"
-        followers.everything_may_have()
+        feed.told()
         assert b"test.told" in await waiting
+    reading.cancel()
+
+
+async def test_the_stream_of_a_run_skips_no_event_of_it_and_reads_none_of_others(stores: Stores) -> None:
+    ours = await stores.runs.add(NewRun("w1", "f", 1, "ada", 50, {}, {}, {}), [], now=NOON)
+    other = await stores.runs.add(NewRun("w1", "f", 1, "ada", 50, {}, {}, {}), [], now=NOON)
+    await tell(stores, ours.id, times=3)
+
+    async def burst(tx: Transaction) -> None:
+        for _ in range(2 * KEPT):
+            tx.emit("test.told", NOON, run_id=other.id)
+
+    await stores.ledger.write(burst)
+    feed = Feed(stores.ledger, stores.audiences)
+    reading = asyncio.create_task(feed.run())
+    listener = Listener(feed, User("ada", Role.SUBMITTER), EventFilter(run_id=ours.id), 0)
+
+    async def ended() -> bool:
+        return True
+
+    async with asyncio.timeout(PATIENCE):
+        told = b"".join([frame async for frame in run_stream(feed, listener, ours.id, ended)])
+    assert told.count(b"event: test.told") == 3 and other.id.encode() not in told
+    reading.cancel()

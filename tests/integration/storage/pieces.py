@@ -8,7 +8,7 @@ from typing import Any
 
 from njangi_flows.runs import history
 
-from api.live.followers import event_json
+from api.live.event_json import event_json
 from storage.errors import StorageUnavailableError
 from storage.stores import Stores
 

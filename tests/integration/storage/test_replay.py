@@ -20,7 +20,7 @@ from njangi_agent.protocol import Outcome
 from njangi_flows.runs.comparison import run_differences, subtask_differences
 from njangi_flows.runs.history import RULES, ReplayedRun, apply, rebuild
 
-from api.live.followers import event_json
+from api.live.event_json import event_json
 from coordinator.decisions.failures import group_id
 from coordinator.decisions.reopening import retry_steps
 from coordinator.prefect.mirror import Mirror
