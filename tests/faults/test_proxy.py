@@ -15,7 +15,7 @@ from njangi_agent.service.client import Remote
 from njangi_agent.service.http_client import HttpService
 
 from benchmarks.service import Flow, running_service
-from benchmarks.service import HttpService as RunningService
+from benchmarks.service import Service as RunningService
 from tests.faults.proxy import NetworkFault, Proxy, at_random
 
 MACHINE = Machine("Linux", "x86_64", "3.11", 1, 2**30, 2**30, "none")

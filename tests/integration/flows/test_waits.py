@@ -124,4 +124,4 @@ async def test_a_workflow_that_runs_itself_fails_with_the_chain(stack: Stack) ->
     run_id = await stack.submit({"name": "again", "workflow": "loop"}, name="loop")
     run = await stack.ended(run_id, 180)
     assert run["status"] == "FAILED"
-    assert "at most 10 deep" in run["error"] and " -> ".join(["loop"] * 12) in run["error"]
+    assert "at most 10 levels deep" in run["error"] and " -> ".join(["loop"] * 12) in run["error"]
