@@ -1,4 +1,4 @@
-"""Wake agents, flows and followers when MongoDB's change stream tells of a change, whichever replica made it."""
+"""Wake agents, flows and listeners when MongoDB's change stream tells of a change, whichever replica made it."""
 
 from __future__ import annotations
 

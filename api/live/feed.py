@@ -148,7 +148,7 @@ class Feed:
             page = await self.read(self.last)
         while page:
             self._newest += page
-            self._bytes += sum(len(told.json) for told in page)
+            self._bytes += sum(len(event.json) for event in page)
             self.last = page[-1].seq
             self._trim()
             self._wake()
@@ -161,9 +161,9 @@ class Feed:
             return
         gone = 0
         while len(self._newest) - gone > KEPT // 2 or self._bytes > KEPT_BYTES // 2:
-            told = self._newest[gone]
-            self._bytes -= len(told.json)
-            self._floor = told.seq
+            event = self._newest[gone]
+            self._bytes -= len(event.json)
+            self._floor = event.seq
             gone += 1
         del self._newest[:gone]
 
@@ -182,7 +182,7 @@ class Feed:
 
     def after(self, seq: int) -> Sequence[EmittedEvent]:
         """Return the next kept events numbered above `seq`, some TAKEN_BYTES of them."""
-        at = bisect_right(self._newest, seq, key=lambda told: told.seq)
+        at = bisect_right(self._newest, seq, key=lambda event: event.seq)
         end, size = at, 0
         while end < len(self._newest) and size < TAKEN_BYTES:
             size += len(self._newest[end].json)
@@ -192,10 +192,10 @@ class Feed:
     async def read(self, after: int, run_id: str | None = None) -> Sequence[EmittedEvent]:
         """Return a page of the log: events numbered above `after`, in order; of one run if `run_id` is given."""
         events = await self._ledger.events(after=after, run_id=run_id, limit=EVENTS_A_PAGE)
-        return [_told(event, of) for event, of in zip(events, await self._audiences.of(events), strict=True)]
+        return [_emitted(event, of) for event, of in zip(events, await self._audiences.of(events), strict=True)]
 
 
-def _told(event: Event, audience: Audience) -> EmittedEvent:
+def _emitted(event: Event, audience: Audience) -> EmittedEvent:
     return EmittedEvent(event.seq, event.type, event.run_id, audience, event_json(event))
 
 
@@ -238,10 +238,10 @@ class Listener:
             page = self._feed.after(self.after)
         if page:
             self.after = page[-1].seq
-        return [told for told in page if self._hears(told)]
+        return [event for event in page if self._hears(event)]
 
-    def _hears(self, told: EmittedEvent) -> bool:
-        return self._wanted.covers(told.type, told.run_id, told.audience) and may_hear(self._user, told.audience)
+    def _hears(self, event: EmittedEvent) -> bool:
+        return self._wanted.covers(event.type, event.run_id, event.audience) and may_hear(self._user, event.audience)
 
 
 async def listen(feed: Feed, listener: Listener) -> AsyncGenerator[Sequence[EmittedEvent | Resync], None]:
@@ -314,10 +314,10 @@ async def page(feed: Feed, user: User, wanted: EventFilter, after: int, limit: i
     found: list[EmittedEvent] = []
     for _ in range(PAGES_A_CALL):
         read = await feed.read(after, wanted.run_id)
-        for told in read:
-            after = told.seq
-            if wanted.covers(told.type, told.run_id, told.audience) and may_hear(user, told.audience):
-                found.append(told)
+        for event in read:
+            after = event.seq
+            if wanted.covers(event.type, event.run_id, event.audience) and may_hear(user, event.audience):
+                found.append(event)
                 if len(found) == limit:
                     return found, after
         if len(read) < EVENTS_A_PAGE:
