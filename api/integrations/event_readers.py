@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 
 from api.integrations.outlets import PrefectOutlet, RedisOutlet
-from api.integrations.posting import Poster
 from api.integrations.publishing import ROLE, Outlet, Publisher
+from api.integrations.signed_posts import Poster
 from api.integrations.webhooks import Courier, WebhookOutlet
 from api.settings import Settings
 from coordinator.background import Loop

@@ -13,7 +13,7 @@ import orjson
 
 from api.access.event_access import EventFilter, may_hear
 from api.access.rights import without_admin
-from api.integrations.posting import Poster, PostingError
+from api.integrations.signed_posts import Poster, PostingError
 from api.live.event_json import event_json
 from coordinator.decisions.deliveries import MOST_WAITING, Fate, fate, pause_after, reason_to_disable
 from coordinator.leadership import Leadership

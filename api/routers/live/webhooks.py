@@ -14,7 +14,7 @@ from api.access.event_access import types_of
 from api.access.rights import AccessDecision, Action, acting_role, decide
 from api.clock import utc_now
 from api.dependencies import App, Named, Reader, Submitter
-from api.integrations.posting import check_url
+from api.integrations.signed_posts import check_url
 from api.services import Services
 from storage.errors import NotFoundError
 from storage.people.idempotency import made_id

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from api.integrations.posting import Poster, PostingError, signature
+from api.integrations.signed_posts import Poster, PostingError, signature
 from api.integrations.webhooks import Courier, WebhookOutlet
 from coordinator.decisions.deliveries import MOST_TRIES
 from coordinator.leadership import Leadership

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.integrations.posting import ForbiddenAddressError, check_url, is_public, signature
+from api.integrations.signed_posts import ForbiddenAddressError, check_url, is_public, signature
 
 
 def test_a_message_is_signed_as_the_standard_says() -> None:
